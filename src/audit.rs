@@ -1,0 +1,181 @@
+//! The main job: sources and a policy to a folder of evidence.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::engine::{self, Cancel, EngineError, Progress};
+use crate::merge::{PARTIAL_FILE, ShardFile};
+use crate::partial::{Partial, Terms};
+use crate::plan::{Checksums, Plan, Shard};
+use crate::policy::Checker;
+use crate::report::{AuditFacts, Run, Summary};
+use crate::sinks::{Extent, FINDINGS_HEADER, List, OutputError, OutputFolder, Spools, UnitLengths, push_fault};
+use crate::timestamp::Timestamp;
+
+/// How many groups a rollup has at most unless told otherwise.
+pub const DEFAULT_MAX_GROUPS: usize = 1_000_000;
+
+/// How an audit is to be done.
+#[derive(Clone, Debug)]
+pub struct AuditOptions {
+    /// Where the output goes.
+    pub out: PathBuf,
+    /// Whether a finished audit in that folder may be replaced.
+    pub overwrite: bool,
+    /// How many workers there are.
+    pub jobs: usize,
+    /// The part of the units that is examined; nothing means all, without leaving a partial to merge.
+    pub shard: Option<Shard>,
+    /// How many groups a rollup may have.
+    pub max_groups: usize,
+    /// Whether a result without any object in scope is fine.
+    pub allow_empty: bool,
+    /// Whether checksums are verified; the plan must have been made the same way.
+    pub checksums: Checksums,
+    /// Where the policy is from, for the reports.
+    pub policy_source: String,
+}
+
+/// Why an audit could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuditError {
+    /// Nothing could be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The work could not be done.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Examines the plan and writes what was found. The folder gets its files only when all of them are complete.
+pub fn audit(
+    plan: &Plan,
+    checker: &Checker,
+    options: &AuditOptions,
+    cancel: &Cancel,
+    progress: &dyn Progress,
+) -> Result<Summary, AuditError> {
+    let (clock, started_at) = (Instant::now(), Timestamp::now());
+    let facts = AuditFacts::new(plan, checker, &options.policy_source, options.allow_empty);
+    let output = OutputFolder::create(&options.out, options.overwrite)?;
+    let spools = Spools::new(output.staging());
+    let units: Vec<_> = plan.units(options.shard.unwrap_or(Shard::WHOLE)).collect();
+    let units_planned = units.len() as u64;
+    let nothing = Partial::new(Arc::new(terms(plan, checker, options)), facts.policy.rules.len());
+    let mut examined = engine::run(units, checker, nothing, &spools, options.jobs, cancel, progress)?;
+    let run = Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
+    let result = Findings { facts, partial: examined.partial, units_planned, run };
+    let lists = Lists { spools: &spools, extents: &mut examined.extents };
+    let keep_partial = options.shard.is_some();
+    write(output, &result, lists, keep_partial, cancel)
+}
+
+fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
+    Terms {
+        plan: plan.fingerprint(),
+        policy: checker.policy().sha256.clone(),
+        as_of: checker.as_of().as_millis(),
+        max_groups: options.max_groups,
+        checksums: options.checksums,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Everything but the lists.
+pub(crate) struct Findings {
+    pub(crate) facts: AuditFacts,
+    pub(crate) partial: Partial,
+    pub(crate) units_planned: u64,
+    pub(crate) run: Run,
+}
+
+/// Where the lines of the lists come from.
+pub(crate) trait ListSource {
+    /// Writes the lines of all units in order, and says how much each unit has.
+    fn join(&mut self, list: List, out: &mut dyn io::Write, lengths: &mut UnitLengths) -> io::Result<()>;
+}
+
+struct Lists<'s> {
+    spools: &'s Spools,
+    extents: &'s mut Vec<Extent>,
+}
+
+impl ListSource for Lists<'_> {
+    fn join(&mut self, list: List, out: &mut dyn io::Write, lengths: &mut UnitLengths) -> io::Result<()> {
+        self.spools.join(list, self.extents, out, lengths)
+    }
+}
+
+/// Writes the lists, the summary and, where it is to be merged, the partial; then publishes them.
+pub(crate) fn write(
+    mut output: OutputFolder,
+    result: &Findings,
+    mut lists: impl ListSource,
+    keep_partial: bool,
+    cancel: &Cancel,
+) -> Result<Summary, AuditError> {
+    let mut lengths = UnitLengths::new();
+    for list in List::ALL {
+        let written = output.write(list.file_name(), |out| {
+            let mut out = Interruptible { out, cancel };
+            out.write_all(&preamble(list, &result.facts))?;
+            lists.join(list, &mut out, &mut lengths)
+        });
+        if cancel.is_cancelled() {
+            return Err(EngineError::Cancelled.into());
+        }
+        written?;
+    }
+    let summary = Summary::new(&result.facts, &result.partial, result.units_planned, result.run);
+    output.write("summary.json", |out| {
+        serde_json::to_writer_pretty(&mut *out, &summary)?;
+        out.write_all(b"\n")
+    })?;
+    if keep_partial {
+        let shard = ShardFile::new(result, lengths);
+        output.write(PARTIAL_FILE, |out| Ok(serde_json::to_writer(out, &shard)?))?;
+    }
+    output.publish()?;
+    Ok(summary)
+}
+
+/// Lists can be long: an interrupt does not wait for their end.
+struct Interruptible<'w> {
+    out: &'w mut dyn io::Write,
+    cancel: &'w Cancel,
+}
+
+impl io::Write for Interruptible<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.cancel.is_cancelled() {
+            return Err(io::Error::other("interrupted"));
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// What a list holds before the lines of its units: a header, or the faults of whole sources.
+pub(crate) fn preamble(list: List, facts: &AuditFacts) -> Vec<u8> {
+    let mut lines = Vec::new();
+    match list {
+        List::Findings => lines.extend_from_slice(FINDINGS_HEADER.as_bytes()),
+        List::Faults => {
+            for source in &facts.sources {
+                source.faults.iter().for_each(|(what, why)| push_fault(&mut lines, what, &source.path, None, None, why));
+            }
+        }
+    }
+    lines
+}
+
+/// One worker for each core.
+pub fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}

@@ -1,0 +1,410 @@
+//! Some neighbouring rows of one unit, column by column, lent by a reader until it reads on.
+//!
+//! Every format gives the same batch: keys are raw bytes, null and the empty text are both *blank*, and a column that the
+//! report does not have is absent, which is something else. A cell that is there but cannot be read is marked in its
+//! place; what follows from that is decided in one place, by whoever examines the batch.
+
+use crate::timestamp::Timestamp;
+
+/// The columns that an audit reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "named after the fields of S3 Inventory")]
+pub enum Column {
+    Bucket,
+    Key,
+    VersionId,
+    IsLatest,
+    IsDeleteMarker,
+    Size,
+    LastModifiedDate,
+    StorageClass,
+    EncryptionStatus,
+    BucketKeyStatus,
+}
+
+/// All fields of S3 Inventory that are known, with the column that an audit reads them as, if it does.
+/// The first name is that of CSV reports, the second that of Parquet and ORC.
+const FIELDS: [(&str, &str, Option<Column>); 24] = [
+    ("Bucket", "bucket", Some(Column::Bucket)),
+    ("Key", "key", Some(Column::Key)),
+    ("VersionId", "version_id", Some(Column::VersionId)),
+    ("IsLatest", "is_latest", Some(Column::IsLatest)),
+    ("IsDeleteMarker", "is_delete_marker", Some(Column::IsDeleteMarker)),
+    ("Size", "size", Some(Column::Size)),
+    ("LastModifiedDate", "last_modified_date", Some(Column::LastModifiedDate)),
+    ("ETag", "e_tag", None),
+    ("StorageClass", "storage_class", Some(Column::StorageClass)),
+    ("IsMultipartUploaded", "is_multipart_uploaded", None),
+    ("ReplicationStatus", "replication_status", None),
+    ("EncryptionStatus", "encryption_status", Some(Column::EncryptionStatus)),
+    ("ObjectLockRetainUntilDate", "object_lock_retain_until_date", None),
+    ("ObjectLockMode", "object_lock_mode", None),
+    ("ObjectLockLegalHoldStatus", "object_lock_legal_hold_status", None),
+    ("ObjectLockEventHoldStatus", "object_lock_event_hold_status", None),
+    ("ObjectLockEventHoldDuration", "object_lock_event_hold_duration", None),
+    ("IntelligentTieringAccessTier", "intelligent_tiering_access_tier", None),
+    ("IntelligentTieringReferenceDate", "intelligent_tiering_reference_date", None),
+    ("BucketKeyStatus", "bucket_key_status", Some(Column::BucketKeyStatus)),
+    ("ChecksumAlgorithm", "checksum_algorithm", None),
+    ("ObjectAccessControlList", "object_access_control_list", None),
+    ("ObjectOwner", "object_owner", None),
+    ("LifecycleExpirationDate", "lifecycle_expiration_date", None),
+];
+
+impl Column {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Bucket,
+        Self::Key,
+        Self::VersionId,
+        Self::IsLatest,
+        Self::IsDeleteMarker,
+        Self::Size,
+        Self::LastModifiedDate,
+        Self::StorageClass,
+        Self::EncryptionStatus,
+        Self::BucketKeyStatus,
+    ];
+}
+
+/// What a name in a report's schema stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// A column that an audit reads.
+    Read(Column),
+    /// A known field that an audit has no use for.
+    Unused,
+    /// A name that S3 Inventory is not known to have.
+    Unknown,
+}
+
+impl Field {
+    /// Recognises a name of either spelling, without regard to case.
+    pub fn named(name: &str) -> Self {
+        let known = FIELDS.iter().find(|(csv, snake, _)| name.eq_ignore_ascii_case(csv) || name.eq_ignore_ascii_case(snake));
+        match known {
+            Some((_, _, Some(column))) => Self::Read(*column),
+            Some((_, _, None)) => Self::Unused,
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// Where each column stands in a report, found by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// How many fields a row has.
+    pub width: usize,
+    /// Names that S3 Inventory is not known to have.
+    pub unknown: Vec<String>,
+    positions: [Option<usize>; Column::ALL.len()],
+}
+
+/// Why a list of names is no schema of an inventory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemaError {
+    /// A column comes twice.
+    #[error("the schema names a column twice: {0}")]
+    Twice(String),
+    /// A column without which no object can be told from another.
+    #[error("the schema lacks a column that every inventory has: {0}")]
+    Lacks(&'static str),
+}
+
+impl Schema {
+    /// The positions of the columns in a list of names.
+    pub fn from_names<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Self, SchemaError> {
+        let mut schema = Self::default();
+        for name in names {
+            let position = schema.width;
+            schema.width += 1;
+            match Field::named(name) {
+                Field::Unused => {}
+                Field::Unknown => schema.unknown.push(name.to_owned()),
+                Field::Read(column) => {
+                    if schema.positions[column as usize].replace(position).is_some() {
+                        return Err(SchemaError::Twice(name.to_owned()));
+                    }
+                }
+            }
+        }
+        for (column, name) in [(Column::Bucket, "Bucket"), (Column::Key, "Key")] {
+            schema.position(column).ok_or(SchemaError::Lacks(name))?;
+        }
+        Ok(schema)
+    }
+
+    /// Where the column stands, if the report has it.
+    pub fn position(&self, column: Column) -> Option<usize> {
+        self.positions[column as usize]
+    }
+}
+
+/// Why a row of a CSV file is no row, or cannot be read as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowState {
+    /// It has the right shape.
+    Sound,
+    /// An empty line, which is no row.
+    Blank,
+    /// It cannot be examined.
+    Bad(RowFault),
+}
+
+/// Why a row was rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "explained by `why`")]
+pub enum RowFault {
+    Ragged,
+    Quoting,
+    TooLong,
+    KeyEncoding,
+    NoKey,
+    OtherBucket,
+    VersionId,
+    IsLatest,
+    IsDeleteMarker,
+    Size,
+    LastModified,
+}
+
+impl RowFault {
+    /// The name of the fault in `faults.jsonl`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Ragged => "row_ragged",
+            Self::Quoting => "row_bad_quoting",
+            Self::TooLong => "row_too_long",
+            Self::KeyEncoding => "row_bad_key_encoding",
+            Self::NoKey => "row_no_key",
+            Self::OtherBucket => "row_of_other_bucket",
+            Self::VersionId => "row_bad_version_id",
+            Self::IsLatest | Self::IsDeleteMarker => "row_bad_boolean",
+            Self::Size => "row_bad_size",
+            Self::LastModified => "row_bad_time",
+        }
+    }
+
+    /// A sentence for people.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Ragged => "the row does not have as many fields as the schema",
+            Self::Quoting => "a quote is not closed, or text stands beside a quoted field",
+            Self::TooLong => "the row is longer than 512 KiB",
+            Self::KeyEncoding => "the key has a % that is not followed by two hexadecimal digits",
+            Self::NoKey => "the row names no object: its bucket or its key is blank",
+            Self::OtherBucket => "the row is about another bucket than the manifest",
+            Self::VersionId => "the version id is no id",
+            Self::IsLatest => "IsLatest is neither true nor false",
+            Self::IsDeleteMarker => "IsDeleteMarker is neither true nor false",
+            Self::Size => "the size is not a number of bytes",
+            Self::LastModified => "the last-modified time is not a time from 1970 to 9999 in UTC",
+        }
+    }
+}
+
+/// A yes or no of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// Blank.
+    Blank,
+    /// `true`.
+    True,
+    /// `false`.
+    False,
+    /// Neither: the row is bad.
+    Bad,
+}
+
+/// A number of a report: blank, bad, or not negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number(i64);
+
+impl Number {
+    /// Blank.
+    pub const BLANK: Self = Self(i64::MIN);
+    /// Not a number, or a negative one: the row is bad.
+    pub const BAD: Self = Self(-1);
+
+    /// A number as the file has it; a negative one is bad.
+    #[inline]
+    pub fn new(value: i64) -> Self {
+        Self(value.max(-1))
+    }
+
+    /// Nothing when blank.
+    #[inline]
+    pub fn size(self) -> Result<Option<u64>, RowFault> {
+        match self {
+            Self::BLANK => Ok(None),
+            Self(value) => u64::try_from(value).map(Some).map_err(|_| RowFault::Size),
+        }
+    }
+
+    /// The number as milliseconds since the epoch; nothing when blank.
+    #[inline]
+    pub fn time(self) -> Result<Option<Timestamp>, RowFault> {
+        match self {
+            Self::BLANK => Ok(None),
+            Self(millis) => Timestamp::from_millis(millis).map(Some).ok_or(RowFault::LastModified),
+        }
+    }
+}
+
+/// A column of texts.
+#[derive(Clone, Copy, Debug)]
+pub enum Texts<'a> {
+    /// The report has no such column.
+    Absent,
+    /// One text a row.
+    Plain(TextList<'a>),
+    /// One number a row, which names a text; a row whose number names none is blank.
+    Coded {
+        /// A position in `dictionary` for each row.
+        codes: &'a [u32],
+        /// The texts. Some may be used by no row.
+        dictionary: TextList<'a>,
+    },
+}
+
+impl<'a> Texts<'a> {
+    /// The text of a row; blank when the column is absent.
+    #[inline]
+    pub fn get(&self, row: usize) -> &'a [u8] {
+        match self {
+            Self::Absent => &[],
+            Self::Plain(list) => list.get(row),
+            Self::Coded { codes, dictionary } => dictionary.get(codes[row] as usize),
+        }
+    }
+
+    /// Whether the report lacks the column.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+}
+
+/// Texts laid end to end.
+#[derive(Clone, Copy, Debug)]
+pub struct TextList<'a> {
+    bytes: &'a [u8],
+    // One more than there are texts: each begins where the one before ends.
+    offsets: &'a [i32],
+}
+
+impl<'a> TextList<'a> {
+    /// `offsets` are the bounds of the texts in `bytes`, one more than there are texts.
+    pub fn new(bytes: &'a [u8], offsets: &'a [i32]) -> Self {
+        Self { bytes, offsets }
+    }
+
+    /// How many texts there are.
+    pub fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// Whether there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The text at a position; blank behind the end.
+    #[inline]
+    pub fn get(&self, at: usize) -> &'a [u8] {
+        match self.offsets.get(at..at + 2) {
+            Some(&[from, to]) => self.bytes.get(from as usize..to as usize).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
+
+/// A column of yes and no.
+#[derive(Clone, Copy, Debug)]
+pub enum Flags<'a> {
+    /// The report has no such column.
+    Absent,
+    /// One for each row.
+    Plain(&'a [Flag]),
+}
+
+impl Flags<'_> {
+    /// The flag of a row; blank when the column is absent.
+    #[inline]
+    pub fn get(&self, row: usize) -> Flag {
+        match self {
+            Self::Absent => Flag::Blank,
+            Self::Plain(flags) => flags[row],
+        }
+    }
+}
+
+/// A column of numbers.
+#[derive(Clone, Copy, Debug)]
+pub enum Numbers<'a> {
+    /// The report has no such column.
+    Absent,
+    /// One for each row.
+    Plain(&'a [Number]),
+}
+
+impl Numbers<'_> {
+    /// The number of a row; blank when the column is absent.
+    #[inline]
+    pub fn get(&self, row: usize) -> Number {
+        match self {
+            Self::Absent => Number::BLANK,
+            Self::Plain(numbers) => numbers[row],
+        }
+    }
+}
+
+/// Some neighbouring rows.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the columns are named after the fields of S3 Inventory")]
+pub struct Batch<'a> {
+    /// How many rows there are, bad and blank ones included.
+    pub len: usize,
+    /// The number of the first row in its file, from 1 on.
+    pub first_row: u64,
+    /// The state of each row, where the format can have bad ones.
+    pub states: Option<&'a [RowState]>,
+    pub bucket: Texts<'a>,
+    pub key: Texts<'a>,
+    pub version_id: Texts<'a>,
+    pub is_latest: Flags<'a>,
+    pub is_delete_marker: Flags<'a>,
+    pub size: Numbers<'a>,
+    pub last_modified: Numbers<'a>,
+    pub storage_class: Texts<'a>,
+    pub encryption_status: Texts<'a>,
+    pub bucket_key_status: Texts<'a>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_found_by_name_in_any_order_and_spelling() {
+        let schema = Schema::from_names(["Key", "Novelty", "bucket", "encryption_status", "ETag"]).expect("a schema");
+        assert_eq!((schema.width, schema.position(Column::Key), schema.position(Column::Bucket)), (5, Some(0), Some(2)));
+        assert_eq!((schema.position(Column::EncryptionStatus), schema.position(Column::Size)), (Some(3), None));
+        assert_eq!(schema.unknown, ["Novelty"]);
+    }
+
+    #[test]
+    fn a_schema_without_keys_or_with_two_is_refused() {
+        assert_eq!(Schema::from_names(["Bucket", "Size"]), Err(SchemaError::Lacks("Key")));
+        assert_eq!(Schema::from_names(["Bucket", "Key", "key"]), Err(SchemaError::Twice("key".into())));
+    }
+
+    #[test]
+    fn numbers_outside_their_range_are_bad() {
+        assert_eq!(Number::new(7).size(), Ok(Some(7)));
+        assert_eq!(Number::BLANK.size(), Ok(None));
+        assert_eq!(Number::new(i64::MIN).size(), Err(RowFault::Size));
+        assert_eq!(Number::new(i64::MAX).time(), Err(RowFault::LastModified));
+    }
+}

@@ -1,0 +1,273 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use logseal::audit::DEFAULT_MAX_GROUPS;
+use logseal::generate;
+use logseal::plan::{Checksums, PlanOptions, Shard};
+use logseal::policy::Preset;
+use logseal::timestamp::Timestamp;
+
+/// Check every stored log object's encryption against a policy, offline
+///
+/// Reads S3 Inventory reports and writes evidence for every object. Exit codes: 0 pass, 1 violations, 2 could not run,
+/// 3 incomplete.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Judge every object of inventory reports
+    Audit(AuditArgs),
+    /// Join the outputs of shards
+    Merge(MergeArgs),
+    /// Show why one object got its verdict
+    Explain(ExplainArgs),
+    /// Write or check a policy file
+    Policy(PolicyArgs),
+    /// Make a synthetic inventory export for benchmarks
+    Generate(GenerateArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// What to read
+#[derive(Args)]
+pub(super) struct SourceArgs {
+    /// manifest.json, a folder holding one, a folder of dated runs, or data files (.csv, .csv.gz, .parquet)
+    #[arg(required = true, value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
+    /// The run to take from a folder of dated runs, instead of the newest complete one
+    #[arg(long, value_name = "2026-01-04T01-00Z")]
+    pub run: Option<String>,
+    /// The columns of CSV files without a manifest, as its fileSchema would name them
+    #[arg(long, value_name = "\"Bucket, Key, ...\"")]
+    pub schema: Option<String>,
+    /// Do not verify checksums; the result is then never a pass
+    #[arg(long)]
+    pub no_checksums: bool,
+}
+
+impl SourceArgs {
+    pub fn plan_options(&self, accept_unproven: bool) -> PlanOptions {
+        PlanOptions {
+            run: self.run.clone(),
+            accept_unproven,
+            schema: self.schema.clone(),
+            checksums: if self.no_checksums { Checksums::Skipped } else { Checksums::Verified },
+        }
+    }
+}
+
+#[derive(Args)]
+pub(super) struct AuditArgs {
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    /// The policy file [default: the preset cis]
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Where to write summary.json, findings.csv and faults.jsonl
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Replace a finished audit in that folder
+    #[arg(long)]
+    pub force: bool,
+    /// How many workers there are [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = parse_jobs)]
+    pub jobs: Option<usize>,
+    /// Examine only every Mth data file, from the Nth on; `merge` joins the outputs
+    #[arg(long, value_name = "N/M", value_parser = parse_shard)]
+    pub shard: Option<Shard>,
+    /// Accept data files without a manifest; the result is then never a pass
+    #[arg(long)]
+    pub accept_unproven: bool,
+    /// What "today" is for exceptions: 2026-01-31 or 2026-01-31T00:00:00Z [default: now]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub as_of: Option<Timestamp>,
+    /// A result without any object in scope is fine
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// How many groups by_account and by_month may have before accounts are no longer told apart
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_GROUPS)]
+    pub max_groups: usize,
+    /// What stdout shows
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Show nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+    /// Show no progress bar
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+#[derive(Args)]
+pub(super) struct MergeArgs {
+    /// Folders written by `audit --shard`
+    #[arg(required = true, value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    /// Where to write the whole
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Replace a finished audit in that folder
+    #[arg(long)]
+    pub force: bool,
+    /// What stdout shows
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Show nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    /// The object's key, as findings.csv writes it (\xNN for a byte, \\ for a backslash)
+    #[arg(long)]
+    pub key: String,
+    /// The object's bucket [default: any]
+    #[arg(long)]
+    pub bucket: Option<String>,
+    /// The object's version, `null` for the null version [default: all]
+    #[arg(long)]
+    pub version_id: Option<String>,
+    /// The policy file [default: the preset cis]
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// What "today" is for exceptions [default: now]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub as_of: Option<Timestamp>,
+}
+
+#[derive(Args)]
+pub(super) struct PolicyArgs {
+    #[command(subcommand)]
+    pub command: PolicyCommand,
+}
+
+#[derive(Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Print a commented policy to begin with
+    Init {
+        /// The policy to begin with
+        #[arg(long, value_name = "NAME", default_value = "cis", value_parser = parse_preset)]
+        preset: Preset,
+        /// The ARNs of the keys that `cmk` allows
+        #[arg(long = "key", value_name = "ARN", num_args = 1..)]
+        keys: Vec<String>,
+    },
+    /// Say what is wrong with a policy file, and where
+    Check {
+        /// The policy file
+        file: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct GenerateArgs {
+    /// Where to write; must not hold an export yet
+    pub out: PathBuf,
+    /// How many rows to make
+    #[arg(long, value_name = "N")]
+    pub rows: u64,
+    /// How many data files to make
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub files: u32,
+    /// The format of the data files
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ExportFormat,
+    /// What everything follows from
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The share of CloudTrail logs that violate the preset cis
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02)]
+    pub violations: f64,
+    /// Put violating objects together instead of everywhere
+    #[arg(long)]
+    pub clustered: bool,
+    /// How many accounts there are
+    #[arg(long, value_name = "N", default_value_t = generate::Options::default().accounts)]
+    pub accounts: u32,
+    /// How many Regions there are
+    #[arg(long, value_name = "N", default_value_t = generate::Options::default().regions)]
+    pub regions: u32,
+    /// How many years the logs span
+    #[arg(long, value_name = "N", default_value_t = generate::Options::default().years)]
+    pub years: u32,
+    /// How many files to make at once [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = parse_jobs)]
+    pub jobs: Option<usize>,
+}
+
+impl GenerateArgs {
+    pub fn options(&self) -> generate::Options {
+        generate::Options {
+            rows: self.rows,
+            files: self.files,
+            format: match self.format {
+                ExportFormat::Csv => generate::Format::Csv,
+                ExportFormat::Parquet => generate::Format::Parquet,
+                ExportFormat::Both => generate::Format::Both,
+            },
+            seed: self.seed,
+            violations: self.violations,
+            spread: if self.clustered { generate::Spread::Clustered } else { generate::Spread::Scattered },
+            accounts: self.accounts,
+            regions: self.regions,
+            years: self.years,
+            jobs: self.jobs.unwrap_or_else(logseal::audit::default_jobs),
+        }
+    }
+}
+
+/// What stdout shows.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(super) enum Format {
+    /// A summary for people
+    #[default]
+    Text,
+    /// summary.json
+    Json,
+}
+
+/// The format of an export.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(super) enum ExportFormat {
+    Csv,
+    Parquet,
+    #[default]
+    Both,
+}
+
+fn parse_jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(jobs @ 1..=1024) => Ok(jobs),
+        _ => Err("not a number from 1 to 1024".into()),
+    }
+}
+
+fn parse_shard(text: &str) -> Result<Shard, String> {
+    Shard::parse(text).ok_or_else(|| "not N/M with N from 1 to M".into())
+}
+
+fn parse_preset(text: &str) -> Result<Preset, String> {
+    let names = Preset::ALL.map(Preset::name).join(", ");
+    Preset::ALL.into_iter().find(|preset| preset.name() == text).ok_or_else(|| format!("not one of {names}"))
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    let time = Timestamp::parse(text.as_bytes()).or_else(|| Timestamp::parse(format!("{text}T00:00:00Z").as_bytes()));
+    time.ok_or_else(|| "not a date (2026-01-31) or a time in UTC (2026-01-31T00:00:00Z)".into())
+}

@@ -1,0 +1,214 @@
+//! Arguments to jobs, and what people see of them.
+//!
+//! Results go to stdout, everything else to stderr. The exit code is 0 for a pass, 1 for violations, 2 when the job could
+//! not run and 3 for an incomplete result.
+
+mod args;
+mod explain;
+mod policy;
+mod progress;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use logseal::audit::{AuditError, AuditOptions, audit, default_jobs};
+use logseal::engine::{Cancel, EngineError, WORKER_NAME};
+use logseal::escape::escape;
+use logseal::generate::generate;
+use logseal::merge::{MergeJobError, merge};
+use logseal::plan::{Plan, PlanError, Shard};
+use logseal::policy::Checker;
+use logseal::report::{Style, Summary, render};
+use logseal::timestamp::Timestamp;
+
+use args::{AuditArgs, Cli, Command, Format, GenerateArgs, MergeArgs};
+
+/// The job could not run.
+const COULD_NOT_RUN: u8 = 2;
+
+/// Why a job could not run, for people.
+pub(crate) struct Failure {
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    fn with_hint(message: impl ToString, hint: Option<&str>) -> Self {
+        Self { message: message.to_string(), hint: hint.map(str::to_owned) }
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::with_hint(&error, error.hint())
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        match &error {
+            AuditError::Output(output) => Self::with_hint(output, output.hint()),
+            AuditError::Engine(EngineError::Cancelled) => Self::new("interrupted: nothing was written"),
+            error => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<MergeJobError> for Failure {
+    fn from(error: MergeJobError) -> Self {
+        match error {
+            MergeJobError::Write(error) => error.into(),
+            error => Self::with_hint(&error, error.hint()),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(format!("cannot write to stdout: {error}"))
+    }
+}
+
+/// Runs the command line and returns the exit code.
+pub fn run() -> ExitCode {
+    silence_workers();
+    let code = match Cli::parse().command {
+        Command::Audit(args) => run_audit(args),
+        Command::Merge(args) => run_merge(&args),
+        Command::Explain(args) => explain::run(args),
+        Command::Policy(args) => policy::run(args),
+        Command::Generate(args) => run_generate(&args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "logseal", &mut script);
+            print(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(Failure::from).and_then(|()| print(&page))
+        }
+    };
+    ExitCode::from(code.unwrap_or_else(|failure| {
+        say("error", &failure.message);
+        failure.hint.iter().for_each(|hint| say("hint", hint));
+        COULD_NOT_RUN
+    }))
+}
+
+/// A panic in a worker becomes a fault of the unit and is reported as one.
+fn silence_workers() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_worker = std::thread::current().name().is_some_and(|name| name.starts_with(WORKER_NAME));
+        if !is_worker {
+            usual(panic);
+        }
+    }));
+}
+
+/// Ctrl-C ends the job cleanly; a second one ends it at once.
+fn cancel_on_interrupt() -> Cancel {
+    let cancel = Cancel::default();
+    let handler = cancel.clone();
+    // Without a handler, Ctrl-C still ends the program.
+    let _ = ctrlc::set_handler(move || {
+        if handler.is_cancelled() {
+            #[expect(clippy::exit, reason = "the second interrupt does not wait for anything")]
+            std::process::exit(i32::from(COULD_NOT_RUN));
+        }
+        handler.cancel();
+    });
+    cancel
+}
+
+fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
+    let cancel = cancel_on_interrupt();
+    let (policy, policy_source) = policy::load(args.policy.as_deref())?;
+    let as_of = args.as_of.unwrap_or_else(Timestamp::now);
+    let checker = Checker::new(policy, as_of);
+    let plan_options = args.sources.plan_options(args.accept_unproven);
+    let checksums = plan_options.checksums;
+    let plan = Plan::new(&args.sources.sources, &plan_options)?;
+    if !args.quiet {
+        warn(&plan, &checker);
+    }
+    let options = AuditOptions {
+        out: args.out,
+        overwrite: args.force,
+        jobs: args.jobs.unwrap_or_else(default_jobs),
+        shard: args.shard,
+        max_groups: args.max_groups,
+        allow_empty: args.allow_empty,
+        checksums,
+        policy_source,
+    };
+    let bytes = plan.units(options.shard.unwrap_or(Shard::WHOLE)).map(|unit| unit.size_hint()).sum();
+    let bar = progress::Bar::new(bytes, args.no_progress || args.quiet);
+    let summary = audit(&plan, &checker, &options, &cancel, &bar);
+    bar.finish();
+    show(&summary?, &options.out, args.format, args.quiet)
+}
+
+fn warn(plan: &Plan, checker: &Checker) {
+    for source in plan.sources() {
+        for run in &source.skipped_runs {
+            say("warning", &format!("the newer run {run} has no manifest.checksum and is skipped"));
+        }
+        for fault in &source.faults {
+            say("warning", &format!("{}: {}", source.display_path(), escape(fault.to_string().as_bytes())));
+        }
+    }
+    for exception in checker.expired_exceptions() {
+        say("warning", &format!("the exception {} has expired and covers nothing", exception.id));
+    }
+}
+
+fn run_merge(args: &MergeArgs) -> Result<u8, Failure> {
+    let cancel = cancel_on_interrupt();
+    let summary = merge(&args.folders, &args.out, args.force, &cancel)?;
+    show(&summary, &args.out, args.format, args.quiet)
+}
+
+fn run_generate(args: &GenerateArgs) -> Result<u8, Failure> {
+    let made = generate(&args.out, &args.options()).map_err(|error| Failure::new(error.to_string()))?;
+    for run in &made.runs {
+        print(format!("{}\n", escape(run.as_os_str().as_encoded_bytes())).as_bytes())?;
+    }
+    Ok(0)
+}
+
+fn show(summary: &Summary, out: &Path, format: Format, quiet: bool) -> Result<u8, Failure> {
+    if !quiet {
+        let text = match format {
+            Format::Text => render(summary, &out.to_string_lossy(), stdout_style()),
+            Format::Json => serde_json::to_string_pretty(summary).map_err(io::Error::from)? + "\n",
+        };
+        print(text.as_bytes())?;
+    }
+    Ok(summary.outcome.exit_code())
+}
+
+fn stdout_style() -> Style {
+    let wants_colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if wants_colours && io::stdout().is_terminal() { Style::Coloured } else { Style::Plain }
+}
+
+/// Writes to stdout. Whoever stops reading has seen enough: the result counts all the same.
+pub(crate) fn print(bytes: &[u8]) -> Result<u8, Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(0),
+    }
+}
+
+/// Writes a line to stderr; if that fails, there is nobody to tell.
+pub(crate) fn say(what: &str, text: &str) {
+    let _ = writeln!(io::stderr(), "{what}: {text}");
+}

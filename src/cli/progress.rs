@@ -1,0 +1,48 @@
+//! The progress bar: bytes, rows a second, time left.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use logseal::engine::Progress;
+
+/// A bar on stderr, where that is a terminal.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    rows: Arc<AtomicU64>,
+}
+
+impl Bar {
+    pub fn new(bytes: u64, is_hidden: bool) -> Self {
+        let target = if is_hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(Some(bytes), target);
+        let rows = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&rows);
+        let rate = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            let rate = counted.load(Ordering::Relaxed) as f64 / state.elapsed().as_secs_f64().max(0.001) / 1e6;
+            let _ = write!(text, "{rate:.2} M rows/s");
+        };
+        let template = "{wide_bar} {percent:>3} %  {bytes} of {total_bytes}  {rate}  {eta} left";
+        // The template is fixed: were it wrong, the default would do.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.with_key("rate", rate));
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, rows }
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn advance(&self, bytes: u64, rows: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        if bytes > 0 {
+            self.bar.inc(bytes);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The one written form of bytes that a stranger chose: object names, version ids, statuses.
+//!
+//! Control characters, bidirectional controls, bytes that are not UTF-8 and the backslash become `\xNN` for each byte
+//! (`\\` for the backslash), so the form is harmless on a terminal and decodes to one byte string. A cell of a CSV file
+//! is quoted as in RFC 4180 and, when a spreadsheet would take it for a formula, gets a leading `'`.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// The escaped form of `bytes`, for terminals, messages and JSON.
+pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && text.chars().all(is_harmless)
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        chunk.valid().chars().for_each(|c| push_char(&mut escaped, c));
+        chunk.invalid().iter().for_each(|byte| push_byte(&mut escaped, *byte));
+    }
+    Cow::Owned(escaped)
+}
+
+/// The bytes that an escaped form stands for, or nothing when a backslash begins no escape.
+pub fn unescape(escaped: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(escaped.len());
+    let mut rest = escaped.as_bytes();
+    while let Some(backslash) = memchr::memchr(b'\\', rest) {
+        bytes.extend_from_slice(&rest[..backslash]);
+        rest = match &rest[backslash + 1..] {
+            [b'\\', rest @ ..] => {
+                bytes.push(b'\\');
+                rest
+            }
+            [b'x', high, low, rest @ ..] => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16);
+                bytes.push((digit(high)? * 16 + digit(low)?) as u8);
+                rest
+            }
+            _ => return None,
+        };
+    }
+    bytes.extend_from_slice(rest);
+    Some(bytes)
+}
+
+/// Appends `bytes` as one cell of a CSV row, without a separator.
+pub fn push_cell(row: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.iter().all(|&byte| is_plain_cell_byte(byte)) && !starts_formula(bytes) {
+        row.extend_from_slice(bytes);
+        return;
+    }
+    let text = escape(bytes);
+    let guard = if starts_formula(text.as_bytes()) { "'" } else { "" };
+    if text.contains(['"', ',']) {
+        row.push(b'"');
+        row.extend_from_slice(guard.as_bytes());
+        row.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+        row.push(b'"');
+    } else {
+        row.extend_from_slice(guard.as_bytes());
+        row.extend_from_slice(text.as_bytes());
+    }
+}
+
+fn is_harmless(c: char) -> bool {
+    !(c == '\\' || c.is_control() || is_bidirectional_control(c))
+}
+
+fn is_bidirectional_control(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn is_plain_cell_byte(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b',' | b'\\')
+}
+
+fn starts_formula(cell: &[u8]) -> bool {
+    matches!(cell.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\''))
+}
+
+fn push_char(escaped: &mut String, c: char) {
+    match c {
+        '\\' => escaped.push_str("\\\\"),
+        c if is_harmless(c) => escaped.push(c),
+        c => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_byte(escaped, byte)),
+    }
+}
+
+fn push_byte(escaped: &mut String, byte: u8) {
+    // Writing to a string cannot fail.
+    let _ = write!(escaped, "\\x{byte:02x}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(bytes: &[u8]) -> String {
+        let mut row = Vec::new();
+        push_cell(&mut row, bytes);
+        String::from_utf8(row).expect("cells are UTF-8")
+    }
+
+    #[test]
+    fn escapes_what_could_do_harm() {
+        assert_eq!(escape(b"AWSLogs/a b"), "AWSLogs/a b");
+        assert_eq!(escape("naïve/日本".as_bytes()), "naïve/日本");
+        assert_eq!(escape(b"a\x1b[31mb\n"), "a\\x1b[31mb\\x0a");
+        assert_eq!(escape("\u{202e}gpj".as_bytes()), "\\xe2\\x80\\xaegpj");
+        assert_eq!(escape("\u{85}".as_bytes()), "\\xc2\\x85");
+        assert_eq!(escape(b"\xff\xc3\\"), "\\xff\\xc3\\\\");
+    }
+
+    #[test]
+    fn the_escaped_form_decodes_to_the_same_bytes() {
+        for pair in 0..=u16::MAX {
+            let bytes = pair.to_be_bytes();
+            assert_eq!(unescape(&escape(&bytes)).as_deref(), Some(&bytes[..]));
+        }
+        for bad in ["\\", "a\\b", "\\x", "\\x1", "\\xg0"] {
+            assert_eq!(unescape(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn cells_are_quoted_and_never_formulas() {
+        assert_eq!(cell(b""), "");
+        assert_eq!(cell(b"plain key"), "plain key");
+        assert_eq!(cell(b"a,b"), "\"a,b\"");
+        assert_eq!(cell(b"say \"x\""), "\"say \"\"x\"\"\"");
+        assert_eq!(cell(b"=1+1"), "'=1+1");
+        assert_eq!(cell(b"-a,b"), "\"'-a,b\"");
+        assert_eq!(cell(b"'a"), "''a");
+        assert_eq!(cell(b"\t=1"), "\\x09=1");
+    }
+}

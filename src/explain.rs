@@ -1,0 +1,148 @@
+//! Why one object got its verdict: the row as read, the rules as tried, the verdict.
+//!
+//! The rows come through the same readers as those of an audit, and the object is judged the plain way.
+
+use crate::batch::{Batch, Flag};
+use crate::examine::Row;
+use crate::object_key::ObjectKey;
+use crate::plan::{Plan, Shard, Unit};
+use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
+use crate::readers::{Scratch, UnitFault, UnitReader};
+use crate::timestamp::Timestamp;
+
+/// The object that is asked about.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Its bucket; nothing means any.
+    pub bucket: Option<Vec<u8>>,
+    /// Its raw key.
+    pub key: Vec<u8>,
+    /// Its version id, `null` or empty for the null version; nothing means every version.
+    pub version_id: Option<Vec<u8>>,
+}
+
+/// A row that answers the question, and what follows from it.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "named after the columns")]
+pub struct Explanation {
+    /// The source, as it was given.
+    pub source: String,
+    /// The data file.
+    pub file: String,
+    /// The row in it.
+    pub row: u64,
+    pub bucket: Vec<u8>,
+    pub key: Vec<u8>,
+    pub version_id: Vec<u8>,
+    pub is_latest: Flag,
+    pub is_delete_marker: bool,
+    pub size: Option<u64>,
+    pub last_modified: Option<Timestamp>,
+    pub storage_class: Vec<u8>,
+    /// Nothing when the report has no such column.
+    pub encryption_status: Option<Vec<u8>>,
+    /// Nothing when the report has no such column.
+    pub bucket_key_status: Option<Vec<u8>>,
+    /// What follows; a delete marker is not judged.
+    pub ruling: Option<Ruling>,
+}
+
+impl Explanation {
+    /// The key taken apart.
+    pub fn object_key(&self) -> ObjectKey<'_> {
+        ObjectKey::parse(&self.key)
+    }
+
+    /// The row as an object.
+    pub fn object(&self) -> Object<'_> {
+        Object {
+            bucket: &self.bucket,
+            key: &self.key,
+            is_latest: self.is_latest,
+            last_modified: self.last_modified,
+            storage_class: &self.storage_class,
+            status: self.encryption_status.as_deref().map_or(Status::Absent, Status::parse),
+            bucket_key: self.bucket_key_status.as_deref().map_or(BucketKey::Unknown, BucketKey::parse),
+        }
+    }
+}
+
+/// What was found about an object.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// The rows about it.
+    pub explanations: Vec<Explanation>,
+    /// Data files that could not be examined: the object may be in one of them.
+    pub faults: Vec<(String, UnitFault)>,
+    /// Rows that could not be examined.
+    pub rows_rejected: u64,
+}
+
+/// Looks for the object in all units. No more than `limit` rows are kept.
+pub fn explain(plan: &Plan, checker: &Checker, question: &Question, limit: usize) -> Answers {
+    let mut answers = Answers::default();
+    let mut scratch = Scratch::default();
+    for unit in plan.units(Shard::WHOLE) {
+        if let Err(fault) = search(&unit, checker, question, limit, &mut scratch, &mut answers) {
+            answers.faults.push((unit.key(), fault));
+        }
+    }
+    answers
+}
+
+fn search(
+    unit: &Unit<'_>,
+    checker: &Checker,
+    question: &Question,
+    limit: usize,
+    scratch: &mut Scratch,
+    answers: &mut Answers,
+) -> Result<(), UnitFault> {
+    let mut reader = UnitReader::open(unit)?;
+    while let Some(part) = reader.next_part()? {
+        part.read(scratch, &|| false, &mut |batch| {
+            let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
+            for at in 0..batch.len {
+                match Row::read(batch, at, bucket) {
+                    Ok(Some(row)) if question.is_about(&row) && answers.explanations.len() < limit => {
+                        answers.explanations.push(answer(unit, checker, batch, at, &row));
+                    }
+                    Ok(_) => {}
+                    Err(_) => answers.rows_rejected += 1,
+                }
+            }
+        })?;
+    }
+    Ok(())
+}
+
+impl Question {
+    fn is_about(&self, row: &Row<'_>) -> bool {
+        let same_version = |wanted: &Vec<u8>| row.version_id == wanted || (wanted == b"null" && row.version_id.is_empty());
+        row.key == self.key
+            && self.bucket.as_ref().is_none_or(|bucket| row.bucket == bucket)
+            && self.version_id.as_ref().is_none_or(same_version)
+    }
+}
+
+fn answer(unit: &Unit<'_>, checker: &Checker, batch: &Batch<'_>, at: usize, row: &Row<'_>) -> Explanation {
+    let cell = |texts: &crate::batch::Texts<'_>| (!texts.is_absent()).then(|| texts.get(at).to_vec());
+    let mut explanation = Explanation {
+        source: unit.source.display_path(),
+        file: unit.key(),
+        row: batch.first_row + at as u64,
+        bucket: row.bucket.to_vec(),
+        key: row.key.to_vec(),
+        version_id: row.version_id.to_vec(),
+        is_latest: row.is_latest,
+        is_delete_marker: row.is_delete_marker,
+        size: row.size,
+        last_modified: row.last_modified,
+        storage_class: batch.storage_class.get(at).to_vec(),
+        encryption_status: cell(&batch.encryption_status),
+        bucket_key_status: cell(&batch.bucket_key_status),
+        ruling: None,
+    };
+    explanation.ruling = (!row.is_delete_marker).then(|| checker.judge_object(&explanation.object()));
+    explanation
+}

@@ -1,0 +1,278 @@
+//! What a user of `generate` can observe: files, their equality, and their truth.
+
+use std::{collections::BTreeMap, error::Error, fs, fs::File, io::Read, path::Path};
+
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow_array::{
+    Array, ArrayRef,
+    cast::AsArray,
+    types::{Int64Type, TimestampMillisecondType},
+};
+use arrow_schema::DataType;
+use flate2::read::MultiGzDecoder;
+use md5::{Digest, Md5};
+use serde_json::Value;
+
+use super::*;
+
+type Outcome = Result<(), Box<dyn Error>>;
+type Lines = Vec<Vec<String>>;
+
+const STATUS: usize = 11;
+
+fn small() -> Options {
+    Options {
+        rows: 50_000,
+        files: 3,
+        violations: 0.1,
+        jobs: 2,
+        ..Options::default()
+    }
+}
+
+/// Every file below a folder, by its path there.
+fn tree(root: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.insert(
+                    path.strip_prefix(root).unwrap_or(&path).to_owned(),
+                    fs::read(&path)?,
+                );
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The data files of a run, in the order of its manifest, with size and MD5 checked.
+fn data_files(run: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let manifest = fs::read(run.join("manifest.json"))?;
+    let checksum = fs::read_to_string(run.join("manifest.checksum"))?;
+    assert_eq!(checksum, format!("{}\n", hex(&manifest)));
+    let manifest: Value = serde_json::from_slice(&manifest)?;
+    let mut paths = Vec::new();
+    for file in manifest["files"].as_array().ok_or("no files")? {
+        let key = file["key"].as_str().ok_or("no key")?;
+        let name = key.rsplit('/').next().ok_or("no name")?;
+        let path = run.join("../data").join(name);
+        let bytes = fs::read(&path)?;
+        assert_eq!(file["size"], bytes.len());
+        assert_eq!(file["MD5checksum"], hex(&bytes));
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Md5::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn csv_lines(path: &Path) -> Result<Lines, Box<dyn Error>> {
+    let mut text = String::new();
+    MultiGzDecoder::new(File::open(path)?).read_to_string(&mut text)?;
+    let fields = |line: &str| {
+        let line = line
+            .strip_prefix('"')
+            .and_then(|line| line.strip_suffix('"'));
+        let mut fields: Vec<_> = line
+            .unwrap_or("")
+            .split("\",\"")
+            .map(str::to_owned)
+            .collect();
+        fields[1] = csv::tests::form_decoded(&fields[1]);
+        fields
+    };
+    Ok(text.lines().map(fields).collect())
+}
+
+fn parquet_lines(path: &Path) -> Result<Lines, Box<dyn Error>> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()?;
+    let mut lines = Vec::new();
+    for batch in reader {
+        let batch = batch?;
+        for row in 0..batch.num_rows() {
+            lines.push(
+                batch
+                    .columns()
+                    .iter()
+                    .map(|column| cell(column, row))
+                    .collect(),
+            );
+        }
+    }
+    Ok(lines)
+}
+
+/// A value as the CSV file writes it.
+fn cell(column: &ArrayRef, row: usize) -> String {
+    if column.is_null(row) {
+        return String::new();
+    }
+    match column.data_type() {
+        DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
+        DataType::Boolean => column.as_boolean().value(row).to_string(),
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
+        _ => {
+            let time = column
+                .as_primitive::<TimestampMillisecondType>()
+                .value_as_datetime(row);
+            time.map_or(String::new(), |time| {
+                time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+            })
+        }
+    }
+}
+
+#[test]
+fn the_same_options_give_the_same_bytes_for_any_jobs() -> Outcome {
+    let (one, four) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    generate(one.path(), &Options { jobs: 1, ..small() })?;
+    generate(four.path(), &Options { jobs: 4, ..small() })?;
+    assert!(tree(one.path())? == tree(four.path())?);
+    Ok(())
+}
+
+#[test]
+fn another_seed_gives_other_rows_and_files() -> Outcome {
+    let (one, two) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let options = Options {
+        rows: 1000,
+        format: Format::Csv,
+        ..small()
+    };
+    let first = generate(one.path(), &options)?;
+    let second = generate(two.path(), &Options { seed: 2, ..options })?;
+    let (first, second) = (data_files(&first.runs[0])?, data_files(&second.runs[0])?);
+    assert_ne!(first[0].file_name(), second[0].file_name());
+    assert_ne!(csv_lines(&first[0])?, csv_lines(&second[0])?);
+    Ok(())
+}
+
+#[test]
+fn csv_and_parquet_hold_the_same_rows() -> Outcome {
+    let out = tempfile::tempdir()?;
+    let made = generate(out.path(), &small())?;
+    let (csv, parquet) = (data_files(&made.runs[0])?, data_files(&made.runs[1])?);
+    let mut rows = 0;
+    for (csv, parquet) in csv.iter().zip(&parquet) {
+        let lines = csv_lines(csv)?;
+        assert!(lines.iter().all(|fields| fields.len() == 18));
+        assert!(lines == parquet_lines(parquet)?);
+        rows += lines.len();
+    }
+    assert_eq!((csv.len(), parquet.len(), rows), (3, 3, 50_000));
+    Ok(())
+}
+
+#[test]
+fn the_truth_is_what_the_files_say() -> Outcome {
+    let out = tempfile::tempdir()?;
+    let made = generate(
+        out.path(),
+        &Options {
+            format: Format::Csv,
+            ..small()
+        },
+    )?;
+    let truth: Value = serde_json::from_slice(&fs::read(&made.truth)?)?;
+    let mut statuses: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    let mut violations = 0;
+    for path in data_files(&made.runs[0])? {
+        for fields in csv_lines(&path)? {
+            let entry = statuses.entry(fields[STATUS].clone()).or_default();
+            entry.0 += 1;
+            entry.1 += fields[5].parse::<u64>().unwrap_or(0);
+            let is_log =
+                fields[1].contains("/CloudTrail") && !fields[1].contains("/CloudTrail-Digest");
+            violations += u64::from(is_log && ["SSE-S3", "NOT-SSE"].contains(&&*fields[STATUS]));
+        }
+    }
+    let markers = statuses.remove("").unwrap_or_default().0;
+    assert_eq!(truth["counts"]["delete_markers"], markers);
+    assert_eq!(truth["counts"]["violation"], violations);
+    assert!(violations > 2000);
+    for (status, (objects, bytes)) in statuses {
+        let told = &truth["by_encryption_status"][&status];
+        assert_eq!(
+            (&told["objects"], &told["bytes"]),
+            (&objects.into(), &bytes.into()),
+            "{status}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_that_exists_is_overwritten() -> Outcome {
+    for name in ["csv", "parquet", TRUTH, STAGING] {
+        let out = tempfile::tempdir()?;
+        fs::create_dir(out.path().join(name))?;
+        let refused = generate(out.path(), &small());
+        assert!(matches!(refused, Err(GenerateError::Exists { path }) if path.ends_with(name)));
+        assert_eq!(fs::read_dir(out.path())?.count(), 1);
+    }
+    Ok(())
+}
+
+#[test]
+fn options_out_of_range_are_refused_by_name() {
+    let refused = |options: Options, name: &str| {
+        let refused = generate(Path::new("/nowhere"), &options);
+        assert!(matches!(refused, Err(GenerateError::OutOfRange { option, .. }) if option == name));
+    };
+    refused(Options { rows: 0, ..small() }, "rows");
+    refused(
+        Options {
+            files: 0,
+            ..small()
+        },
+        "files",
+    );
+    refused(
+        Options {
+            violations: f64::NAN,
+            ..small()
+        },
+        "violations",
+    );
+    refused(
+        Options {
+            regions: 25,
+            ..small()
+        },
+        "regions",
+    );
+    refused(
+        Options {
+            years: 13,
+            ..small()
+        },
+        "years",
+    );
+}
+
+#[test]
+fn more_files_than_rows_leaves_some_empty() -> Outcome {
+    let out = tempfile::tempdir()?;
+    let made = generate(
+        out.path(),
+        &Options {
+            rows: 2,
+            files: 3,
+            ..small()
+        },
+    )?;
+    let files = data_files(&made.runs[1])?;
+    let rows = files.iter().map(|path| Ok(parquet_lines(path)?.len()));
+    assert_eq!(rows.collect::<Result<Vec<_>, Box<dyn Error>>>()?, [1, 1, 0]);
+    Ok(())
+}

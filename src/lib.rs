@@ -1,0 +1,34 @@
+//! Offline verification of stored log objects.
+//!
+//! `logseal` reads S3 Inventory reports, decides for every object whether it is encrypted the way a written policy
+//! demands, and writes the evidence down. What it could not examine is said and counted, and is never a pass.
+//!
+//! ```text
+//! manifest -> Plan -> Unit -> Part -> Batch -> Checker -> Ruling -> Partial -> merge -> Summary
+//!             plan            readers batch    policy              partial             report
+//!                                                      \-> findings -> spool -> lists
+//!                                                          sinks
+//! ```
+//!
+//! [`audit::audit`] runs all of it, with the workers of [`engine`]; [`merge::merge`] joins what shards left;
+//! [`explain::explain`] shows how one object fared. Three kinds of bad news are never mixed: a *verdict* is what we
+//! concluded about an object, a *fault* is something that we could not examine, an *error* means that we could not run.
+
+pub mod audit;
+pub mod batch;
+pub mod engine;
+pub mod escape;
+mod examine;
+pub mod explain;
+pub mod generate;
+pub mod merge;
+pub mod object_key;
+pub mod partial;
+pub mod plan;
+pub mod policy;
+pub mod readers;
+pub mod report;
+pub mod sinks;
+pub mod source;
+mod tally;
+pub mod timestamp;

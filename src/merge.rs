@@ -1,0 +1,209 @@
+//! Shards to a whole: joins the outputs of `audit --shard N/M`.
+//!
+//! Each shard leaves its [`Partial`] and the lengths of its lines for each unit, so lists are joined unit by unit without
+//! looking into them. The result is, byte for byte, what one audit of everything would have written.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{AuditError, Findings, ListSource, preamble, write};
+use crate::engine::Cancel;
+use crate::partial::{MergeError, Partial};
+use crate::plan::UnitId;
+use crate::report::{AuditFacts, Run, Summary};
+use crate::sinks::{List, OutputFolder, UnitLengthList, UnitLengths, copy_extent};
+use crate::timestamp::Timestamp;
+
+/// What a shard leaves for merging.
+pub const PARTIAL_FILE: &str = "partial.json";
+
+const PARTIAL_SCHEMA: &str = "logseal.partial/1";
+
+/// `partial.json`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ShardFile {
+    schema: String,
+    facts: AuditFacts,
+    started_at: i64,
+    finished_at: i64,
+    elapsed_ms: u64,
+    lengths: UnitLengthList,
+    partial: Partial,
+}
+
+/// Why shards cannot be merged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MergeJobError {
+    /// A file of a shard cannot be read.
+    #[error("cannot read the output of a shard: {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+    /// Its `partial.json` is not one of this version.
+    #[error("not the partial of a shard: {}: {why}", path.display())]
+    NoPartial {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A list has been changed since the shard was written.
+    #[error("the file is not as the shard left it: {}", .0.display())]
+    Changed(PathBuf),
+    /// The shards do not belong together.
+    #[error("cannot merge {}: {error}", path.display())]
+    Merge {
+        /// The shard that does not fit the ones before it.
+        path: PathBuf,
+        /// Why not.
+        error: MergeError,
+    },
+    /// Nothing could be written.
+    #[error(transparent)]
+    Write(#[from] AuditError),
+}
+
+impl MergeJobError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Read { .. } | Self::NoPartial { .. } => Some("merge takes folders written by audit --shard N/M"),
+            Self::Changed(_) => Some("run that shard again"),
+            Self::Merge { error: MergeError::UnitTwice(_), .. } => Some("give each shard once"),
+            Self::Merge { .. } => Some("run all shards with the same sources, policy, --as-of and version"),
+            Self::Write(_) => None,
+        }
+    }
+}
+
+impl ShardFile {
+    pub(crate) fn new(result: &Findings, lengths: UnitLengths) -> Self {
+        Self {
+            schema: PARTIAL_SCHEMA.to_owned(),
+            facts: result.facts.clone(),
+            started_at: result.run.started_at.as_millis(),
+            finished_at: result.run.finished_at.as_millis(),
+            elapsed_ms: result.run.elapsed_ms,
+            lengths: lengths.into(),
+            partial: result.partial.clone(),
+        }
+    }
+
+    fn read(folder: &Path) -> Result<Self, MergeJobError> {
+        let path = folder.join(PARTIAL_FILE);
+        let file = File::open(&path).map_err(|error| MergeJobError::Read { path: path.clone(), error })?;
+        let shard: Self = serde_json::from_reader(BufReader::new(file))
+            .map_err(|error| MergeJobError::NoPartial { path: path.clone(), why: error.to_string() })?;
+        if shard.schema != PARTIAL_SCHEMA || shard.partial.by_rule.len() != shard.facts.policy.rules.len() {
+            return Err(MergeJobError::NoPartial { path, why: "it was written by another version".into() });
+        }
+        Ok(shard)
+    }
+}
+
+/// Joins the outputs of shards. One that still lacks shards can be merged again.
+pub fn merge(folders: &[PathBuf], out: &Path, overwrite: bool, cancel: &Cancel) -> Result<Summary, MergeJobError> {
+    let read = |folder: &PathBuf| ShardFile::read(folder).map(|shard| (folder.clone(), shard));
+    let mut shards = folders.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    // Whatever the order of the arguments, the first units speak for the whole.
+    shards.sort_by_key(|(_, shard)| first_unit(&shard.partial));
+    let mut lists = ShardLists { folders: Vec::new(), units: BTreeMap::new(), preambles: Vec::new() };
+    let mut shards = shards.into_iter();
+    let Some((folder, first)) = shards.next() else {
+        let error = io::ErrorKind::NotFound.into();
+        return Err(MergeJobError::Read { path: PathBuf::new(), error });
+    };
+    lists.add(&folder, first.lengths.into(), &first.facts);
+    let mut run = RunSpan { started_at: first.started_at, finished_at: first.finished_at, elapsed_ms: first.elapsed_ms };
+    let mut partial = first.partial;
+    for (folder, shard) in shards {
+        partial.merge(shard.partial).map_err(|error| MergeJobError::Merge { path: folder.clone(), error })?;
+        lists.add(&folder, shard.lengths.into(), &shard.facts);
+        run.started_at = run.started_at.min(shard.started_at);
+        run.finished_at = run.finished_at.max(shard.finished_at);
+        run.elapsed_ms = run.elapsed_ms.saturating_add(shard.elapsed_ms);
+    }
+    lists.check_lengths()?;
+    let units_planned = first.facts.units;
+    let is_whole = (partial.examined.len() + partial.faulted.len()) as u64 == units_planned;
+    let result = Findings { facts: first.facts, partial, units_planned, run: run.into() };
+    let output = OutputFolder::create(out, overwrite).map_err(AuditError::from)?;
+    Ok(write(output, &result, lists, !is_whole, cancel)?)
+}
+
+fn first_unit(partial: &Partial) -> Option<UnitId> {
+    partial.examined.first().into_iter().chain(partial.faulted.first()).min().copied()
+}
+
+struct RunSpan {
+    started_at: i64,
+    finished_at: i64,
+    elapsed_ms: u64,
+}
+
+impl From<RunSpan> for Run {
+    fn from(span: RunSpan) -> Self {
+        let time = |millis| Timestamp::from_millis(millis).unwrap_or(Timestamp::MAX);
+        Self { started_at: time(span.started_at), finished_at: time(span.finished_at), elapsed_ms: span.elapsed_ms }
+    }
+}
+
+/// The lists of all shards.
+struct ShardLists {
+    folders: Vec<PathBuf>,
+    /// Who has a unit's lines, and how many bytes of each list they are.
+    units: BTreeMap<UnitId, (usize, [u64; List::ALL.len()])>,
+    /// How many bytes stand before the first unit's lines, for each shard and list.
+    preambles: Vec<[u64; List::ALL.len()]>,
+}
+
+impl ShardLists {
+    fn add(&mut self, folder: &Path, lengths: UnitLengths, facts: &AuditFacts) {
+        let shard = self.folders.len();
+        self.folders.push(folder.to_owned());
+        self.preambles.push(List::ALL.map(|list| preamble(list, facts).len() as u64));
+        self.units.extend(lengths.into_iter().map(|(unit, lengths)| (unit, (shard, lengths))));
+    }
+
+    /// Fails when a list is longer or shorter than its shard left it.
+    fn check_lengths(&self) -> Result<(), MergeJobError> {
+        let mut expected = self.preambles.clone();
+        for (shard, lengths) in self.units.values() {
+            expected[*shard].iter_mut().zip(lengths).for_each(|(sum, len)| *sum = sum.saturating_add(*len));
+        }
+        for (folder, expected) in self.folders.iter().zip(expected) {
+            for list in List::ALL {
+                let path = folder.join(list.file_name());
+                let found = std::fs::metadata(&path);
+                let found = found.map_err(|error| MergeJobError::Read { path: path.clone(), error })?.len();
+                if found != expected[list as usize] {
+                    return Err(MergeJobError::Changed(path));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ListSource for ShardLists {
+    fn join(&mut self, list: List, out: &mut dyn io::Write, lengths: &mut UnitLengths) -> io::Result<()> {
+        let mut offsets: Vec<u64> = self.preambles.iter().map(|lengths| lengths[list as usize]).collect();
+        let open = |folder: &PathBuf| File::open(folder.join(list.file_name())).map(|file| BufReader::with_capacity(1 << 18, file));
+        let mut files = self.folders.iter().map(open).collect::<io::Result<Vec<_>>>()?;
+        for (unit, (shard, unit_lengths)) in &self.units {
+            let len = unit_lengths[list as usize];
+            copy_extent(&mut files[*shard], offsets[*shard], len, out)?;
+            offsets[*shard] += len;
+            lengths.entry(*unit).or_default()[list as usize] = len;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,367 @@
+//! What an object's key says: kind, organisation, account, Region and date.
+//!
+//! AWS services write logs as `[prefix/]AWSLogs/[ORG/]ACCOUNT/KIND/[REGION/[YYYY/MM/DD/]]FILE`. Only whole folders count:
+//! a segment without a slash behind it is the file name. Keys are taken as raw, decoded bytes. Whoever writes to a bucket
+//! chooses its keys, so nothing here is trusted: an account is 12 digits, a Region has the form of one, and a kind that
+//! AWS is not known to write has a name of its own only inside [`ObjectKey`], never in a rollup.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The name of a kind that is not under `AWSLogs/ACCOUNT/`.
+pub const OTHER: &str = "other";
+/// The rollup name of a kind that lies under `AWSLogs/ACCOUNT/` but that we do not know.
+pub const OTHER_SERVICE: &str = "other-service";
+
+/// The kinds that AWS is known to write, as their folder is called.
+const KNOWN_KINDS: [&str; 17] = [
+    "CloudTrail",
+    "CloudTrail-Digest",
+    "CloudTrail-Insight",
+    "CloudTrail-NetworkActivity",
+    "CloudTrail-Aggregated",
+    "CloudTrail-Lake",
+    "CloudFront",
+    "Config",
+    "GuardDuty",
+    "KafkaBrokerLogs",
+    "WAFLogs",
+    "elasticloadbalancing",
+    "globalaccelerator",
+    "network-firewall",
+    "redshift",
+    "vpcdnsquerylogs",
+    "vpcflowlogs",
+];
+
+/// A key taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectKey<'k> {
+    /// The real name of the kind: a folder's name, or `other`.
+    pub kind: &'k [u8],
+    /// The organisation id, such as `o-exampleorg1`.
+    pub organisation: Option<&'k [u8]>,
+    /// The account that the log is about.
+    pub account: Option<Account>,
+    /// The Region that the log is about.
+    pub region: Option<Region>,
+    /// Year, month and day of the folder, as far as they are there and are numbers.
+    pub date: Option<(u16, u8, u8)>,
+    /// How much of the key decides kind, account and Region.
+    scope_len: usize,
+}
+
+impl<'k> ObjectKey<'k> {
+    /// Takes a raw key apart. Every key has an answer; one that is no log of AWS has the kind `other` and nothing else.
+    pub fn parse(key: &'k [u8]) -> Self {
+        let mut from = 0;
+        while let Some(anchor) = next_anchor(key, from) {
+            if let Some(parsed) = Self::parse_below(key, anchor) {
+                return parsed;
+            }
+            from = anchor;
+        }
+        Self { kind: OTHER.as_bytes(), organisation: None, account: None, region: None, date: None, scope_len: 0 }
+    }
+
+    /// The start of the key that decides everything but the date: keys that share it share kind, account and Region.
+    pub fn scope_prefix(key: &'k [u8], parsed: &Self) -> &'k [u8] {
+        &key[..parsed.scope_len]
+    }
+
+    /// The kind under which this key is counted: a known name, `other-service` or `other`.
+    pub fn rollup_kind(&self) -> &'static str {
+        if self.account.is_none() {
+            return OTHER;
+        }
+        let known = KNOWN_KINDS.iter().find(|known| known.as_bytes() == self.kind);
+        let unknown = if self.kind == OTHER.as_bytes() { OTHER } else { OTHER_SERVICE };
+        known.copied().unwrap_or(unknown)
+    }
+
+    fn parse_below(key: &'k [u8], anchor: usize) -> Option<Self> {
+        let mut folders = Folders { key, at: anchor };
+        let mut folder = folders.next()?;
+        let organisation = is_organisation(folder).then_some(folder);
+        if organisation.is_some() {
+            folder = folders.next()?;
+        }
+        let account = Account::parse(folder)?;
+        let mut parsed = Self {
+            kind: OTHER.as_bytes(),
+            organisation,
+            account: Some(account),
+            region: None,
+            date: None,
+            scope_len: folders.at,
+        };
+        let Some(kind) = folders.next() else { return Some(parsed) };
+        (parsed.kind, parsed.scope_len) = (kind, folders.at);
+        let Some(region) = folders.next().and_then(Region::parse) else { return Some(parsed) };
+        (parsed.region, parsed.scope_len) = (Some(region), folders.at);
+        parsed.date = parse_date(&mut folders);
+        Some(parsed)
+    }
+}
+
+/// The position behind the next folder called `AWSLogs`, at or after `from`.
+fn next_anchor(key: &[u8], from: usize) -> Option<usize> {
+    const ANCHOR: &[u8] = b"AWSLogs/";
+    // The usual key begins with it; anything else is searched.
+    if from == 0 && key.starts_with(ANCHOR) {
+        return Some(ANCHOR.len());
+    }
+    memchr::memmem::find_iter(&key[from..], ANCHOR)
+        .map(|at| from + at)
+        .find(|&at| at == 0 || key[at - 1] == b'/')
+        .map(|at| at + ANCHOR.len())
+}
+
+/// The folders of a key from a position on; the file name behind the last slash is none.
+struct Folders<'k> {
+    key: &'k [u8],
+    at: usize,
+}
+
+impl<'k> Iterator for Folders<'k> {
+    type Item = &'k [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'k [u8]> {
+        let rest = &self.key[self.at..];
+        let len = memchr::memchr(b'/', rest)?;
+        self.at += len + 1;
+        (len > 0).then(|| &rest[..len])
+    }
+}
+
+fn is_organisation(folder: &[u8]) -> bool {
+    let Some(id) = folder.strip_prefix(b"o-") else { return false };
+    (10..=32).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+fn parse_date(folders: &mut Folders<'_>) -> Option<(u16, u8, u8)> {
+    let mut number = |digits: std::ops::RangeInclusive<usize>| {
+        let folder = folders.next()?;
+        let shaped = digits.contains(&folder.len()) && folder.iter().all(u8::is_ascii_digit);
+        shaped.then(|| folder.iter().fold(0, |number: u16, byte| number * 10 + u16::from(byte - b'0')))
+    };
+    let (year, month, day) = (number(4..=4)?, number(1..=2)?, number(1..=2)?);
+    ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some((year, month as u8, day as u8))
+}
+
+/// An AWS account: 12 digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Account([u8; 12]);
+
+impl Account {
+    /// Refuses everything but 12 digits.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let digits: [u8; 12] = text.try_into().ok()?;
+        digits.iter().all(u8::is_ascii_digit).then_some(Self(digits))
+    }
+
+    /// The 12 digits.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_ascii(f, &self.0)
+    }
+}
+
+/// An AWS Region, such as `us-gov-west-1`: a text that has the form of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region {
+    // Padded with zeroes, so that the derived order is that of the text.
+    text: [u8; Self::MAX_LEN],
+}
+
+impl Region {
+    /// The longest Region today has 14 bytes.
+    const MAX_LEN: usize = 24;
+
+    /// Refuses what does not read like a Region: 2 to 4 letters, words of letters, a number of 1 or 2 digits, joined by `-`.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        if text.len() > Self::MAX_LEN {
+            return None;
+        }
+        let mut words = text.split(|&byte| byte == b'-');
+        let partition = words.next()?;
+        let number = words.next_back()?;
+        let mut inner = words.peekable();
+        inner.peek()?;
+        let is_word = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_lowercase);
+        let shaped = (2..=4).contains(&partition.len())
+            && is_word(partition)
+            && inner.all(is_word)
+            && (1..=2).contains(&number.len())
+            && number.iter().all(u8::is_ascii_digit);
+        shaped.then(|| {
+            let mut padded = [0; Self::MAX_LEN];
+            padded[..text.len()].copy_from_slice(text);
+            Self { text: padded }
+        })
+    }
+
+    /// The Region's name.
+    pub fn as_bytes(&self) -> &[u8] {
+        let len = self.text.iter().position(|&byte| byte == 0).unwrap_or(Self::MAX_LEN);
+        &self.text[..len]
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_ascii(f, self.as_bytes())
+    }
+}
+
+fn write_ascii(f: &mut fmt::Formatter<'_>, text: &[u8]) -> fmt::Result {
+    f.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
+}
+
+/// Serde as the text that `parse` reads.
+macro_rules! serde_as_text {
+    ($type:ty, $what:literal) => {
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(text.as_bytes()).ok_or_else(|| serde::de::Error::custom(concat!("not ", $what)))
+            }
+        }
+    };
+}
+
+serde_as_text!(Account, "an account of 12 digits");
+serde_as_text!(Region, "a Region");
+
+/// The rollup kind of that name, or nothing when it is none.
+pub fn rollup_kind_named(name: &str) -> Option<&'static str> {
+    KNOWN_KINDS.into_iter().chain([OTHER, OTHER_SERVICE]).find(|kind| *kind == name)
+}
+
+/// Appends the bytes that a key of a CSV inventory stands for: `+` is a space, `%XX` a byte.
+///
+/// Returns `false`, with an unspecified rest of the key appended, when a `%` is not followed by two hexadecimal digits.
+#[must_use]
+pub fn decode_form(encoded: &[u8], decoded: &mut Vec<u8>) -> bool {
+    let mut rest = encoded;
+    while let Some(at) = memchr::memchr2(b'%', b'+', rest) {
+        decoded.extend_from_slice(&rest[..at]);
+        if rest[at] == b'+' {
+            decoded.push(b' ');
+            rest = &rest[at + 1..];
+            continue;
+        }
+        let Some(byte) = rest.get(at + 1..at + 3).and_then(hex_byte) else { return false };
+        decoded.push(byte);
+        rest = &rest[at + 3..];
+    }
+    decoded.extend_from_slice(rest);
+    true
+}
+
+fn hex_byte(digits: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    Some((digit(digits[0])? * 16 + digit(digits[1])?) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(key: &str) -> (String, Option<String>, Option<String>, Option<String>, Option<(u16, u8, u8)>) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let key = ObjectKey::parse(key.as_bytes());
+        let region = key.region.map(|region| region.to_string());
+        (text(key.kind), key.organisation.map(text), key.account.map(|account| account.to_string()), region, key.date)
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn a_log_of_an_organisation_trail() {
+        let key = "audit/x/AWSLogs/o-exampleorg1/111122223333/CloudTrail/us-gov-west-1/2024/05/06/f.json.gz";
+        let date = Some((2024, 5, 6));
+        assert_eq!(
+            parsed(key),
+            ("CloudTrail".into(), some("o-exampleorg1"), some("111122223333"), some("us-gov-west-1"), date)
+        );
+    }
+
+    #[test]
+    fn parts_that_are_missing_are_missing() {
+        let account = || some("111122223333");
+        let cases = [
+            ("AWSLogs/111122223333/Config/eu-west-1/2024/5/6/ConfigHistory/f", "Config", account(), Some((2024, 5, 6))),
+            ("AWSLogs/111122223333/WAFLogs/cloudfront/acl/f", "WAFLogs", account(), None),
+            ("AWSLogs/111122223333/CloudTrail-Lake/Query/2024/05/06/q/result_1.csv.gz", "CloudTrail-Lake", account(), None),
+            ("AWSLogs/111122223333/CloudTrail/", "CloudTrail", account(), None),
+            ("AWSLogs/111122223333/ELBAccessLogTestFile", "other", account(), None),
+            ("AWSLogs/111122223333/CloudTrail/us-east-1/2024/13/06/f", "CloudTrail", account(), None),
+            ("AWSLogs/11112222333/CloudTrail/us-east-1/f", "other", None, None),
+            ("AWSLogs/111122223333", "other", None, None),
+            ("AWSLogs//111122223333/CloudTrail/f", "other", None, None),
+            ("xAWSLogs/111122223333/CloudTrail/f", "other", None, None),
+            ("", "other", None, None),
+        ];
+        for (key, kind, account, date) in cases {
+            let (found_kind, _, found_account, _, found_date) = parsed(key);
+            assert_eq!((found_kind.as_str(), found_account, found_date), (kind, account, date), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_may_look_like_the_anchor() {
+        let (kind, _, account, region, _) = parsed("AWSLogs/AWSLogs/111122223333/CloudTrail/us-east-1/f");
+        assert_eq!((kind.as_str(), account, region), ("CloudTrail", some("111122223333"), some("us-east-1")));
+    }
+
+    #[test]
+    fn keys_with_one_scope_prefix_share_their_answer() {
+        for key in ["p/AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06/f", "AWSLogs/111122223333/x/y/z", "plain"] {
+            let whole = ObjectKey::parse(key.as_bytes());
+            let prefix = [ObjectKey::scope_prefix(key.as_bytes(), &whole), b"9/f"].concat();
+            let other = ObjectKey::parse(&prefix);
+            assert_eq!((whole.kind, whole.account, whole.region), (other.kind, other.account, other.region), "{key}");
+        }
+    }
+
+    #[test]
+    fn invented_names_do_not_reach_a_rollup() {
+        let kind = |key: &str| ObjectKey::parse(key.as_bytes()).rollup_kind();
+        assert_eq!(kind("AWSLogs/111122223333/vpcflowlogs/us-east-1/f"), "vpcflowlogs");
+        assert_eq!(kind("AWSLogs/111122223333/invented/us-east-1/f"), OTHER_SERVICE);
+        assert_eq!(kind("CloudTrail/us-east-1/f"), OTHER);
+        assert_eq!(Region::parse(b"us-east-1").map(|r| r.to_string()), some("us-east-1"));
+        for text in ["useast1", "us-1", "u-east-1", "us-east-", "us--1", "us-East-1", "us-east-100", "xx-aaaaaaaaaaaaaaaaaaaaaaaaa-1"] {
+            assert_eq!(Region::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn form_encoding_is_undone() {
+        let decode = |text: &str| {
+            let mut decoded = Vec::new();
+            decode_form(text.as_bytes(), &mut decoded).then_some(decoded)
+        };
+        assert_eq!(decode("a+b%2Bc%7e/%C3%A9"), Some("a b+c~/é".as_bytes().to_vec()));
+        assert_eq!(decode("%ff"), Some(vec![0xff]));
+        for bad in ["%", "%4", "%zz", "a%+1", "%2"] {
+            assert_eq!(decode(bad), None, "{bad}");
+        }
+    }
+}

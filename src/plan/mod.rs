@@ -1,0 +1,521 @@
+//! What is to be examined: sources, and their units in order.
+//!
+//! A [`Plan`] is made before anything is read, from manifests alone, and is the same for every shard and every number of
+//! threads. It says what must be covered; whatever of it cannot be examined is a fault. A manifest that is at fault is a
+//! fault of the plan, recorded here, because the audit goes on without it.
+
+mod locate;
+mod manifest;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::batch::{Schema, SchemaError};
+use crate::escape::escape;
+use crate::readers::UnitFault;
+use crate::source::{FileFault, Md5, hex};
+use crate::timestamp::Timestamp;
+
+pub use manifest::Manifest;
+
+/// The format of data files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names of S3 Inventory")]
+pub enum Format {
+    #[serde(rename = "CSV")]
+    Csv,
+    Parquet,
+    #[serde(rename = "ORC")]
+    Orc,
+}
+
+/// Everything that is to be examined.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    sources: Vec<Source>,
+    /// The id of each source's first unit.
+    first_units: Vec<u32>,
+}
+
+/// One report, or one data file without a manifest.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// As it was given, or the run that was picked.
+    pub path: PathBuf,
+    /// The bucket that the report is about; a data file without a manifest does not say.
+    pub bucket: Option<String>,
+    /// The format of its data files.
+    pub format: Format,
+    /// When S3 began to list the bucket.
+    pub created_at: Option<Timestamp>,
+    /// Files beside the data files that the manifest does not name.
+    pub ignored_files: u64,
+    /// Newer runs that were passed over because they are not complete.
+    pub skipped_runs: Vec<String>,
+    /// What is wrong with the source as a whole.
+    pub faults: Vec<SourceFault>,
+    /// Whether a manifest says which files there must be.
+    pub completeness: Completeness,
+    schema: Option<Arc<Schema>>,
+    checksums: Checksums,
+    files: Vec<DataFile>,
+    /// The folders of the data files, as the manifest spells them.
+    dirs: Vec<String>,
+    /// The folders of the data files on this machine.
+    folders: Vec<PathBuf>,
+    root: PathBuf,
+}
+
+/// One data file as the manifest describes it.
+#[derive(Clone, Debug)]
+struct DataFile {
+    /// Its folder among the source's `dirs`; nothing when its key leads out of the source.
+    dir: Option<u32>,
+    /// Its folder among the source's `folders`; nothing when it was not found.
+    folder: Option<u32>,
+    name: Box<str>,
+    size: Option<u64>,
+    md5: Option<Md5>,
+}
+
+/// Whether something says what must be covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completeness {
+    /// A manifest does, and its checksums are verified.
+    Proven,
+    /// Nothing does, or it was not checked.
+    Unproven,
+}
+
+/// Whether checksums are verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checksums {
+    /// Those of manifests and of all files.
+    #[default]
+    Verified,
+    /// None; sizes still are.
+    Skipped,
+}
+
+/// Part `number` of `of` of the units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    number: u32,
+    of: u32,
+}
+
+/// The position of a unit in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct UnitId(pub u32);
+
+/// One data file that is to be examined.
+#[derive(Clone, Copy, Debug)]
+pub struct Unit<'p> {
+    /// Its position in the plan.
+    pub id: UnitId,
+    /// The position of its source.
+    pub source_id: usize,
+    /// Its source.
+    pub source: &'p Source,
+    file: &'p DataFile,
+}
+
+/// How sources are to be taken.
+#[derive(Clone, Debug, Default)]
+pub struct PlanOptions {
+    /// The run to take from folders of dated runs, instead of the newest complete one.
+    pub run: Option<String>,
+    /// Whether data files without a manifest may be sources.
+    pub accept_unproven: bool,
+    /// The columns of CSV files without a manifest, as a manifest would name them.
+    pub schema: Option<String>,
+    /// Whether checksums are verified.
+    pub checksums: Checksums,
+}
+
+/// Why there is nothing to examine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The path does not exist or cannot be looked at.
+    #[error("cannot open the source: {}: {error}", path.display())]
+    Open {
+        /// The path.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+    /// A folder without a manifest and without runs.
+    #[error("the folder holds neither a manifest.json nor runs named like 2026-01-04T01-00Z: {}", .0.display())]
+    NoManifest(PathBuf),
+    /// A folder of runs, none of which is complete.
+    #[error("no run is complete (none has a manifest.checksum): {}", .0.display())]
+    NoCompleteRun(PathBuf),
+    /// The run that was asked for is not there.
+    #[error("the folder has no run {run}: {}", path.display())]
+    NoSuchRun {
+        /// The folder of runs.
+        path: PathBuf,
+        /// The run.
+        run: String,
+    },
+    /// A file that is neither a manifest nor a data file.
+    #[error("neither a manifest (.json) nor a data file (.csv, .csv.gz, .parquet, .orc): {}", .0.display())]
+    UnknownFile(PathBuf),
+    /// A data file without a manifest, where that was not allowed.
+    #[error("a data file without its manifest does not prove that nothing is missing: {}", .0.display())]
+    Unproven(PathBuf),
+    /// A CSV file without a manifest, and nothing names its columns.
+    #[error("nothing names the columns of a CSV file without a manifest: {}", .0.display())]
+    NeedsSchema(PathBuf),
+    /// The names given for the columns make no inventory.
+    #[error("--schema: {0}")]
+    Schema(#[from] SchemaError),
+    /// Two arguments name the same source: its objects would be counted twice.
+    #[error("the source is given twice: {}", .0.display())]
+    Twice(PathBuf),
+    /// More data files than can be numbered.
+    #[error("more than {} data files", u32::MAX)]
+    TooManyUnits,
+}
+
+impl PlanError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoManifest(_) => Some("give the folder of one inventory configuration, a run in it, or its manifest.json"),
+            Self::NoCompleteRun(_) => Some("name one with --run to examine it as it is"),
+            Self::Unproven(_) => Some("give the manifest.json, or add --accept-unproven: the result is then never a pass"),
+            Self::NeedsSchema(_) => Some("name them with --schema \"Bucket, Key, ...\", as the manifest's fileSchema does"),
+            _ => None,
+        }
+    }
+}
+
+/// Why a source cannot be examined as a whole, or is not proven to be what was delivered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceFault {
+    /// The manifest cannot be read.
+    #[error("the manifest cannot be read: {0}")]
+    Unreadable(String),
+    /// It is no manifest.
+    #[error("the manifest makes no sense: {0}")]
+    Malformed(String),
+    /// It names no files.
+    #[error("the manifest names no files")]
+    Empty,
+    /// It names a file twice.
+    #[error("the manifest names a file twice: {0}")]
+    FileTwice(String),
+    /// There is nothing to compare it with.
+    #[error("manifest.checksum is missing, so nothing proves the manifest")]
+    NoChecksum,
+    /// It is not what was delivered.
+    #[error("the manifest does not match manifest.checksum")]
+    Checksum,
+    /// Its columns make no inventory.
+    #[error("the manifest's fileSchema: {0}")]
+    Schema(#[from] SchemaError),
+}
+
+impl SourceFault {
+    /// The name of the fault in `faults.jsonl`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "manifest_unreadable",
+            Self::Malformed(_) => "manifest_malformed",
+            Self::Empty => "manifest_empty",
+            Self::FileTwice(_) => "manifest_file_twice",
+            Self::NoChecksum => "manifest_checksum_missing",
+            Self::Checksum => "manifest_wrong_checksum",
+            Self::Schema(_) => "manifest_schema",
+        }
+    }
+}
+
+impl Shard {
+    /// The whole.
+    pub const WHOLE: Self = Self { number: 1, of: 1 };
+
+    /// Reads `N/M`, with N from 1 to M.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (number, of) = text.split_once('/')?;
+        let (number, of) = (number.parse().ok()?, of.parse().ok()?);
+        (1..=of).contains(&number).then_some(Self { number, of })
+    }
+
+    /// Whether the unit belongs to this shard: each belongs to exactly one of M.
+    pub fn holds(self, unit: UnitId) -> bool {
+        unit.0 % self.of == self.number - 1
+    }
+}
+
+impl Plan {
+    /// Finds out what the sources consist of.
+    pub fn new(paths: &[PathBuf], options: &PlanOptions) -> Result<Self, PlanError> {
+        let mut plan = Self::default();
+        let mut seen = std::collections::HashSet::new();
+        let mut units: u32 = 0;
+        for path in paths {
+            let source = Source::new(path, options)?;
+            if !seen.insert(fs::canonicalize(&source.path).unwrap_or_else(|_| source.path.clone())) {
+                return Err(PlanError::Twice(path.clone()));
+            }
+            plan.first_units.push(units);
+            let files = u32::try_from(source.files.len()).ok();
+            units = files.and_then(|files| units.checked_add(files)).ok_or(PlanError::TooManyUnits)?;
+            plan.sources.push(source);
+        }
+        Ok(plan)
+    }
+
+    /// The sources, in the order in which they were given.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// The units of a shard, in order.
+    pub fn units(&self, shard: Shard) -> impl Iterator<Item = Unit<'_>> {
+        let numbered = self.sources.iter().zip(&self.first_units).enumerate();
+        let units = numbered.flat_map(|(source_id, (source, first))| {
+            source.files.iter().zip(*first..).map(move |(file, id)| Unit { id: UnitId(id), source_id, source, file })
+        });
+        units.filter(move |unit| shard.holds(unit.id))
+    }
+
+    /// Whether something says what all sources must cover.
+    pub fn completeness(&self) -> Completeness {
+        let proven = self.sources.iter().all(|source| source.completeness == Completeness::Proven);
+        if proven { Completeness::Proven } else { Completeness::Unproven }
+    }
+
+    /// A number for everything that is to be examined, the same on every machine.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = Sha256::new();
+        let mut field = |text: &str| {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        };
+        for source in &self.sources {
+            field(source.bucket.as_deref().unwrap_or_default());
+            field(&format!("{:?} {:?} {:?}", source.format, source.created_at, source.completeness));
+            field(&format!("{:?}", source.schema));
+            source.faults.iter().for_each(|fault| field(fault.code()));
+            for file in &source.files {
+                field(&source.file_key(file));
+                field(&format!("{:?} {:?}", file.size, file.md5));
+            }
+        }
+        hex(&hasher.finalize())
+    }
+}
+
+impl Source {
+    fn new(path: &Path, options: &PlanOptions) -> Result<Self, PlanError> {
+        let open_error = |error| PlanError::Open { path: path.to_owned(), error };
+        let kind = fs::metadata(path).map_err(open_error)?;
+        if kind.is_file() {
+            let is_manifest = path.extension().is_some_and(|extension| extension == "json");
+            return if is_manifest { Ok(Self::from_manifest(path, Vec::new(), options)) } else { Self::bare(path, options) };
+        }
+        if path.join("manifest.json").is_file() {
+            return Ok(Self::from_manifest(&path.join("manifest.json"), Vec::new(), options));
+        }
+        let (run, skipped) = pick_run(path, options.run.as_deref())?;
+        Ok(Self::from_manifest(&run.join("manifest.json"), skipped, options))
+    }
+
+    fn empty(path: &Path, checksums: Checksums) -> Self {
+        Self {
+            path: path.to_owned(),
+            bucket: None,
+            format: Format::Csv,
+            created_at: None,
+            ignored_files: 0,
+            skipped_runs: Vec::new(),
+            faults: Vec::new(),
+            completeness: match checksums {
+                Checksums::Verified => Completeness::Proven,
+                Checksums::Skipped => Completeness::Unproven,
+            },
+            schema: None,
+            checksums,
+            files: Vec::new(),
+            dirs: Vec::new(),
+            folders: Vec::new(),
+            root: PathBuf::new(),
+        }
+    }
+
+    /// A manifest that is at fault makes a source without files.
+    fn from_manifest(path: &Path, skipped_runs: Vec<String>, options: &PlanOptions) -> Self {
+        let mut source = Self { skipped_runs, ..Self::empty(path, options.checksums) };
+        match Manifest::read(path, options.checksums) {
+            Ok(manifest) => source.fill(manifest),
+            Err(fault) => source.faults.push(fault),
+        }
+        source
+    }
+
+    fn fill(&mut self, manifest: Manifest) {
+        self.bucket = Some(manifest.bucket);
+        self.format = manifest.format;
+        self.created_at = manifest.created_at;
+        self.schema = manifest.schema;
+        self.faults.extend(manifest.fault);
+        self.dirs = manifest.dirs;
+        self.files = manifest.files;
+        let found = locate::locate(&self.path, &self.dirs, &mut self.files);
+        self.folders = found.folders;
+        self.ignored_files = found.ignored_files;
+        self.root = found.root;
+    }
+
+    /// A data file by itself.
+    fn bare(path: &Path, options: &PlanOptions) -> Result<Self, PlanError> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let format = bare_format(name).ok_or_else(|| PlanError::UnknownFile(path.to_owned()))?;
+        if !options.accept_unproven {
+            return Err(PlanError::Unproven(path.to_owned()));
+        }
+        let schema = match (format, &options.schema) {
+            (Format::Csv, None) => return Err(PlanError::NeedsSchema(path.to_owned())),
+            (Format::Csv, Some(names)) => Some(Arc::new(Schema::from_names(names.split(',').map(str::trim))?)),
+            _ => None,
+        };
+        let folder = fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned)).unwrap_or_default();
+        let size = fs::metadata(path).ok().map(|metadata| metadata.len());
+        Ok(Self {
+            format,
+            completeness: Completeness::Unproven,
+            schema,
+            files: vec![DataFile { dir: Some(0), folder: Some(0), name: name.into(), size, md5: None }],
+            dirs: vec![String::new()],
+            folders: vec![folder.clone()],
+            root: folder,
+            ..Self::empty(path, Checksums::Skipped)
+        })
+    }
+
+    /// The columns that the manifest names, or that were given for a file without one.
+    pub fn csv_schema(&self) -> Result<Arc<Schema>, UnitFault> {
+        self.schema.clone().ok_or(UnitFault::Unchecked("columns"))
+    }
+
+    /// Its path, harmless to show.
+    pub fn display_path(&self) -> String {
+        escape(self.path.as_os_str().as_encoded_bytes()).into_owned()
+    }
+
+    /// How many data files it has.
+    pub fn file_count(&self) -> u64 {
+        self.files.len() as u64
+    }
+
+    fn file_key(&self, file: &DataFile) -> String {
+        match file.dir.and_then(|dir| self.dirs.get(dir as usize)) {
+            Some(dir) if !dir.is_empty() => format!("{dir}/{}", file.name),
+            _ => file.name.to_string(),
+        }
+    }
+}
+
+fn bare_format(name: &str) -> Option<Format> {
+    let name = name.to_ascii_lowercase();
+    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    match () {
+        () if ends(&[".csv", ".csv.gz"]) => Some(Format::Csv),
+        () if ends(&[".parquet"]) => Some(Format::Parquet),
+        () if ends(&[".orc"]) => Some(Format::Orc),
+        () => None,
+    }
+}
+
+/// Whether a folder is named like a run: `2026-01-04T01-00Z`.
+fn is_run_name(name: &str) -> bool {
+    name.len() == 17
+        && name.bytes().zip(b"0000-00-00T00-00Z".iter()).all(|(found, &shape)| match shape {
+            b'0' => found.is_ascii_digit(),
+            shape => found == shape,
+        })
+}
+
+/// The run to examine, and newer ones that are not complete.
+fn pick_run(folder: &Path, wanted: Option<&str>) -> Result<(PathBuf, Vec<String>), PlanError> {
+    let open_error = |error| PlanError::Open { path: folder.to_owned(), error };
+    let mut runs = Vec::new();
+    for entry in fs::read_dir(folder).map_err(open_error)? {
+        let name = entry.map_err(open_error)?.file_name();
+        runs.extend(name.to_str().filter(|name| is_run_name(name)).map(str::to_owned));
+    }
+    if let Some(wanted) = wanted {
+        let run = runs.into_iter().find(|run| run == wanted);
+        let missing = || PlanError::NoSuchRun { path: folder.to_owned(), run: wanted.to_owned() };
+        return run.map(|run| (folder.join(run), Vec::new())).ok_or_else(missing);
+    }
+    if runs.is_empty() {
+        return Err(PlanError::NoManifest(folder.to_owned()));
+    }
+    // Their names sort by time.
+    runs.sort_unstable_by(|a, b| b.cmp(a));
+    let is_complete = |run: &String| folder.join(run).join("manifest.checksum").is_file();
+    let newest = runs.iter().position(is_complete).ok_or_else(|| PlanError::NoCompleteRun(folder.to_owned()))?;
+    let picked = folder.join(&runs[newest]);
+    runs.truncate(newest);
+    Ok((picked, runs))
+}
+
+impl Unit<'_> {
+    /// The key of the data file, as the manifest has it.
+    pub fn key(&self) -> String {
+        self.source.file_key(self.file)
+    }
+
+    /// Where the data file is on this machine.
+    pub fn path(&self) -> Result<PathBuf, UnitFault> {
+        if self.file.dir.is_none() {
+            return Err(UnitFault::Outside);
+        }
+        let folder = self.file.folder.and_then(|folder| self.source.folders.get(folder as usize));
+        let path = folder.ok_or(FileFault::Missing)?.join(&*self.file.name);
+        // A link may have led out of the source.
+        let real = fs::canonicalize(&path).map_err(FileFault::from)?;
+        let is_bare = self.source.bucket.is_none();
+        if is_bare || real.starts_with(&self.source.root) { Ok(real) } else { Err(UnitFault::Outside) }
+    }
+
+    /// The size that the manifest gives.
+    pub fn expected_len(&self) -> Result<Option<u64>, UnitFault> {
+        match (self.file.size, self.source.checksums) {
+            (None, Checksums::Verified) => Err(UnitFault::Unchecked("size")),
+            (size, _) => Ok(size),
+        }
+    }
+
+    /// The checksum that the manifest gives, if it is to be verified.
+    pub fn expected_md5(&self) -> Result<Option<Md5>, UnitFault> {
+        match (self.file.md5, self.source.checksums) {
+            (None, Checksums::Verified) => Err(UnitFault::Unchecked("MD5checksum")),
+            (_, Checksums::Skipped) => Ok(None),
+            (md5, Checksums::Verified) => Ok(md5),
+        }
+    }
+
+    /// The size that the manifest gives, for progress and for the order of work.
+    pub fn size_hint(&self) -> u64 {
+        self.file.size.unwrap_or_default()
+    }
+
+    /// Whether its name promises a gzip file.
+    pub fn is_called_gz(&self) -> bool {
+        self.file.name.to_ascii_lowercase().ends_with(".gz")
+    }
+}

@@ -1,0 +1,268 @@
+//! Policy against objects.
+//!
+//! The first rule whose conditions hold decides; a rule that cannot be decided ends the search, because falling through
+//! would let a missing column pick the milder rule. What a rule then says depends only on the encryption status and the
+//! Bucket Key status, so it is worked out once for each pair. Rules are narrowed down once for each place (bucket, kind,
+//! account, Region): see [`Scope`].
+
+use super::ruling::{BucketKey, Method, Reason, RuleId, Ruling, Status, Verdict};
+use super::{Answer, BucketKeyDemand, Policy, Rule, Unmatched, Versions, Where};
+use crate::batch::Flag;
+use crate::object_key::ObjectKey;
+use crate::timestamp::Timestamp;
+
+/// An object as its row describes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'a> {
+    /// The bucket's name.
+    pub bucket: &'a [u8],
+    /// The raw key.
+    pub key: &'a [u8],
+    /// Whether it is the current version.
+    pub is_latest: Flag,
+    /// When it was last modified, if the report says.
+    pub last_modified: Option<Timestamp>,
+    /// Blank when the report does not say.
+    pub storage_class: &'a [u8],
+    /// What the report says of its encryption.
+    pub status: Status,
+    /// What the report says of its Bucket Key.
+    pub bucket_key: BucketKey,
+}
+
+/// A policy, ready to be held against objects.
+#[derive(Clone, Debug)]
+pub struct Checker {
+    policy: Policy,
+    as_of: Timestamp,
+    tables: Vec<Table>,
+}
+
+/// What a rule says for each pair of encryption status and Bucket Key status.
+type Table = [[(Verdict, Option<Reason>); 3]; Status::ALL.len()];
+
+/// The rules that can apply in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Rules that hold for some rows of the place, in order.
+    conditional: Vec<RuleId>,
+    /// The rule that holds for all rows that are left.
+    otherwise: Option<RuleId>,
+    /// The exceptions that can cover violations here.
+    exceptions: Vec<usize>,
+}
+
+/// How one rule was tried on an object.
+#[derive(Clone, Debug)]
+pub struct RuleTrace<'p> {
+    /// The rule.
+    pub rule: &'p Rule,
+    /// Whether it applies.
+    pub answer: Answer,
+    /// The conditions that do not hold or cannot be decided, by their name in the policy file.
+    pub open: Vec<(&'static str, Answer)>,
+}
+
+impl Checker {
+    /// `as_of` is "today" for exceptions.
+    pub fn new(policy: Policy, as_of: Timestamp) -> Self {
+        let tables = policy.rules.iter().map(table).collect();
+        Self { policy, as_of, tables }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What "today" is for exceptions.
+    pub fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
+    /// The rules that can apply to the objects of one place.
+    pub fn scope(&self, bucket: &[u8], key: &ObjectKey<'_>) -> Scope {
+        let mut scope = Scope { conditional: Vec::new(), otherwise: None, exceptions: Vec::new() };
+        for (id, rule) in self.rules() {
+            if rule.scope.answer_place(bucket, key) == Answer::No {
+                continue;
+            }
+            if !rule.scope.depends_on_row() {
+                scope.otherwise = Some(id);
+                break;
+            }
+            scope.conditional.push(id);
+        }
+        let holds = |at: &usize| self.exception_holds(*at, |scope| scope.answer_place(bucket, key));
+        scope.exceptions = (0..self.policy.exceptions.len()).filter(holds).collect();
+        scope
+    }
+
+    /// Judges an object whose place is known.
+    #[inline]
+    pub fn judge_in(&self, scope: &Scope, object: &Object<'_>) -> Ruling {
+        if self.policy.versions == Versions::Current && object.is_latest == Flag::False {
+            return Ruling { verdict: Verdict::OutOfScope, reason: None, rule: None };
+        }
+        for &rule in &scope.conditional {
+            match answer_row(&self.policy.rules[rule.as_index()].scope, object) {
+                Answer::No => {}
+                Answer::Unknown => return undecided(rule),
+                Answer::Yes => return self.rule_on(rule, object, &scope.exceptions),
+            }
+        }
+        match scope.otherwise {
+            Some(rule) => self.rule_on(rule, object, &scope.exceptions),
+            None => self.unmatched(),
+        }
+    }
+
+    /// Judges one object the plain way: every condition of every rule, in order.
+    pub fn judge_object(&self, object: &Object<'_>) -> Ruling {
+        if self.policy.versions == Versions::Current && object.is_latest == Flag::False {
+            return Ruling { verdict: Verdict::OutOfScope, reason: None, rule: None };
+        }
+        let key = ObjectKey::parse(object.key);
+        for (id, rule) in self.rules() {
+            let answer = rule.scope.answer_place(object.bucket, &key).and(answer_row(&rule.scope, object));
+            match answer {
+                Answer::No => {}
+                Answer::Unknown => return undecided(id),
+                Answer::Yes => {
+                    let exceptions: Vec<usize> = (0..self.policy.exceptions.len())
+                        .filter(|at| self.exception_holds(*at, |scope| scope.answer_place(object.bucket, &key)))
+                        .collect();
+                    return self.rule_on(id, object, &exceptions);
+                }
+            }
+        }
+        self.unmatched()
+    }
+
+    /// How each rule up to the deciding one was tried on an object.
+    pub fn trace(&self, object: &Object<'_>) -> Vec<RuleTrace<'_>> {
+        let key = ObjectKey::parse(object.key);
+        let mut traces = Vec::new();
+        for rule in &self.policy.rules {
+            let open = open_conditions(&rule.scope, object, &key);
+            let answer = open.iter().map(|(_, answer)| *answer).min().unwrap_or(Answer::Yes);
+            traces.push(RuleTrace { rule, answer, open });
+            if answer != Answer::No {
+                break;
+            }
+        }
+        traces
+    }
+
+    /// The exception that covers a violation of the rule by the object.
+    pub fn exception_for(&self, rule: RuleId, object: &Object<'_>) -> Option<&super::Exception> {
+        let key = ObjectKey::parse(object.key);
+        self.policy.exceptions.iter().enumerate().find_map(|(at, exception)| {
+            let holds = self.exception_holds(at, |scope| {
+                scope.answer_place(object.bucket, &key).and(answer_row(scope, object))
+            });
+            (exception.rule == rule && holds).then_some(exception)
+        })
+    }
+
+    /// The exceptions that have expired.
+    pub fn expired_exceptions(&self) -> impl Iterator<Item = &super::Exception> {
+        self.policy.exceptions.iter().filter(|exception| self.as_of >= exception.expires)
+    }
+
+    fn rules(&self) -> impl Iterator<Item = (RuleId, &Rule)> {
+        // The policy file has at most u16::MAX rules.
+        self.policy.rules.iter().enumerate().map(|(at, rule)| (RuleId(at as u16), rule))
+    }
+
+    fn exception_holds(&self, at: usize, answer: impl Fn(&Where) -> Answer) -> bool {
+        let exception = &self.policy.exceptions[at];
+        // An exception that cannot be decided covers nothing: the violation stands.
+        self.as_of < exception.expires && answer(&exception.scope) == Answer::Yes
+    }
+
+    #[inline]
+    fn rule_on(&self, rule: RuleId, object: &Object<'_>, exceptions: &[usize]) -> Ruling {
+        let (verdict, reason) = self.tables[rule.as_index()][object.status as usize][object.bucket_key as usize];
+        let verdict = match verdict {
+            Verdict::Violation if self.is_excepted(rule, object, exceptions) => Verdict::Excepted,
+            verdict => verdict,
+        };
+        Ruling { verdict, reason, rule: Some(rule) }
+    }
+
+    fn is_excepted(&self, rule: RuleId, object: &Object<'_>, exceptions: &[usize]) -> bool {
+        exceptions.iter().map(|&at| &self.policy.exceptions[at]).any(|exception| {
+            exception.rule == rule && answer_row(&exception.scope, object) == Answer::Yes
+        })
+    }
+
+    fn unmatched(&self) -> Ruling {
+        match self.policy.unmatched {
+            Unmatched::OutOfScope => Ruling { verdict: Verdict::OutOfScope, reason: None, rule: None },
+            Unmatched::Violation => {
+                Ruling { verdict: Verdict::Violation, reason: Some(Reason::Unmatched), rule: None }
+            }
+        }
+    }
+}
+
+fn undecided(rule: RuleId) -> Ruling {
+    Ruling { verdict: Verdict::Undetermined, reason: Some(Reason::ScopeUnknown), rule: Some(rule) }
+}
+
+fn answer_row(scope: &Where, object: &Object<'_>) -> Answer {
+    scope.answer_row(object.key, object.storage_class, object.last_modified)
+}
+
+fn open_conditions(scope: &Where, object: &Object<'_>, key: &ObjectKey<'_>) -> Vec<(&'static str, Answer)> {
+    let account = key.account.as_ref().map(|account| account.as_bytes());
+    let region = key.region.as_ref().map(|region| region.as_bytes());
+    let glob = |globs: &Option<super::Globs>, field| Answer::from_bool(super::matches(globs.as_ref(), field));
+    let answers = [
+        ("bucket", glob(&scope.bucket, Some(object.bucket))),
+        ("kind", glob(&scope.kind, Some(key.kind))),
+        ("account", glob(&scope.account, account)),
+        ("region", glob(&scope.region, region)),
+        ("key", glob(&scope.key, Some(object.key))),
+        ("storage_class", scope.answer_class(object.storage_class)),
+        ("written_from / written_before", scope.answer_written(object.last_modified)),
+    ];
+    answers.into_iter().filter(|(_, answer)| *answer != Answer::Yes).collect()
+}
+
+fn table(rule: &Rule) -> Table {
+    let bucket_keys = [BucketKey::Enabled, BucketKey::Disabled, BucketKey::Unknown];
+    Status::ALL.map(|status| bucket_keys.map(|bucket_key| judge(rule, status, bucket_key)))
+}
+
+/// What a rule says. Certain violations come before everything that is unknown.
+fn judge(rule: &Rule, status: Status, bucket_key: BucketKey) -> (Verdict, Option<Reason>) {
+    let violation = |reason| (Verdict::Violation, Some(reason));
+    let undetermined = |reason| (Verdict::Undetermined, Some(reason));
+    let method = match status {
+        Status::SseS3 => Method::SseS3,
+        Status::SseKms => Method::SseKms,
+        Status::DsseKms => Method::DsseKms,
+        Status::SseC => Method::SseC,
+        Status::NotSse => return violation(Reason::NotEncrypted),
+        Status::Absent => return undetermined(Reason::StatusAbsent),
+        Status::Blank => return undetermined(Reason::StatusBlank),
+        Status::Unrecognised => return undetermined(Reason::StatusUnrecognised),
+    };
+    if !rule.encryption.contains(&method) {
+        return violation(Reason::MethodNotAllowed);
+    }
+    let needs_bucket_key = rule.bucket_key == BucketKeyDemand::Required && method == Method::SseKms;
+    if needs_bucket_key && bucket_key == BucketKey::Disabled {
+        return violation(Reason::BucketKeyDisabled);
+    }
+    // S3 Inventory never names the key.
+    if rule.keys.is_some() && matches!(method, Method::SseKms | Method::DsseKms) {
+        return undetermined(Reason::KeyUnknown);
+    }
+    if needs_bucket_key && bucket_key == BucketKey::Unknown {
+        return undetermined(Reason::BucketKeyUnknown);
+    }
+    (Verdict::Compliant, None)
+}

@@ -1,0 +1,361 @@
+//! Policy files: TOML to a [`Policy`], with the line and column of whatever is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+use toml::value::{Datetime, Offset};
+
+use super::{
+    BucketKeyDemand, Exception, Globs, KeyArn, Method, Policy, Remediation, Rule, RuleId, Severity, Unmatched, Versions,
+    Where,
+};
+use crate::source::hex;
+use crate::timestamp::Timestamp;
+
+/// More rules than anyone writes; the bound keeps a rule's number small.
+const MAX_RULES: usize = 10_000;
+
+/// What is wrong with a policy file, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct PolicyError {
+    /// From 1 on.
+    pub line: usize,
+    /// In characters, from 1 on.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    unmatched: Unmatched,
+    #[serde(default)]
+    versions: Versions,
+    #[serde(default)]
+    keys: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    rule: Vec<Spanned<RuleEntry>>,
+    remediation: Option<RemediationEntry>,
+    #[serde(default)]
+    exception: Vec<ExceptionEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleEntry {
+    id: Spanned<String>,
+    #[serde(default)]
+    severity: Severity,
+    #[serde(default)]
+    r#where: WhereEntry,
+    encryption: Spanned<Vec<Method>>,
+    keys: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    bucket_key: BucketKeyDemand,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhereEntry {
+    bucket: Option<GlobsEntry>,
+    kind: Option<GlobsEntry>,
+    account: Option<GlobsEntry>,
+    region: Option<GlobsEntry>,
+    key: Option<GlobsEntry>,
+    storage_class: Option<GlobsEntry>,
+    written_from: Option<Spanned<Datetime>>,
+    written_before: Option<Spanned<Datetime>>,
+}
+
+type GlobsEntry = Spanned<Vec<Spanned<String>>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RemediationEntry {
+    key: Spanned<String>,
+    #[serde(default)]
+    bucket_key: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExceptionEntry {
+    id: Spanned<String>,
+    rule: Spanned<String>,
+    #[serde(default)]
+    r#where: WhereEntry,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    owner: String,
+    expires: Spanned<Datetime>,
+}
+
+/// A message and the bytes of the file that it is about.
+struct Wrong {
+    span: Range<usize>,
+    message: String,
+}
+
+type Checked<T> = Result<T, Wrong>;
+
+fn wrong<T>(span: Range<usize>, message: impl Into<String>) -> Checked<T> {
+    Err(Wrong { span, message: message.into() })
+}
+
+impl Policy {
+    /// Reads and checks a policy file.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+        let file: PolicyFile = toml::from_str(text).map_err(|error| {
+            let span = error.span().unwrap_or_default();
+            at(text, &Wrong { span, message: error.message().trim().replace('\n', "; ") })
+        })?;
+        check(file, text).map_err(|wrong| at(text, &wrong))
+    }
+}
+
+fn at(text: &str, wrong: &Wrong) -> PolicyError {
+    let before = text.get(..wrong.span.start).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    PolicyError {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        message: wrong.message.clone(),
+    }
+}
+
+fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
+    let keys = file.keys.into_iter().map(check_key).collect::<Checked<BTreeMap<_, _>>>()?;
+    if file.rule.is_empty() {
+        return wrong(text.len()..text.len(), "the policy has no [[rule]]: it would judge nothing");
+    }
+    if let Some(entry) = file.rule.get(MAX_RULES) {
+        return wrong(entry.span(), format!("more rules than {MAX_RULES}"));
+    }
+    check_ids(file.rule.iter().map(|rule| &rule.as_ref().id))?;
+    check_ids(file.exception.iter().map(|exception| &exception.id))?;
+    let rules = file.rule.into_iter().map(|rule| check_rule(rule.into_inner(), &keys)).collect::<Checked<Vec<_>>>()?;
+    let remediation = match file.remediation {
+        Some(entry) => Some(Remediation { key: named_key(&entry.key, &keys)?, bucket_key: entry.bucket_key }),
+        None => None,
+    };
+    let exceptions =
+        file.exception.into_iter().map(|entry| check_exception(entry, &rules)).collect::<Checked<Vec<_>>>()?;
+    Ok(Policy {
+        name: file.name,
+        version: file.version,
+        unmatched: file.unmatched,
+        versions: file.versions,
+        keys,
+        rules,
+        remediation,
+        exceptions,
+        sha256: hex(&Sha256::digest(text)),
+    })
+}
+
+fn check_key((name, arn): (String, Spanned<String>)) -> Checked<(String, KeyArn)> {
+    match KeyArn::parse(arn.as_ref()) {
+        Some(parsed) => Ok((name, parsed)),
+        None => wrong(arn.span(), "not the full ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID)"),
+    }
+}
+
+/// Ids go into reports and file names, so they are short and plain, and each is used once.
+fn check_ids<'i>(ids: impl Iterator<Item = &'i Spanned<String>>) -> Checked<()> {
+    let mut seen = BTreeSet::new();
+    for id in ids {
+        let text = id.as_ref();
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if !plain || text.is_empty() || text.len() > 64 {
+            return wrong(id.span(), "an id has 1 to 64 characters, each a letter, a digit, '-', '_' or '.'");
+        }
+        if !seen.insert(text) {
+            return wrong(id.span(), format!("the id is used twice: {text}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_rule(entry: RuleEntry, keys: &BTreeMap<String, KeyArn>) -> Checked<Rule> {
+    if entry.encryption.as_ref().is_empty() {
+        return wrong(entry.encryption.span(), "the list is empty: no object could comply");
+    }
+    let allowed = match entry.keys {
+        None => None,
+        Some(names) if names.as_ref().is_empty() => {
+            return wrong(names.span(), "the list is empty: leave `keys` out to allow any key");
+        }
+        Some(names) => Some(names.as_ref().iter().map(|name| named_key(name, keys)).collect::<Checked<Vec<_>>>()?),
+    };
+    Ok(Rule {
+        id: entry.id.into_inner(),
+        severity: entry.severity,
+        scope: check_where(entry.r#where)?,
+        encryption: entry.encryption.into_inner(),
+        keys: allowed,
+        bucket_key: entry.bucket_key,
+    })
+}
+
+fn named_key(name: &Spanned<String>, keys: &BTreeMap<String, KeyArn>) -> Checked<KeyArn> {
+    match keys.get(name.as_ref()) {
+        Some(arn) => Ok(arn.clone()),
+        None => wrong(name.span(), format!("[keys] has no key of that name: {}", name.as_ref())),
+    }
+}
+
+fn check_where(entry: WhereEntry) -> Checked<Where> {
+    let written = (entry.written_from.as_ref().map(Spanned::span), entry.written_before.as_ref().map(Spanned::span));
+    let scope = Where {
+        bucket: check_globs(entry.bucket)?,
+        kind: check_globs(entry.kind)?,
+        account: check_globs(entry.account)?,
+        region: check_globs(entry.region)?,
+        key: check_globs(entry.key)?,
+        storage_class: check_globs(entry.storage_class)?,
+        written_from: entry.written_from.as_ref().map(check_moment).transpose()?,
+        written_before: entry.written_before.as_ref().map(check_moment).transpose()?,
+    };
+    match (scope.written_from, scope.written_before, written) {
+        (Some(from), Some(before), (_, Some(span))) if from >= before => {
+            wrong(span, "written_before is not later than written_from: no object could match")
+        }
+        _ => Ok(scope),
+    }
+}
+
+fn check_globs(entry: Option<GlobsEntry>) -> Checked<Option<Globs>> {
+    let Some(globs) = entry else { return Ok(None) };
+    if globs.as_ref().is_empty() {
+        return wrong(globs.span(), "the list is empty: leave the field out to match everything");
+    }
+    if let Some(empty) = globs.as_ref().iter().find(|glob| glob.as_ref().is_empty()) {
+        return wrong(empty.span(), "an empty pattern matches nothing");
+    }
+    Ok(Some(Globs::new(globs.as_ref().iter().map(|glob| glob.as_ref().as_str()))))
+}
+
+/// A date (its first moment, UTC) or a date and time with the offset `Z`.
+fn check_moment(moment: &Spanned<Datetime>) -> Checked<Timestamp> {
+    let datetime = moment.as_ref();
+    let is_date = datetime.time.is_none() && datetime.offset.is_none();
+    let text = match datetime.offset {
+        None if is_date => format!("{datetime}T00:00:00Z"),
+        Some(Offset::Z) => datetime.to_string(),
+        _ => return wrong(moment.span(), "not a date, nor a date and time in UTC (2026-01-31T00:00:00Z)"),
+    };
+    match Timestamp::parse(text.as_bytes()) {
+        Some(time) => Ok(time),
+        None => wrong(moment.span(), "not a date from 1970 to 9999"),
+    }
+}
+
+fn check_exception(entry: ExceptionEntry, rules: &[Rule]) -> Checked<Exception> {
+    let Some(rule) = rules.iter().position(|rule| rule.id == *entry.rule.as_ref()) else {
+        return wrong(entry.rule.span(), format!("no rule has that id: {}", entry.rule.as_ref()));
+    };
+    let datetime = entry.expires.as_ref();
+    let last_day = match (datetime.date, datetime.time) {
+        (Some(date), None) => Timestamp::from_date(date.year, date.month, date.day),
+        _ => return wrong(entry.expires.span(), "not a date: an exception holds through the whole of its last day"),
+    };
+    const DAY_MS: i64 = 86_400_000;
+    let Some(expires) = last_day.and_then(|day| Timestamp::from_millis(day.as_millis() + DAY_MS)) else {
+        return wrong(entry.expires.span(), "not a date from 1970 to 9999-12-30");
+    };
+    Ok(Exception {
+        id: entry.id.into_inner(),
+        rule: RuleId(rule as u16),
+        scope: check_where(entry.r#where)?,
+        reason: entry.reason,
+        owner: entry.owner,
+        expires,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: &str = "[[rule]]\nid = \"r\"\nencryption = [\"SSE-KMS\"]\n";
+
+    fn error(text: &str) -> (usize, usize, String) {
+        let error = Policy::from_toml(text).expect_err("the policy is wrong");
+        (error.line, error.column, error.message)
+    }
+
+    #[test]
+    fn the_example_of_the_contract_is_read() {
+        let policy = Policy::from_toml(include_str!("../../fixtures/policy/contract.toml")).expect("a policy");
+        assert_eq!((policy.name.as_str(), policy.version.as_str()), ("Central log archive", "2026-11-01"));
+        assert_eq!(policy.rules.len(), 2);
+        assert_eq!(policy.rules[1].severity, Severity::High);
+        assert_eq!(policy.rules[1].keys.as_ref().map(Vec::len), Some(2));
+        assert_eq!(policy.exceptions[0].expires.to_string(), "2027-04-01T00:00:00.000Z");
+        assert!(policy.remediation.is_some_and(|remediation| remediation.bucket_key));
+    }
+
+    #[test]
+    fn mistakes_are_found_where_they_stand() {
+        let cases = [
+            ("name = ", 1, 8, ""),
+            ("nam = \"x\"\n[[rule]]\n", 1, 1, "unknown field `nam`"),
+            ("", 1, 1, "no [[rule]]"),
+            ("[[rule]]\nid = \"r\"\n", 1, 1, "missing field `encryption`"),
+            ("[[rule]]\nid = \"r\"\nencryption = [\"NOT-SSE\"]", 3, 15, "unknown variant `NOT-SSE`"),
+            ("[[rule]]\nid = \"r\"\nencryption = []", 3, 14, "the list is empty"),
+            ("[[rule]]\nid = \"r 1\"\nencryption = [\"SSE-C\"]", 2, 6, "an id has"),
+            ("[[rule]]\nid = \"r\"\nencryption = [\"SSE-C\"]\nkeys = [\"k\"]", 4, 9, "no key of that name: k"),
+            ("[[rule]]\nid = \"r\"\nencryption = [\"SSE-C\"]\nwhere = { knd = [\"x\"] }", 4, 11, "unknown field `knd`"),
+            ("[[rule]]\nid = \"r\"\nencryption = [\"SSE-C\"]\nwhere = { kind = [] }", 4, 18, "the list is empty"),
+            (
+                "[[rule]]\nid = \"r\"\nencryption = [\"SSE-C\"]\nwhere = { written_from = 2020-02-01, written_before = 2020-01-01 }",
+                4,
+                55,
+                "not later",
+            ),
+            ("[keys]\nk = \"alias/k\"\n", 2, 5, "not the full ARN"),
+        ];
+        for (text, line, column, message) in cases {
+            let found = error(text);
+            assert_eq!((found.0, found.1), (line, column), "{text}\n{found:?}");
+            assert!(found.2.contains(message), "{text}\n{found:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_used_once() {
+        assert_eq!(error(&RULE.repeat(2)), (5, 6, "the id is used twice: r".into()));
+    }
+
+    #[test]
+    fn an_exception_names_a_rule_and_ends() {
+        let with = |exception: &str| format!("{RULE}[[exception]]\nid = \"e\"\n{exception}");
+        assert!(error(&with("rule = \"r\"")).2.contains("missing field `expires`"));
+        assert_eq!(error(&with("rule = \"x\"\nexpires = 2030-01-01")).2, "no rule has that id: x");
+        assert!(error(&with("rule = \"r\"\nexpires = 2030-01-01T00:00:00Z")).2.contains("not a date"));
+    }
+
+    #[test]
+    fn moments_are_utc() {
+        let with = |moment: &str| {
+            let text = format!("[[rule]]\nid = \"r\"\nencryption = [\"SSE-KMS\"]\nwhere = {{ written_from = {moment} }}\n");
+            Policy::from_toml(&text).map(|policy| policy.rules[0].scope.written_from.map(|time| time.to_string()))
+        };
+        assert_eq!(with("2025-11-19"), Ok(Some("2025-11-19T00:00:00.000Z".into())));
+        assert_eq!(with("2025-11-19T10:00:00Z"), Ok(Some("2025-11-19T10:00:00.000Z".into())));
+        assert!(with("2025-11-19T10:00:00+02:00").is_err());
+        assert!(with("2025-11-19T10:00:00").is_err());
+    }
+}

@@ -1,0 +1,282 @@
+//! The written standard: which objects it is about and what it demands of them.
+//!
+//! A [`Policy`] is read from TOML once ([`Policy::from_toml`]) and cannot be wrong afterwards. A [`Checker`] holds it against objects:
+//! [`Checker::judge_object`] looks at one, the plain way; [`Scope`] does the part of the work that neighbouring keys
+//! share. Both give a [`Ruling`].
+
+mod checker;
+mod file;
+mod glob;
+mod preset;
+mod ruling;
+
+pub use checker::{Checker, Object, RuleTrace, Scope};
+pub use file::PolicyError;
+pub use glob::{Glob, Globs};
+pub use preset::{Preset, PresetError};
+pub use ruling::{BucketKey, Method, Reason, RuleId, Ruling, Status, Verdict};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::object_key::ObjectKey;
+use crate::timestamp::Timestamp;
+
+/// A policy that has been checked.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// What it calls itself.
+    pub name: String,
+    /// Its version, free text.
+    pub version: String,
+    /// What becomes of an object that no rule matches.
+    pub unmatched: Unmatched,
+    /// Which versions of an object it is about.
+    pub versions: Versions,
+    /// Names for key ARNs.
+    pub keys: BTreeMap<String, KeyArn>,
+    /// The first whose `scope` matches decides.
+    pub rules: Vec<Rule>,
+    /// What violating objects should become.
+    pub remediation: Option<Remediation>,
+    /// Violations that somebody has accepted for a time.
+    pub exceptions: Vec<Exception>,
+    /// The SHA-256 of its text, in hexadecimal.
+    pub sha256: String,
+}
+
+/// What becomes of an object that no rule matches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unmatched {
+    /// It is counted and not judged.
+    #[default]
+    OutOfScope,
+    /// It violates the policy.
+    Violation,
+}
+
+/// Which versions of an object a policy is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Versions {
+    /// Every version.
+    #[default]
+    All,
+    /// Noncurrent versions are out of scope.
+    Current,
+}
+
+/// How bad a violation of a rule is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the usual scale")]
+pub enum Severity {
+    Informational,
+    Low,
+    #[default]
+    Medium,
+    High,
+    Critical,
+}
+
+/// What a rule says about S3 Bucket Keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BucketKeyDemand {
+    /// Nothing.
+    #[default]
+    Any,
+    /// SSE-KMS objects must use one.
+    Required,
+}
+
+/// The ARN of a KMS key, in full.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyArn(String);
+
+/// A demand on the objects of a scope.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name in reports.
+    pub id: String,
+    /// How bad a violation is.
+    pub severity: Severity,
+    /// The objects that it is about.
+    pub scope: Where,
+    /// The methods that it allows.
+    pub encryption: Vec<Method>,
+    /// The keys that it allows for SSE-KMS and DSSE-KMS; nothing when any will do.
+    pub keys: Option<Vec<KeyArn>>,
+    /// Whether SSE-KMS needs a Bucket Key.
+    pub bucket_key: BucketKeyDemand,
+}
+
+/// What violating objects should become.
+#[derive(Clone, Debug)]
+pub struct Remediation {
+    /// The key to encrypt them under.
+    pub key: KeyArn,
+    /// Whether to use a Bucket Key.
+    pub bucket_key: bool,
+}
+
+/// Violations of a rule that somebody has accepted for a time.
+#[derive(Clone, Debug)]
+pub struct Exception {
+    /// Its name in reports.
+    pub id: String,
+    /// The rule whose violations it covers.
+    pub rule: RuleId,
+    /// The objects that it covers.
+    pub scope: Where,
+    /// Why it was granted.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The first moment at which it no longer holds.
+    pub expires: Timestamp,
+}
+
+/// Conditions on an object, all of which must hold.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "named after the fields of the policy file")]
+pub struct Where {
+    pub bucket: Option<Globs>,
+    pub kind: Option<Globs>,
+    pub account: Option<Globs>,
+    pub region: Option<Globs>,
+    pub key: Option<Globs>,
+    pub storage_class: Option<Globs>,
+    pub written_from: Option<Timestamp>,
+    pub written_before: Option<Timestamp>,
+}
+
+/// Whether a condition holds for an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answer {
+    /// It does not.
+    No,
+    /// The report lacks what would tell.
+    Unknown,
+    /// It does.
+    Yes,
+}
+
+impl Answer {
+    /// Whether both hold: one no is enough for a no.
+    fn and(self, other: Self) -> Self {
+        self.min(other)
+    }
+
+    fn from_bool(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
+impl KeyArn {
+    /// Refuses everything but the full ARN of a key: no alias, no bare id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let mut part = || parts.next();
+        let (arn, partition, service) = (part()?, part()?, part()?);
+        let (region, account, resource) = (part()?, part()?, part()?);
+        let id = resource.strip_prefix("key/")?;
+        let of = |text: &str, allowed: fn(u8) -> bool| !text.is_empty() && text.bytes().all(allowed);
+        let shaped = arn == "arn"
+            && service == "kms"
+            && partition.starts_with("aws")
+            && of(partition, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && of(region, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && account.len() == 12
+            && of(account, |byte| byte.is_ascii_digit())
+            && of(id, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && text.len() <= 2048;
+        shaped.then(|| Self(text.to_owned()))
+    }
+
+    /// The ARN.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Where {
+    /// The conditions that follow from the bucket and from what the key says of itself.
+    fn answer_place(&self, bucket: &[u8], key: &ObjectKey<'_>) -> Answer {
+        let account = key.account.as_ref().map(|account| account.as_bytes());
+        let region = key.region.as_ref().map(|region| region.as_bytes());
+        let holds = matches(self.bucket.as_ref(), Some(bucket))
+            && matches(self.kind.as_ref(), Some(key.kind))
+            && matches(self.account.as_ref(), account)
+            && matches(self.region.as_ref(), region);
+        Answer::from_bool(holds)
+    }
+
+    /// Whether there are conditions beyond those of [`Self::answer_place`].
+    fn depends_on_row(&self) -> bool {
+        self.key.is_some()
+            || self.storage_class.is_some()
+            || self.written_from.is_some()
+            || self.written_before.is_some()
+    }
+
+    /// The conditions that each row answers for itself.
+    fn answer_row(&self, key: &[u8], storage_class: &[u8], written: Option<Timestamp>) -> Answer {
+        Answer::from_bool(matches(self.key.as_ref(), Some(key)))
+            .and(self.answer_class(storage_class))
+            .and(self.answer_written(written))
+    }
+
+    fn answer_class(&self, storage_class: &[u8]) -> Answer {
+        match &self.storage_class {
+            None => Answer::Yes,
+            Some(_) if storage_class.is_empty() => Answer::Unknown,
+            Some(globs) => Answer::from_bool(globs.matches(storage_class)),
+        }
+    }
+
+    fn answer_written(&self, written: Option<Timestamp>) -> Answer {
+        if self.written_from.is_none() && self.written_before.is_none() {
+            return Answer::Yes;
+        }
+        let Some(written) = written else { return Answer::Unknown };
+        let late_enough = self.written_from.is_none_or(|from| written >= from);
+        let early_enough = self.written_before.is_none_or(|before| written < before);
+        Answer::from_bool(late_enough && early_enough)
+    }
+}
+
+/// A field that an object does not have matches nothing, not even `*`.
+fn matches(globs: Option<&Globs>, field: Option<&[u8]>) -> bool {
+    globs.is_none_or(|globs| field.is_some_and(|field| globs.matches(field)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_full_key_arns_are_keys() {
+        let good = "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+        assert_eq!(KeyArn::parse(good).as_ref().map(KeyArn::as_str), Some(good));
+        for bad in [
+            "1234abcd-12ab-34cd-56ef-1234567890ab",
+            "alias/archive",
+            "arn:aws:kms:us-east-1:111122223333:alias/archive",
+            "arn:aws:kms:us-east-1:11112222333:key/1234abcd",
+            "arn:aws:s3:us-east-1:111122223333:key/1234abcd",
+            "arn:aws:kms:us-east-1:111122223333:key/",
+            "arn:aws:kms:us-east-1:111122223333:key/a:b",
+        ] {
+            assert_eq!(KeyArn::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_no_outweighs_an_unknown() {
+        assert_eq!(Answer::Unknown.and(Answer::No), Answer::No);
+        assert_eq!(Answer::Yes.and(Answer::Unknown), Answer::Unknown);
+    }
+}

@@ -1,0 +1,185 @@
+//! Files to batches. One module a format; what they share is here.
+//!
+//! A unit is taken apart by one worker at a time ([`UnitReader::next_part`]); its parts are decoded by any number of
+//! workers at once ([`Part::read`]). The last part is behind us only when the file has been read to its true end and is
+//! what the manifest promised.
+
+mod csv;
+mod parquet;
+
+use std::sync::Arc;
+
+use crate::batch::{Batch, Schema, SchemaError};
+use crate::plan::{Format, Unit};
+use crate::source::{FileFault, SourceFile};
+
+/// Why a unit could not be examined.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnitFault {
+    /// The file itself is at fault.
+    #[error(transparent)]
+    File(#[from] FileFault),
+    /// The manifest's key leads out of the folder, by itself or through a link.
+    #[error("it leads out of the folder that was given")]
+    Outside,
+    /// The manifest says too little to check it.
+    #[error("the manifest does not say its {0}")]
+    Unchecked(&'static str),
+    /// No reader for the format.
+    #[error("this version cannot read {0} reports")]
+    Format(&'static str),
+    /// Its columns make no inventory.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// A column has another type than inventories give it.
+    #[error("the column {column} has the type {found}")]
+    ColumnType {
+        /// Its name in the file.
+        column: String,
+        /// What it has.
+        found: String,
+    },
+    /// Its format is damaged.
+    #[error("it cannot be decoded: {0}")]
+    Decode(String),
+    /// It holds fewer or more rows than it says.
+    #[error("it says that it has {expected} rows, and {found} could be decoded")]
+    RowCount {
+        /// What it says.
+        expected: u64,
+        /// What was found.
+        found: u64,
+    },
+    /// Our own mistake: the reader stopped in a way that it should not.
+    #[error("the reader failed: {0}")]
+    Panicked(String),
+}
+
+impl UnitFault {
+    /// The name of the fault in `faults.jsonl`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::File(fault) => fault.code(),
+            Self::Outside => "unit_outside",
+            Self::Unchecked(_) => "unit_unchecked",
+            Self::Format(_) => "unit_format",
+            Self::Schema(_) | Self::ColumnType { .. } => "unit_schema",
+            Self::Decode(_) => "unit_damaged",
+            Self::RowCount { .. } => "unit_row_count",
+            Self::Panicked(_) => "unit_reader_failed",
+        }
+    }
+}
+
+/// A unit that is open.
+pub struct UnitReader {
+    format: FormatReader,
+    next_part: u32,
+}
+
+enum FormatReader {
+    Csv(csv::Reader),
+    Parquet(parquet::Reader),
+}
+
+/// Something that one worker can decode by itself.
+pub struct Part {
+    /// Its position in the unit.
+    pub number: u32,
+    work: Work,
+}
+
+enum Work {
+    CsvBlock(csv::Block),
+    RowGroup(parquet::RowGroup),
+    /// Compares the file with its checksum; it has no rows.
+    Checksum(parquet::Checksum),
+}
+
+/// What a worker keeps from part to part to save allocations.
+#[derive(Default)]
+pub struct Scratch {
+    csv: csv::Scratch,
+    parquet: parquet::Scratch,
+}
+
+/// What a unit turned out to be, once it is behind us.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitFacts {
+    /// The rows that it should have held, bad ones included.
+    pub rows: u64,
+    /// The bytes of the file.
+    pub bytes: u64,
+    /// Names of columns that S3 Inventory is not known to have.
+    pub unknown_columns: Vec<String>,
+}
+
+impl UnitReader {
+    /// Opens the unit's file and finds its columns.
+    pub fn open(unit: &Unit<'_>) -> Result<Self, UnitFault> {
+        let path = unit.path()?;
+        let (len, md5) = (unit.expected_len()?, unit.expected_md5()?);
+        let file = SourceFile::open(&path, len)?;
+        let format = match unit.source.format {
+            Format::Csv => FormatReader::Csv(csv::Reader::new(file, unit.is_called_gz(), md5, unit.source.csv_schema()?)?),
+            Format::Parquet => FormatReader::Parquet(parquet::Reader::new(file, md5)?),
+            Format::Orc => return Err(UnitFault::Format("ORC")),
+        };
+        Ok(Self { format, next_part: 0 })
+    }
+
+    /// The next part, or nothing once the unit has been read to its end.
+    pub fn next_part(&mut self) -> Result<Option<Part>, UnitFault> {
+        let work = match &mut self.format {
+            FormatReader::Csv(reader) => reader.next_block()?.map(Work::CsvBlock),
+            FormatReader::Parquet(reader) => reader.next_work()?,
+        };
+        let number = self.next_part;
+        self.next_part += 1;
+        Ok(work.map(|work| Part { number, work }))
+    }
+
+    /// The number that the next part will have.
+    pub fn next_number(&self) -> u32 {
+        self.next_part
+    }
+
+    /// How many bytes of the file the parts so far stand for.
+    pub fn bytes_read(&self) -> u64 {
+        match &self.format {
+            FormatReader::Csv(reader) => reader.bytes_read(),
+            FormatReader::Parquet(reader) => reader.bytes_read(),
+        }
+    }
+
+    /// What the unit turned out to be; complete once [`Self::next_part`] has nothing more.
+    pub fn facts(&self) -> UnitFacts {
+        match &self.format {
+            FormatReader::Csv(reader) => reader.facts(),
+            FormatReader::Parquet(reader) => reader.facts(),
+        }
+    }
+}
+
+impl Part {
+    /// Decodes the part and hands over its batches in order. `cancelled` is asked now and then and ends the work early.
+    pub fn read(
+        self,
+        scratch: &mut Scratch,
+        cancelled: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(&Batch<'_>),
+    ) -> Result<(), UnitFault> {
+        match self.work {
+            Work::CsvBlock(block) => {
+                block.read(&mut scratch.csv, each);
+                Ok(())
+            }
+            Work::RowGroup(row_group) => row_group.read(&mut scratch.parquet, cancelled, each),
+            Work::Checksum(checksum) => checksum.check(cancelled),
+        }
+    }
+}
+
+/// A schema that many parts share.
+type SharedSchema = Arc<Schema>;

@@ -1,0 +1,10 @@
+//! What people and programs take away from an audit.
+
+mod summary;
+mod text;
+
+pub use summary::{
+    AccountLine, AuditFacts, BucketName, Counts, Coverage, MonthLine, Outcome, OutcomeReason, PolicyFacts, RuleFacts, RuleLine,
+    Run, SourceFacts, SourceLine, Summary, Timing, ToolFacts,
+};
+pub use text::{Style, render};

@@ -1,0 +1,505 @@
+//! `summary.json`: counts, coverage, rollups and the outcome.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::escape::escape;
+use crate::partial::{Amount, Collapsed, Dimension, GroupCounts, Partial, Verdicts};
+use crate::plan::{Completeness, Format, Plan, Shard};
+use crate::policy::{Checker, Reason, Severity, Status, Verdict};
+use crate::timestamp::{Month, Timestamp};
+
+/// The name of this form of `summary.json`.
+pub const AUDIT_SCHEMA: &str = "logseal.audit/1";
+
+/// What an audit is about, beside what it found. It travels with the partial of a shard.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuditFacts {
+    /// The policy.
+    pub policy: PolicyFacts,
+    /// The sources, as they were planned.
+    pub sources: Vec<SourceFacts>,
+    /// All units of the plan.
+    pub units: u64,
+    /// Whether something says what must be covered.
+    pub completeness: Completeness,
+    /// Whether a result without any object in scope is fine.
+    pub allow_empty: bool,
+}
+
+/// The policy, as reports name it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PolicyFacts {
+    /// What it calls itself.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The file, or `preset:` and a name.
+    pub source: String,
+    /// The SHA-256 of its text.
+    pub sha256: String,
+    /// Its rules, in order.
+    pub rules: Vec<RuleFacts>,
+    /// Exceptions that no longer hold.
+    pub expired_exceptions: Vec<String>,
+}
+
+/// A rule, as reports name it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RuleFacts {
+    /// Its id.
+    pub id: String,
+    /// How bad a violation is.
+    pub severity: Severity,
+}
+
+/// A source, as it was planned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// As it was given, or the run that was picked.
+    pub path: String,
+    /// The bucket that it is about.
+    pub bucket: Option<String>,
+    /// The format of its data files.
+    pub format: Format,
+    /// When S3 began to list the bucket.
+    pub created_at: Option<String>,
+    /// Its data files.
+    pub files: u64,
+    /// Files beside them that the manifest does not name.
+    pub ignored_files: u64,
+    /// Newer runs that were passed over.
+    pub skipped_runs: Vec<String>,
+    /// What is wrong with it as a whole: name and sentence.
+    pub faults: Vec<(String, String)>,
+}
+
+impl AuditFacts {
+    /// The facts of a plan and a policy; `source` says where the policy is from.
+    pub fn new(plan: &Plan, checker: &Checker, source: &str, allow_empty: bool) -> Self {
+        let policy = checker.policy();
+        let rules = policy.rules.iter().map(|rule| RuleFacts { id: rule.id.clone(), severity: rule.severity });
+        let expired = checker.expired_exceptions().map(|exception| exception.id.clone());
+        Self {
+            policy: PolicyFacts {
+                name: policy.name.clone(),
+                version: policy.version.clone(),
+                source: source.to_owned(),
+                sha256: policy.sha256.clone(),
+                rules: rules.collect(),
+                expired_exceptions: expired.collect(),
+            },
+            sources: plan.sources().iter().map(SourceFacts::new).collect(),
+            units: plan.units(Shard::WHOLE).count() as u64,
+            completeness: plan.completeness(),
+            allow_empty,
+        }
+    }
+}
+
+impl SourceFacts {
+    fn new(source: &crate::plan::Source) -> Self {
+        let faults = source.faults.iter().map(|fault| (fault.code().to_owned(), fault.to_string()));
+        Self {
+            path: source.display_path(),
+            bucket: source.bucket.as_ref().map(|bucket| escape(bucket.as_bytes()).into_owned()),
+            format: source.format,
+            created_at: source.created_at.map(|time| time.to_string()),
+            files: source.file_count(),
+            ignored_files: source.ignored_files,
+            skipped_runs: source.skipped_runs.clone(),
+            faults: faults.collect(),
+        }
+    }
+}
+
+/// What an audit comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything planned was examined, and every object is proven right.
+    Pass,
+    /// There are violations, whatever else is missing.
+    Violations,
+    /// No violation was found, and something is missing or unknown.
+    Incomplete,
+}
+
+/// Why an outcome is no pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeReason {
+    /// Objects violate the policy.
+    Violations,
+    /// Manifests, units or rows could not be examined.
+    Faults,
+    /// Objects could not be judged.
+    Undetermined,
+    /// Units were not looked at: shards are missing.
+    UnitsMissing,
+    /// Nothing proves that the input is complete.
+    UnprovenCompleteness,
+    /// No object is in the policy's scope.
+    NothingInScope,
+}
+
+impl Outcome {
+    /// The exit code of the command.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Violations => 1,
+            Self::Incomplete => 3,
+        }
+    }
+}
+
+/// `summary.json`.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct Summary {
+    pub schema: &'static str,
+    pub tool: ToolFacts,
+    pub policy: PolicyFacts,
+    pub as_of: String,
+    pub started_at: String,
+    pub finished_at: String,
+    pub outcome: Outcome,
+    pub outcome_reasons: Vec<OutcomeReason>,
+    pub sources: Vec<SourceLine>,
+    pub coverage: Coverage,
+    pub counts: Counts,
+    pub bytes: ByteCounts,
+    pub by_encryption_status: BTreeMap<&'static str, Amount>,
+    pub unrecognised_statuses: Vec<String>,
+    pub by_reason: BTreeMap<&'static str, u64>,
+    pub excepted_by_reason: BTreeMap<&'static str, u64>,
+    pub by_rule: BTreeMap<String, RuleLine>,
+    pub by_key: BTreeMap<String, Amount>,
+    pub by_account: Vec<AccountLine>,
+    pub by_month: Vec<MonthLine>,
+    pub collapsed: Collapsed,
+    pub faults: BTreeMap<String, u64>,
+    pub remediation: BTreeMap<String, ()>,
+    pub timing: Timing,
+}
+
+/// The program.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "as it says")]
+pub struct ToolFacts {
+    pub name: &'static str,
+    pub version: &'static str,
+}
+
+/// A source and what was read of it.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct SourceLine {
+    pub path: String,
+    pub bucket: Option<String>,
+    pub format: Format,
+    pub created_at: Option<String>,
+    pub files: u64,
+    pub files_examined: u64,
+    pub rows: u64,
+    pub bytes: u64,
+    pub ignored_files: u64,
+    pub skipped_runs: Vec<String>,
+    pub unknown_columns: Vec<String>,
+}
+
+/// What was looked at.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct Coverage {
+    pub units_planned: u64,
+    pub units_examined: u64,
+    pub units_faulted: u64,
+    pub rows_read: u64,
+    pub rows_rejected: u64,
+    pub completeness: Completeness,
+}
+
+/// Rows and objects.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct Counts {
+    pub rows: u64,
+    pub delete_markers: u64,
+    pub objects: u64,
+    pub compliant: u64,
+    pub violation: u64,
+    pub undetermined: u64,
+    pub excepted: u64,
+    pub out_of_scope: u64,
+}
+
+/// Sizes of objects.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct ByteCounts {
+    pub objects: u64,
+    pub compliant: u64,
+    pub violation: u64,
+    pub undetermined: u64,
+    pub excepted: u64,
+    pub out_of_scope: u64,
+}
+
+/// What a rule decided.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct RuleLine {
+    pub severity: Severity,
+    pub compliant: u64,
+    pub violation: u64,
+    pub undetermined: u64,
+    pub excepted: u64,
+}
+
+/// The objects of a group.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct GroupLine {
+    pub objects: u64,
+    pub bytes: u64,
+    pub compliant: u64,
+    pub violation: u64,
+    pub undetermined: u64,
+    pub excepted: u64,
+    pub out_of_scope: u64,
+}
+
+/// A bucket's name, or what stands for it.
+pub type BucketName = String;
+
+/// The objects of an account, kind and Region.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct AccountLine {
+    pub bucket: BucketName,
+    pub account: String,
+    pub kind: &'static str,
+    pub region: String,
+    #[serde(flatten)]
+    pub counts: GroupLine,
+}
+
+/// The objects of an account and month.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct MonthLine {
+    pub bucket: BucketName,
+    pub account: String,
+    pub month: String,
+    #[serde(flatten)]
+    pub counts: GroupLine,
+}
+
+/// How long it took.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Timing {
+    /// From beginning to end, or the sum over shards.
+    pub elapsed_ms: u64,
+    /// Rows read in each second.
+    pub rows_per_second: u64,
+    /// Bytes of data files.
+    pub bytes_read: u64,
+}
+
+/// When an audit ran.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// How long it took, by a clock that nobody sets.
+    pub elapsed_ms: u64,
+}
+
+impl Summary {
+    /// Sums up what was found. `units_planned` are those that this result must cover.
+    pub fn new(facts: &AuditFacts, partial: &Partial, units_planned: u64, run: Run) -> Self {
+        let reasons = outcome_reasons(facts, partial, units_planned);
+        let finding_reasons = |counts: &BTreeMap<Reason, u64>| -> BTreeMap<&'static str, u64> {
+            Reason::ALL.iter().map(|reason| (reason.as_str(), counts.get(reason).copied().unwrap_or(0))).collect()
+        };
+        let statuses = Status::ALL.iter().map(|status| (status.as_str(), partial.by_status[*status as usize]));
+        let rules = facts.policy.rules.iter().zip(&partial.by_rule);
+        let bytes_read = partial.sources.values().fold(0_u64, |sum, source| sum.saturating_add(source.bytes));
+        Self {
+            schema: AUDIT_SCHEMA,
+            tool: ToolFacts { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            policy: facts.policy.clone(),
+            as_of: Timestamp::from_millis(partial.terms.as_of).map(|time| time.to_string()).unwrap_or_default(),
+            started_at: run.started_at.to_string(),
+            finished_at: run.finished_at.to_string(),
+            outcome: outcome(&reasons),
+            outcome_reasons: reasons,
+            sources: facts.sources.iter().enumerate().map(|(id, source)| source_line(id, source, partial)).collect(),
+            coverage: Coverage {
+                units_planned,
+                units_examined: partial.examined.len() as u64,
+                units_faulted: partial.faulted.len() as u64,
+                rows_read: partial.rows_read(),
+                rows_rejected: partial.rows_rejected,
+                completeness: facts.completeness,
+            },
+            counts: counts(partial),
+            bytes: byte_counts(partial),
+            by_encryption_status: statuses.collect(),
+            unrecognised_statuses: partial.unrecognised.iter().cloned().collect(),
+            by_reason: finding_reasons(&partial.by_reason),
+            excepted_by_reason: finding_reasons(&partial.excepted_by_reason),
+            by_rule: rules.map(|(rule, verdicts)| (rule.id.clone(), rule_line(rule, verdicts))).collect(),
+            by_key: BTreeMap::new(),
+            by_account: account_lines(partial),
+            by_month: month_lines(partial),
+            collapsed: partial.collapsed,
+            faults: fault_counts(facts, partial),
+            remediation: BTreeMap::new(),
+            timing: Timing {
+                elapsed_ms: run.elapsed_ms,
+                rows_per_second: per_second(partial.rows_read(), run.elapsed_ms),
+                bytes_read,
+            },
+        }
+    }
+}
+
+fn outcome(reasons: &[OutcomeReason]) -> Outcome {
+    match reasons {
+        [] => Outcome::Pass,
+        reasons if reasons.contains(&OutcomeReason::Violations) => Outcome::Violations,
+        _ => Outcome::Incomplete,
+    }
+}
+
+/// Everything that stands between the result and a pass.
+fn outcome_reasons(facts: &AuditFacts, partial: &Partial, units_planned: u64) -> Vec<OutcomeReason> {
+    let verdict = |verdict| partial.verdicts.get(verdict);
+    let in_scope = partial.objects.objects.saturating_sub(verdict(Verdict::OutOfScope));
+    let has_faults = !partial.faulted.is_empty()
+        || partial.rows_rejected > 0
+        || facts.sources.iter().any(|source| !source.faults.is_empty());
+    let looked_at = (partial.examined.len() + partial.faulted.len()) as u64;
+    let reasons = [
+        (OutcomeReason::Violations, verdict(Verdict::Violation) > 0),
+        (OutcomeReason::Faults, has_faults),
+        (OutcomeReason::Undetermined, verdict(Verdict::Undetermined) > 0),
+        (OutcomeReason::UnitsMissing, looked_at != units_planned),
+        (OutcomeReason::UnprovenCompleteness, facts.completeness != Completeness::Proven),
+        (OutcomeReason::NothingInScope, in_scope == 0 && !facts.allow_empty),
+    ];
+    reasons.into_iter().filter_map(|(reason, holds)| holds.then_some(reason)).collect()
+}
+
+fn source_line(id: usize, facts: &SourceFacts, partial: &Partial) -> SourceLine {
+    let read = partial.sources.get(&id).cloned().unwrap_or_default();
+    SourceLine {
+        path: facts.path.clone(),
+        bucket: facts.bucket.clone(),
+        format: facts.format,
+        created_at: facts.created_at.clone(),
+        files: facts.files,
+        files_examined: read.files,
+        rows: read.rows,
+        bytes: read.bytes,
+        ignored_files: facts.ignored_files,
+        skipped_runs: facts.skipped_runs.clone(),
+        unknown_columns: read.unknown_columns.into_iter().map(|name| escape(name.as_bytes()).into_owned()).collect(),
+    }
+}
+
+fn counts(partial: &Partial) -> Counts {
+    let verdict = |verdict| partial.verdicts.get(verdict);
+    Counts {
+        rows: partial.rows_read(),
+        delete_markers: partial.delete_markers,
+        objects: partial.objects.objects,
+        compliant: verdict(Verdict::Compliant),
+        violation: verdict(Verdict::Violation),
+        undetermined: verdict(Verdict::Undetermined),
+        excepted: verdict(Verdict::Excepted),
+        out_of_scope: verdict(Verdict::OutOfScope),
+    }
+}
+
+fn byte_counts(partial: &Partial) -> ByteCounts {
+    let bytes = |verdict| partial.bytes.get(verdict);
+    ByteCounts {
+        objects: partial.objects.bytes,
+        compliant: bytes(Verdict::Compliant),
+        violation: bytes(Verdict::Violation),
+        undetermined: bytes(Verdict::Undetermined),
+        excepted: bytes(Verdict::Excepted),
+        out_of_scope: bytes(Verdict::OutOfScope),
+    }
+}
+
+fn rule_line(rule: &RuleFacts, verdicts: &Verdicts) -> RuleLine {
+    RuleLine {
+        severity: rule.severity,
+        compliant: verdicts.get(Verdict::Compliant),
+        violation: verdicts.get(Verdict::Violation),
+        undetermined: verdicts.get(Verdict::Undetermined),
+        excepted: verdicts.get(Verdict::Excepted),
+    }
+}
+
+fn group_line(counts: &GroupCounts) -> GroupLine {
+    let verdict = |verdict| counts.verdicts.get(verdict);
+    GroupLine {
+        objects: counts.all.objects,
+        bytes: counts.all.bytes,
+        compliant: verdict(Verdict::Compliant),
+        violation: verdict(Verdict::Violation),
+        undetermined: verdict(Verdict::Undetermined),
+        excepted: verdict(Verdict::Excepted),
+        out_of_scope: verdict(Verdict::OutOfScope),
+    }
+}
+
+fn account_lines(partial: &Partial) -> Vec<AccountLine> {
+    let line = |(place, counts): (&crate::partial::Place, &GroupCounts)| AccountLine {
+        bucket: name(&place.bucket),
+        account: name(&place.account),
+        kind: place.kind.as_str(),
+        region: name(&place.region),
+        counts: group_line(counts),
+    };
+    partial.by_place.iter().map(line).collect()
+}
+
+fn month_lines(partial: &Partial) -> Vec<MonthLine> {
+    let line = |(period, counts): (&crate::partial::Period, &GroupCounts)| MonthLine {
+        bucket: name(&period.bucket),
+        account: name(&period.account),
+        month: period.month.map_or_else(|| "-".to_owned(), |month| Month::from_index(month).to_string()),
+        counts: group_line(counts),
+    };
+    partial.by_period.iter().map(line).collect()
+}
+
+fn name<T: ToString>(dimension: &Dimension<T>) -> String {
+    match dimension {
+        Dimension::Missing => "-".to_owned(),
+        Dimension::Is(value) => value.to_string(),
+        Dimension::Many => "(many)".to_owned(),
+    }
+}
+
+fn fault_counts(facts: &AuditFacts, partial: &Partial) -> BTreeMap<String, u64> {
+    let mut counts = partial.faults.clone();
+    for (code, _) in facts.sources.iter().flat_map(|source| &source.faults) {
+        *counts.entry(code.clone()).or_default() += 1;
+    }
+    counts
+}
+
+fn per_second(rows: u64, elapsed_ms: u64) -> u64 {
+    (u128::from(rows) * 1000 / u128::from(elapsed_ms.max(1))).min(u128::from(u64::MAX)) as u64
+}

@@ -1,0 +1,404 @@
+//! The summary for people, at most 80 columns wide: the outcome first, what to do next last.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use super::summary::{GroupLine, Outcome, OutcomeReason, Summary};
+use crate::partial::Collapsed;
+use crate::policy::{Reason, Severity};
+
+/// Whether the text goes to a terminal that shows colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// No escape sequences.
+    Plain,
+    /// The outcome and the headings stand out.
+    Coloured,
+}
+
+const WIDTH: usize = 80;
+/// How many accounts are listed.
+const WORST_ACCOUNTS: usize = 5;
+/// How many sources are listed.
+const SOURCES: usize = 5;
+
+/// The summary for people. `out` is where the lists are.
+pub fn render(summary: &Summary, out: &str, style: Style) -> String {
+    let mut text = Text { text: String::new(), style };
+    // Writing to a string cannot fail.
+    let _ = text.all(summary, out);
+    text.text
+}
+
+struct Text {
+    text: String,
+    style: Style,
+}
+
+impl Text {
+    fn all(&mut self, summary: &Summary, out: &str) -> fmt::Result {
+        self.outcome(summary)?;
+        self.coverage(summary)?;
+        self.objects(summary)?;
+        self.encryption(summary)?;
+        self.reasons(summary)?;
+        self.rules(summary)?;
+        self.accounts(summary)?;
+        self.months(summary)?;
+        self.next_steps(summary, out)
+    }
+
+    fn outcome(&mut self, summary: &Summary) -> fmt::Result {
+        let (colour, word) = match summary.outcome {
+            Outcome::Pass => ("32", "PASS"),
+            Outcome::Violations => ("31", "VIOLATIONS"),
+            Outcome::Incomplete => ("33", "INCOMPLETE"),
+        };
+        let word = self.coloured(&format!("1;{colour}"), word);
+        let sentence = match summary.outcome {
+            Outcome::Pass => "everything planned was examined, and every object in scope is right".to_owned(),
+            Outcome::Violations => format!("{} objects violate the policy", number(summary.counts.violation)),
+            Outcome::Incomplete => "no violation was found, but not everything could be proven".to_owned(),
+        };
+        writeln!(self.text, "{word}  {sentence}")?;
+        for reason in summary.outcome_reasons.iter().filter(|reason| **reason != OutcomeReason::Violations) {
+            writeln!(self.text, "  also: {}", because(*reason, summary))?;
+        }
+        let version = if summary.policy.version.is_empty() { "" } else { ", version " };
+        let policy = format!("{}{version}{}", summary.policy.name, summary.policy.version);
+        writeln!(self.text)?;
+        self.wrapped("Policy", &format!("{} ({})", escaped(&policy), escaped(&summary.policy.source)))?;
+        if !summary.policy.expired_exceptions.is_empty() {
+            let ids = summary.policy.expired_exceptions.join(", ");
+            self.wrapped("", &format!("expired exceptions: {ids}"))?;
+        }
+        Ok(())
+    }
+
+    fn coverage(&mut self, summary: &Summary) -> fmt::Result {
+        for (at, source) in summary.sources.iter().take(SOURCES).enumerate() {
+            let label = if at == 0 { "Sources" } else { "" };
+            let created = source.created_at.as_deref().map_or(String::new(), |time| format!(" of {}", &time[..10]));
+            let bucket = source.bucket.as_deref().unwrap_or("no manifest");
+            let format = serde_json::to_value(source.format).ok();
+            let format = format.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+            self.wrapped(label, &format!("{bucket}: {format}{created}, {}", source.path))?;
+            if !source.skipped_runs.is_empty() {
+                self.wrapped("", &format!("newer runs without a checksum: {}", source.skipped_runs.join(", ")))?;
+            }
+            if !source.unknown_columns.is_empty() {
+                self.wrapped("", &format!("unknown columns: {}", source.unknown_columns.join(", ")))?;
+            }
+        }
+        if summary.sources.len() > SOURCES {
+            self.wrapped("", &format!("and {} more", number((summary.sources.len() - SOURCES) as u64)))?;
+        }
+        let coverage = &summary.coverage;
+        let (examined, planned) = (number(coverage.units_examined), number(coverage.units_planned));
+        self.wrapped("Coverage", &format!("{examined} of {planned} files, {} rows", number(coverage.rows_read)))?;
+        let faults = coverage.units_faulted + coverage.rows_rejected;
+        if faults > 0 {
+            let (files, rows) = (number(coverage.units_faulted), number(coverage.rows_rejected));
+            self.wrapped("", &format!("{files} files and {rows} rows could not be examined"))?;
+        }
+        for (code, count) in &summary.faults {
+            writeln!(self.text, "{:14}{:>16}", "", format!("{} ", number(*count)) + code)?;
+        }
+        let seconds = summary.timing.elapsed_ms as f64 / 1000.0;
+        let rate = number(summary.timing.rows_per_second);
+        self.wrapped("Time", &format!("{seconds:.1} s, {rate} rows a second"))
+    }
+
+    fn objects(&mut self, summary: &Summary) -> fmt::Result {
+        let (counts, bytes) = (&summary.counts, &summary.bytes);
+        self.heading("Objects")?;
+        let lines = [
+            ("compliant", counts.compliant, bytes.compliant),
+            ("violation", counts.violation, bytes.violation),
+            ("undetermined", counts.undetermined, bytes.undetermined),
+            ("excepted", counts.excepted, bytes.excepted),
+            ("out of scope", counts.out_of_scope, bytes.out_of_scope),
+        ];
+        for (name, objects, bytes) in lines {
+            self.amount(name, objects, bytes, counts.objects)?;
+        }
+        self.amount("all", counts.objects, bytes.objects, counts.objects)?;
+        match counts.delete_markers {
+            0 => Ok(()),
+            markers => writeln!(self.text, "  and {} delete markers, which hold no data", number(markers)),
+        }
+    }
+
+    fn encryption(&mut self, summary: &Summary) -> fmt::Result {
+        self.heading("Encryption")?;
+        for (status, amount) in summary.by_encryption_status.iter().filter(|(_, amount)| amount.objects > 0) {
+            self.amount(status, amount.objects, amount.bytes, summary.counts.objects)?;
+        }
+        match summary.unrecognised_statuses.as_slice() {
+            [] => Ok(()),
+            texts => self.wrapped("", &format!("unrecognised: {}", texts.join(", "))),
+        }
+    }
+
+    fn reasons(&mut self, summary: &Summary) -> fmt::Result {
+        let found = Reason::ALL.iter().filter(|reason| summary.by_reason[reason.as_str()] > 0);
+        for (at, reason) in found.enumerate() {
+            if at == 0 {
+                self.heading("Why")?;
+            }
+            let count = number(summary.by_reason[reason.as_str()]);
+            writeln!(self.text, "  {:21}{count:>15}  {}", reason.as_str(), short_why(*reason))?;
+        }
+        Ok(())
+    }
+
+    fn rules(&mut self, summary: &Summary) -> fmt::Result {
+        let found = summary.by_rule.iter().filter(|(_, rule)| rule.violation > 0);
+        for (at, (id, rule)) in found.enumerate() {
+            if at == 0 {
+                self.heading("Violated rules")?;
+            }
+            let severity = severity_name(rule.severity);
+            writeln!(self.text, "  {:36}{:>15}  {severity}", shortened(id, 36), number(rule.violation))?;
+        }
+        Ok(())
+    }
+
+    fn accounts(&mut self, summary: &Summary) -> fmt::Result {
+        let mut accounts: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+        for line in &summary.by_account {
+            let sums = accounts.entry((&line.account, &line.bucket)).or_default();
+            sums.0 += line.counts.violation;
+            sums.1 += line.counts.objects;
+        }
+        let mut worst: Vec<_> = accounts.into_iter().filter(|(_, (violations, _))| *violations > 0).collect();
+        // The sort keeps the order of names among equals.
+        worst.sort_by_key(|(_, (violations, _))| std::cmp::Reverse(*violations));
+        if worst.is_empty() {
+            return Ok(());
+        }
+        self.heading("Accounts with the most violations")?;
+        for ((account, bucket), (violations, objects)) in worst.iter().take(WORST_ACCOUNTS) {
+            let name = if *account == "-" { "(no account)" } else { account };
+            let share = percent(*violations, *objects);
+            writeln!(self.text, "  {name:14}{:>22} {share:>7}  {}", number(*violations), shortened(bucket, 32))?;
+        }
+        if worst.len() > WORST_ACCOUNTS {
+            writeln!(self.text, "  and {} more", number((worst.len() - WORST_ACCOUNTS) as u64))?;
+        }
+        match summary.collapsed {
+            Collapsed::Nothing => Ok(()),
+            _ => writeln!(self.text, "  there are too many groups to tell accounts apart (--max-groups)"),
+        }
+    }
+
+    fn months(&mut self, summary: &Summary) -> fmt::Result {
+        let violating = |counts: &GroupLine| counts.violation > 0;
+        let months = || summary.by_month.iter().filter(|line| violating(&line.counts)).map(|line| line.month.as_str());
+        let known = || months().filter(|month| *month != "-");
+        let (Some(oldest), Some(newest)) = (known().min(), known().max()) else { return Ok(()) };
+        self.heading("Violating objects by age")?;
+        writeln!(self.text, "  oldest month {oldest}, newest month {newest}")
+    }
+
+    fn next_steps(&mut self, summary: &Summary, out: &str) -> fmt::Result {
+        let mut steps = Vec::new();
+        let out = escaped(out);
+        let reason = |reason: Reason| summary.by_reason[reason.as_str()] > 0;
+        if summary.counts.violation + summary.counts.undetermined + summary.counts.excepted > 0 {
+            steps.push(format!("every object concerned is listed in {out}/findings.csv"));
+        }
+        if summary.counts.violation > 0 {
+            steps.push("logseal explain SOURCE --key KEY shows why one object got its verdict".to_owned());
+        }
+        if !summary.faults.is_empty() {
+            steps.push(format!("what could not be examined is listed in {out}/faults.jsonl: fetch those files again"));
+        }
+        if reason(Reason::StatusAbsent) {
+            steps.push("add EncryptionStatus to the inventory configuration and take a new report".to_owned());
+        }
+        if reason(Reason::KeyUnknown) {
+            steps.push("S3 Inventory never names the key of an object: the rule needs other evidence".to_owned());
+        }
+        if reason(Reason::ScopeUnknown) {
+            steps.push("add the columns that the policy's `where` needs to the inventory".to_owned());
+        }
+        if reason(Reason::BucketKeyUnknown) {
+            steps.push("add BucketKeyStatus to the inventory configuration and take a new report".to_owned());
+        }
+        if summary.outcome_reasons.contains(&OutcomeReason::UnitsMissing) {
+            steps.push("merge the outputs of all shards".to_owned());
+        }
+        if summary.outcome_reasons.contains(&OutcomeReason::NothingInScope) {
+            steps.push("check the policy's `where`, or say --allow-empty if nothing should be in scope".to_owned());
+        }
+        if steps.is_empty() {
+            steps.push(format!("keep {out}/summary.json as evidence"));
+        }
+        self.heading("Next")?;
+        steps.iter().try_for_each(|step| self.item(step))
+    }
+
+    fn heading(&mut self, heading: &str) -> fmt::Result {
+        let heading = self.coloured("1", heading);
+        writeln!(self.text, "\n{heading}")
+    }
+
+    fn amount(&mut self, name: &str, objects: u64, bytes: u64, of: u64) -> fmt::Result {
+        writeln!(self.text, "  {name:16}{:>20} {:>7} {:>12}", number(objects), percent(objects, of), size(bytes))
+    }
+
+    /// A label and a text that goes on below itself.
+    fn wrapped(&mut self, label: &str, text: &str) -> fmt::Result {
+        self.indented(&format!("{label:10}"), text)
+    }
+
+    fn item(&mut self, text: &str) -> fmt::Result {
+        self.indented("  - ", text)
+    }
+
+    fn indented(&mut self, first: &str, text: &str) -> fmt::Result {
+        let indent = first.chars().count();
+        let mut line = first.to_owned();
+        for word in text.split(' ') {
+            let used = line.chars().count();
+            if used > indent && used + 1 + word.chars().count() > WIDTH {
+                writeln!(self.text, "{}", line.trim_end())?;
+                line = " ".repeat(indent);
+            } else if used > indent {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        writeln!(self.text, "{}", line.trim_end())
+    }
+
+    fn coloured(&self, code: &str, text: &str) -> String {
+        match self.style {
+            Style::Plain => text.to_owned(),
+            Style::Coloured => format!("\x1b[{code}m{text}\x1b[0m"),
+        }
+    }
+}
+
+fn because(reason: OutcomeReason, summary: &Summary) -> String {
+    match reason {
+        OutcomeReason::Violations => format!("{} objects violate the policy", number(summary.counts.violation)),
+        OutcomeReason::Faults => {
+            format!("{} faults: not everything could be examined", number(summary.faults.values().sum()))
+        }
+        OutcomeReason::Undetermined => format!("{} objects could not be judged", number(summary.counts.undetermined)),
+        OutcomeReason::UnitsMissing => {
+            let coverage = &summary.coverage;
+            let missing = coverage.units_planned - coverage.units_examined - coverage.units_faulted;
+            format!("{} files belong to shards that are missing", number(missing))
+        }
+        OutcomeReason::UnprovenCompleteness => "nothing proves that the input is complete and unchanged".to_owned(),
+        OutcomeReason::NothingInScope => "no object is in the policy's scope".to_owned(),
+    }
+}
+
+fn short_why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NotEncrypted => "stored without encryption",
+        Reason::MethodNotAllowed => "the rule wants another method",
+        Reason::KeyNotAllowed => "the rule wants another key",
+        Reason::BucketKeyDisabled => "the rule wants a Bucket Key",
+        Reason::Unmatched => "no rule matches",
+        Reason::StatusAbsent => "the report has no status column",
+        Reason::StatusBlank => "the status is blank",
+        Reason::StatusUnrecognised => "the status is none that we know",
+        Reason::ScopeUnknown => "does the rule apply?",
+        Reason::KeyUnknown => "which key encrypts the object?",
+        Reason::KeyEvidenceStale => "the evidence of its key is too old",
+        Reason::KeyEvidenceConflict => "sources disagree about its key",
+        Reason::BucketKeyUnknown => "does it use a Bucket Key?",
+    }
+}
+
+fn severity_name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Informational => "informational",
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical => "critical",
+    }
+}
+
+fn escaped(text: &str) -> std::borrow::Cow<'_, str> {
+    crate::escape::escape(text.as_bytes())
+}
+
+fn shortened(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A share, never rounded to nothing or to everything.
+fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "-".to_owned();
+    }
+    let percent = part as f64 * 100.0 / whole as f64;
+    match percent {
+        _ if part == 0 => "0 %".to_owned(),
+        _ if part == whole => "100 %".to_owned(),
+        percent if percent < 0.1 => "<0.1 %".to_owned(),
+        percent if percent > 99.9 => ">99.9 %".to_owned(),
+        percent => format!("{percent:.1} %"),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_never_rounded_away() {
+        assert_eq!(percent(1, 1_000_000), "<0.1 %");
+        assert_eq!(percent(999_999, 1_000_000), ">99.9 %");
+        assert_eq!(percent(0, 7), "0 %");
+        assert_eq!(percent(7, 7), "100 %");
+        assert_eq!(percent(1, 3), "33.3 %");
+        assert_eq!(percent(0, 0), "-");
+    }
+
+    #[test]
+    fn numbers_and_sizes_are_readable() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(size(1023), "1023 B");
+        assert_eq!(size(1024 * 1024 - 1), "1.0 MiB");
+        assert_eq!(size(u64::MAX), "16.0 EiB");
+    }
+}

@@ -1,0 +1,60 @@
+//! `findings.csv`: every violating, undetermined and excepted object.
+
+use std::io::Write as _;
+
+use crate::batch::Flag;
+use crate::escape::push_cell;
+use crate::policy::{Policy, Ruling};
+use crate::timestamp::Timestamp;
+
+/// The first line of `findings.csv`.
+pub const FINDINGS_HEADER: &str = "bucket,key,version_id,is_latest,size,last_modified,storage_class,\
+    encryption_status,bucket_key_status,kms_key_arn,verdict,reason,rule,lane\n";
+
+/// One line of `findings.csv`.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "named after the columns")]
+pub struct Finding<'a> {
+    pub bucket: &'a [u8],
+    pub key: &'a [u8],
+    pub version_id: &'a [u8],
+    pub is_latest: Flag,
+    pub size: Option<u64>,
+    pub last_modified: Option<Timestamp>,
+    pub storage_class: &'a [u8],
+    pub encryption_status: &'a [u8],
+    pub bucket_key_status: &'a [u8],
+    pub ruling: Ruling,
+}
+
+/// Appends the line.
+pub fn push_finding(lines: &mut Vec<u8>, finding: &Finding<'_>, policy: &Policy) {
+    let rule = finding.ruling.rule.map_or("", |rule| policy.rules[rule.as_index()].id.as_str());
+    let is_latest = match finding.is_latest {
+        Flag::True => "true",
+        Flag::False => "false",
+        Flag::Blank | Flag::Bad => "",
+    };
+    for text in [finding.bucket, finding.key, finding.version_id] {
+        push_cell(lines, text);
+        lines.push(b',');
+    }
+    lines.extend_from_slice(is_latest.as_bytes());
+    lines.push(b',');
+    // Writing to a vector cannot fail.
+    let _ = finding.size.map_or(Ok(()), |size| write!(lines, "{size}"));
+    lines.push(b',');
+    let _ = finding.last_modified.map_or(Ok(()), |time| write!(lines, "{time}"));
+    for text in [finding.storage_class, finding.encryption_status, finding.bucket_key_status] {
+        lines.push(b',');
+        push_cell(lines, text);
+    }
+    let verdict = finding.ruling.verdict.as_str();
+    let reason = finding.ruling.reason.map_or("", |reason| reason.as_str());
+    // No source of key evidence yet, so no key; no remediation yet, so no lane.
+    for text in ["", verdict, reason, rule, ""] {
+        lines.push(b',');
+        lines.extend_from_slice(text.as_bytes());
+    }
+    lines.push(b'\n');
+}

@@ -1,0 +1,105 @@
+//! The output folder: nothing half-written ever has a final name.
+//!
+//! Files are written to a hidden folder inside the output folder and renamed when all of them are complete. The summary
+//! comes last and goes first: a folder that holds `summary.json` holds a finished audit.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// The file that marks a finished audit.
+const MARK: &str = "summary.json";
+
+/// An output folder that is being filled.
+#[derive(Debug)]
+pub struct OutputFolder {
+    folder: PathBuf,
+    staging: TempDir,
+    overwrite: bool,
+    files: Vec<&'static str>,
+}
+
+/// Why nothing could be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// The folder holds a finished audit.
+    #[error("the folder holds a finished audit: {}", .0.display())]
+    Finished(PathBuf),
+    /// The operating system refused.
+    #[error("cannot write to {}: {error}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+}
+
+impl OutputError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Finished(_) => Some("name another folder, or add --force to replace it"),
+            Self::Write { .. } => None,
+        }
+    }
+}
+
+impl OutputFolder {
+    /// Makes the folder if need be. One that holds a finished audit is refused unless `overwrite` is set.
+    pub fn create(folder: &Path, overwrite: bool) -> Result<Self, OutputError> {
+        let fail = |error| OutputError::Write { path: folder.to_owned(), error };
+        refuse_finished(folder, overwrite)?;
+        fs::create_dir_all(folder).map_err(fail)?;
+        let staging = tempfile::Builder::new().prefix(".logseal-").tempdir_in(folder).map_err(fail)?;
+        Ok(Self { folder: folder.to_owned(), staging, overwrite, files: Vec::new() })
+    }
+
+    /// The folder for files that nobody will see.
+    pub fn staging(&self) -> &Path {
+        self.staging.path()
+    }
+
+    /// Writes one file, whose name appears with [`Self::publish`].
+    pub fn write(
+        &mut self,
+        name: &'static str,
+        fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), OutputError> {
+        let path = self.staging.path().join(name);
+        let written = File::create(&path).and_then(|file| {
+            let mut out = BufWriter::with_capacity(1 << 18, file);
+            fill(&mut out)?;
+            out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+        });
+        written.map_err(|error| OutputError::Write { path: self.folder.join(name), error })?;
+        self.files.push(name);
+        Ok(())
+    }
+
+    /// Gives all files their final names, the summary last.
+    pub fn publish(mut self) -> Result<(), OutputError> {
+        refuse_finished(&self.folder, self.overwrite)?;
+        for stale in [MARK, crate::merge::PARTIAL_FILE] {
+            let path = self.folder.join(stale);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(OutputError::Write { path, error }),
+                _ => {}
+            }
+        }
+        self.files.sort_by_key(|name| *name == MARK);
+        for name in &self.files {
+            let path = self.folder.join(name);
+            fs::rename(self.staging.path().join(name), &path).map_err(|error| OutputError::Write { path, error })?;
+        }
+        Ok(())
+    }
+}
+
+fn refuse_finished(folder: &Path, overwrite: bool) -> Result<(), OutputError> {
+    let is_finished = folder.join(MARK).exists();
+    if is_finished && !overwrite { Err(OutputError::Finished(folder.to_owned())) } else { Ok(()) }
+}

@@ -1,0 +1,16 @@
+//! Rows and faults to files, in bounded memory and in input order.
+//!
+//! Every worker appends to spool files of its own, one for each list. What belongs to one part of one unit is an
+//! [`Extent`]; the finished list is its extents in the order of (unit, part). A unit that turns out to be a fault leaves
+//! nothing but bytes that no extent names.
+
+mod faults;
+mod findings;
+mod folder;
+mod spool;
+
+pub use faults::{FaultLine, FaultPlace, push_fault};
+pub use findings::{FINDINGS_HEADER, Finding, push_finding};
+pub use folder::{OutputError, OutputFolder};
+pub use spool::{Extent, List, SpoolWriter, Spools, UnitLengths};
+pub(crate) use spool::{UnitLengthList, copy_extent};

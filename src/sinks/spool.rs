@@ -1,0 +1,178 @@
+//! Spool files: one for each worker and list, written to the end and read back once.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::UnitId;
+
+const BUFFER_LEN: usize = 1 << 18;
+
+/// The lists that an audit writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum List {
+    /// Objects that are not compliant.
+    Findings,
+    /// What could not be examined.
+    Faults,
+}
+
+impl List {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Findings, Self::Faults];
+
+    /// The file's name in the output folder.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Findings => "findings.csv",
+            Self::Faults => "faults.jsonl",
+        }
+    }
+}
+
+/// Where the lines of one part stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Extent {
+    unit: UnitId,
+    part: u32,
+    list: List,
+    worker: u32,
+    offset: u64,
+    len: u64,
+}
+
+/// How many bytes of each list belong to each unit, in the order of the list.
+pub type UnitLengths = BTreeMap<UnitId, [u64; List::ALL.len()]>;
+
+/// The folder of the spool files.
+#[derive(Clone, Debug)]
+pub struct Spools {
+    folder: PathBuf,
+}
+
+/// The spool files of one worker.
+pub struct SpoolWriter {
+    worker: u32,
+    spools: Spools,
+    files: [Option<Spool>; List::ALL.len()],
+    /// Where the lines of the part begin that is being written.
+    part_starts: [u64; List::ALL.len()],
+}
+
+struct Spool {
+    file: BufWriter<File>,
+    len: u64,
+}
+
+impl Spools {
+    /// Spool files are made in this folder.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// The spool files of a worker, which are made when they are first written to.
+    pub fn writer(&self, worker: u32) -> SpoolWriter {
+        SpoolWriter { worker, spools: self.clone(), files: [None, None], part_starts: [0; List::ALL.len()] }
+    }
+
+    fn path(&self, worker: u32, list: List) -> PathBuf {
+        self.folder.join(format!("{}.{worker}.spool", list.file_name()))
+    }
+
+    /// Writes the extents of a list in the order of (unit, part), and says how much each unit has.
+    pub fn join(
+        &self,
+        list: List,
+        extents: &mut Vec<Extent>,
+        out: &mut dyn Write,
+        lengths: &mut UnitLengths,
+    ) -> io::Result<()> {
+        extents.sort_unstable();
+        let mut files: BTreeMap<u32, BufReader<File>> = BTreeMap::new();
+        for extent in extents.iter().filter(|extent| extent.list == list) {
+            let file = match files.entry(extent.worker) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    entry.insert(BufReader::with_capacity(BUFFER_LEN, File::open(self.path(extent.worker, list))?))
+                }
+            };
+            copy_extent(file, extent.offset, extent.len, out)?;
+            lengths.entry(extent.unit).or_default()[list as usize] += extent.len;
+        }
+        Ok(())
+    }
+}
+
+/// Copies bytes of a file; fewer than there should be are an error.
+pub(crate) fn copy_extent(file: &mut BufReader<File>, offset: u64, len: u64, out: &mut dyn Write) -> io::Result<()> {
+    // A worker's extents mostly follow each other: a relative seek keeps what has been read ahead.
+    let position = file.stream_position()?;
+    match i64::try_from(i128::from(offset) - i128::from(position)) {
+        Ok(0) => {}
+        Ok(distance) => file.seek_relative(distance)?,
+        Err(_) => drop(file.seek(SeekFrom::Start(offset))?),
+    }
+    let copied = io::copy(&mut file.take(len), out)?;
+    if copied == len { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+impl SpoolWriter {
+    /// Begins a part: what is written from now on is its own.
+    pub fn begin_part(&mut self) {
+        self.part_starts = List::ALL.map(|list| self.len(list));
+    }
+
+    /// Appends lines of the part.
+    pub fn write(&mut self, list: List, lines: &[u8]) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let spool = match &mut self.files[list as usize] {
+            Some(spool) => spool,
+            none => {
+                let file = File::create(self.spools.path(self.worker, list))?;
+                none.insert(Spool { file: BufWriter::with_capacity(BUFFER_LEN, file), len: 0 })
+            }
+        };
+        spool.file.write_all(lines)?;
+        spool.len += lines.len() as u64;
+        Ok(())
+    }
+
+    /// Ends the part: where its lines stand.
+    pub fn end_part(&self, unit: UnitId, part: u32) -> impl Iterator<Item = Extent> {
+        let ends = List::ALL.map(|list| (list, self.part_starts[list as usize], self.len(list)));
+        let worker = self.worker;
+        let extents = ends.map(|(list, offset, end)| Extent { unit, part, list, worker, offset, len: end - offset });
+        extents.into_iter().filter(|extent| extent.len > 0)
+    }
+
+    /// Makes sure that everything can be read back.
+    pub fn finish(self) -> io::Result<()> {
+        self.files.into_iter().flatten().try_for_each(|mut spool| spool.file.flush())
+    }
+
+    fn len(&self, list: List) -> u64 {
+        self.files[list as usize].as_ref().map_or(0, |spool| spool.len)
+    }
+}
+
+/// The lengths in the form of a shard's partial: `[unit, findings, faults]`.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct UnitLengthList(Vec<(UnitId, u64, u64)>);
+
+impl From<UnitLengths> for UnitLengthList {
+    fn from(lengths: UnitLengths) -> Self {
+        Self(lengths.into_iter().map(|(unit, [findings, faults])| (unit, findings, faults)).collect())
+    }
+}
+
+impl From<UnitLengthList> for UnitLengths {
+    fn from(list: UnitLengthList) -> Self {
+        list.0.into_iter().map(|(unit, findings, faults)| (unit, [findings, faults])).collect()
+    }
+}

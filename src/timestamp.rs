@@ -1,0 +1,207 @@
+//! Moments as milliseconds since 1970-01-01T00:00:00Z, the resolution of S3 Inventory.
+//!
+//! Reads the ISO 8601 form that inventory reports use, writes it back, and tells the month. Years run from 1970 to 9999:
+//! S3 has no object outside them, so anything else in a report is damage and is refused.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A moment, in milliseconds since the Unix epoch, within the years 1970 to 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// A calendar month, counted from January 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month(u32);
+
+impl Timestamp {
+    /// The last moment that can be expressed.
+    pub const MAX: Self = Self(days_from_civil(10_000, 1, 1) * DAY_MS - 1);
+
+    /// Refuses moments outside the years 1970 to 9999.
+    pub fn from_millis(millis: i64) -> Option<Self> {
+        (0..=Self::MAX.0).contains(&millis).then_some(Self(millis))
+    }
+
+    /// The current time.
+    pub fn now() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self((since_epoch.as_millis() as i64).min(Self::MAX.0))
+    }
+
+    /// The start of a day, or nothing when the calendar has no such day.
+    pub fn from_date(year: u16, month: u8, day: u8) -> Option<Self> {
+        let (year, month, day) = (i64::from(year), i64::from(month), i64::from(day));
+        let exists = (1970..=9999).contains(&year)
+            && (1..=12).contains(&month)
+            && (1..=days_in_month(year, month)).contains(&day);
+        exists.then(|| Self(days_from_civil(year, month, day) * DAY_MS))
+    }
+
+    /// Reads `YYYY-MM-DDThh:mm:ss[.f...]Z`. Digits after the third of a fraction must be there but do not count.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let (fixed, rest) = text.split_at_checked(19)?;
+        let separators = [fixed[4], fixed[7], fixed[10], fixed[13], fixed[16]];
+        if separators != *b"--T::" {
+            return None;
+        }
+        let number = |from: usize, len: usize| digits(&fixed[from..from + len]);
+        let date = Self::from_date(number(0, 4)? as u16, number(5, 2)? as u8, number(8, 2)? as u8)?;
+        let (hour, minute, second) = (number(11, 2)?, number(14, 2)?, number(17, 2)?);
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let millis = match rest {
+            b"Z" => 0,
+            [b'.', fraction @ .., b'Z'] => fraction_millis(fraction)?,
+            _ => return None,
+        };
+        Some(Self(date.0 + (hour * 3600 + minute * 60 + second) * 1000 + millis))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// The calendar month, in UTC.
+    pub fn month(self) -> Month {
+        let (year, month, _) = civil_from_days(self.0 / DAY_MS);
+        Month(((year - 1970) * 12 + month - 1) as u32)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil_from_days(self.0 / DAY_MS);
+        let ms = self.0 % DAY_MS;
+        let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000)
+    }
+}
+
+impl Month {
+    /// Months since January 1970.
+    pub fn as_index(self) -> u32 {
+        self.0
+    }
+
+    /// The month that is `index` months after January 1970.
+    pub fn from_index(index: u32) -> Self {
+        Self(index)
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", 1970 + self.0 / 12, self.0 % 12 + 1)
+    }
+}
+
+/// Remembers the bounds of the last month asked for: neighbouring rows fall into the same one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MonthMemo {
+    from: i64,
+    until: i64,
+    month: u32,
+}
+
+impl MonthMemo {
+    /// The same as [`Timestamp::month`].
+    #[inline]
+    pub fn month(&mut self, time: Timestamp) -> Month {
+        if !(self.from..self.until).contains(&time.0) {
+            let month = time.month();
+            let first_day = |index: u32| days_from_civil(i64::from(1970 + index / 12), i64::from(index % 12 + 1), 1);
+            *self = Self { from: first_day(month.0) * DAY_MS, until: first_day(month.0 + 1) * DAY_MS, month: month.0 };
+        }
+        Month(self.month)
+    }
+}
+
+fn digits(text: &[u8]) -> Option<i64> {
+    text.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
+}
+
+fn fraction_millis(fraction: &[u8]) -> Option<i64> {
+    if fraction.is_empty() || fraction.len() > 9 || !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let first_three = [0, 1, 2].map(|at| fraction.get(at).copied().unwrap_or(b'0'));
+    digits(&first_three)
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01 in the proleptic Gregorian calendar. Years are taken from March on, so that the leap day comes
+/// last, and in eras of 400 years (146,097 days), after which the calendar repeats.
+const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// The inverse of [`days_from_civil`]: year, month, day.
+const fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
+    (year, month, day_of_year - (153 * march_month + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(text: &str) -> Option<i64> {
+        Timestamp::parse(text.as_bytes()).map(Timestamp::as_millis)
+    }
+
+    #[test]
+    fn reads_the_form_of_inventory_reports() {
+        assert_eq!(millis("1970-01-01T00:00:00.000Z"), Some(0));
+        assert_eq!(millis("2024-05-06T22:37:48.000Z"), Some(1_715_035_068_000));
+        assert_eq!(millis("2024-05-06T22:37:48Z"), Some(1_715_035_068_000));
+        assert_eq!(millis("2024-05-06T22:37:48.1Z"), Some(1_715_035_068_100));
+        assert_eq!(millis("2024-05-06T22:37:48.123456Z"), Some(1_715_035_068_123));
+        assert_eq!(millis("9999-12-31T23:59:59.999Z"), Some(Timestamp::MAX.as_millis()));
+    }
+
+    #[test]
+    fn refuses_what_no_calendar_has() {
+        for text in [
+            "", "Z", "2024-05-06", "2024-05-06T22:37:48", "2024-05-06T22:37:48.Z", "2024-05-06T22:37:48.0004",
+            "2024-02-30T00:00:00Z", "2023-02-29T00:00:00Z", "2024-13-01T00:00:00Z", "2024-00-01T00:00:00Z",
+            "2024-05-06T24:00:00Z", "2024-05-06T22:60:48Z", "2024-05-06T22:37:60Z", "1969-12-31T23:59:59Z",
+            "2024-05-06 22:37:48Z", "2024-05-06T22:37:48+00:00", "2024-05-06T22:37:48.0Z ", "+024-05-06T22:37:48Z",
+        ] {
+            assert_eq!(millis(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_day_survives_a_round_trip() {
+        let mut memo = MonthMemo::default();
+        for day in 0..=Timestamp::MAX.as_millis() / DAY_MS {
+            let time = Timestamp::from_millis(day * DAY_MS + 43_200_123).expect("in range");
+            let text = time.to_string();
+            assert_eq!(Timestamp::parse(text.as_bytes()), Some(time));
+            assert_eq!(time.month().to_string(), text[..7]);
+            assert_eq!(memo.month(time), time.month());
+        }
+    }
+}
