@@ -168,7 +168,10 @@ pub(crate) fn preamble(list: List, facts: &AuditFacts) -> Vec<u8> {
         List::Findings => lines.extend_from_slice(FINDINGS_HEADER.as_bytes()),
         List::Faults => {
             for source in &facts.sources {
-                source.faults.iter().for_each(|(what, why)| push_fault(&mut lines, what, &source.path, None, None, why));
+                source
+                    .faults
+                    .iter()
+                    .for_each(|(what, why)| push_fault(&mut lines, what, &source.path, None, None, why));
             }
         }
     }

@@ -81,7 +81,8 @@ pub enum Field {
 impl Field {
     /// Recognises a name of either spelling, without regard to case.
     pub fn named(name: &str) -> Self {
-        let known = FIELDS.iter().find(|(csv, snake, _)| name.eq_ignore_ascii_case(csv) || name.eq_ignore_ascii_case(snake));
+        let known =
+            FIELDS.iter().find(|(csv, snake, _)| name.eq_ignore_ascii_case(csv) || name.eq_ignore_ascii_case(snake));
         match known {
             Some((_, _, Some(column))) => Self::Read(*column),
             Some((_, _, None)) => Self::Unused,
@@ -389,7 +390,10 @@ mod tests {
     #[test]
     fn columns_are_found_by_name_in_any_order_and_spelling() {
         let schema = Schema::from_names(["Key", "Novelty", "bucket", "encryption_status", "ETag"]).expect("a schema");
-        assert_eq!((schema.width, schema.position(Column::Key), schema.position(Column::Bucket)), (5, Some(0), Some(2)));
+        assert_eq!(
+            (schema.width, schema.position(Column::Key), schema.position(Column::Bucket)),
+            (5, Some(0), Some(2))
+        );
         assert_eq!((schema.position(Column::EncryptionStatus), schema.position(Column::Size)), (Some(3), None));
         assert_eq!(schema.unknown, ["Novelty"]);
     }

@@ -206,7 +206,13 @@ impl<'w> Work<'w> {
     }
 
     fn open_unit(&self, unit: Unit<'w>) -> OpenUnit<'w> {
-        let found = Found { partial: self.nothing(), extents: Vec::new(), facts: UnitFacts::default(), fault: None, visitors: 1 };
+        let found = Found {
+            partial: self.nothing(),
+            extents: Vec::new(),
+            facts: UnitFacts::default(),
+            fault: None,
+            visitors: 1,
+        };
         OpenUnit { unit, reader: Mutex::new(ReaderState::NotOpened), found: Mutex::new(found) }
     }
 

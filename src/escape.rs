@@ -47,7 +47,8 @@ pub fn unescape(escaped: &str) -> Option<Vec<u8>> {
 
 /// Appends `bytes` as one cell of a CSV row, without a separator.
 pub fn push_cell(row: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.iter().all(|&byte| is_plain_cell_byte(byte)) && !starts_formula(bytes) {
+    // Nearly every cell is plain: looking at all bytes at once is faster than looking for the first odd one.
+    if bytes.iter().fold(true, |all, &byte| all & is_plain_cell_byte(byte)) && !starts_formula(bytes) {
         row.extend_from_slice(bytes);
         return;
     }
@@ -73,7 +74,7 @@ fn is_bidirectional_control(c: char) -> bool {
 }
 
 fn is_plain_cell_byte(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b',' | b'\\')
+    (byte.wrapping_sub(b' ') <= b'~' - b' ') & (byte != b'"') & (byte != b',') & (byte != b'\\')
 }
 
 fn starts_formula(cell: &[u8]) -> bool {

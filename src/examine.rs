@@ -96,9 +96,19 @@ impl<'a> Row<'a> {
 }
 
 /// Version ids are opaque and URL-ready: at most 1,024 letters, digits and a few signs. Blank is the null version.
+#[inline]
 fn is_version_id(id: &[u8]) -> bool {
-    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(byte);
-    id.len() <= 1024 && id.iter().all(is_allowed)
+    // Ids are nearly always fine: looking at all bytes at once is faster than looking for the first bad one.
+    id.len() <= 1024 && id.iter().fold(true, |all, &byte| all & is_url_ready(byte))
+}
+
+/// Ranges instead of a table, and no short circuits: the compiler makes vectors of it.
+#[inline]
+fn is_url_ready(byte: u8) -> bool {
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    // From '-' to '9' there are only '-', '.', '/' and the digits.
+    let is_digit_or_sign = byte.wrapping_sub(b'-') < 13;
+    is_letter | is_digit_or_sign | (byte == b'_') | (byte == b'~') | (byte == b'+') | (byte == b'=')
 }
 
 impl<'c> Examiner<'c> {
@@ -167,7 +177,12 @@ impl<'c> Examiner<'c> {
     }
 
     /// Notes the fault of a unit, in the place of all its lines.
-    pub(crate) fn fail_unit(&mut self, unit: &Unit<'_>, what: &str, why: &str) -> io::Result<impl Iterator<Item = Extent>> {
+    pub(crate) fn fail_unit(
+        &mut self,
+        unit: &Unit<'_>,
+        what: &str,
+        why: &str,
+    ) -> io::Result<impl Iterator<Item = Extent>> {
         self.begin_part();
         let source = unit.source.display_path();
         let key = unit.key();

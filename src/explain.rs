@@ -118,7 +118,8 @@ fn search(
 
 impl Question {
     fn is_about(&self, row: &Row<'_>) -> bool {
-        let same_version = |wanted: &Vec<u8>| row.version_id == wanted || (wanted == b"null" && row.version_id.is_empty());
+        let same_version =
+            |wanted: &Vec<u8>| row.version_id == wanted || (wanted == b"null" && row.version_id.is_empty());
         row.key == self.key
             && self.bucket.as_ref().is_none_or(|bucket| row.bucket == bucket)
             && self.version_id.as_ref().is_none_or(same_version)

@@ -122,7 +122,8 @@ pub fn merge(folders: &[PathBuf], out: &Path, overwrite: bool, cancel: &Cancel) 
         return Err(MergeJobError::Read { path: PathBuf::new(), error });
     };
     lists.add(&folder, first.lengths.into(), &first.facts);
-    let mut run = RunSpan { started_at: first.started_at, finished_at: first.finished_at, elapsed_ms: first.elapsed_ms };
+    let mut run =
+        RunSpan { started_at: first.started_at, finished_at: first.finished_at, elapsed_ms: first.elapsed_ms };
     let mut partial = first.partial;
     for (folder, shard) in shards {
         partial.merge(shard.partial).map_err(|error| MergeJobError::Merge { path: folder.clone(), error })?;
@@ -196,7 +197,9 @@ impl ShardLists {
 impl ListSource for ShardLists {
     fn join(&mut self, list: List, out: &mut dyn io::Write, lengths: &mut UnitLengths) -> io::Result<()> {
         let mut offsets: Vec<u64> = self.preambles.iter().map(|lengths| lengths[list as usize]).collect();
-        let open = |folder: &PathBuf| File::open(folder.join(list.file_name())).map(|file| BufReader::with_capacity(1 << 18, file));
+        let open = |folder: &PathBuf| {
+            File::open(folder.join(list.file_name())).map(|file| BufReader::with_capacity(1 << 18, file))
+        };
         let mut files = self.folders.iter().map(open).collect::<io::Result<Vec<_>>>()?;
         for (unit, (shard, unit_lengths)) in &self.units {
             let len = unit_lengths[list as usize];

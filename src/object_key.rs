@@ -308,7 +308,12 @@ mod tests {
         let cases = [
             ("AWSLogs/111122223333/Config/eu-west-1/2024/5/6/ConfigHistory/f", "Config", account(), Some((2024, 5, 6))),
             ("AWSLogs/111122223333/WAFLogs/cloudfront/acl/f", "WAFLogs", account(), None),
-            ("AWSLogs/111122223333/CloudTrail-Lake/Query/2024/05/06/q/result_1.csv.gz", "CloudTrail-Lake", account(), None),
+            (
+                "AWSLogs/111122223333/CloudTrail-Lake/Query/2024/05/06/q/result_1.csv.gz",
+                "CloudTrail-Lake",
+                account(),
+                None,
+            ),
             ("AWSLogs/111122223333/CloudTrail/", "CloudTrail", account(), None),
             ("AWSLogs/111122223333/ELBAccessLogTestFile", "other", account(), None),
             ("AWSLogs/111122223333/CloudTrail/us-east-1/2024/13/06/f", "CloudTrail", account(), None),
@@ -347,7 +352,16 @@ mod tests {
         assert_eq!(kind("AWSLogs/111122223333/invented/us-east-1/f"), OTHER_SERVICE);
         assert_eq!(kind("CloudTrail/us-east-1/f"), OTHER);
         assert_eq!(Region::parse(b"us-east-1").map(|r| r.to_string()), some("us-east-1"));
-        for text in ["useast1", "us-1", "u-east-1", "us-east-", "us--1", "us-East-1", "us-east-100", "xx-aaaaaaaaaaaaaaaaaaaaaaaaa-1"] {
+        for text in [
+            "useast1",
+            "us-1",
+            "u-east-1",
+            "us-east-",
+            "us--1",
+            "us-East-1",
+            "us-east-100",
+            "xx-aaaaaaaaaaaaaaaaaaaaaaaaa-1",
+        ] {
             assert_eq!(Region::parse(text.as_bytes()), None, "{text}");
         }
     }

@@ -418,7 +418,11 @@ impl Partial {
         self.collapse(other.collapsed);
         let collapsed = self.collapsed;
         other.by_place.0.into_iter().for_each(|(place, counts)| self.by_place.add(place.collapse(collapsed), &counts));
-        other.by_period.0.into_iter().for_each(|(period, counts)| self.by_period.add(period.collapse(collapsed), &counts));
+        other
+            .by_period
+            .0
+            .into_iter()
+            .for_each(|(period, counts)| self.by_period.add(period.collapse(collapsed), &counts));
         self.bound_rollups();
         Ok(())
     }

@@ -229,11 +229,8 @@ impl TextStream {
             return Err(FileFault::NotGzip);
         }
         let reader = HashingReader::new(file, expected_md5.is_some());
-        let decoder = if is_gzip {
-            Decoder::Gzip(Box::new(MultiGzDecoder::new(reader)))
-        } else {
-            Decoder::Plain(reader)
-        };
+        let decoder =
+            if is_gzip { Decoder::Gzip(Box::new(MultiGzDecoder::new(reader))) } else { Decoder::Plain(reader) };
         Ok(Self { decoder, expected_md5 })
     }
 

@@ -123,7 +123,9 @@ fn judge(text: &mut String, found: &Explanation, checker: &Checker, ruling: Ruli
     write!(text, "verdict       {}", ruling.verdict.as_str())?;
     match (ruling.reason, ruling.verdict) {
         (Some(reason), _) => writeln!(text, ": {}: {}", reason.as_str(), reason.why())?,
-        (None, Verdict::OutOfScope) => writeln!(text, ": no rule matches, or the policy leaves noncurrent versions out")?,
+        (None, Verdict::OutOfScope) => {
+            writeln!(text, ": no rule matches, or the policy leaves noncurrent versions out")?
+        }
         (None, _) => writeln!(text, ": the rule allows what the report says")?,
     }
     if let (Verdict::Excepted, Some(rule)) = (ruling.verdict, ruling.rule)

@@ -37,8 +37,10 @@ pub(super) fn load(file: Option<&Path>) -> Result<(Policy, String), Failure> {
         return Ok((policy, "preset:cis".to_owned()));
     };
     let name = escape(file.as_os_str().as_encoded_bytes()).into_owned();
-    let text = fs::read_to_string(file).map_err(|error| Failure::new(format!("cannot read the policy: {name}: {error}")))?;
-    let policy = Policy::from_toml(&text)
-        .map_err(|error| Failure::with_hint(format!("{name}: {error}"), Some("logseal policy init shows every field")))?;
+    let text =
+        fs::read_to_string(file).map_err(|error| Failure::new(format!("cannot read the policy: {name}: {error}")))?;
+    let policy = Policy::from_toml(&text).map_err(|error| {
+        Failure::with_hint(format!("{name}: {error}"), Some("logseal policy init shows every field"))
+    })?;
     Ok((policy, name))
 }

@@ -62,12 +62,8 @@ mod tests {
         assert_eq!(Date::of(20_457), date(2026, 1, 4));
         for day in 0..40_000 {
             let (today, next) = (Date::of(day), Date::of(day + 1));
-            let same_month =
-                (next.year, next.month, next.day) == (today.year, today.month, today.day + 1);
-            assert!(
-                same_month || (next.day == 1 && today.day >= 28),
-                "day {day}"
-            );
+            let same_month = (next.year, next.month, next.day) == (today.year, today.month, today.day + 1);
+            assert!(same_month || (next.day == 1 && today.day >= 28), "day {day}");
         }
     }
 }

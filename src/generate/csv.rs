@@ -33,10 +33,7 @@ pub(super) struct CsvFile {
 impl CsvFile {
     pub(super) fn new(file: File) -> Self {
         let gzip = GzEncoder::new(Measured::new(file), Compression::new(LEVEL));
-        Self {
-            gzip,
-            lines: String::new(),
-        }
+        Self { gzip, lines: String::new() }
     }
 }
 
@@ -69,10 +66,7 @@ fn push_line(line: &mut String, block: &Block, row: &Row) {
         push_empty_fields(line, 9);
     }
     push_field(line, row.bucket_key);
-    push_field(
-        line,
-        row.object.as_ref().map_or("", |object| object.checksum),
-    );
+    push_field(line, row.object.as_ref().map_or("", |object| object.checksum));
     line.push('\n');
 }
 
@@ -88,11 +82,7 @@ fn push_object(line: &mut String, block: &Block, row: &Row, object: &Object) {
     push_field(line, object.replication);
     push_field(line, object.status.as_str());
     match object.lock {
-        Some(Lock {
-            until,
-            mode,
-            legal_hold,
-        }) => {
+        Some(Lock { until, mode, legal_hold }) => {
             push_time(line, until);
             push_field(line, mode);
             push_field(line, legal_hold);
@@ -137,10 +127,7 @@ fn push_time(line: &mut String, seconds: u32) {
 
 fn push_form_encoded(line: &mut String, key: &str) {
     // No early end: so the comparisons are made on many bytes at once.
-    if key
-        .bytes()
-        .fold(true, |all_bare, byte| all_bare & is_bare(byte))
-    {
+    if key.bytes().fold(true, |all_bare, byte| all_bare & is_bare(byte)) {
         return line.push_str(key);
     }
     for byte in key.bytes() {
@@ -196,11 +183,7 @@ pub(super) mod tests {
         let key: String = (0..=127_u8).map(char::from).collect();
         let mut field = String::new();
         push_form_encoded(&mut field, &key);
-        assert!(
-            field
-                .bytes()
-                .all(|byte| is_bare(byte) || matches!(byte, b'+' | b'%'))
-        );
+        assert!(field.bytes().all(|byte| is_bare(byte) || matches!(byte, b'+' | b'%')));
         assert_eq!(form_decoded(&field), key);
     }
 

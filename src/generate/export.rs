@@ -49,19 +49,12 @@ pub(super) struct Measured {
 impl Measured {
     pub(super) fn new(file: File) -> Self {
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-        Self {
-            file,
-            md5: Md5::new(),
-            size: 0,
-        }
+        Self { file, md5: Md5::new(), size: 0 }
     }
 
     pub(super) fn finish(mut self) -> io::Result<Measures> {
         self.file.flush()?;
-        Ok(Measures {
-            size: self.size,
-            md5: hex(&self.md5.finalize()),
-        })
+        Ok(Measures { size: self.size, md5: hex(&self.md5.finalize()) })
     }
 }
 
@@ -80,9 +73,7 @@ impl Write for Measured {
 
 fn hex(bytes: &[u8]) -> String {
     let digit = |half: u8| char::from_digit(half.into(), 16);
-    let digits = bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
     digits.flatten().collect()
 }
 
@@ -152,18 +143,11 @@ struct ManifestFile {
 
 impl Export {
     pub(super) fn begin(root: &Path, encoding: Encoding, seed: u64) -> Result<Self, GenerateError> {
-        let configuration = root
-            .join(encoding.folder())
-            .join(BUCKET)
-            .join(CONFIGURATION);
+        let configuration = root.join(encoding.folder()).join(BUCKET).join(CONFIGURATION);
         for folder in [configuration.join("data"), configuration.join(RUN)] {
             fs::create_dir_all(&folder).map_err(GenerateError::at(&folder))?;
         }
-        Ok(Self {
-            encoding,
-            configuration,
-            seed,
-        })
+        Ok(Self { encoding, configuration, seed })
     }
 
     /// The name of a unit's data file in the flat data folder.
@@ -193,10 +177,7 @@ impl Export {
     }
 
     /// Writes the manifest of these files, in the order of units, and then its checksum.
-    pub(super) fn finish<'a>(
-        &self,
-        files: impl Iterator<Item = &'a Measures>,
-    ) -> Result<(), GenerateError> {
+    pub(super) fn finish<'a>(&self, files: impl Iterator<Item = &'a Measures>) -> Result<(), GenerateError> {
         let folder = self.configuration.join(RUN);
         let path = folder.join("manifest.json");
         let manifest = serde_json::to_vec_pretty(&self.manifest(files));
@@ -209,10 +190,7 @@ impl Export {
 
     fn manifest<'a>(&self, files: impl Iterator<Item = &'a Measures>) -> Manifest<'static> {
         let files = (0..).zip(files).map(|(unit, measures)| ManifestFile {
-            key: format!(
-                "inventory/{BUCKET}/{CONFIGURATION}/data/{}",
-                self.file_name(unit)
-            ),
+            key: format!("inventory/{BUCKET}/{CONFIGURATION}/data/{}", self.file_name(unit)),
             size: measures.size,
             md5: measures.md5.clone(),
         });
@@ -229,9 +207,6 @@ impl Export {
 
     /// The folder of the run that was written, below `root`.
     pub(super) fn run_folder(&self, root: &Path) -> PathBuf {
-        root.join(self.encoding.folder())
-            .join(BUCKET)
-            .join(CONFIGURATION)
-            .join(RUN)
+        root.join(self.encoding.folder()).join(BUCKET).join(CONFIGURATION).join(RUN)
     }
 }

@@ -102,11 +102,7 @@ pub struct Generated {
 #[non_exhaustive]
 pub enum GenerateError {
     #[error("option {option} is out of range, {range} is allowed: {given}")]
-    OutOfRange {
-        option: &'static str,
-        range: String,
-        given: String,
-    },
+    OutOfRange { option: &'static str, range: String, given: String },
     #[error("will not overwrite: {}\nhint: name another folder, or remove this one", path.display())]
     Exists { path: PathBuf },
     #[error("cannot write: {}", path.display())]
@@ -115,10 +111,7 @@ pub enum GenerateError {
 
 impl GenerateError {
     fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Write {
-            path: path.to_owned(),
-            source,
-        }
+        move |source| Self::Write { path: path.to_owned(), source }
     }
 }
 
@@ -136,17 +129,10 @@ pub fn generate(out: &Path, options: &Options) -> Result<Generated, GenerateErro
     write_truth(&staging.folder.join(TRUTH), options, &exports, &units)?;
     staging.publish(out, &exports)?;
     Ok(Generated {
-        runs: exports
-            .iter()
-            .map(|export| export.run_folder(out))
-            .collect(),
+        runs: exports.iter().map(|export| export.run_folder(out)).collect(),
         truth: out.join(TRUTH),
         rows: options.rows,
-        bytes: units
-            .iter()
-            .flat_map(|unit| &unit.files)
-            .map(|file| file.size)
-            .sum(),
+        bytes: units.iter().flat_map(|unit| &unit.files).map(|file| file.size).sum(),
     })
 }
 
@@ -162,11 +148,7 @@ impl Options {
         in_range("jobs", 1..=4096, self.jobs)
     }
 
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "0 to 1, checked"
-    )]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1, checked")]
     fn violations_per_million(&self) -> u32 {
         (self.violations * 1e6).round() as u32
     }
@@ -188,11 +170,7 @@ fn in_range<T: Copy + Debug + PartialOrd>(
         return Ok(());
     }
     let range = format!("{:?} to {:?}", range.start(), range.end());
-    Err(GenerateError::OutOfRange {
-        option,
-        range,
-        given: format!("{given:?}"),
-    })
+    Err(GenerateError::OutOfRange { option, range, given: format!("{given:?}") })
 }
 
 impl Format {
@@ -227,9 +205,7 @@ fn make_units(options: &Options, exports: &[Export]) -> Result<Vec<Unit>, Genera
     let made: Result<Vec<Vec<Unit>>, GenerateError> = thread::scope(|scope| {
         let threads: Vec<_> = (0..options.jobs).map(|_| scope.spawn(work)).collect();
         let joined = threads.into_iter().map(thread::ScopedJoinHandle::join);
-        joined
-            .map(|made| made.unwrap_or_else(|cause| panic::resume_unwind(cause)))
-            .collect()
+        joined.map(|made| made.unwrap_or_else(|cause| panic::resume_unwind(cause))).collect()
     });
     let mut units: Vec<Unit> = made?.into_iter().flatten().collect();
     units.sort_by_key(|unit| unit.number);
@@ -241,12 +217,7 @@ fn take(next: &AtomicU64, files: u32) -> Option<u32> {
     (unit < files).then_some(unit)
 }
 
-fn make_unit(
-    number: u32,
-    options: &Options,
-    recipe: &Recipe,
-    exports: &[Export],
-) -> Result<Unit, GenerateError> {
+fn make_unit(number: u32, options: &Options, recipe: &Recipe, exports: &[Export]) -> Result<Unit, GenerateError> {
     let failed = |at: usize, error| GenerateError::at(&exports[at].data_path(number))(error);
     let mut open = Vec::new();
     for (at, export) in exports.iter().enumerate() {
@@ -263,11 +234,7 @@ fn make_unit(
     }
     let files = open.into_iter().enumerate();
     let files = files.map(|(at, file)| file.finish().map_err(|error| failed(at, error)));
-    Ok(Unit {
-        number,
-        tally,
-        files: files.collect::<Result<_, _>>()?,
-    })
+    Ok(Unit { number, tally, files: files.collect::<Result<_, _>>()? })
 }
 
 fn blocks(rows: Range<u64>) -> impl Iterator<Item = Range<u64>> {
@@ -275,21 +242,13 @@ fn blocks(rows: Range<u64>) -> impl Iterator<Item = Range<u64>> {
     starts.map(move |start| start..rows.end.min(start + BLOCK_ROWS))
 }
 
-fn write_truth(
-    path: &Path,
-    options: &Options,
-    exports: &[Export],
-    units: &[Unit],
-) -> Result<(), GenerateError> {
+fn write_truth(path: &Path, options: &Options, exports: &[Export], units: &[Unit]) -> Result<(), GenerateError> {
     let mut total = Tally::default();
     for unit in units {
         total.merge(&unit.tally);
     }
     let rows = units.iter().map(|unit| TruthUnit {
-        files: exports
-            .iter()
-            .map(|export| export.file_name(unit.number))
-            .collect(),
+        files: exports.iter().map(|export| export.file_name(unit.number)).collect(),
         rows: unit.tally.rows,
     });
     let truth = truth(options, &total, &rows.collect::<Vec<_>>());
@@ -306,10 +265,7 @@ struct Staging {
 impl Staging {
     fn begin(out: &Path) -> Result<Self, GenerateError> {
         let kept = [STAGING, "csv", "parquet", TRUTH].map(|name| out.join(name));
-        if let Some(path) = kept
-            .into_iter()
-            .find(|path| path.symlink_metadata().is_ok())
-        {
+        if let Some(path) = kept.into_iter().find(|path| path.symlink_metadata().is_ok()) {
             return Err(GenerateError::Exists { path });
         }
         fs::create_dir_all(out).map_err(GenerateError::at(out))?;

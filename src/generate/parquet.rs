@@ -3,9 +3,7 @@
 
 use std::{fs::File, io, sync::Arc};
 
-use arrow_array::{
-    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
-};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::{
     arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
@@ -50,19 +48,14 @@ impl ParquetFile {
             .with_schema_root("s3.inventory".to_owned());
         let file = Measured::new(file);
         let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options);
-        Ok(Self {
-            writer: writer.map_err(io_error)?,
-            schema,
-        })
+        Ok(Self { writer: writer.map_err(io_error)?, schema })
     }
 }
 
 impl DataFile for ParquetFile {
     fn write(&mut self, block: &Block) -> io::Result<()> {
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns(block));
-        self.writer
-            .write(&batch.map_err(io::Error::other)?)
-            .map_err(io_error)
+        self.writer.write(&batch.map_err(io::Error::other)?).map_err(io_error)
     }
 
     fn finish(self: Box<Self>) -> io::Result<Measures> {
@@ -157,18 +150,10 @@ fn booleans(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
 }
 
 fn sizes(values: impl Iterator<Item = Option<u32>>) -> ArrayRef {
-    Arc::new(
-        values
-            .map(|value| value.map(i64::from))
-            .collect::<Int64Array>(),
-    )
+    Arc::new(values.map(|value| value.map(i64::from)).collect::<Int64Array>())
 }
 
 fn times(seconds: impl Iterator<Item = Option<u32>>) -> ArrayRef {
     let milliseconds = seconds.map(|value| value.map(|time| i64::from(time) * 1000));
-    Arc::new(
-        milliseconds
-            .collect::<TimestampMillisecondArray>()
-            .with_timezone("UTC"),
-    )
+    Arc::new(milliseconds.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
 }

@@ -43,17 +43,8 @@ pub(super) const NEWEST_DAY: u32 = SCAN_START / DAY - 2;
 pub(super) const DAY: u32 = 86_400;
 
 const ORGANISATION: &str = "o-a1b2c3d4e5";
-const TRAILS: [&str; 3] = [
-    "org-trail",
-    "management-events",
-    "audit_all_us-east-1_events",
-];
-const PLAIN_FOLDERS: [&str; 4] = [
-    "athena-results/",
-    "reports/daily/",
-    "terraform/state/",
-    "app/logs/",
-];
+const TRAILS: [&str; 3] = ["org-trail", "management-events", "audit_all_us-east-1_events"];
+const PLAIN_FOLDERS: [&str; 4] = ["athena-results/", "reports/daily/", "terraform/state/", "app/logs/"];
 /// Names that break careless readers: form encoding, CSV quoting, terminals, spreadsheets.
 const ODD_NAMES: [(&str, &str); 14] = [
     ("exports/Q3 report + notes (final) ", ".csv"),
@@ -113,13 +104,7 @@ impl KeySpace {
     pub(super) fn new(options: &Options) -> Self {
         let (regions, days) = (u64::from(options.regions), options.years * 365);
         let slots = u64::from(options.accounts) * regions * u64::from(days);
-        Self {
-            rows: options.rows,
-            seed: options.seed,
-            regions,
-            days,
-            slots,
-        }
+        Self { rows: options.rows, seed: options.seed, regions, days, slots }
     }
 
     /// The run that starts at a row.
@@ -130,27 +115,13 @@ impl KeySpace {
         let day_of_slot = u32::try_from(slot % u64::from(self.days)).unwrap_or(0);
         let day = NEWEST_DAY - self.days + 1 + day_of_slot;
         let region = usize::try_from(slot / u64::from(self.days) % self.regions).unwrap_or(0);
-        let lead = lead(
-            family,
-            service,
-            account,
-            REGIONS[region],
-            Date::of(day),
-            stream,
-        );
+        let lead = lead(family, service, account, REGIONS[region], Date::of(day), stream);
         let length = match family {
             Family::Digest => 24,
             _ => 20 + stream.below(181),
         };
         let in_hour = stream.below(3600);
-        Place {
-            family,
-            account,
-            day,
-            length,
-            lead,
-            in_hour,
-        }
+        Place { family, account, day, length, lead, in_hour }
     }
 
     fn slot(&self, row: u64) -> u64 {
@@ -182,20 +153,9 @@ fn draw_service(stream: &mut Stream) -> (&'static str, Family) {
     }
 }
 
-fn lead(
-    family: Family,
-    service: &str,
-    account: u64,
-    region: &str,
-    date: Date,
-    stream: &mut Stream,
-) -> String {
+fn lead(family: Family, service: &str, account: u64, region: &str, date: Date, stream: &mut Stream) -> String {
     let Date { year, month, day } = date;
-    let organisation = if account.is_multiple_of(4) {
-        String::new()
-    } else {
-        format!("{ORGANISATION}/")
-    };
+    let organisation = if account.is_multiple_of(4) { String::new() } else { format!("{ORGANISATION}/") };
     let (folder, resource) = resource(family, stream);
     format!(
         "AWSLogs/{organisation}{account}/{service}/{region}/{year}/{month:02}/{day:02}/{folder}\
@@ -277,11 +237,8 @@ impl Place {
 }
 
 fn push_outside(stream: &mut Stream, text: &mut String) {
-    let (before, after) = if stream.per_mille(100) {
-        stream.pick(ODD_NAMES)
-    } else {
-        (stream.pick(PLAIN_FOLDERS), ".csv")
-    };
+    let (before, after) =
+        if stream.per_mille(100) { stream.pick(ODD_NAMES) } else { (stream.pick(PLAIN_FOLDERS), ".csv") };
     text.push_str(before);
     stream.push_hex(text, 16);
     text.push_str(after);

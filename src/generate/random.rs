@@ -42,9 +42,7 @@ impl Stream {
     }
 
     pub(super) fn push_alphanumeric(&mut self, text: &mut String, length: usize) {
-        self.push_letters(text, length, |byte| {
-            ALPHANUMERIC[(usize::from(byte) * ALPHANUMERIC.len()) >> 8]
-        });
+        self.push_letters(text, length, |byte| ALPHANUMERIC[(usize::from(byte) * ALPHANUMERIC.len()) >> 8]);
     }
 
     pub(super) fn push_version_id(&mut self, text: &mut String) {

@@ -33,13 +33,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    pub(super) const ALL: [Self; 5] = [
-        Self::SseKms,
-        Self::SseS3,
-        Self::DsseKms,
-        Self::SseC,
-        Self::NotSse,
-    ];
+    pub(super) const ALL: [Self; 5] = [Self::SseKms, Self::SseS3, Self::DsseKms, Self::SseC, Self::NotSse];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -136,11 +130,7 @@ impl Violations {
         let share = options.violations_per_million();
         match options.spread {
             Spread::Scattered => Self::Scattered(share),
-            Spread::Clustered => Self::Clustered(
-                (0..CLUSTERS)
-                    .map(|sector| cluster(options, sector, share))
-                    .collect(),
-            ),
+            Spread::Clustered => Self::Clustered((0..CLUSTERS).map(|sector| cluster(options, sector, share)).collect()),
         }
     }
 
@@ -154,8 +144,7 @@ impl Violations {
 
 /// Somewhere in each quarter of the rows, that quarter's share of violations.
 fn cluster(options: &Options, sector: u64, share: u32) -> Range<u64> {
-    let bound =
-        |number: u64| options.rows / CLUSTERS * number + (options.rows % CLUSTERS).min(number);
+    let bound = |number: u64| options.rows / CLUSTERS * number + (options.rows % CLUSTERS).min(number);
     let rows = bound(sector + 1) - bound(sector);
     let million = u64::from(MILLION);
     let length = rows / million * u64::from(share) + rows % million * u64::from(share) / million;
@@ -181,22 +170,14 @@ struct Run {
 
 impl Recipe {
     pub(super) fn new(options: &Options) -> Self {
-        Self {
-            seed: options.seed,
-            key_space: KeySpace::new(options),
-            violations: Violations::new(options),
-        }
+        Self { seed: options.seed, key_space: KeySpace::new(options), violations: Violations::new(options) }
     }
 
     /// Replaces what the block holds by the rows of these numbers.
     pub(super) fn fill(&self, rows: Range<u64>, block: &mut Block) {
         block.clear();
         let stream = Stream::keyed(self.seed, rows.start);
-        let mut pen = Pen {
-            violations: &self.violations,
-            stream,
-            block,
-        };
+        let mut pen = Pen { violations: &self.violations, stream, block };
         let mut at = rows.start;
         while at < rows.end {
             let run = self.draw_run(at, &mut pen.stream);
@@ -211,17 +192,9 @@ impl Recipe {
         let age = NEWEST_DAY - place.day;
         Run {
             storage: storage(place.account, age),
-            replication: if place.account % 8 == 1 {
-                "COMPLETED"
-            } else {
-                ""
-            },
+            replication: if place.account % 8 == 1 { "COMPLETED" } else { "" },
             checksum: if age < 400 { "CRC64NVME" } else { "" },
-            kms_bucket_key: if stream.per_mille(700) {
-                "ENABLED"
-            } else {
-                "DISABLED"
-            },
+            kms_bucket_key: if stream.per_mille(700) { "ENABLED" } else { "DISABLED" },
             place,
         }
     }
@@ -269,15 +242,9 @@ impl Pen<'_> {
     fn draw_key(&mut self, run: &Run, number: u32) -> Version {
         let time = run.place.time_of_day(number);
         let stream = &mut self.stream;
-        let key = self
-            .block
-            .append(|text| run.place.push_key(time, stream, text));
+        let key = self.block.append(|text| run.place.push_key(time, stream, text));
         let written = run.place.day * DAY + time + self.stream.below(600);
-        Version {
-            key,
-            written,
-            is_latest: true,
-        }
+        Version { key, written, is_latest: true }
     }
 
     fn push_marker(&mut self, version: &Version) {
@@ -335,10 +302,7 @@ impl Pen<'_> {
             is_multipart,
             replication: run.replication,
             status,
-            lock: self
-                .stream
-                .per_mille(10)
-                .then(|| draw_lock(written, &mut self.stream)),
+            lock: self.stream.per_mille(10).then(|| draw_lock(written, &mut self.stream)),
             checksum: run.checksum,
             verdict,
         }
@@ -348,19 +312,10 @@ impl Pen<'_> {
         match place.family {
             Family::Log if self.violations.hit(row, &mut self.stream) => {
                 let is_plain = self.stream.per_mille(100);
-                (
-                    if is_plain {
-                        Status::NotSse
-                    } else {
-                        Status::SseS3
-                    },
-                    Verdict::Violation,
-                )
+                (if is_plain { Status::NotSse } else { Status::SseS3 }, Verdict::Violation)
             }
             Family::Log => (Status::SseKms, Verdict::Compliant),
-            Family::Digest if place.day >= DIGESTS_UNDER_KMS => {
-                (Status::SseKms, Verdict::Compliant)
-            }
+            Family::Digest if place.day >= DIGESTS_UNDER_KMS => (Status::SseKms, Verdict::Compliant),
             Family::Digest => (Status::SseS3, Verdict::Compliant),
             _ => (draw_any_status(&mut self.stream), Verdict::OutOfScope),
         }
@@ -368,11 +323,7 @@ impl Pen<'_> {
 }
 
 fn older(newer: Version) -> Version {
-    Version {
-        written: newer.written - 3600,
-        is_latest: false,
-        ..newer
-    }
+    Version { written: newer.written - 3600, is_latest: false, ..newer }
 }
 
 fn draw_any_status(stream: &mut Stream) -> Status {
@@ -403,11 +354,7 @@ fn draw_size(family: Family, stream: &mut Stream) -> u32 {
 fn draw_lock(written: u32, stream: &mut Stream) -> Lock {
     Lock {
         until: written + (1 + stream.below(7)) * 365 * DAY,
-        mode: if stream.per_mille(300) {
-            "COMPLIANCE"
-        } else {
-            "GOVERNANCE"
-        },
+        mode: if stream.per_mille(300) { "COMPLIANCE" } else { "GOVERNANCE" },
         legal_hold: if stream.per_mille(100) { "ON" } else { "OFF" },
     }
 }
@@ -437,25 +384,17 @@ mod tests {
         let mut block = Block::default();
         recipe.fill(rows, &mut block);
         let objects = block.rows.iter().filter_map(|row| row.object.as_ref());
-        objects
-            .filter(|object| object.verdict == Verdict::Violation)
-            .count()
+        objects.filter(|object| object.verdict == Verdict::Violation).count()
     }
 
     #[test]
     fn clustered_violations_leave_most_blocks_free() {
         const BLOCKS: u64 = 20;
         let rows = BLOCKS * BLOCK_ROWS;
-        let options = Options {
-            rows,
-            spread: Spread::Clustered,
-            ..Options::default()
-        };
+        let options = Options { rows, spread: Spread::Clustered, ..Options::default() };
         let recipe = Recipe::new(&options);
         let starts = (0..BLOCKS).map(|block| block * BLOCK_ROWS);
-        let counts: Vec<_> = starts
-            .map(|start| violations(&recipe, start..start + BLOCK_ROWS))
-            .collect();
+        let counts: Vec<_> = starts.map(|start| violations(&recipe, start..start + BLOCK_ROWS)).collect();
         let hit = counts.iter().filter(|count| **count > 0).count();
         assert!((1..=8).contains(&hit), "{counts:?}");
         let share = counts.iter().sum::<usize>() as f64 / rows as f64;
@@ -465,12 +404,7 @@ mod tests {
     #[test]
     fn all_or_none_violate_where_that_is_asked_for() {
         for spread in [Spread::Scattered, Spread::Clustered] {
-            let options = |violations| Options {
-                rows: 10_000,
-                spread,
-                violations,
-                ..Options::default()
-            };
+            let options = |violations| Options { rows: 10_000, spread, violations, ..Options::default() };
             assert_eq!(violations(&Recipe::new(&options(0.0)), 0..10_000), 0);
             let mut block = Block::default();
             Recipe::new(&options(1.0)).fill(0..10_000, &mut block);
@@ -478,9 +412,11 @@ mod tests {
                 let key = block.text(&row.key);
                 row.object.is_some() && key.contains("/CloudTrail") && !key.contains("-Digest")
             });
-            assert!(in_scope.map(|row| row.object.as_ref()).all(|object| {
-                object.is_some_and(|object| object.verdict == Verdict::Violation)
-            }));
+            assert!(
+                in_scope
+                    .map(|row| row.object.as_ref())
+                    .all(|object| { object.is_some_and(|object| object.verdict == Verdict::Violation) })
+            );
         }
     }
 
@@ -489,9 +425,10 @@ mod tests {
         let options = Options::default();
         let mut block = Block::default();
         Recipe::new(&options).fill(0..BLOCK_ROWS, &mut block);
-        let hidden = block.rows.windows(2).filter(|pair| {
-            pair[0].object.is_none() && pair[0].key == pair[1].key && !pair[1].is_latest
-        });
+        let hidden = block
+            .rows
+            .windows(2)
+            .filter(|pair| pair[0].object.is_none() && pair[0].key == pair[1].key && !pair[1].is_latest);
         assert!(hidden.count() > 100);
         assert!(block.rows.iter().all(|row| row.last_modified < SCAN_START));
     }

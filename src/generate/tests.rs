@@ -21,13 +21,7 @@ type Lines = Vec<Vec<String>>;
 const STATUS: usize = 11;
 
 fn small() -> Options {
-    Options {
-        rows: 50_000,
-        files: 3,
-        violations: 0.1,
-        jobs: 2,
-        ..Options::default()
-    }
+    Options { rows: 50_000, files: 3, violations: 0.1, jobs: 2, ..Options::default() }
 }
 
 /// Every file below a folder, by its path there.
@@ -40,10 +34,7 @@ fn tree(root: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                files.insert(
-                    path.strip_prefix(root).unwrap_or(&path).to_owned(),
-                    fs::read(&path)?,
-                );
+                files.insert(path.strip_prefix(root).unwrap_or(&path).to_owned(), fs::read(&path)?);
             }
         }
     }
@@ -70,24 +61,15 @@ fn data_files(run: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Md5::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn csv_lines(path: &Path) -> Result<Lines, Box<dyn Error>> {
     let mut text = String::new();
     MultiGzDecoder::new(File::open(path)?).read_to_string(&mut text)?;
     let fields = |line: &str| {
-        let line = line
-            .strip_prefix('"')
-            .and_then(|line| line.strip_suffix('"'));
-        let mut fields: Vec<_> = line
-            .unwrap_or("")
-            .split("\",\"")
-            .map(str::to_owned)
-            .collect();
+        let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
+        let mut fields: Vec<_> = line.unwrap_or("").split("\",\"").map(str::to_owned).collect();
         fields[1] = csv::tests::form_decoded(&fields[1]);
         fields
     };
@@ -100,13 +82,7 @@ fn parquet_lines(path: &Path) -> Result<Lines, Box<dyn Error>> {
     for batch in reader {
         let batch = batch?;
         for row in 0..batch.num_rows() {
-            lines.push(
-                batch
-                    .columns()
-                    .iter()
-                    .map(|column| cell(column, row))
-                    .collect(),
-            );
+            lines.push(batch.columns().iter().map(|column| cell(column, row)).collect());
         }
     }
     Ok(lines)
@@ -122,12 +98,8 @@ fn cell(column: &ArrayRef, row: usize) -> String {
         DataType::Boolean => column.as_boolean().value(row).to_string(),
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
         _ => {
-            let time = column
-                .as_primitive::<TimestampMillisecondType>()
-                .value_as_datetime(row);
-            time.map_or(String::new(), |time| {
-                time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-            })
+            let time = column.as_primitive::<TimestampMillisecondType>().value_as_datetime(row);
+            time.map_or(String::new(), |time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
         }
     }
 }
@@ -144,11 +116,7 @@ fn the_same_options_give_the_same_bytes_for_any_jobs() -> Outcome {
 #[test]
 fn another_seed_gives_other_rows_and_files() -> Outcome {
     let (one, two) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let options = Options {
-        rows: 1000,
-        format: Format::Csv,
-        ..small()
-    };
+    let options = Options { rows: 1000, format: Format::Csv, ..small() };
     let first = generate(one.path(), &options)?;
     let second = generate(two.path(), &Options { seed: 2, ..options })?;
     let (first, second) = (data_files(&first.runs[0])?, data_files(&second.runs[0])?);
@@ -176,13 +144,7 @@ fn csv_and_parquet_hold_the_same_rows() -> Outcome {
 #[test]
 fn the_truth_is_what_the_files_say() -> Outcome {
     let out = tempfile::tempdir()?;
-    let made = generate(
-        out.path(),
-        &Options {
-            format: Format::Csv,
-            ..small()
-        },
-    )?;
+    let made = generate(out.path(), &Options { format: Format::Csv, ..small() })?;
     let truth: Value = serde_json::from_slice(&fs::read(&made.truth)?)?;
     let mut statuses: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     let mut violations = 0;
@@ -191,8 +153,7 @@ fn the_truth_is_what_the_files_say() -> Outcome {
             let entry = statuses.entry(fields[STATUS].clone()).or_default();
             entry.0 += 1;
             entry.1 += fields[5].parse::<u64>().unwrap_or(0);
-            let is_log =
-                fields[1].contains("/CloudTrail") && !fields[1].contains("/CloudTrail-Digest");
+            let is_log = fields[1].contains("/CloudTrail") && !fields[1].contains("/CloudTrail-Digest");
             violations += u64::from(is_log && ["SSE-S3", "NOT-SSE"].contains(&&*fields[STATUS]));
         }
     }
@@ -202,11 +163,7 @@ fn the_truth_is_what_the_files_say() -> Outcome {
     assert!(violations > 2000);
     for (status, (objects, bytes)) in statuses {
         let told = &truth["by_encryption_status"][&status];
-        assert_eq!(
-            (&told["objects"], &told["bytes"]),
-            (&objects.into(), &bytes.into()),
-            "{status}"
-        );
+        assert_eq!((&told["objects"], &told["bytes"]), (&objects.into(), &bytes.into()), "{status}");
     }
     Ok(())
 }
@@ -230,47 +187,16 @@ fn options_out_of_range_are_refused_by_name() {
         assert!(matches!(refused, Err(GenerateError::OutOfRange { option, .. }) if option == name));
     };
     refused(Options { rows: 0, ..small() }, "rows");
-    refused(
-        Options {
-            files: 0,
-            ..small()
-        },
-        "files",
-    );
-    refused(
-        Options {
-            violations: f64::NAN,
-            ..small()
-        },
-        "violations",
-    );
-    refused(
-        Options {
-            regions: 25,
-            ..small()
-        },
-        "regions",
-    );
-    refused(
-        Options {
-            years: 13,
-            ..small()
-        },
-        "years",
-    );
+    refused(Options { files: 0, ..small() }, "files");
+    refused(Options { violations: f64::NAN, ..small() }, "violations");
+    refused(Options { regions: 25, ..small() }, "regions");
+    refused(Options { years: 13, ..small() }, "years");
 }
 
 #[test]
 fn more_files_than_rows_leaves_some_empty() -> Outcome {
     let out = tempfile::tempdir()?;
-    let made = generate(
-        out.path(),
-        &Options {
-            rows: 2,
-            files: 3,
-            ..small()
-        },
-    )?;
+    let made = generate(out.path(), &Options { rows: 2, files: 3, ..small() })?;
     let files = data_files(&made.runs[1])?;
     let rows = files.iter().map(|path| Ok(parquet_lines(path)?.len()));
     assert_eq!(rows.collect::<Result<Vec<_>, Box<dyn Error>>>()?, [1, 1, 0]);

@@ -42,10 +42,7 @@ impl Tally {
                 self.delete_markers += 1;
                 continue;
             };
-            let amount = Amount {
-                objects: 1,
-                bytes: u64::from(object.size),
-            };
+            let amount = Amount { objects: 1, bytes: u64::from(object.size) };
             self.cells[object.verdict as usize][object.status as usize].add(amount);
         }
     }
@@ -77,9 +74,8 @@ pub(super) struct TruthUnit {
 /// `counts` and `bytes` have the names that `audit` gives them in its summary.
 pub(super) fn truth(options: &Options, tally: &Tally, units: &[TruthUnit]) -> Value {
     let all = sum(tally.cells.iter().flatten());
-    let [compliant, violation, out_of_scope] =
-        [Verdict::Compliant, Verdict::Violation, Verdict::OutOfScope]
-            .map(|verdict| sum(tally.cells[verdict as usize].iter()));
+    let [compliant, violation, out_of_scope] = [Verdict::Compliant, Verdict::Violation, Verdict::OutOfScope]
+        .map(|verdict| sum(tally.cells[verdict as usize].iter()));
     json!({
         "schema": "logseal.truth/1",
         "policy": "cis",
@@ -128,21 +124,11 @@ fn what_rows_depend_on(options: &Options) -> Value {
 fn by_status(tally: &Tally) -> BTreeMap<&'static str, Amount> {
     let of_status = |status: Status| sum(tally.cells.iter().map(|cell| &cell[status as usize]));
     let amounts = Status::ALL.map(|status| (status.as_str(), of_status(status)));
-    amounts
-        .into_iter()
-        .filter(|(_, amount)| amount.objects > 0)
-        .collect()
+    amounts.into_iter().filter(|(_, amount)| amount.objects > 0).collect()
 }
 
 fn by_reason(tally: &Tally) -> BTreeMap<&'static str, u64> {
-    let of_status =
-        |status: Status| tally.cells[Verdict::Violation as usize][status as usize].objects;
-    let reasons = [
-        ("method_not_allowed", of_status(Status::SseS3)),
-        ("not_encrypted", of_status(Status::NotSse)),
-    ];
-    reasons
-        .into_iter()
-        .filter(|(_, objects)| *objects > 0)
-        .collect()
+    let of_status = |status: Status| tally.cells[Verdict::Violation as usize][status as usize].objects;
+    let reasons = [("method_not_allowed", of_status(Status::SseS3)), ("not_encrypted", of_status(Status::NotSse))];
+    reasons.into_iter().filter(|(_, objects)| *objects > 0).collect()
 }

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::{Checksums, DataFile, Format, SourceFault};
 use crate::batch::Schema;
@@ -127,7 +127,8 @@ fn check(manifest: &Path, md5: Md5) -> Result<Option<SourceFault>, SourceFault> 
         return Ok(Some(SourceFault::NoChecksum));
     }
     let is_small = fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= 1024);
-    let expected = if is_small { fs::read_to_string(&path).ok().and_then(|text| Md5::parse(text.trim())) } else { None };
+    let expected =
+        if is_small { fs::read_to_string(&path).ok().and_then(|text| Md5::parse(text.trim())) } else { None };
     if expected == Some(md5) { Ok(None) } else { Err(SourceFault::Checksum) }
 }
 

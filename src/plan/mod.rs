@@ -190,10 +190,16 @@ impl PlanError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NoManifest(_) => Some("give the folder of one inventory configuration, a run in it, or its manifest.json"),
+            Self::NoManifest(_) => {
+                Some("give the folder of one inventory configuration, a run in it, or its manifest.json")
+            }
             Self::NoCompleteRun(_) => Some("name one with --run to examine it as it is"),
-            Self::Unproven(_) => Some("give the manifest.json, or add --accept-unproven: the result is then never a pass"),
-            Self::NeedsSchema(_) => Some("name them with --schema \"Bucket, Key, ...\", as the manifest's fileSchema does"),
+            Self::Unproven(_) => {
+                Some("give the manifest.json, or add --accept-unproven: the result is then never a pass")
+            }
+            Self::NeedsSchema(_) => {
+                Some("name them with --schema \"Bucket, Key, ...\", as the manifest's fileSchema does")
+            }
             _ => None,
         }
     }
@@ -324,7 +330,11 @@ impl Source {
         let kind = fs::metadata(path).map_err(open_error)?;
         if kind.is_file() {
             let is_manifest = path.extension().is_some_and(|extension| extension == "json");
-            return if is_manifest { Ok(Self::from_manifest(path, Vec::new(), options)) } else { Self::bare(path, options) };
+            return if is_manifest {
+                Ok(Self::from_manifest(path, Vec::new(), options))
+            } else {
+                Self::bare(path, options)
+            };
         }
         if path.join("manifest.json").is_file() {
             return Ok(Self::from_manifest(&path.join("manifest.json"), Vec::new(), options));

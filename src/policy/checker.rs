@@ -158,9 +158,8 @@ impl Checker {
     pub fn exception_for(&self, rule: RuleId, object: &Object<'_>) -> Option<&super::Exception> {
         let key = ObjectKey::parse(object.key);
         self.policy.exceptions.iter().enumerate().find_map(|(at, exception)| {
-            let holds = self.exception_holds(at, |scope| {
-                scope.answer_place(object.bucket, &key).and(answer_row(scope, object))
-            });
+            let holds = self
+                .exception_holds(at, |scope| scope.answer_place(object.bucket, &key).and(answer_row(scope, object)));
             (exception.rule == rule && holds).then_some(exception)
         })
     }
@@ -192,17 +191,16 @@ impl Checker {
     }
 
     fn is_excepted(&self, rule: RuleId, object: &Object<'_>, exceptions: &[usize]) -> bool {
-        exceptions.iter().map(|&at| &self.policy.exceptions[at]).any(|exception| {
-            exception.rule == rule && answer_row(&exception.scope, object) == Answer::Yes
-        })
+        exceptions
+            .iter()
+            .map(|&at| &self.policy.exceptions[at])
+            .any(|exception| exception.rule == rule && answer_row(&exception.scope, object) == Answer::Yes)
     }
 
     fn unmatched(&self) -> Ruling {
         match self.policy.unmatched {
             Unmatched::OutOfScope => Ruling { verdict: Verdict::OutOfScope, reason: None, rule: None },
-            Unmatched::Violation => {
-                Ruling { verdict: Verdict::Violation, reason: Some(Reason::Unmatched), rule: None }
-            }
+            Unmatched::Violation => Ruling { verdict: Verdict::Violation, reason: Some(Reason::Unmatched), rule: None },
         }
     }
 }

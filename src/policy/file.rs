@@ -9,8 +9,8 @@ use toml::Spanned;
 use toml::value::{Datetime, Offset};
 
 use super::{
-    BucketKeyDemand, Exception, Globs, KeyArn, Method, Policy, Remediation, Rule, RuleId, Severity, Unmatched, Versions,
-    Where,
+    BucketKeyDemand, Exception, Globs, KeyArn, Method, Policy, Remediation, Rule, RuleId, Severity, Unmatched,
+    Versions, Where,
 };
 use crate::source::hex;
 use crate::timestamp::Timestamp;
@@ -350,7 +350,8 @@ mod tests {
     #[test]
     fn moments_are_utc() {
         let with = |moment: &str| {
-            let text = format!("[[rule]]\nid = \"r\"\nencryption = [\"SSE-KMS\"]\nwhere = {{ written_from = {moment} }}\n");
+            let text =
+                format!("[[rule]]\nid = \"r\"\nencryption = [\"SSE-KMS\"]\nwhere = {{ written_from = {moment} }}\n");
             Policy::from_toml(&text).map(|policy| policy.rules[0].scope.written_from.map(|time| time.to_string()))
         };
         assert_eq!(with("2025-11-19"), Ok(Some("2025-11-19T00:00:00.000Z".into())));

@@ -446,7 +446,9 @@ mod tests {
 
     #[test]
     fn lines_end_with_either_ending() {
-        let split = |text: &str| lines(text.as_bytes()).map(|line| String::from_utf8_lossy(line).into_owned()).collect::<Vec<_>>();
+        let split = |text: &str| {
+            lines(text.as_bytes()).map(|line| String::from_utf8_lossy(line).into_owned()).collect::<Vec<_>>()
+        };
         assert_eq!(split("a\r\n\nb"), ["a", "", "b"]);
         assert_eq!(split("a\n"), ["a"]);
         assert!(split("").is_empty());
@@ -475,7 +477,9 @@ mod tests {
         while let Some(block) = reader.next_block().expect("readable") {
             block.read(&mut scratch, &mut |batch| {
                 let states = batch.states.expect("CSV has states");
-                rows.extend((0..batch.len).map(|at| (batch.first_row + at as u64, states[at], batch.key.get(at).len())));
+                rows.extend(
+                    (0..batch.len).map(|at| (batch.first_row + at as u64, states[at], batch.key.get(at).len())),
+                );
             });
         }
         rows

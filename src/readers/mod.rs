@@ -122,7 +122,9 @@ impl UnitReader {
         let (len, md5) = (unit.expected_len()?, unit.expected_md5()?);
         let file = SourceFile::open(&path, len)?;
         let format = match unit.source.format {
-            Format::Csv => FormatReader::Csv(csv::Reader::new(file, unit.is_called_gz(), md5, unit.source.csv_schema()?)?),
+            Format::Csv => {
+                FormatReader::Csv(csv::Reader::new(file, unit.is_called_gz(), md5, unit.source.csv_schema()?)?)
+            }
             Format::Parquet => FormatReader::Parquet(parquet::Reader::new(file, md5)?),
             Format::Orc => return Err(UnitFault::Format("ORC")),
         };

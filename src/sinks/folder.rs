@@ -86,7 +86,9 @@ impl OutputFolder {
         for stale in [MARK, crate::merge::PARTIAL_FILE] {
             let path = self.folder.join(stale);
             match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(OutputError::Write { path, error }),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(OutputError::Write { path, error });
+                }
                 _ => {}
             }
         }
