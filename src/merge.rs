@@ -124,18 +124,19 @@ pub fn merge(folders: &[PathBuf], out: &Path, overwrite: bool, cancel: &Cancel) 
     lists.add(&folder, first.lengths.into(), &first.facts);
     let mut run =
         RunSpan { started_at: first.started_at, finished_at: first.finished_at, elapsed_ms: first.elapsed_ms };
-    let mut partial = first.partial;
+    let (mut facts, mut partial) = (first.facts, first.partial);
     for (folder, shard) in shards {
         partial.merge(shard.partial).map_err(|error| MergeJobError::Merge { path: folder.clone(), error })?;
         lists.add(&folder, shard.lengths.into(), &shard.facts);
+        facts.allow_empty &= shard.facts.allow_empty;
         run.started_at = run.started_at.min(shard.started_at);
         run.finished_at = run.finished_at.max(shard.finished_at);
         run.elapsed_ms = run.elapsed_ms.saturating_add(shard.elapsed_ms);
     }
     lists.check_lengths()?;
-    let units_planned = first.facts.units;
+    let units_planned = facts.units;
     let is_whole = (partial.examined.len() + partial.faulted.len()) as u64 == units_planned;
-    let result = Findings { facts: first.facts, partial, units_planned, run: run.into() };
+    let result = Findings { facts, partial, units_planned, run: run.into() };
     let output = OutputFolder::create(out, overwrite).map_err(AuditError::from)?;
     Ok(write(output, &result, lists, !is_whole, cancel)?)
 }

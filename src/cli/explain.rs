@@ -117,15 +117,16 @@ fn describe(text: &mut String, found: &Explanation, checker: &Checker, policy_so
 
 fn judge(text: &mut String, found: &Explanation, checker: &Checker, ruling: Ruling) -> std::fmt::Result {
     let object = found.object();
+    if checker.leaves_out(object.is_latest) {
+        return writeln!(text, "verdict       out_of_scope: the policy is about current versions only\n");
+    }
     for trace in checker.trace(&object) {
         writeln!(text, "rule          {}: {}", trace.rule.id, tried(&trace))?;
     }
     write!(text, "verdict       {}", ruling.verdict.as_str())?;
     match (ruling.reason, ruling.verdict) {
         (Some(reason), _) => writeln!(text, ": {}: {}", reason.as_str(), reason.why())?,
-        (None, Verdict::OutOfScope) => {
-            writeln!(text, ": no rule matches, or the policy leaves noncurrent versions out")?
-        }
+        (None, Verdict::OutOfScope) => writeln!(text, ": no rule applies")?,
         (None, _) => writeln!(text, ": the rule allows what the report says")?,
     }
     if let (Verdict::Excepted, Some(rule)) = (ruling.verdict, ruling.rule)

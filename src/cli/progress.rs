@@ -1,6 +1,5 @@
 //! The progress bar: bytes, rows a second, time left.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

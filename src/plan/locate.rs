@@ -21,7 +21,8 @@ pub(super) struct Found {
 
 /// Notes the folder of every file that is there.
 pub(super) fn locate(manifest: &Path, dirs: &[String], files: &mut [DataFile]) -> Found {
-    let own = fs::canonicalize(manifest).ok().and_then(|path| path.parent().map(Path::to_owned)).unwrap_or_default();
+    let parent = manifest.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let own = fs::canonicalize(parent).unwrap_or_default();
     let is_run = own.file_name().and_then(|name| name.to_str()).is_some_and(is_run_name);
     let root = own.parent().filter(|_| is_run).unwrap_or(&own).to_owned();
     let mut wanted: HashMap<(u32, Box<str>), usize> = HashMap::with_capacity(files.len());

@@ -10,7 +10,6 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::{Checksums, DataFile, Format, SourceFault};
 use crate::batch::Schema;
-use crate::escape::escape;
 use crate::source::{FileFault, HashingReader, Md5};
 use crate::timestamp::Timestamp;
 
@@ -83,7 +82,7 @@ impl Manifest {
             "csv" => Format::Csv,
             "parquet" => Format::Parquet,
             "orc" => Format::Orc,
-            _ => return Err(malformed(format!("unknown fileFormat {}", escape(entry.file_format.as_bytes())))),
+            _ => return Err(malformed(format!("unknown fileFormat {}", entry.file_format))),
         };
         let schema = match format {
             Format::Csv => Some(Arc::new(Schema::from_names(entry.file_schema.split(',').map(str::trim))?)),
@@ -135,7 +134,7 @@ fn check(manifest: &Path, md5: Md5) -> Result<Option<SourceFault>, SourceFault> 
 fn file_twice(list: &FileList) -> Option<String> {
     let mut seen = HashSet::with_capacity(list.files.len());
     let twice = list.files.iter().find(|file| !seen.insert((file.dir, &file.name)))?;
-    Some(escape(twice.name.as_bytes()).into_owned())
+    Some(twice.name.to_string())
 }
 
 impl<'de> Deserialize<'de> for FileList {

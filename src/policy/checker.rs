@@ -98,11 +98,17 @@ impl Checker {
         scope
     }
 
+    /// Whether the policy is not about such versions at all. A version that may be current is taken for current.
+    #[inline]
+    pub fn leaves_out(&self, is_latest: Flag) -> bool {
+        self.policy.versions == Versions::Current && is_latest == Flag::False
+    }
+
     /// Judges an object whose place is known.
     #[inline]
     pub fn judge_in(&self, scope: &Scope, object: &Object<'_>) -> Ruling {
-        if self.policy.versions == Versions::Current && object.is_latest == Flag::False {
-            return Ruling { verdict: Verdict::OutOfScope, reason: None, rule: None };
+        if self.leaves_out(object.is_latest) {
+            return OUT_OF_SCOPE;
         }
         for &rule in &scope.conditional {
             match answer_row(&self.policy.rules[rule.as_index()].scope, object) {
@@ -119,8 +125,8 @@ impl Checker {
 
     /// Judges one object the plain way: every condition of every rule, in order.
     pub fn judge_object(&self, object: &Object<'_>) -> Ruling {
-        if self.policy.versions == Versions::Current && object.is_latest == Flag::False {
-            return Ruling { verdict: Verdict::OutOfScope, reason: None, rule: None };
+        if self.leaves_out(object.is_latest) {
+            return OUT_OF_SCOPE;
         }
         let key = ObjectKey::parse(object.key);
         for (id, rule) in self.rules() {
@@ -199,11 +205,13 @@ impl Checker {
 
     fn unmatched(&self) -> Ruling {
         match self.policy.unmatched {
-            Unmatched::OutOfScope => Ruling { verdict: Verdict::OutOfScope, reason: None, rule: None },
+            Unmatched::OutOfScope => OUT_OF_SCOPE,
             Unmatched::Violation => Ruling { verdict: Verdict::Violation, reason: Some(Reason::Unmatched), rule: None },
         }
     }
 }
+
+const OUT_OF_SCOPE: Ruling = Ruling { verdict: Verdict::OutOfScope, reason: None, rule: None };
 
 fn undecided(rule: RuleId) -> Ruling {
     Ruling { verdict: Verdict::Undetermined, reason: Some(Reason::ScopeUnknown), rule: Some(rule) }

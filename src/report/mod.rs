@@ -4,7 +4,7 @@ mod summary;
 mod text;
 
 pub use summary::{
-    AccountLine, AuditFacts, BucketName, Counts, Coverage, MonthLine, Outcome, OutcomeReason, PolicyFacts, RuleFacts,
-    RuleLine, Run, SourceFacts, SourceLine, Summary, Timing, ToolFacts,
+    AccountLine, AuditFacts, ByteCounts, Counts, Coverage, GroupLine, MonthLine, Outcome, OutcomeReason, PolicyFacts,
+    RuleFacts, RuleLine, Run, SourceFacts, SourceLine, Summary, Timing, ToolFacts,
 };
 pub use text::{Style, render};

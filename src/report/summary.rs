@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::escape::escape;
 use crate::partial::{Amount, Collapsed, Dimension, GroupCounts, Partial, Verdicts};
-use crate::plan::{Completeness, Format, Plan, Shard};
+use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault};
 use crate::policy::{Checker, Reason, Severity, Status, Verdict};
 use crate::timestamp::{Month, Timestamp};
 
@@ -99,8 +99,9 @@ impl AuditFacts {
 }
 
 impl SourceFacts {
-    fn new(source: &crate::plan::Source) -> Self {
-        let faults = source.faults.iter().map(|fault| (fault.code().to_owned(), fault.to_string()));
+    fn new(source: &Source) -> Self {
+        let why = |fault: &SourceFault| escape(fault.to_string().as_bytes()).into_owned();
+        let faults = source.faults.iter().map(|fault| (fault.code().to_owned(), why(fault)));
         Self {
             path: source.display_path(),
             bucket: source.bucket.as_ref().map(|bucket| escape(bucket.as_bytes()).into_owned()),
@@ -272,14 +273,11 @@ pub struct GroupLine {
     pub out_of_scope: u64,
 }
 
-/// A bucket's name, or what stands for it.
-pub type BucketName = String;
-
 /// The objects of an account, kind and Region.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the README explains the fields")]
 pub struct AccountLine {
-    pub bucket: BucketName,
+    pub bucket: String,
     pub account: String,
     pub kind: &'static str,
     pub region: String,
@@ -291,7 +289,7 @@ pub struct AccountLine {
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the README explains the fields")]
 pub struct MonthLine {
-    pub bucket: BucketName,
+    pub bucket: String,
     pub account: String,
     pub month: String,
     #[serde(flatten)]

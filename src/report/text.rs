@@ -57,7 +57,9 @@ impl Text {
         let word = self.coloured(&format!("1;{colour}"), word);
         let sentence = match summary.outcome {
             Outcome::Pass => "everything planned was examined, and every object in scope is right".to_owned(),
-            Outcome::Violations => format!("{} objects violate the policy", number(summary.counts.violation)),
+            Outcome::Violations => {
+                format!("{} the policy", count(summary.counts.violation, "object violates", "objects violate"))
+            }
             Outcome::Incomplete => "no violation was found, but not everything could be proven".to_owned(),
         };
         writeln!(self.text, "{word}  {sentence}")?;
@@ -95,11 +97,13 @@ impl Text {
         }
         let coverage = &summary.coverage;
         let (examined, planned) = (number(coverage.units_examined), number(coverage.units_planned));
-        self.wrapped("Coverage", &format!("{examined} of {planned} files, {} rows", number(coverage.rows_read)))?;
+        let rows = count(coverage.rows_read, "row", "rows");
+        self.wrapped("Coverage", &format!("{examined} of {planned} files, {rows}"))?;
         let faults = coverage.units_faulted + coverage.rows_rejected;
         if faults > 0 {
-            let (files, rows) = (number(coverage.units_faulted), number(coverage.rows_rejected));
-            self.wrapped("", &format!("{files} files and {rows} rows could not be examined"))?;
+            let files = count(coverage.units_faulted, "file", "files");
+            let rows = count(coverage.rows_rejected, "row", "rows");
+            self.wrapped("", &format!("could not be examined: {files} and {rows}"))?;
         }
         for (code, count) in &summary.faults {
             writeln!(self.text, "{:14}{:>16}", "", format!("{} ", number(*count)) + code)?;
@@ -125,11 +129,15 @@ impl Text {
         self.amount("all", counts.objects, bytes.objects, counts.objects)?;
         match counts.delete_markers {
             0 => Ok(()),
+            1 => writeln!(self.text, "  and 1 delete marker, which holds no data"),
             markers => writeln!(self.text, "  and {} delete markers, which hold no data", number(markers)),
         }
     }
 
     fn encryption(&mut self, summary: &Summary) -> fmt::Result {
+        if summary.counts.objects == 0 {
+            return Ok(());
+        }
         self.heading("Encryption")?;
         for (status, amount) in summary.by_encryption_status.iter().filter(|(_, amount)| amount.objects > 0) {
             self.amount(status, amount.objects, amount.bytes, summary.counts.objects)?;
@@ -283,15 +291,20 @@ impl Text {
 
 fn because(reason: OutcomeReason, summary: &Summary) -> String {
     match reason {
-        OutcomeReason::Violations => format!("{} objects violate the policy", number(summary.counts.violation)),
-        OutcomeReason::Faults => {
-            format!("{} faults: not everything could be examined", number(summary.faults.values().sum()))
+        OutcomeReason::Violations => {
+            format!("{} the policy", count(summary.counts.violation, "object violates", "objects violate"))
         }
-        OutcomeReason::Undetermined => format!("{} objects could not be judged", number(summary.counts.undetermined)),
+        OutcomeReason::Faults => {
+            let faults = count(summary.faults.values().sum(), "fault", "faults");
+            format!("{faults}: not everything could be examined")
+        }
+        OutcomeReason::Undetermined => {
+            format!("{} could not be judged", count(summary.counts.undetermined, "object", "objects"))
+        }
         OutcomeReason::UnitsMissing => {
             let coverage = &summary.coverage;
             let missing = coverage.units_planned - coverage.units_examined - coverage.units_faulted;
-            format!("{} files belong to shards that are missing", number(missing))
+            format!("{} to shards that are missing", count(missing, "file belongs", "files belong"))
         }
         OutcomeReason::UnprovenCompleteness => "nothing proves that the input is complete and unchanged".to_owned(),
         OutcomeReason::NothingInScope => "no object is in the policy's scope".to_owned(),
@@ -348,6 +361,10 @@ pub(crate) fn number(number: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+fn count(number_of: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(number_of), if number_of == 1 { one } else { many })
 }
 
 /// A share, never rounded to nothing or to everything.
