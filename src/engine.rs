@@ -225,7 +225,7 @@ impl<'w> Work<'w> {
         let (mut visit, mut extents, mut part_number) = (self.nothing(), Vec::new(), 0);
         let examined = catch_unwind(AssertUnwindSafe(|| -> Result<(), UnitFault> {
             while !self.is_over()
-                && let Some(part) = self.next_part(open, &mut part_number)?
+                && let Some(part) = self.next_part(open, scratch, &mut part_number)?
             {
                 self.examine_part(open, part, examiner, scratch, &mut visit, &mut extents)?;
             }
@@ -251,7 +251,12 @@ impl<'w> Work<'w> {
     }
 
     /// Takes the next part and notes its number; only one worker at a time reads a unit on.
-    fn next_part(&self, open: &OpenUnit<'w>, number: &mut u32) -> Result<Option<Part>, UnitFault> {
+    fn next_part(
+        &self,
+        open: &OpenUnit<'w>,
+        scratch: &mut Scratch,
+        number: &mut u32,
+    ) -> Result<Option<Part>, UnitFault> {
         let mut state = lock(&open.reader);
         if matches!(*state, ReaderState::NotOpened) {
             *state = ReaderState::Open(Box::new(UnitReader::open(&open.unit)?));
@@ -259,7 +264,7 @@ impl<'w> Work<'w> {
         let ReaderState::Open(reader) = &mut *state else { return Ok(None) };
         *number = reader.next_number();
         let before = reader.bytes_read();
-        let part = reader.next_part()?;
+        let part = reader.next_part(scratch)?;
         self.progress.advance(reader.bytes_read() - before, 0);
         if part.is_none() {
             lock(&open.found).facts = reader.facts();

@@ -99,7 +99,7 @@ fn search(
     answers: &mut Answers,
 ) -> Result<(), UnitFault> {
     let mut reader = UnitReader::open(unit)?;
-    while let Some(part) = reader.next_part()? {
+    while let Some(part) = reader.next_part(scratch)? {
         part.read(scratch, &|| false, &mut |batch| {
             let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
             for at in 0..batch.len {

@@ -35,7 +35,9 @@ pub(super) struct Reader {
 
 /// Some whole lines.
 pub(super) struct Block {
-    text: Vec<u8>,
+    /// A buffer of which the first `len` bytes count.
+    buffer: Vec<u8>,
+    len: usize,
     first_row: u64,
     schema: SharedSchema,
 }
@@ -52,17 +54,19 @@ impl Reader {
         Ok(Self { stream, schema, carry: Vec::new(), lines: 0, rows: 0, at_end: false, file_len })
     }
 
-    pub(super) fn next_block(&mut self) -> Result<Option<Block>, FileFault> {
+    pub(super) fn next_block(&mut self, scratch: &mut Scratch) -> Result<Option<Block>, FileFault> {
         if self.at_end {
             return Ok(None);
         }
-        let text = self.read_lines()?;
+        let mut buffer = std::mem::take(&mut scratch.spare);
+        buffer.resize(BLOCK_LEN, 0);
+        let len = self.read_lines(&mut buffer)?;
         let first_row = self.lines + 1;
-        for line in lines(&text) {
+        for line in lines(&buffer[..len]) {
             self.lines += 1;
             self.rows += u64::from(!line.is_empty());
         }
-        Ok((!text.is_empty()).then(|| Block { text, first_row, schema: Arc::clone(&self.schema) }))
+        Ok((len > 0).then(|| Block { buffer, len, first_row, schema: Arc::clone(&self.schema) }))
     }
 
     pub(super) fn bytes_read(&self) -> u64 {
@@ -74,8 +78,7 @@ impl Reader {
     }
 
     /// Reads until the block is full or the file ends, and keeps an unfinished last line for the next block.
-    fn read_lines(&mut self) -> Result<Vec<u8>, FileFault> {
-        let mut text = vec![0; BLOCK_LEN];
+    fn read_lines(&mut self, text: &mut [u8]) -> Result<usize, FileFault> {
         let mut len = self.carry.len();
         text[..len].copy_from_slice(&self.carry);
         self.carry.clear();
@@ -85,13 +88,12 @@ impl Reader {
             len += read;
         }
         if !self.at_end {
-            len = match memrchr(b'\n', &text) {
-                Some(newline) => self.keep_behind(&text, newline),
-                None => self.shorten_line(&mut text)?,
+            len = match memrchr(b'\n', text) {
+                Some(newline) => self.keep_behind(text, newline),
+                None => self.shorten_line(text)?,
             };
         }
-        text.truncate(len);
-        Ok(text)
+        Ok(len)
     }
 
     /// Keeps what stands behind a newline for the next block; returns the length of what stays.
@@ -132,9 +134,9 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 impl Block {
-    pub(super) fn read(&self, scratch: &mut Scratch, each: &mut dyn FnMut(&Batch<'_>)) {
+    pub(super) fn read(self, scratch: &mut Scratch, each: &mut dyn FnMut(&Batch<'_>)) {
         scratch.columns.clear();
-        for line in lines(&self.text) {
+        for line in lines(&self.buffer[..self.len]) {
             let state = match split_row(line, &self.schema, &mut scratch.split) {
                 Ok(row) => scratch.columns.push_row(row, &self.schema),
                 Err(state) => state,
@@ -142,11 +144,14 @@ impl Block {
             scratch.columns.end_row(state);
         }
         each(&scratch.columns.as_batch(self.first_row, &self.schema));
+        scratch.spare = self.buffer;
     }
 }
 
 #[derive(Default)]
 pub(super) struct Scratch {
+    /// The buffer of the last block, for the next one.
+    spare: Vec<u8>,
     split: Split,
     columns: Columns,
 }
@@ -474,7 +479,7 @@ mod tests {
 
     fn rows(reader: &mut Reader) -> Vec<(u64, RowState, usize)> {
         let (mut scratch, mut rows) = (Scratch::default(), Vec::new());
-        while let Some(block) = reader.next_block().expect("readable") {
+        while let Some(block) = reader.next_block(&mut scratch).expect("readable") {
             block.read(&mut scratch, &mut |batch| {
                 let states = batch.states.expect("CSV has states");
                 rows.extend(

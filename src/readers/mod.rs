@@ -132,9 +132,9 @@ impl UnitReader {
     }
 
     /// The next part, or nothing once the unit has been read to its end.
-    pub fn next_part(&mut self) -> Result<Option<Part>, UnitFault> {
+    pub fn next_part(&mut self, scratch: &mut Scratch) -> Result<Option<Part>, UnitFault> {
         let work = match &mut self.format {
-            FormatReader::Csv(reader) => reader.next_block()?.map(Work::CsvBlock),
+            FormatReader::Csv(reader) => reader.next_block(&mut scratch.csv)?.map(Work::CsvBlock),
             FormatReader::Parquet(reader) => reader.next_work()?,
         };
         let number = self.next_part;
