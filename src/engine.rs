@@ -15,7 +15,7 @@ use crate::examine::Examiner;
 use crate::partial::{MergeError, Partial, Terms};
 use crate::plan::Unit;
 use crate::policy::Checker;
-use crate::readers::{Part, Scratch, UnitFacts, UnitFault, UnitReader};
+use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFault, UnitReader};
 use crate::sinks::{Extent, Spools};
 
 /// Who wants to know how far the work has come.
@@ -57,6 +57,9 @@ pub enum EngineError {
     /// Findings could not be written down.
     #[error("cannot write a temporary file: {0}")]
     Spool(#[from] io::Error),
+    /// Our own mistake: a worker stopped in a way that it should not.
+    #[error("internal error: {0}")]
+    Panicked(String),
     /// Our own mistake: a unit was examined twice.
     #[error(transparent)]
     Merge(#[from] MergeError),
@@ -85,6 +88,22 @@ struct Queue<'w> {
     waiting: Vec<Unit<'w>>,
     /// Units that somebody has begun and nobody has finished.
     open: Vec<Arc<OpenUnit<'w>>>,
+    /// Checksums of whole files. They wait for each other, because two are compared in hardly more time than one.
+    checksums: Vec<PendingChecksum<'w>>,
+}
+
+/// A checksum that waits for a worker; it takes part in its unit.
+struct PendingChecksum<'w> {
+    open: Arc<OpenUnit<'w>>,
+    part_number: u32,
+    checksum: FileChecksum,
+}
+
+/// What a worker does next.
+enum Task<'w> {
+    Visit(Arc<OpenUnit<'w>>),
+    CheckPair([PendingChecksum<'w>; 2]),
+    Check(PendingChecksum<'w>),
 }
 
 /// A unit that is being examined.
@@ -126,7 +145,7 @@ pub(crate) fn run<'w>(
     // Small ones last: they even out who finishes when.
     units.sort_by_key(|unit| unit.size_hint());
     let work = Work {
-        queue: Mutex::new(Queue { waiting: units, open: Vec::new() }),
+        queue: Mutex::new(Queue { waiting: units, open: Vec::new(), checksums: Vec::new() }),
         checker,
         terms: Arc::clone(&total.terms),
         total: Mutex::new(Examined { partial: total, extents: Vec::new() }),
@@ -137,7 +156,12 @@ pub(crate) fn run<'w>(
     std::thread::scope(|scope| {
         for worker in 0..jobs.max(1) {
             let (work, spool) = (&work, spools.writer(worker as u32));
-            let body = move || work.run_worker(Examiner::new(checker, spool));
+            let body = move || {
+                let run = AssertUnwindSafe(|| work.run_worker(Examiner::new(checker, spool)));
+                if let Err(panic) = catch_unwind(run) {
+                    work.fail(EngineError::Panicked(panic_message(&*panic)));
+                }
+            };
             let started = std::thread::Builder::new().name(format!("{WORKER_NAME}{worker}")).spawn_scoped(scope, body);
             if let Err(error) = started {
                 work.fail(error.into());
@@ -165,18 +189,47 @@ impl<'w> Work<'w> {
     fn run_worker(&self, mut examiner: Examiner<'w>) {
         let mut scratch = Scratch::default();
         while !self.is_over()
-            && let Some(open) = self.next_unit()
+            && let Some(task) = self.next_task()
         {
-            self.visit(&open, &mut examiner, &mut scratch);
-            if self.leave(&open)
-                && let Err(error) = self.finish(&open, &mut examiner)
-            {
+            if let Err(error) = self.run_task(task, &mut examiner, &mut scratch) {
                 self.fail(error);
             }
         }
         if let Err(error) = examiner.finish() {
             self.fail(error.into());
         }
+    }
+
+    fn run_task(&self, task: Task<'w>, examiner: &mut Examiner<'w>, scratch: &mut Scratch) -> Result<(), EngineError> {
+        match task {
+            Task::Visit(open) => {
+                self.visit(&open, examiner, scratch);
+                self.leave(&open, examiner)
+            }
+            Task::Check(pending) => {
+                let checked = pending.checksum.check(&|| self.is_over());
+                self.note_checked(&pending, checked, examiner)
+            }
+            Task::CheckPair(pair) => {
+                let checksums = [&pair[0].checksum, &pair[1].checksum];
+                let checked = FileChecksum::check_pair(checksums, &|| self.is_over());
+                pair.iter()
+                    .zip(checked)
+                    .try_for_each(|(pending, checked)| self.note_checked(pending, checked, examiner))
+            }
+        }
+    }
+
+    fn note_checked(
+        &self,
+        pending: &PendingChecksum<'w>,
+        checked: Result<(), UnitFault>,
+        examiner: &mut Examiner<'w>,
+    ) -> Result<(), EngineError> {
+        if let Err(fault) = checked {
+            pending.open.fail(pending.part_number, fault);
+        }
+        self.leave(&pending.open, examiner)
     }
 
     fn is_over(&self) -> bool {
@@ -187,22 +240,37 @@ impl<'w> Work<'w> {
         lock(&self.failed).get_or_insert(error);
     }
 
-    /// A unit that nobody has begun, or else one that has parts left.
-    fn next_unit(&self) -> Option<Arc<OpenUnit<'w>>> {
+    /// Two checksums, or a unit that nobody has begun; when there is neither, what is left over.
+    fn next_task(&self) -> Option<Task<'w>> {
         let mut queue = lock(&self.queue);
+        if queue.checksums.len() >= 2
+            && let (Some(first), Some(second)) = (queue.checksums.pop(), queue.checksums.pop())
+        {
+            return Some(Task::CheckPair([first, second]));
+        }
         if let Some(unit) = queue.waiting.pop() {
             let open = Arc::new(self.open_unit(unit));
             queue.open.push(Arc::clone(&open));
-            return Some(open);
+            return Some(Task::Visit(open));
         }
-        let has_parts = |open: &&Arc<OpenUnit<'w>>| match open.reader.try_lock() {
-            Ok(state) => !matches!(*state, ReaderState::Exhausted),
-            // Somebody is reading it at this moment.
-            Err(_) => true,
-        };
-        let open = queue.open.iter().find(has_parts).cloned()?;
+        if let Some(pending) = queue.checksums.pop() {
+            return Some(Task::Check(pending));
+        }
+        let open = queue.open.iter().find(|open| open.has_parts()).cloned()?;
         lock(&open.found).visitors += 1;
-        Some(open)
+        Some(Task::Visit(open))
+    }
+
+    /// Leaves a checksum to whoever has time for it, or gives it back when no other is to come: then it is better
+    /// compared at once, while other workers take the rest of the unit.
+    fn put_off(&self, open: &Arc<OpenUnit<'w>>, part_number: u32, checksum: FileChecksum) -> Option<FileChecksum> {
+        let mut queue = lock(&self.queue);
+        if queue.waiting.is_empty() && queue.checksums.is_empty() {
+            return Some(checksum);
+        }
+        lock(&open.found).visitors += 1;
+        queue.checksums.push(PendingChecksum { open: Arc::clone(open), part_number, checksum });
+        None
     }
 
     fn open_unit(&self, unit: Unit<'w>) -> OpenUnit<'w> {
@@ -221,13 +289,20 @@ impl<'w> Work<'w> {
     }
 
     /// Examines parts of the unit until it has no more.
-    fn visit(&self, open: &OpenUnit<'w>, examiner: &mut Examiner<'w>, scratch: &mut Scratch) {
+    fn visit(&self, open: &Arc<OpenUnit<'w>>, examiner: &mut Examiner<'w>, scratch: &mut Scratch) {
         let (mut visit, mut extents, mut part_number) = (self.nothing(), Vec::new(), 0);
         let examined = catch_unwind(AssertUnwindSafe(|| -> Result<(), UnitFault> {
             while !self.is_over()
                 && let Some(part) = self.next_part(open, scratch, &mut part_number)?
             {
-                self.examine_part(open, part, examiner, scratch, &mut visit, &mut extents)?;
+                match part {
+                    Part::Rows(rows) => self.examine_rows(open, rows, examiner, scratch, &mut visit, &mut extents)?,
+                    Part::Checksum(checksum) => {
+                        if let Some(checksum) = self.put_off(open, part_number, checksum) {
+                            checksum.check(&|| self.is_over())?;
+                        }
+                    }
+                }
             }
             examiner.fold(&mut visit);
             Ok(())
@@ -241,13 +316,8 @@ impl<'w> Work<'w> {
             }
             return;
         };
-        // Nobody needs the rest of the unit.
-        *lock(&open.reader) = ReaderState::Exhausted;
         examiner.forget();
-        let mut found = lock(&open.found);
-        if found.fault.as_ref().is_none_or(|(earlier, _)| part_number < *earlier) {
-            found.fault = Some((part_number, fault));
-        }
+        open.fail(part_number, fault);
     }
 
     /// Takes the next part and notes its number; only one worker at a time reads a unit on.
@@ -273,18 +343,18 @@ impl<'w> Work<'w> {
         Ok(part)
     }
 
-    fn examine_part(
+    fn examine_rows(
         &self,
         open: &OpenUnit<'w>,
-        part: Part,
+        rows: Rows,
         examiner: &mut Examiner<'w>,
         scratch: &mut Scratch,
         visit: &mut Partial,
         extents: &mut Vec<Extent>,
     ) -> Result<(), UnitFault> {
-        let number = part.number;
+        let number = rows.number;
         examiner.begin_part();
-        part.read(scratch, &|| self.is_over(), &mut |batch| {
+        rows.read(scratch, &|| self.is_over(), &mut |batch| {
             examiner.examine(&open.unit, batch, visit);
             self.progress.advance(0, batch.len as u64);
         })?;
@@ -295,17 +365,19 @@ impl<'w> Work<'w> {
         Ok(())
     }
 
-    /// Whether this worker was the last to take part in the unit.
-    fn leave(&self, open: &Arc<OpenUnit<'w>>) -> bool {
+    /// Takes no more part in the unit; the last to do so finishes it.
+    fn leave(&self, open: &Arc<OpenUnit<'w>>, examiner: &mut Examiner<'w>) -> Result<(), EngineError> {
         // Under the queue's lock, so that nobody joins a unit that is being finished.
         let mut queue = lock(&self.queue);
         let mut found = lock(&open.found);
         found.visitors -= 1;
-        let is_last = found.visitors == 0;
-        if is_last {
-            queue.open.retain(|other| !Arc::ptr_eq(other, open));
+        if found.visitors > 0 {
+            return Ok(());
         }
-        is_last
+        drop(found);
+        queue.open.retain(|other| !Arc::ptr_eq(other, open));
+        drop(queue);
+        self.finish(open, examiner)
     }
 
     /// Adds the unit to the total: what was found, or one fault and nothing else.
@@ -329,6 +401,26 @@ impl<'w> Work<'w> {
         let mut total = lock(&self.total);
         total.extents.append(&mut found.extents);
         Ok(total.partial.merge(partial)?)
+    }
+}
+
+impl OpenUnit<'_> {
+    /// Whether a worker that joins now may get a part.
+    fn has_parts(&self) -> bool {
+        match self.reader.try_lock() {
+            Ok(state) => !matches!(*state, ReaderState::Exhausted),
+            // Somebody is reading it at this moment.
+            Err(_) => true,
+        }
+    }
+
+    /// Notes a fault: nobody needs the rest of the unit.
+    fn fail(&self, part_number: u32, fault: UnitFault) {
+        *lock(&self.reader) = ReaderState::Exhausted;
+        let mut found = lock(&self.found);
+        if found.fault.as_ref().is_none_or(|(earlier, _)| part_number < *earlier) {
+            found.fault = Some((part_number, fault));
+        }
     }
 }
 

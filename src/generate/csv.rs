@@ -1,128 +1,123 @@
-//! Blocks to a CSV data file as S3 Inventory writes it: gzip, no header, every field
-//! quoted, LF, keys form-encoded, times with milliseconds and a `Z`.
+//! Blocks to a CSV data file as S3 Inventory writes it: gzip, no header, every field quoted, LF, keys form-encoded, times
+//! with milliseconds and a `Z`.
 
-use std::{
-    fs::File,
-    io::{self, Write},
-};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
-use super::{
-    calendar::{Date, push_number, push_two_digits},
-    export::{DataFile, Measured, Measures},
-    place::{BUCKET, DAY},
-    rows::{Block, Lock, Object, Row},
-};
+use super::export::DataFile;
+use super::place::{BUCKET, DAY, timestamp};
+use super::rows::{Block, Object, Row};
 
 pub(super) const SCHEMA: &str = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, \
      LastModifiedDate, ETag, StorageClass, IsMultipartUploaded, ReplicationStatus, \
      EncryptionStatus, ObjectLockRetainUntilDate, ObjectLockMode, ObjectLockLegalHoldStatus, \
      IntelligentTieringAccessTier, BucketKeyStatus, ChecksumAlgorithm";
 
-/// Compressing is most of the work. Level 2 makes files a fifth smaller, in one and a half
-/// times the time; a reader inflates both equally fast.
+/// Compressing is most of the work. Level 2 makes files a fifth smaller, in one and a half times the time; a reader
+/// inflates both equally fast.
 const LEVEL: u32 = 1;
-const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 pub(super) struct CsvFile {
-    gzip: GzEncoder<Measured>,
-    lines: String,
+    gzip: GzEncoder<File>,
+    lines: Lines,
 }
 
 impl CsvFile {
     pub(super) fn new(file: File) -> Self {
-        let gzip = GzEncoder::new(Measured::new(file), Compression::new(LEVEL));
-        Self { gzip, lines: String::new() }
+        Self { gzip: GzEncoder::new(file, Compression::new(LEVEL)), lines: Lines::default() }
     }
 }
 
 impl DataFile for CsvFile {
     fn write(&mut self, block: &Block) -> io::Result<()> {
-        self.lines.clear();
-        for row in &block.rows {
-            push_line(&mut self.lines, block, row);
+        self.lines.text.clear();
+        block.rows.iter().for_each(|row| self.lines.push_line(block, row));
+        self.gzip.write_all(self.lines.text.as_bytes())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.gzip.finish().map(drop)
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    text: String,
+    /// The last day that was written, and its date up to the `T`: neighbouring rows share it.
+    day: Option<u32>,
+    date: String,
+}
+
+impl Lines {
+    fn push_line(&mut self, block: &Block, row: &Row) {
+        self.text.extend(["\"", BUCKET, "\",\""]);
+        push_form_encoded(&mut self.text, block.text(&row.key));
+        self.text.push('"');
+        self.push_text(block.text(&row.version_id));
+        self.push_boolean(row.is_latest);
+        self.push_boolean(row.object.is_none());
+        match &row.object {
+            Some(object) => self.push_object(block, row, object),
+            None => {
+                self.push_text("");
+                self.push_time(row.last_modified);
+                self.text.push_str(&",\"\"".repeat(9));
+            }
         }
-        self.gzip.write_all(self.lines.as_bytes())
+        self.push_text(row.bucket_key);
+        self.push_text(row.object.as_ref().map_or("", |object| object.checksum));
+        self.text.push('\n');
     }
 
-    fn finish(self: Box<Self>) -> io::Result<Measures> {
-        self.gzip.finish()?.finish()
-    }
-}
-
-fn push_line(line: &mut String, block: &Block, row: &Row) {
-    line.extend(["\"", BUCKET, "\",\""]);
-    push_form_encoded(line, block.text(&row.key));
-    line.push('"');
-    push_field(line, block.text(&row.version_id));
-    push_boolean(line, row.is_latest);
-    push_boolean(line, row.object.is_none());
-    if let Some(object) = &row.object {
-        push_object(line, block, row, object);
-    } else {
-        push_field(line, "");
-        push_time(line, row.last_modified);
-        push_empty_fields(line, 9);
-    }
-    push_field(line, row.bucket_key);
-    push_field(line, row.object.as_ref().map_or("", |object| object.checksum));
-    line.push('\n');
-}
-
-/// The fields from size to access tier.
-fn push_object(line: &mut String, block: &Block, row: &Row, object: &Object) {
-    line.push_str(",\"");
-    push_number(line, object.size);
-    line.push('"');
-    push_time(line, row.last_modified);
-    push_field(line, block.text(&object.e_tag));
-    push_field(line, object.storage.class);
-    push_boolean(line, object.is_multipart);
-    push_field(line, object.replication);
-    push_field(line, object.status.as_str());
-    match object.lock {
-        Some(Lock { until, mode, legal_hold }) => {
-            push_time(line, until);
-            push_field(line, mode);
-            push_field(line, legal_hold);
+    /// The fields from size to access tier.
+    fn push_object(&mut self, block: &Block, row: &Row, object: &Object) {
+        // Writing to a string cannot fail.
+        let _ = write!(self.text, ",\"{}\"", object.size);
+        self.push_time(row.last_modified);
+        self.push_text(block.text(&object.e_tag));
+        self.push_text(object.storage.class);
+        self.push_boolean(object.is_multipart);
+        self.push_text(object.replication);
+        self.push_text(object.status.as_str());
+        match &object.lock {
+            Some(lock) => {
+                self.push_time(lock.until);
+                self.push_text(lock.mode);
+                self.push_text(lock.legal_hold);
+            }
+            None => self.text.push_str(",\"\",\"\",\"\""),
         }
-        None => push_empty_fields(line, 3),
+        self.push_text(object.storage.tier);
     }
-    push_field(line, object.storage.tier);
-}
 
-fn push_field(line: &mut String, value: &str) {
-    line.push_str(",\"");
-    line.push_str(value);
-    line.push('"');
-}
-
-fn push_empty_fields(line: &mut String, count: usize) {
-    for _ in 0..count {
-        line.push_str(",\"\"");
+    fn push_text(&mut self, text: &str) {
+        self.text.extend([",\"", text, "\""]);
     }
-}
 
-fn push_boolean(line: &mut String, value: bool) {
-    push_field(line, if value { "true" } else { "false" });
-}
+    fn push_boolean(&mut self, value: bool) {
+        self.push_text(if value { "true" } else { "false" });
+    }
 
-fn push_time(line: &mut String, seconds: u32) {
-    let (date, of_day) = (Date::of(seconds / DAY), seconds % DAY);
-    line.push_str(",\"");
-    push_number(line, date.year);
-    line.push('-');
-    push_two_digits(line, date.month);
-    line.push('-');
-    push_two_digits(line, date.day);
-    line.push('T');
-    push_two_digits(line, of_day / 3600);
-    line.push(':');
-    push_two_digits(line, of_day / 60 % 60);
-    line.push(':');
-    push_two_digits(line, of_day % 60);
-    line.push_str(".000Z\"");
+    /// What a [`Timestamp`](crate::timestamp::Timestamp) shows, without a formatter for every row.
+    fn push_time(&mut self, seconds: u32) {
+        let day = seconds / DAY;
+        if self.day != Some(day) {
+            self.day = Some(day);
+            self.date = timestamp(day * DAY).to_string();
+            self.date.truncate(11);
+        }
+        self.text.extend([",\"", &self.date]);
+        let digit = |number: u32| char::from(b'0' + (number % 10) as u8);
+        for (number, after) in [(seconds / 3600 % 24, ":"), (seconds / 60 % 60, ":"), (seconds % 60, ".000Z\"")] {
+            self.text.push(digit(number / 10));
+            self.text.push(digit(number));
+            self.text.push_str(after);
+        }
+    }
 }
 
 fn push_form_encoded(line: &mut String, key: &str) {
@@ -134,11 +129,8 @@ fn push_form_encoded(line: &mut String, key: &str) {
         match byte {
             b' ' => line.push('+'),
             bare if is_bare(bare) => line.push(char::from(bare)),
-            other => {
-                line.push('%');
-                line.push(char::from(HEX[usize::from(other >> 4)]));
-                line.push(char::from(HEX[usize::from(other & 15)]));
-            }
+            // Writing to a string cannot fail.
+            other => _ = write!(line, "%{other:02X}"),
         }
     }
 }
@@ -148,49 +140,34 @@ fn is_bare(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-
-    /// The other way round, for tests: panics on what `push_form_encoded` never writes.
-    pub(in super::super) fn form_decoded(field: &str) -> String {
-        let mut bytes = Vec::new();
-        let mut rest = field.bytes();
-        while let Some(byte) = rest.next() {
-            bytes.push(match byte {
-                b'+' => b' ',
-                b'%' => {
-                    let digits = [rest.next().expect("a digit"), rest.next().expect("a digit")];
-                    let digits = str::from_utf8(&digits).expect("hex digits");
-                    u8::from_str_radix(digits, 16).expect("hex digits")
-                }
-                bare => bare,
-            });
-        }
-        String::from_utf8(bytes).expect("keys are UTF-8")
-    }
+    use crate::object_key::decode_form;
 
     #[test]
     fn keys_are_form_encoded_as_s3_does() {
-        let key = "a/b-c_d.e ~+%,\"\n=é";
         let mut field = String::new();
-        push_form_encoded(&mut field, key);
+        push_form_encoded(&mut field, "a/b-c_d.e ~+%,\"\n=é");
         assert_eq!(field, "a/b-c_d.e+%7E%2B%25%2C%22%0A%3D%C3%A9");
-        assert_eq!(form_decoded(&field), key);
     }
 
     #[test]
     fn every_ascii_character_survives_the_encoding() {
         let key: String = (0..=127_u8).map(char::from).collect();
-        let mut field = String::new();
+        let (mut field, mut decoded) = (String::new(), Vec::new());
         push_form_encoded(&mut field, &key);
         assert!(field.bytes().all(|byte| is_bare(byte) || matches!(byte, b'+' | b'%')));
-        assert_eq!(form_decoded(&field), key);
+        assert!(decode_form(field.as_bytes(), &mut decoded));
+        assert_eq!(decoded, key.as_bytes());
     }
 
     #[test]
-    fn times_look_like_those_of_inventories() {
-        let mut line = String::new();
-        push_time(&mut line, 1_715_035_462);
-        assert_eq!(line, ",\"2024-05-06T22:44:22.000Z\"");
+    fn times_are_those_of_a_timestamp() {
+        let mut lines = Lines::default();
+        for seconds in [0, 1_715_035_462, 1_715_035_463, DAY - 1, DAY] {
+            lines.text.clear();
+            lines.push_time(seconds);
+            assert_eq!(lines.text, format!(",\"{}\"", timestamp(seconds)));
+        }
     }
 }

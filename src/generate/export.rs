@@ -1,122 +1,63 @@
 //! One inventory delivery on disk: the folders, the data files and their manifest.
 //!
-//! What a data file measures (bytes and MD5) is known when it is closed, without
-//! reading it again. `manifest.checksum` is written last, as S3 does.
+//! `manifest.checksum` is written last, as S3 does.
 
-use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 
-use md5::{Digest, Md5};
 use serde::Serialize;
 
-use super::{
-    GenerateError,
-    csv::{self, CsvFile},
-    parquet::{self, ParquetFile},
-    place::{BUCKET, SCAN_START},
-    random::Stream,
-    rows::Block,
-};
+use super::GenerateError;
+use super::csv::{self, CsvFile};
+use super::parquet::{self, ParquetFile};
+use super::place::{BUCKET, SCAN_START};
+use super::random::Stream;
+use super::rows::Block;
+use crate::source::{HashingReader, Md5};
 
 const CONFIGURATION: &str = "weekly-all-versions";
 const RUN: &str = "2026-01-04T01-00Z";
 const DESTINATION: &str = "arn:aws:s3:::example-inventory-reports";
-const BUFFER_BYTES: usize = 1 << 18;
 
 /// A data file that takes blocks until it is finished.
 pub(super) trait DataFile {
     fn write(&mut self, block: &Block) -> io::Result<()>;
-    fn finish(self: Box<Self>) -> io::Result<Measures>;
+    fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// What the manifest says of a file.
-#[derive(Debug)]
-pub(super) struct Measures {
-    pub(super) size: u64,
-    pub(super) md5: String,
+/// How a format of data files differs from the others.
+pub(super) struct Encoding {
+    pub(super) folder: &'static str,
+    extension: &'static str,
+    name: &'static str,
+    schema: &'static str,
+    begin: fn(File) -> io::Result<Box<dyn DataFile>>,
+    /// Makes the names of files differ between formats.
+    salt: u64,
 }
 
-/// A file that is measured while it is written.
-pub(super) struct Measured {
-    file: BufWriter<File>,
-    md5: Md5,
-    size: u64,
-}
+pub(super) const CSV: Encoding = Encoding {
+    folder: "csv",
+    extension: "csv.gz",
+    name: "CSV",
+    schema: csv::SCHEMA,
+    begin: |file| Ok(Box::new(CsvFile::new(file))),
+    salt: 0,
+};
 
-impl Measured {
-    pub(super) fn new(file: File) -> Self {
-        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-        Self { file, md5: Md5::new(), size: 0 }
-    }
+pub(super) const PARQUET: Encoding = Encoding {
+    folder: "parquet",
+    extension: "parquet",
+    name: "Parquet",
+    schema: parquet::SCHEMA,
+    begin: |file| Ok(Box::new(ParquetFile::new(file)?)),
+    salt: 1,
+};
 
-    pub(super) fn finish(mut self) -> io::Result<Measures> {
-        self.file.flush()?;
-        Ok(Measures { size: self.size, md5: hex(&self.md5.finalize()) })
-    }
-}
-
-impl Write for Measured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.md5.update(&bytes[..written]);
-        self.size += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(half.into(), 16);
-    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    digits.flatten().collect()
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
-    Csv,
-    Parquet,
-}
-
-impl Encoding {
-    pub(super) fn folder(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-        }
-    }
-
-    fn extension(self) -> &'static str {
-        match self {
-            Self::Csv => "csv.gz",
-            Self::Parquet => "parquet",
-        }
-    }
-
-    fn manifest_name(self) -> &'static str {
-        match self {
-            Self::Csv => "CSV",
-            Self::Parquet => "Parquet",
-        }
-    }
-
-    fn schema(self) -> &'static str {
-        match self {
-            Self::Csv => csv::SCHEMA,
-            Self::Parquet => parquet::SCHEMA,
-        }
-    }
-}
-
-/// A delivery in the making, under a folder that may still be renamed.
-#[derive(Debug)]
+/// A delivery in the making.
 pub(super) struct Export {
-    pub(super) encoding: Encoding,
+    pub(super) encoding: &'static Encoding,
     configuration: PathBuf,
     seed: u64,
 }
@@ -130,11 +71,12 @@ struct Manifest<'a> {
     creation_timestamp: String,
     file_format: &'a str,
     file_schema: &'a str,
-    files: Vec<ManifestFile>,
+    files: Vec<&'a ManifestFile>,
 }
 
+/// What a manifest says of a data file.
 #[derive(Serialize)]
-struct ManifestFile {
+pub(super) struct ManifestFile {
     key: String,
     size: u64,
     #[serde(rename = "MD5checksum")]
@@ -142,26 +84,24 @@ struct ManifestFile {
 }
 
 impl Export {
-    pub(super) fn begin(root: &Path, encoding: Encoding, seed: u64) -> Result<Self, GenerateError> {
-        let configuration = root.join(encoding.folder()).join(BUCKET).join(CONFIGURATION);
-        for folder in [configuration.join("data"), configuration.join(RUN)] {
+    /// Makes the folders of a delivery below `root`.
+    pub(super) fn begin(root: &Path, encoding: &'static Encoding, seed: u64) -> Result<Self, GenerateError> {
+        let export =
+            Self { encoding, configuration: root.join(encoding.folder).join(BUCKET).join(CONFIGURATION), seed };
+        for folder in ["data", RUN].map(|name| export.configuration.join(name)) {
             fs::create_dir_all(&folder).map_err(GenerateError::at(&folder))?;
         }
-        Ok(Self { encoding, configuration, seed })
+        Ok(export)
     }
 
     /// The name of a unit's data file in the flat data folder.
     pub(super) fn file_name(&self, unit: u32) -> String {
-        let mut stream = Stream::keyed(self.seed ^ self.encoding as u64, !u64::from(unit));
-        let mut digits = String::new();
-        stream.push_hex(&mut digits, 30);
-        // Version 4, variant 1; the rest is random.
-        digits.insert(12, '4');
-        digits.insert(16, 'a');
-        for at in [8, 13, 18, 23] {
-            digits.insert(at, '-');
-        }
-        format!("{digits}.{}", self.encoding.extension())
+        let mut name = Stream::keyed(self.seed ^ self.encoding.salt, !u64::from(unit)).hex(30);
+        // A UUID of version 4 and variant 1; the rest is random.
+        name.insert(12, '4');
+        name.insert(16, 'a');
+        [8, 13, 18, 23].into_iter().for_each(|at| name.insert(at, '-'));
+        format!("{name}.{}", self.encoding.extension)
     }
 
     pub(super) fn data_path(&self, unit: u32) -> PathBuf {
@@ -169,44 +109,46 @@ impl Export {
     }
 
     pub(super) fn create(&self, unit: u32) -> io::Result<Box<dyn DataFile>> {
-        let file = File::create_new(self.data_path(unit))?;
-        Ok(match self.encoding {
-            Encoding::Csv => Box::new(CsvFile::new(file)),
-            Encoding::Parquet => Box::new(ParquetFile::new(file)?),
+        (self.encoding.begin)(File::create_new(self.data_path(unit))?)
+    }
+
+    /// Finishes a unit's data file and measures what has come to the disk.
+    pub(super) fn close(&self, unit: u32, file: Box<dyn DataFile>) -> io::Result<ManifestFile> {
+        file.finish()?;
+        let path = self.data_path(unit);
+        let md5 = HashingReader::open(&path).and_then(HashingReader::into_md5).map_err(io::Error::other)?;
+        Ok(ManifestFile {
+            key: format!("inventory/{BUCKET}/{CONFIGURATION}/data/{}", self.file_name(unit)),
+            size: fs::metadata(&path)?.len(),
+            md5: md5.to_string(),
         })
     }
 
-    /// Writes the manifest of these files, in the order of units, and then its checksum.
-    pub(super) fn finish<'a>(&self, files: impl Iterator<Item = &'a Measures>) -> Result<(), GenerateError> {
+    /// Writes the manifest of these files, and then its checksum.
+    pub(super) fn finish<'a>(&self, files: impl Iterator<Item = &'a ManifestFile>) -> Result<(), GenerateError> {
         let folder = self.configuration.join(RUN);
-        let path = folder.join("manifest.json");
-        let manifest = serde_json::to_vec_pretty(&self.manifest(files));
-        let manifest = manifest.map_err(|error| GenerateError::at(&path)(error.into()))?;
-        let checksum = format!("{}\n", hex(&Md5::digest(&manifest)));
-        fs::write(&path, manifest).map_err(GenerateError::at(&path))?;
-        let path = folder.join("manifest.checksum");
-        fs::write(&path, checksum).map_err(GenerateError::at(&path))
-    }
-
-    fn manifest<'a>(&self, files: impl Iterator<Item = &'a Measures>) -> Manifest<'static> {
-        let files = (0..).zip(files).map(|(unit, measures)| ManifestFile {
-            key: format!("inventory/{BUCKET}/{CONFIGURATION}/data/{}", self.file_name(unit)),
-            size: measures.size,
-            md5: measures.md5.clone(),
-        });
-        Manifest {
+        let manifest = Manifest {
             source_bucket: BUCKET,
             destination_bucket: DESTINATION,
             version: "2016-11-30",
             creation_timestamp: format!("{SCAN_START}000"),
-            file_format: self.encoding.manifest_name(),
-            file_schema: self.encoding.schema(),
+            file_format: self.encoding.name,
+            file_schema: self.encoding.schema,
             files: files.collect(),
-        }
+        };
+        let manifest = write_json(&folder.join("manifest.json"), &manifest)?;
+        let path = folder.join("manifest.checksum");
+        fs::write(&path, format!("{}\n", Md5::of(&manifest))).map_err(GenerateError::at(&path))
     }
 
-    /// The folder of the run that was written, below `root`.
-    pub(super) fn run_folder(&self, root: &Path) -> PathBuf {
-        root.join(self.encoding.folder()).join(BUCKET).join(CONFIGURATION).join(RUN)
+    /// Where the manifest is once all has been moved to `out`.
+    pub(super) fn run_folder(&self, out: &Path) -> PathBuf {
+        out.join(self.encoding.folder).join(BUCKET).join(CONFIGURATION).join(RUN)
     }
+}
+
+/// Writes a file and returns its bytes.
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, GenerateError> {
+    let text = serde_json::to_vec_pretty(value).map_err(io::Error::from);
+    text.and_then(|text| fs::write(path, &text).map(|()| text)).map_err(GenerateError::at(path))
 }

@@ -1,23 +1,23 @@
-//! Blocks to a Parquet data file with the columns, types and compression of S3
-//! Inventory: keys raw, missing values null, times in milliseconds UTC.
+//! Blocks to a Parquet data file with the columns, types and compression of S3 Inventory: keys raw, missing values null,
+//! times in milliseconds UTC.
 
-use std::{fs::File, io, sync::Arc};
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use parquet::{
-    arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
-    basic::Compression,
-    errors::ParquetError,
-    file::properties::WriterProperties,
-    schema::types::ColumnPath,
-};
+use arrow_schema::SchemaRef;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ArrowWriter, parquet_to_arrow_schema};
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
-use super::{
-    export::{DataFile, Measured, Measures},
-    place::BUCKET,
-    rows::{Block, Lock, Object},
-};
+use super::export::DataFile;
+use super::place::{BUCKET, timestamp};
+use super::rows::{Block, Lock, Object};
 
 pub(super) const SCHEMA: &str = "message s3.inventory {  required binary bucket (STRING);  \
      required binary key (STRING);  optional binary version_id (STRING);  \
@@ -33,105 +33,71 @@ pub(super) const SCHEMA: &str = "message s3.inventory {  required binary bucket 
      optional binary bucket_key_status (STRING);  optional binary checksum_algorithm (STRING);}";
 
 const ROW_GROUP_ROWS: usize = 131_072;
+/// Dictionaries everywhere but where nearly every value is another one.
+const WITHOUT_DICTIONARY: [&str; 3] = ["key", "version_id", "e_tag"];
 
 pub(super) struct ParquetFile {
-    writer: ArrowWriter<Measured>,
+    writer: ArrowWriter<File>,
     schema: SchemaRef,
 }
 
 impl ParquetFile {
-    pub(super) fn new(file: File) -> io::Result<Self> {
-        let schema = schema();
+    pub(super) fn new(file: File) -> Result<Self, ParquetError> {
+        let message = SchemaDescriptor::new(Arc::new(parse_message_type(SCHEMA)?));
+        let schema = Arc::new(parquet_to_arrow_schema(&message, None)?);
         let options = ArrowWriterOptions::new()
             .with_properties(properties())
             .with_skip_arrow_metadata(true)
-            .with_schema_root("s3.inventory".to_owned());
-        let file = Measured::new(file);
-        let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options);
-        Ok(Self { writer: writer.map_err(io_error)?, schema })
+            .with_schema_root(message.name().to_owned());
+        let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options)?;
+        Ok(Self { writer, schema })
     }
 }
 
 impl DataFile for ParquetFile {
     fn write(&mut self, block: &Block) -> io::Result<()> {
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns(block));
-        self.writer.write(&batch.map_err(io::Error::other)?).map_err(io_error)
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns(block)).map_err(io::Error::other)?;
+        Ok(self.writer.write(&batch)?)
     }
 
-    fn finish(self: Box<Self>) -> io::Result<Measures> {
-        self.writer.into_inner().map_err(io_error)?.finish()
-    }
-}
-
-fn io_error(error: ParquetError) -> io::Error {
-    match error {
-        ParquetError::External(cause) => match cause.downcast::<io::Error>() {
-            Ok(error) => *error,
-            Err(cause) => io::Error::other(cause),
-        },
-        error => io::Error::other(error),
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.writer.close()?;
+        Ok(())
     }
 }
 
-/// Dictionaries everywhere but where nearly every value is another one.
 fn properties() -> WriterProperties {
-    ["key", "version_id", "e_tag"]
-        .into_iter()
-        .fold(WriterProperties::builder(), |builder, name| {
-            builder.set_column_dictionary_enabled(ColumnPath::from(name), false)
-        })
+    let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+    WITHOUT_DICTIONARY
+        .map(ColumnPath::from)
+        .into_iter()
+        .fold(properties, |properties, column| properties.set_column_dictionary_enabled(column, false))
         .build()
 }
 
-fn schema() -> SchemaRef {
-    let time = || DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
-    let optional = |name: &str, kind: DataType| Field::new(name, kind, true);
-    Arc::new(Schema::new(vec![
-        Field::new("bucket", DataType::Utf8, false),
-        Field::new("key", DataType::Utf8, false),
-        optional("version_id", DataType::Utf8),
-        optional("is_latest", DataType::Boolean),
-        optional("is_delete_marker", DataType::Boolean),
-        optional("size", DataType::Int64),
-        optional("last_modified_date", time()),
-        optional("e_tag", DataType::Utf8),
-        optional("storage_class", DataType::Utf8),
-        optional("is_multipart_uploaded", DataType::Boolean),
-        optional("replication_status", DataType::Utf8),
-        optional("encryption_status", DataType::Utf8),
-        optional("object_lock_retain_until_date", time()),
-        optional("object_lock_mode", DataType::Utf8),
-        optional("object_lock_legal_hold_status", DataType::Utf8),
-        optional("intelligent_tiering_access_tier", DataType::Utf8),
-        optional("bucket_key_status", DataType::Utf8),
-        optional("checksum_algorithm", DataType::Utf8),
-    ]))
-}
-
-/// The columns in the order of `schema`.
+/// The columns in the order of [`SCHEMA`].
 fn columns(block: &Block) -> Vec<ArrayRef> {
     let rows = || block.rows.iter();
     let objects = || rows().map(|row| row.object.as_ref());
-    let of_object = |value: fn(&Object) -> &'static str| texts(objects().map(|it| it.map(value)));
-    let of_lock = |value: fn(&Lock) -> &'static str| {
-        texts(objects().map(|it| it.and_then(|object| object.lock.as_ref()).map(value)))
-    };
+    let locks = || objects().map(|object| object?.lock.as_ref());
+    let of_object = |value: fn(&Object) -> &'static str| texts(objects().map(|object| object.map(value)));
+    let of_lock = |value: fn(&Lock) -> &'static str| texts(locks().map(|lock| lock.map(value)));
     vec![
         texts(rows().map(|_| Some(BUCKET))),
         texts(rows().map(|row| Some(block.text(&row.key)))),
         texts(rows().map(|row| Some(block.text(&row.version_id)))),
         booleans(rows().map(|row| Some(row.is_latest))),
         booleans(rows().map(|row| Some(row.object.is_none()))),
-        sizes(objects().map(|it| it.map(|object| object.size))),
+        Arc::new(objects().map(|object| Some(i64::from(object?.size))).collect::<Int64Array>()),
         times(rows().map(|row| Some(row.last_modified))),
-        texts(objects().map(|it| it.map(|object| block.text(&object.e_tag)))),
+        texts(objects().map(|object| Some(block.text(&object?.e_tag)))),
         of_object(|object| object.storage.class),
-        booleans(objects().map(|it| it.map(|object| object.is_multipart))),
+        booleans(objects().map(|object| Some(object?.is_multipart))),
         of_object(|object| object.replication),
         of_object(|object| object.status.as_str()),
-        times(objects().map(|it| it.and_then(|object| object.lock).map(|lock| lock.until))),
+        times(locks().map(|lock| Some(lock?.until))),
         of_lock(|lock| lock.mode),
         of_lock(|lock| lock.legal_hold),
         of_object(|object| object.storage.tier),
@@ -141,19 +107,14 @@ fn columns(block: &Block) -> Vec<ArrayRef> {
 }
 
 fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
-    let values = values.map(|value| value.filter(|text| !text.is_empty()));
-    Arc::new(values.collect::<StringArray>())
+    Arc::new(values.map(|value| value.filter(|text| !text.is_empty())).collect::<StringArray>())
 }
 
 fn booleans(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
     Arc::new(values.collect::<BooleanArray>())
 }
 
-fn sizes(values: impl Iterator<Item = Option<u32>>) -> ArrayRef {
-    Arc::new(values.map(|value| value.map(i64::from)).collect::<Int64Array>())
-}
-
 fn times(seconds: impl Iterator<Item = Option<u32>>) -> ArrayRef {
-    let milliseconds = seconds.map(|value| value.map(|time| i64::from(time) * 1000));
-    Arc::new(milliseconds.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
+    let millis = seconds.map(|seconds| Some(timestamp(seconds?).as_millis()));
+    Arc::new(millis.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
 }

@@ -1,14 +1,13 @@
 //! Places in the bucket: which directory a run of rows lies in, and the names in it.
 //!
-//! The key space is a line: account by account, Region by Region, day by day. Row
-//! number `n` of `rows` lies at the same fraction of that line, so neighbouring rows
-//! share directories and every date range is met at any size of the export.
+//! The key space is a line: account by account, Region by Region, day by day. Row number `n` of `rows` lies at the same
+//! fraction of that line, so neighbouring rows share directories and every date range is met at any size of the export.
 
-use super::{
-    Options,
-    calendar::{Date, push_two_digits},
-    random::{Stream, mix},
-};
+use std::fmt::Write as _;
+
+use super::Options;
+use super::random::{Stream, mix};
+use crate::timestamp::Timestamp;
 
 pub(super) const BUCKET: &str = "example-org-audit-logs";
 pub(super) const REGIONS: [&str; 24] = [
@@ -42,7 +41,7 @@ pub(super) const SCAN_START: u32 = 1_767_488_400;
 pub(super) const NEWEST_DAY: u32 = SCAN_START / DAY - 2;
 pub(super) const DAY: u32 = 86_400;
 
-const ORGANISATION: &str = "o-a1b2c3d4e5";
+const ORGANISATION: &str = "o-a1b2c3d4e5/";
 const TRAILS: [&str; 3] = ["org-trail", "management-events", "audit_all_us-east-1_events"];
 const PLAIN_FOLDERS: [&str; 4] = ["athena-results/", "reports/daily/", "terraform/state/", "app/logs/"];
 /// Names that break careless readers: form encoding, CSV quoting, terminals, spreadsheets.
@@ -64,9 +63,9 @@ const ODD_NAMES: [(&str, &str); 14] = [
 ];
 
 /// What the rows of a run are, as far as keys and rules see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
-    /// `CloudTrail` logs of any kind: in scope of the rule `cloudtrail-logs`.
+    /// CloudTrail logs of any kind: in scope of the rule `cloudtrail-logs`.
     Log,
     /// In scope of the rule `cloudtrail-digests`.
     Digest,
@@ -78,12 +77,11 @@ pub(super) enum Family {
 }
 
 /// A run of rows in one directory.
-#[derive(Debug)]
 pub(super) struct Place {
     pub(super) family: Family,
     pub(super) account: u64,
     pub(super) day: u32,
-    pub(super) length: u32,
+    pub(super) len: u32,
     /// Everything in the run's keys up to the time of day.
     lead: String,
     /// When in the hour digests are written.
@@ -91,50 +89,42 @@ pub(super) struct Place {
 }
 
 /// The key space and its line of slots; one slot is a day of a Region of an account.
-#[derive(Debug)]
 pub(super) struct KeySpace {
     rows: u64,
     seed: u64,
     regions: u64,
-    days: u32,
+    days: u64,
     slots: u64,
+}
+
+/// The moment that is so many seconds after the epoch.
+pub(super) fn timestamp(seconds: u32) -> Timestamp {
+    Timestamp::from_millis(i64::from(seconds) * 1000).unwrap_or(Timestamp::MAX)
 }
 
 impl KeySpace {
     pub(super) fn new(options: &Options) -> Self {
-        let (regions, days) = (u64::from(options.regions), options.years * 365);
-        let slots = u64::from(options.accounts) * regions * u64::from(days);
+        let (regions, days) = (u64::from(options.regions), u64::from(options.years) * 365);
+        let slots = u64::from(options.accounts) * regions * days;
         Self { rows: options.rows, seed: options.seed, regions, days, slots }
     }
 
     /// The run that starts at a row.
     pub(super) fn place(&self, row: u64, stream: &mut Stream) -> Place {
         let (service, family) = draw_service(stream);
-        let slot = self.slot(row);
-        let account = self.account(slot / u64::from(self.days) / self.regions);
-        let day_of_slot = u32::try_from(slot % u64::from(self.days)).unwrap_or(0);
-        let day = NEWEST_DAY - self.days + 1 + day_of_slot;
-        let region = usize::try_from(slot / u64::from(self.days) % self.regions).unwrap_or(0);
-        let lead = lead(family, service, account, REGIONS[region], Date::of(day), stream);
-        let length = match family {
-            Family::Digest => 24,
-            _ => 20 + stream.below(181),
-        };
-        let in_hour = stream.below(3600);
-        Place { family, account, day, length, lead, in_hour }
-    }
-
-    fn slot(&self, row: u64) -> u64 {
-        let slot = u128::from(row) * u128::from(self.slots) / u128::from(self.rows);
-        u64::try_from(slot).unwrap_or(self.slots - 1)
+        let slot = (u128::from(row) * u128::from(self.slots) / u128::from(self.rows)) as u64;
+        let account = self.account(slot / self.days / self.regions);
+        let region = REGIONS[(slot / self.days % self.regions) as usize];
+        let day = NEWEST_DAY + 1 - (self.days - slot % self.days) as u32;
+        let lead = lead(family, service, account, region, day, stream);
+        let len = if family == Family::Digest { 24 } else { 20 + stream.below(181) };
+        Place { family, account, day, len, lead, in_hour: stream.below(3600) }
     }
 
     /// Twelve digits, another for each account: the factor shares no divisor with the range.
     fn account(&self, index: u64) -> u64 {
         let (first, range, factor) = (100_000_000_000, 900_000_000_000, 618_033_988_751);
-        let start = mix(self.seed) % range;
-        let step = u128::from(index) * factor % u128::from(range);
-        first + (start + u64::try_from(step).unwrap_or(0)) % range
+        first + (mix(self.seed) % range + index * factor % range) % range
     }
 }
 
@@ -153,42 +143,22 @@ fn draw_service(stream: &mut Stream) -> (&'static str, Family) {
     }
 }
 
-fn lead(family: Family, service: &str, account: u64, region: &str, date: Date, stream: &mut Stream) -> String {
-    let Date { year, month, day } = date;
-    let organisation = if account.is_multiple_of(4) { String::new() } else { format!("{ORGANISATION}/") };
-    let (folder, resource) = resource(family, stream);
+fn lead(family: Family, service: &str, account: u64, region: &str, day: u32, stream: &mut Stream) -> String {
+    let date = timestamp(day * DAY).to_string();
+    let (year, month, day) = (&date[..4], &date[5..7], &date[8..10]);
+    let organisation = if account.is_multiple_of(4) { "" } else { ORGANISATION };
+    let folder = if family == Family::Config { "ConfigHistory/" } else { "" };
+    let resource = match family {
+        Family::Log | Family::Outside => String::new(),
+        Family::Digest => format!("{}_us-east-1_", stream.pick(TRAILS)),
+        Family::FlowLog => format!("fl-{}_", stream.hex(17)),
+        Family::LoadBalancer => format!("app.front-door.{}_", stream.hex(16)),
+        Family::Config => "ConfigHistory_AWS::EC2::Instance_".to_owned(),
+    };
     format!(
-        "AWSLogs/{organisation}{account}/{service}/{region}/{year}/{month:02}/{day:02}/{folder}\
-         {account}_{service}_{region}_{resource}{year}{month:02}{day:02}T"
+        "AWSLogs/{organisation}{account}/{service}/{region}/{year}/{month}/{day}/{folder}\
+         {account}_{service}_{region}_{resource}{year}{month}{day}T"
     )
-}
-
-/// What some services put before the date: a folder, and words in the name.
-fn resource(family: Family, stream: &mut Stream) -> (&'static str, String) {
-    let mut name = String::new();
-    match family {
-        Family::Log | Family::Outside => ("", name),
-        Family::Digest => {
-            name.extend([stream.pick(TRAILS), "_us-east-1_"]);
-            ("", name)
-        }
-        Family::FlowLog => {
-            name.push_str("fl-");
-            stream.push_hex(&mut name, 17);
-            name.push('_');
-            ("", name)
-        }
-        Family::LoadBalancer => {
-            name.push_str("app.front-door.");
-            stream.push_hex(&mut name, 16);
-            name.push('_');
-            ("", name)
-        }
-        Family::Config => {
-            name.push_str("ConfigHistory_AWS::EC2::Instance_");
-            ("ConfigHistory/", name)
-        }
-    }
 }
 
 impl Place {
@@ -196,7 +166,7 @@ impl Place {
     pub(super) fn time_of_day(&self, index: u32) -> u32 {
         match self.family {
             Family::Digest => index % 24 * 3600 + self.in_hour,
-            _ => index * 288 / self.length * 300,
+            _ => index * 288 / self.len * 300,
         }
     }
 
@@ -205,41 +175,21 @@ impl Place {
         if self.family == Family::Outside {
             return push_outside(stream, text);
         }
-        text.push_str(&self.lead);
-        push_two_digits(text, time / 3600);
-        push_two_digits(text, time / 60 % 60);
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{}{:02}{:02}", self.lead, time / 3600, time / 60 % 60);
+        let second = time % 60;
         match self.family {
-            Family::Log | Family::Outside => {
-                text.push_str("Z_");
-                stream.push_alphanumeric(text, 16);
-                text.push_str(".json.gz");
-            }
-            Family::Digest => {
-                push_two_digits(text, time % 60);
-                text.push_str("Z.json.gz");
-            }
-            Family::FlowLog => {
-                text.push_str("Z_");
-                stream.push_hex(text, 8);
-                text.push_str(".log.gz");
-            }
-            Family::LoadBalancer => {
-                text.push_str("Z_10.0.1.7_");
-                stream.push_alphanumeric(text, 8);
-                text.push_str(".log.gz");
-            }
-            Family::Config => {
-                push_two_digits(text, time % 60);
-                text.push_str("Z_1.json.gz");
-            }
+            Family::Digest => _ = write!(text, "{second:02}Z.json.gz"),
+            Family::Config => _ = write!(text, "{second:02}Z_1.json.gz"),
+            Family::FlowLog => _ = write!(text, "Z_{}.log.gz", stream.hex(8)),
+            Family::LoadBalancer => _ = write!(text, "Z_10.0.1.7_{}.log.gz", stream.alphanumeric(8)),
+            Family::Log | Family::Outside => _ = write!(text, "Z_{}.json.gz", stream.alphanumeric(16)),
         }
     }
 }
 
 fn push_outside(stream: &mut Stream, text: &mut String) {
-    let (before, after) =
-        if stream.per_mille(100) { stream.pick(ODD_NAMES) } else { (stream.pick(PLAIN_FOLDERS), ".csv") };
-    text.push_str(before);
-    stream.push_hex(text, 16);
-    text.push_str(after);
+    let is_odd = stream.per_mille(100);
+    let (before, after) = if is_odd { stream.pick(ODD_NAMES) } else { (stream.pick(PLAIN_FOLDERS), ".csv") };
+    text.extend([before, &stream.hex(16), after]);
 }

@@ -1,8 +1,7 @@
 //! Random numbers that depend on what they are for, never on who draws them.
 //!
-//! The generator is splitmix64: a counter and a mixing function. Each block of rows
-//! has a stream of its own, keyed by the seed and by the number of its first row,
-//! so any thread that makes the block makes the same bytes.
+//! The generator is splitmix64: a counter and a mixing function. Each block of rows has a stream of its own, keyed by the
+//! seed and by the number of its first row, so any thread that makes the block makes the same bytes.
 
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 const ALPHANUMERIC: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -28,8 +27,7 @@ impl Stream {
     }
 
     pub(super) fn below(&mut self, bound: u32) -> u32 {
-        let scaled = (self.draw() >> 32) * u64::from(bound);
-        u32::try_from(scaled >> 32).unwrap_or(0)
+        (((self.draw() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
     pub(super) fn per_mille(&mut self, share: u32) -> bool {
@@ -37,29 +35,29 @@ impl Stream {
     }
 
     pub(super) fn pick<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
-        let number = usize::try_from(self.draw() >> 32).unwrap_or(0);
-        choices[number % N]
+        choices[(self.draw() >> 32) as usize % N]
     }
 
-    pub(super) fn push_alphanumeric(&mut self, text: &mut String, length: usize) {
-        self.push_letters(text, length, |byte| ALPHANUMERIC[(usize::from(byte) * ALPHANUMERIC.len()) >> 8]);
+    pub(super) fn alphanumeric(&mut self, len: usize) -> String {
+        self.letters(len, |byte| ALPHANUMERIC[(usize::from(byte) * ALPHANUMERIC.len()) >> 8])
     }
 
-    pub(super) fn push_version_id(&mut self, text: &mut String) {
-        self.push_letters(text, 32, |byte| VERSION_ID[usize::from(byte & 63)]);
+    pub(super) fn version_id(&mut self) -> String {
+        self.letters(32, |byte| VERSION_ID[usize::from(byte & 63)])
     }
 
-    pub(super) fn push_hex(&mut self, text: &mut String, length: usize) {
-        self.push_letters(text, length, |byte| HEX[usize::from(byte & 15)]);
+    pub(super) fn hex(&mut self, len: usize) -> String {
+        self.letters(len, |byte| HEX[usize::from(byte & 15)])
     }
 
-    fn push_letters(&mut self, text: &mut String, length: usize, letter: impl Fn(u8) -> u8) {
-        let mut left = length;
-        while left > 0 {
-            let some = left.min(8);
+    /// Every eight letters take one number.
+    fn letters(&mut self, len: usize, letter: impl Fn(u8) -> u8) -> String {
+        let mut letters = vec![0; len];
+        for eight in letters.chunks_mut(8) {
             let bytes = self.draw().to_le_bytes();
-            text.extend(bytes[..some].iter().map(|byte| char::from(letter(*byte))));
-            left -= some;
+            eight.iter_mut().zip(bytes).for_each(|(to, byte)| *to = letter(byte));
         }
+        // They are ASCII.
+        String::from_utf8(letters).unwrap_or_default()
     }
 }

@@ -1,60 +1,25 @@
 //! Rows by the block: what the export says of each object, before any format.
 //!
-//! A `Recipe` fills a `Block` with the rows from a given number on. The rows depend on
-//! the options, on that number and on nothing else. The block's text (keys, version
-//! ids, entity tags) lies in one string that is used again for the next block. Each
-//! object carries the verdict that the preset `cis` must give, because whoever makes a
-//! row knows it: `truth` adds them up, and no rule is run.
+//! A [`Recipe`] fills a [`Block`] with the rows from a given number on; they depend on the options, on that number and on
+//! nothing else. The block's text (keys, version ids, entity tags) lies in one string that is used again for the next
+//! block. Each object carries the verdict that the preset `cis` must give, because whoever makes a row knows it.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::{
-    Options, Spread,
-    calendar::push_number,
-    place::{DAY, Family, KeySpace, NEWEST_DAY, Place, SCAN_START},
-    random::{Stream, mix},
-};
+use super::place::{DAY, Family, KeySpace, NEWEST_DAY, Place, SCAN_START};
+use super::random::{Stream, mix};
+use super::{Options, Spread, share_of};
+use crate::policy::{Status, Verdict};
 
 pub(super) const BLOCK_ROWS: u64 = 16_384;
 
-const MILLION: u32 = 1_000_000;
-const CLUSTERS: u64 = 4;
+const MILLION: u64 = 1_000_000;
 const MEBIBYTE: u32 = 1 << 20;
 /// From this day (19 November 2025) digests are encrypted like the logs of their trail.
 const DIGESTS_UNDER_KMS: u32 = 20_411;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
-    SseKms,
-    SseS3,
-    DsseKms,
-    SseC,
-    NotSse,
-}
-
-impl Status {
-    pub(super) const ALL: [Self; 5] = [Self::SseKms, Self::SseS3, Self::DsseKms, Self::SseC, Self::NotSse];
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::SseKms => "SSE-KMS",
-            Self::SseS3 => "SSE-S3",
-            Self::DsseKms => "DSSE-KMS",
-            Self::SseC => "SSE-C",
-            Self::NotSse => "NOT-SSE",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Compliant,
-    Violation,
-    OutOfScope,
-}
-
 /// One row; ranges point into the block's text, an empty string is a missing value.
-#[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) key: Range<usize>,
     pub(super) version_id: Range<usize>,
@@ -66,7 +31,6 @@ pub(super) struct Row {
     pub(super) object: Option<Object>,
 }
 
-#[derive(Clone, Debug)]
 pub(super) struct Object {
     pub(super) size: u32,
     pub(super) e_tag: Range<usize>,
@@ -79,20 +43,19 @@ pub(super) struct Object {
     pub(super) verdict: Verdict,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Storage {
     pub(super) class: &'static str,
     pub(super) tier: &'static str,
 }
 
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Lock {
     pub(super) until: u32,
     pub(super) mode: &'static str,
     pub(super) legal_hold: &'static str,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Block {
     text: String,
     pub(super) rows: Vec<Row>,
@@ -103,12 +66,7 @@ impl Block {
         &self.text[range.clone()]
     }
 
-    fn clear(&mut self) {
-        self.text.clear();
-        self.rows.clear();
-    }
-
-    /// Where that lies in the block's text which `push` appends to it.
+    /// Appends to the block's text and returns where it lies there.
     fn append(&mut self, push: impl FnOnce(&mut String)) -> Range<usize> {
         let start = self.text.len();
         push(&mut self.text);
@@ -117,42 +75,39 @@ impl Block {
 }
 
 /// Which log objects violate.
-#[derive(Debug)]
 enum Violations {
     /// Each with this chance in a million.
     Scattered(u32),
     /// Those whose row number is in a range: neighbours in account, Region and date.
-    Clustered(Vec<Range<u64>>),
+    Clustered([Range<u64>; 4]),
 }
 
 impl Violations {
     fn new(options: &Options) -> Self {
-        let share = options.violations_per_million();
+        let share = (options.violations * MILLION as f64).round() as u32;
         match options.spread {
             Spread::Scattered => Self::Scattered(share),
-            Spread::Clustered => Self::Clustered((0..CLUSTERS).map(|sector| cluster(options, sector, share)).collect()),
+            Spread::Clustered => Self::Clustered([0, 1, 2, 3].map(|quarter| cluster(options, quarter, share))),
         }
     }
 
     fn hit(&self, row: u64, stream: &mut Stream) -> bool {
         match self {
-            Self::Scattered(share) => stream.below(MILLION) < *share,
+            Self::Scattered(share) => stream.below(MILLION as u32) < *share,
             Self::Clustered(ranges) => ranges.iter().any(|range| range.contains(&row)),
         }
     }
 }
 
-/// Somewhere in each quarter of the rows, that quarter's share of violations.
-fn cluster(options: &Options, sector: u64, share: u32) -> Range<u64> {
-    let bound = |number: u64| options.rows / CLUSTERS * number + (options.rows % CLUSTERS).min(number);
-    let rows = bound(sector + 1) - bound(sector);
-    let million = u64::from(MILLION);
-    let length = rows / million * u64::from(share) + rows % million * u64::from(share) / million;
-    let start = bound(sector) + mix(options.seed ^ sector) % (rows - length + 1);
-    start..start + length
+/// Somewhere in a quarter of the rows, that quarter's share of violations.
+fn cluster(options: &Options, quarter: u64, share: u32) -> Range<u64> {
+    let rows = share_of(options.rows, 4, quarter);
+    let count = rows.end - rows.start;
+    let len = count * u64::from(share) / MILLION;
+    let start = rows.start + mix(options.seed ^ quarter) % (count - len + 1);
+    start..start + len
 }
 
-#[derive(Debug)]
 pub(super) struct Recipe {
     seed: u64,
     key_space: KeySpace,
@@ -175,13 +130,14 @@ impl Recipe {
 
     /// Replaces what the block holds by the rows of these numbers.
     pub(super) fn fill(&self, rows: Range<u64>, block: &mut Block) {
-        block.clear();
+        block.text.clear();
+        block.rows.clear();
         let stream = Stream::keyed(self.seed, rows.start);
         let mut pen = Pen { violations: &self.violations, stream, block };
         let mut at = rows.start;
         while at < rows.end {
             let run = self.draw_run(at, &mut pen.stream);
-            let end = rows.end.min(at + u64::from(run.place.length));
+            let end = rows.end.min(at + u64::from(run.place.len));
             pen.push_run(&run, at..end);
             at = end;
         }
@@ -207,6 +163,13 @@ struct Version {
     is_latest: bool,
 }
 
+impl Version {
+    /// The version that this one replaced.
+    fn older(self) -> Self {
+        Self { written: self.written - 3600, is_latest: false, ..self }
+    }
+}
+
 struct Pen<'a> {
     violations: &'a Violations,
     stream: Stream,
@@ -214,21 +177,15 @@ struct Pen<'a> {
 }
 
 impl Pen<'_> {
-    /// A delete marker is followed by the version that it hides, and sometimes an object
-    /// by the one that it replaced.
+    /// A delete marker is followed by the version that it hides, and sometimes an object by the one that it replaced.
     fn push_run(&mut self, run: &Run, rows: Range<u64>) {
-        let mut keys = 0;
+        let mut keys = 0..;
         let mut is_hidden = false;
-        let mut previous = None;
+        let mut previous: Option<Version> = None;
         for row in rows {
             let is_older = is_hidden || self.stream.per_mille(10);
-            let version = match previous {
-                Some(newer) if is_older => older(newer),
-                _ => {
-                    keys += 1;
-                    self.draw_key(run, keys - 1)
-                }
-            };
+            let older = previous.filter(|_| is_older).map(Version::older);
+            let version = older.unwrap_or_else(|| self.draw_version(run, keys.next().unwrap_or(0)));
             is_hidden = version.is_latest && self.stream.per_mille(10);
             if is_hidden {
                 self.push_marker(&version);
@@ -239,20 +196,18 @@ impl Pen<'_> {
         }
     }
 
-    fn draw_key(&mut self, run: &Run, number: u32) -> Version {
+    fn draw_version(&mut self, run: &Run, number: u32) -> Version {
         let time = run.place.time_of_day(number);
-        let stream = &mut self.stream;
-        let key = self.block.append(|text| run.place.push_key(time, stream, text));
+        let key = self.block.append(|text| run.place.push_key(time, &mut self.stream, text));
         let written = run.place.day * DAY + time + self.stream.below(600);
         Version { key, written, is_latest: true }
     }
 
     fn push_marker(&mut self, version: &Version) {
-        let stream = &mut self.stream;
-        let deleted = version.written + (1 + stream.below(365)) * DAY;
+        let deleted = version.written + (1 + self.stream.below(365)) * DAY;
         let row = Row {
             key: version.key.clone(),
-            version_id: self.block.append(|text| stream.push_version_id(text)),
+            version_id: self.block.append(|text| text.push_str(&self.stream.version_id())),
             is_latest: true,
             last_modified: deleted.min(SCAN_START - DAY),
             bucket_key: "DISABLED",
@@ -263,21 +218,14 @@ impl Pen<'_> {
 
     fn push_object(&mut self, run: &Run, row: u64, version: &Version) {
         let object = self.draw_object(run, row, version.written);
-        let has_null_version = version.is_latest && self.stream.per_mille(5);
-        let stream = &mut self.stream;
+        let is_null_version = version.is_latest && self.stream.per_mille(5);
+        let version_id = if is_null_version { String::new() } else { self.stream.version_id() };
         let row = Row {
             key: version.key.clone(),
-            version_id: self.block.append(|text| {
-                if !has_null_version {
-                    stream.push_version_id(text);
-                }
-            }),
+            version_id: self.block.append(|text| text.push_str(&version_id)),
             is_latest: version.is_latest,
             last_modified: version.written,
-            bucket_key: match object.status {
-                Status::SseKms => run.kms_bucket_key,
-                _ => "DISABLED",
-            },
+            bucket_key: if object.status == Status::SseKms { run.kms_bucket_key } else { "DISABLED" },
             object: Some(object),
         };
         self.block.rows.push(row);
@@ -285,14 +233,13 @@ impl Pen<'_> {
 
     fn draw_object(&mut self, run: &Run, row: u64, written: u32) -> Object {
         let (status, verdict) = self.draw_status(&run.place, row);
-        let stream = &mut self.stream;
-        let size = draw_size(run.place.family, stream);
+        let size = draw_size(run.place.family, &mut self.stream);
         let is_multipart = size >= 16 * MEBIBYTE;
         let e_tag = self.block.append(|text| {
-            stream.push_hex(text, 32);
+            text.push_str(&self.stream.hex(32));
             if is_multipart {
-                text.push('-');
-                push_number(text, size.div_ceil(8 * MEBIBYTE));
+                // Writing to a string cannot fail.
+                let _ = write!(text, "-{}", size.div_ceil(8 * MEBIBYTE));
             }
         });
         Object {
@@ -314,16 +261,11 @@ impl Pen<'_> {
                 let is_plain = self.stream.per_mille(100);
                 (if is_plain { Status::NotSse } else { Status::SseS3 }, Verdict::Violation)
             }
-            Family::Log => (Status::SseKms, Verdict::Compliant),
-            Family::Digest if place.day >= DIGESTS_UNDER_KMS => (Status::SseKms, Verdict::Compliant),
-            Family::Digest => (Status::SseS3, Verdict::Compliant),
+            Family::Digest if place.day < DIGESTS_UNDER_KMS => (Status::SseS3, Verdict::Compliant),
+            Family::Log | Family::Digest => (Status::SseKms, Verdict::Compliant),
             _ => (draw_any_status(&mut self.stream), Verdict::OutOfScope),
         }
     }
-}
-
-fn older(newer: Version) -> Version {
-    Version { written: newer.written - 3600, is_latest: false, ..newer }
 }
 
 fn draw_any_status(stream: &mut Stream) -> Status {
@@ -336,8 +278,8 @@ fn draw_any_status(stream: &mut Stream) -> Status {
     }
 }
 
-/// About log-normal: the sum of eight random bytes is nearly normal, and is the base-2
-/// logarithm in 256ths, without floating point that could differ between machines.
+/// About log-normal: the sum of eight random bytes is nearly normal, and is the base-2 logarithm in 256ths, without
+/// floating point that could differ between machines.
 fn draw_size(family: Family, stream: &mut Stream) -> u32 {
     let middle = match family {
         Family::Digest => 11,
@@ -374,62 +316,4 @@ fn storage(account: u64, age: u32) -> Storage {
         _ => ("DEEP_ARCHIVE", ""),
     };
     Storage { class, tier }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn violations(recipe: &Recipe, rows: Range<u64>) -> usize {
-        let mut block = Block::default();
-        recipe.fill(rows, &mut block);
-        let objects = block.rows.iter().filter_map(|row| row.object.as_ref());
-        objects.filter(|object| object.verdict == Verdict::Violation).count()
-    }
-
-    #[test]
-    fn clustered_violations_leave_most_blocks_free() {
-        const BLOCKS: u64 = 20;
-        let rows = BLOCKS * BLOCK_ROWS;
-        let options = Options { rows, spread: Spread::Clustered, ..Options::default() };
-        let recipe = Recipe::new(&options);
-        let starts = (0..BLOCKS).map(|block| block * BLOCK_ROWS);
-        let counts: Vec<_> = starts.map(|start| violations(&recipe, start..start + BLOCK_ROWS)).collect();
-        let hit = counts.iter().filter(|count| **count > 0).count();
-        assert!((1..=8).contains(&hit), "{counts:?}");
-        let share = counts.iter().sum::<usize>() as f64 / rows as f64;
-        assert!((0.012..0.021).contains(&share), "{share}");
-    }
-
-    #[test]
-    fn all_or_none_violate_where_that_is_asked_for() {
-        for spread in [Spread::Scattered, Spread::Clustered] {
-            let options = |violations| Options { rows: 10_000, spread, violations, ..Options::default() };
-            assert_eq!(violations(&Recipe::new(&options(0.0)), 0..10_000), 0);
-            let mut block = Block::default();
-            Recipe::new(&options(1.0)).fill(0..10_000, &mut block);
-            let in_scope = block.rows.iter().filter(|row| {
-                let key = block.text(&row.key);
-                row.object.is_some() && key.contains("/CloudTrail") && !key.contains("-Digest")
-            });
-            assert!(
-                in_scope
-                    .map(|row| row.object.as_ref())
-                    .all(|object| { object.is_some_and(|object| object.verdict == Verdict::Violation) })
-            );
-        }
-    }
-
-    #[test]
-    fn a_delete_marker_hides_the_version_that_follows() {
-        let options = Options::default();
-        let mut block = Block::default();
-        Recipe::new(&options).fill(0..BLOCK_ROWS, &mut block);
-        let hidden = block
-            .rows
-            .windows(2)
-            .filter(|pair| pair[0].object.is_none() && pair[0].key == pair[1].key && !pair[1].is_latest);
-        assert!(hidden.count() > 100);
-        assert!(block.rows.iter().all(|row| row.last_modified < SCAN_START));
-    }
 }

@@ -1,23 +1,28 @@
 //! What a user of `generate` can observe: files, their equality, and their truth.
 
-use std::{collections::BTreeMap, error::Error, fs, fs::File, io::Read, path::Path};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::File;
 
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use arrow_array::{
-    Array, ArrayRef,
-    cast::AsArray,
-    types::{Int64Type, TimestampMillisecondType},
-};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Int64Type, TimestampMillisecondType};
+use arrow_array::{Array as _, ArrayRef};
 use arrow_schema::DataType;
 use flate2::read::MultiGzDecoder;
-use md5::{Digest, Md5};
 use serde_json::Value;
 
 use super::*;
+use crate::object_key::decode_form;
+use crate::policy::Verdict;
+use crate::source::Md5;
+use crate::timestamp::Timestamp;
 
-type Outcome = Result<(), Box<dyn Error>>;
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 type Lines = Vec<Vec<String>>;
 
+const KEY: usize = 1;
+const SIZE: usize = 5;
 const STATUS: usize = 11;
 
 fn small() -> Options {
@@ -42,10 +47,10 @@ fn tree(root: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
 }
 
 /// The data files of a run, in the order of its manifest, with size and MD5 checked.
-fn data_files(run: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+fn data_files(run: &Path) -> Outcome<Vec<PathBuf>> {
     let manifest = fs::read(run.join("manifest.json"))?;
     let checksum = fs::read_to_string(run.join("manifest.checksum"))?;
-    assert_eq!(checksum, format!("{}\n", hex(&manifest)));
+    assert_eq!(checksum, format!("{}\n", Md5::of(&manifest)));
     let manifest: Value = serde_json::from_slice(&manifest)?;
     let mut paths = Vec::new();
     for file in manifest["files"].as_array().ok_or("no files")? {
@@ -54,36 +59,31 @@ fn data_files(run: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
         let path = run.join("../data").join(name);
         let bytes = fs::read(&path)?;
         assert_eq!(file["size"], bytes.len());
-        assert_eq!(file["MD5checksum"], hex(&bytes));
+        assert_eq!(file["MD5checksum"], Md5::of(&bytes).to_string());
         paths.push(path);
     }
     Ok(paths)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn csv_lines(path: &Path) -> Outcome<Lines> {
+    let text = MultiGzDecoder::new(File::open(path)?);
+    let mut lines = Lines::new();
+    for record in ::csv::ReaderBuilder::new().has_headers(false).from_reader(text).records() {
+        let mut fields: Vec<_> = record?.iter().map(str::to_owned).collect();
+        let mut key = Vec::new();
+        assert!(decode_form(fields[KEY].as_bytes(), &mut key));
+        fields[KEY] = String::from_utf8(key)?;
+        lines.push(fields);
+    }
+    Ok(lines)
 }
 
-fn csv_lines(path: &Path) -> Result<Lines, Box<dyn Error>> {
-    let mut text = String::new();
-    MultiGzDecoder::new(File::open(path)?).read_to_string(&mut text)?;
-    let fields = |line: &str| {
-        let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
-        let mut fields: Vec<_> = line.unwrap_or("").split("\",\"").map(str::to_owned).collect();
-        fields[1] = csv::tests::form_decoded(&fields[1]);
-        fields
-    };
-    Ok(text.lines().map(fields).collect())
-}
-
-fn parquet_lines(path: &Path) -> Result<Lines, Box<dyn Error>> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()?;
-    let mut lines = Vec::new();
-    for batch in reader {
+fn parquet_lines(path: &Path) -> Outcome<Lines> {
+    let mut lines = Lines::new();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()? {
         let batch = batch?;
-        for row in 0..batch.num_rows() {
-            lines.push(batch.columns().iter().map(|column| cell(column, row)).collect());
-        }
+        let line = |row| batch.columns().iter().map(|column| cell(column, row)).collect();
+        lines.extend((0..batch.num_rows()).map(line));
     }
     Ok(lines)
 }
@@ -98,10 +98,16 @@ fn cell(column: &ArrayRef, row: usize) -> String {
         DataType::Boolean => column.as_boolean().value(row).to_string(),
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
         _ => {
-            let time = column.as_primitive::<TimestampMillisecondType>().value_as_datetime(row);
-            time.map_or(String::new(), |time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+            let time = Timestamp::from_millis(column.as_primitive::<TimestampMillisecondType>().value(row));
+            time.map_or(String::new(), |time| time.to_string())
         }
     }
+}
+
+fn block(options: &Options) -> Block {
+    let mut block = Block::default();
+    Recipe::new(options).fill(0..options.rows, &mut block);
+    block
 }
 
 #[test]
@@ -133,7 +139,6 @@ fn csv_and_parquet_hold_the_same_rows() -> Outcome {
     let mut rows = 0;
     for (csv, parquet) in csv.iter().zip(&parquet) {
         let lines = csv_lines(csv)?;
-        assert!(lines.iter().all(|fields| fields.len() == 18));
         assert!(lines == parquet_lines(parquet)?);
         rows += lines.len();
     }
@@ -152,8 +157,8 @@ fn the_truth_is_what_the_files_say() -> Outcome {
         for fields in csv_lines(&path)? {
             let entry = statuses.entry(fields[STATUS].clone()).or_default();
             entry.0 += 1;
-            entry.1 += fields[5].parse::<u64>().unwrap_or(0);
-            let is_log = fields[1].contains("/CloudTrail") && !fields[1].contains("/CloudTrail-Digest");
+            entry.1 += fields[SIZE].parse::<u64>().unwrap_or(0);
+            let is_log = fields[KEY].contains("/CloudTrail") && !fields[KEY].contains("/CloudTrail-Digest");
             violations += u64::from(is_log && ["SSE-S3", "NOT-SSE"].contains(&&*fields[STATUS]));
         }
     }
@@ -170,11 +175,11 @@ fn the_truth_is_what_the_files_say() -> Outcome {
 
 #[test]
 fn nothing_that_exists_is_overwritten() -> Outcome {
-    for name in ["csv", "parquet", TRUTH, STAGING] {
+    for name in ["csv", "parquet", TRUTH] {
         let out = tempfile::tempdir()?;
         fs::create_dir(out.path().join(name))?;
         let refused = generate(out.path(), &small());
-        assert!(matches!(refused, Err(GenerateError::Exists { path }) if path.ends_with(name)));
+        assert!(matches!(refused, Err(GenerateError::Exists(path)) if path.ends_with(name)));
         assert_eq!(fs::read_dir(out.path())?.count(), 1);
     }
     Ok(())
@@ -197,8 +202,43 @@ fn options_out_of_range_are_refused_by_name() {
 fn more_files_than_rows_leaves_some_empty() -> Outcome {
     let out = tempfile::tempdir()?;
     let made = generate(out.path(), &Options { rows: 2, files: 3, ..small() })?;
-    let files = data_files(&made.runs[1])?;
-    let rows = files.iter().map(|path| Ok(parquet_lines(path)?.len()));
-    assert_eq!(rows.collect::<Result<Vec<_>, Box<dyn Error>>>()?, [1, 1, 0]);
+    let rows =
+        data_files(&made.runs[1])?.iter().map(|path| Ok(parquet_lines(path)?.len())).collect::<Outcome<Vec<_>>>();
+    assert_eq!(rows?, [1, 1, 0]);
     Ok(())
+}
+
+#[test]
+fn clustered_violations_are_the_asked_share_in_four_places() {
+    let options = Options { rows: 300_000, spread: Spread::Clustered, ..Options::default() };
+    let block = block(&options);
+    let violates = |row: &rows::Row| row.object.as_ref().is_some_and(|object| object.verdict == Verdict::Violation);
+    let counts: Vec<_> =
+        block.rows.chunks(15_000).map(|rows| rows.iter().filter(|row| violates(row)).count()).collect();
+    let hit = counts.iter().filter(|count| **count > 0).count();
+    assert!((1..=8).contains(&hit), "{counts:?}");
+    let share = counts.iter().sum::<usize>() as f64 / options.rows as f64;
+    assert!((0.012..0.021).contains(&share), "{share}");
+}
+
+#[test]
+fn all_or_none_violate_where_that_is_asked_for() {
+    for spread in [Spread::Scattered, Spread::Clustered] {
+        for (violations, verdict) in [(0.0, Verdict::Compliant), (1.0, Verdict::Violation)] {
+            let block = block(&Options { rows: 10_000, spread, violations, ..Options::default() });
+            for row in &block.rows {
+                let key = block.text(&row.key);
+                let is_log = key.contains("/CloudTrail") && !key.contains("-Digest");
+                assert!(!is_log || row.object.as_ref().is_none_or(|object| object.verdict == verdict), "{key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_delete_marker_hides_the_version_that_follows() {
+    let block = block(&Options { rows: 16_384, ..Options::default() });
+    let hides = |pair: &&[rows::Row]| pair[0].object.is_none() && pair[0].key == pair[1].key && !pair[1].is_latest;
+    assert!(block.rows.windows(2).filter(hides).count() > 100);
+    assert!(block.rows.iter().all(|row| row.last_modified < place::SCAN_START));
 }

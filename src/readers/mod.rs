@@ -1,7 +1,7 @@
 //! Files to batches. One module a format; what they share is here.
 //!
 //! A unit is taken apart by one worker at a time ([`UnitReader::next_part`]); its parts are decoded by any number of
-//! workers at once ([`Part::read`]). The last part is behind us only when the file has been read to its true end and is
+//! workers at once ([`Rows::read`]). The last part is behind us only when the file has been read to its true end and is
 //! what the manifest promised.
 
 mod csv;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::batch::{Batch, Schema, SchemaError};
 use crate::plan::{Format, Unit};
-use crate::source::{FileFault, SourceFile};
+use crate::source::{Checksum, FileFault, Md5, SourceFile};
 
 /// Why a unit could not be examined.
 #[derive(Debug, thiserror::Error)]
@@ -83,18 +83,36 @@ enum FormatReader {
     Parquet(parquet::Reader),
 }
 
-/// Something that one worker can decode by itself.
-pub struct Part {
-    /// Its position in the unit.
-    pub number: u32,
-    work: Work,
+/// A piece of work that one worker can do by itself.
+pub enum Part {
+    /// Some rows.
+    Rows(Rows),
+    /// The checksum of the whole file, where that is not compared on the way.
+    Checksum(FileChecksum),
 }
 
-enum Work {
+/// Some rows that have not been decoded.
+pub struct Rows {
+    /// The position of the part in the unit.
+    pub number: u32,
+    encoded: EncodedRows,
+}
+
+enum EncodedRows {
     CsvBlock(csv::Block),
     RowGroup(parquet::RowGroup),
-    /// Compares the file with its checksum; it has no rows.
-    Checksum(parquet::Checksum),
+}
+
+/// The checksum of a whole file that has not been compared.
+pub struct FileChecksum {
+    file: Arc<SourceFile>,
+    expected: Md5,
+}
+
+/// A part without its number.
+enum Work {
+    Rows(EncodedRows),
+    Checksum(FileChecksum),
 }
 
 /// What a worker keeps from part to part to save allocations.
@@ -134,12 +152,17 @@ impl UnitReader {
     /// The next part, or nothing once the unit has been read to its end.
     pub fn next_part(&mut self, scratch: &mut Scratch) -> Result<Option<Part>, UnitFault> {
         let work = match &mut self.format {
-            FormatReader::Csv(reader) => reader.next_block(&mut scratch.csv)?.map(Work::CsvBlock),
+            FormatReader::Csv(reader) => {
+                reader.next_block(&mut scratch.csv)?.map(|block| Work::Rows(EncodedRows::CsvBlock(block)))
+            }
             FormatReader::Parquet(reader) => reader.next_work()?,
         };
         let number = self.next_part;
         self.next_part += 1;
-        Ok(work.map(|work| Part { number, work }))
+        Ok(work.map(|work| match work {
+            Work::Rows(encoded) => Part::Rows(Rows { number, encoded }),
+            Work::Checksum(checksum) => Part::Checksum(checksum),
+        }))
     }
 
     /// The number that the next part will have.
@@ -164,22 +187,38 @@ impl UnitReader {
     }
 }
 
-impl Part {
-    /// Decodes the part and hands over its batches in order. `cancelled` is asked now and then and ends the work early.
+impl Rows {
+    /// Decodes the rows and hands them over in batches, in order. `cancelled` is asked now and then and ends the work
+    /// early.
     pub fn read(
         self,
         scratch: &mut Scratch,
         cancelled: &dyn Fn() -> bool,
         each: &mut dyn FnMut(&Batch<'_>),
     ) -> Result<(), UnitFault> {
-        match self.work {
-            Work::CsvBlock(block) => {
+        match self.encoded {
+            EncodedRows::CsvBlock(block) => {
                 block.read(&mut scratch.csv, each);
                 Ok(())
             }
-            Work::RowGroup(row_group) => row_group.read(&mut scratch.parquet, cancelled, each),
-            Work::Checksum(checksum) => checksum.check(cancelled),
+            EncodedRows::RowGroup(row_group) => row_group.read(&mut scratch.parquet, cancelled, each),
         }
+    }
+}
+
+impl FileChecksum {
+    /// Reads the whole file and compares. `cancelled` is asked now and then and ends the work early.
+    pub fn check(&self, cancelled: &dyn Fn() -> bool) -> Result<(), UnitFault> {
+        Ok(self.as_checksum().check(cancelled)?)
+    }
+
+    /// The same for two files side by side, which takes hardly longer than one.
+    pub fn check_pair(pair: [&Self; 2], cancelled: &dyn Fn() -> bool) -> [Result<(), UnitFault>; 2] {
+        Checksum::check_pair(pair.map(Self::as_checksum), cancelled).map(|checked| Ok(checked?))
+    }
+
+    fn as_checksum(&self) -> Checksum<'_> {
+        Checksum { file: &self.file, expected: self.expected }
     }
 }
 

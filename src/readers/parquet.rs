@@ -22,9 +22,9 @@ use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataRead
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
-use super::{SharedSchema, UnitFacts, UnitFault, Work};
+use super::{EncodedRows, FileChecksum, SharedSchema, UnitFacts, UnitFault, Work};
 use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, Schema, TextList, Texts};
-use crate::source::{FileFault, Md5, SourceFile};
+use crate::source::{Checksum, FileFault, Md5, SourceFile};
 
 /// Rows that are decoded at a time: their columns stay in the cache.
 const BATCH_ROWS: usize = 8192;
@@ -49,12 +49,6 @@ pub(super) struct RowGroup {
     first_row: u64,
 }
 
-/// The checksum of a whole file that has not been compared.
-pub(super) struct Checksum {
-    file: SharedFile,
-    expected: Md5,
-}
-
 impl Reader {
     pub(super) fn new(file: SourceFile, checksum: Option<Md5>) -> Result<Self, UnitFault> {
         let file = SharedFile(Arc::new(file));
@@ -62,7 +56,8 @@ impl Reader {
         // A file that is not what was delivered is called that, and not a damaged one.
         let footer = match (footer, checksum) {
             (Err(fault), Some(expected)) => {
-                return Err(file.0.check_md5(expected, || false).err().map_or(fault, UnitFault::File));
+                let checked = Checksum { file: &file.0, expected }.check(&|| false);
+                return Err(checked.err().map_or(fault, UnitFault::File));
             }
             (footer, _) => footer?,
         };
@@ -76,7 +71,7 @@ impl Reader {
     pub(super) fn next_work(&mut self) -> Result<Option<Work>, UnitFault> {
         // The checksum goes first: it takes longest, and the row groups are decoded meanwhile.
         if let Some(expected) = self.checksum.take() {
-            return Ok(Some(Work::Checksum(Checksum { file: self.file.clone(), expected })));
+            return Ok(Some(Work::Checksum(FileChecksum { file: Arc::clone(&self.file.0), expected })));
         }
         let footer = self.metadata.metadata();
         let Some(row_group) = footer.row_groups().get(self.next_row_group) else {
@@ -93,7 +88,7 @@ impl Reader {
         };
         self.next_row_group += 1;
         self.rows_before = self.rows_before.saturating_add(rows);
-        Ok(Some(Work::RowGroup(work)))
+        Ok(Some(Work::Rows(EncodedRows::RowGroup(work))))
     }
 
     pub(super) fn bytes_read(&self) -> u64 {
@@ -112,13 +107,6 @@ impl Reader {
         }
         let expected = footer_rows.max(0) as u64;
         Err(UnitFault::RowCount { expected, found: self.rows_before })
-    }
-}
-
-impl Checksum {
-    pub(super) fn check(&self, cancelled: &dyn Fn() -> bool) -> Result<(), UnitFault> {
-        self.file.0.check_md5(self.expected, cancelled)?;
-        Ok(self.file.0.check_unchanged()?)
     }
 }
 
