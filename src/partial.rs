@@ -620,7 +620,8 @@ mod tests {
         assert_eq!(refuse(&set(|terms| terms.policy.push('x'))), MergeError::Policy);
         assert_eq!(refuse(&set(|terms| terms.as_of = 1)), MergeError::Settings);
         assert_eq!(refuse(&|partial| *partial = unit(0, 100)), MergeError::UnitTwice(UnitId(0)));
-        assert_eq!(refuse(&|partial| drop(partial.faulted.insert(UnitId(0)))), MergeError::UnitTwice(UnitId(0)));
+        let add_fault = |partial: &mut Partial| partial.faulted.extend([UnitId(0)]);
+        assert_eq!(refuse(&add_fault), MergeError::UnitTwice(UnitId(0)));
     }
 
     #[test]

@@ -188,5 +188,6 @@ impl FileList {
 
 /// Whether a part of a key can be a part of a path and leads nowhere else.
 fn is_plain_segment(segment: &str) -> bool {
-    !matches!(segment, "." | "..") && !segment.contains(['\\', '\0']) && !(cfg!(windows) && segment.contains(':'))
+    let has_drive = cfg!(windows) && segment.contains(':');
+    !(matches!(segment, "." | "..") || segment.contains(['\\', '\0']) || has_drive)
 }

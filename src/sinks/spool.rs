@@ -86,7 +86,7 @@ impl Spools {
     pub fn join(
         &self,
         list: List,
-        extents: &mut Vec<Extent>,
+        extents: &mut [Extent],
         out: &mut dyn Write,
         lengths: &mut UnitLengths,
     ) -> io::Result<()> {
