@@ -272,3 +272,114 @@ fn judge(rule: &Rule, status: Status, bucket_key: BucketKey) -> (Verdict, Option
     }
     (Verdict::Compliant, None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+    fn checker(text: &str) -> Checker {
+        let policy = Policy::from_toml(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        Checker::new(policy, Timestamp::from_date(2026, 11, 21).expect("a date"))
+    }
+
+    fn object(status: Status, bucket_key: BucketKey) -> Object<'static> {
+        Object {
+            bucket: b"b",
+            key: b"AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06/f",
+            is_latest: Flag::True,
+            last_modified: Timestamp::from_date(2024, 5, 6),
+            storage_class: b"STANDARD",
+            status,
+            bucket_key,
+        }
+    }
+
+    /// Both ways of judging, which must agree.
+    fn judge(checker: &Checker, object: &Object<'_>) -> (Verdict, Option<Reason>) {
+        let plain = checker.judge_object(object);
+        let scope = checker.scope(object.bucket, &ObjectKey::parse(object.key));
+        assert_eq!(checker.judge_in(&scope, object), plain);
+        (plain.verdict, plain.reason)
+    }
+
+    #[test]
+    fn certain_violations_come_before_everything_unknown() {
+        use BucketKey::{Disabled, Enabled, Unknown};
+        let rule = "encryption = [\"SSE-KMS\", \"DSSE-KMS\", \"SSE-C\"]\nkeys = [\"k\"]\nbucket_key = \"required\"";
+        let checker = checker(&format!("[keys]\nk = \"{KEY}\"\n[[rule]]\nid = \"r\"\n{rule}"));
+        let violation = |reason| (Verdict::Violation, Some(reason));
+        let undetermined = |reason| (Verdict::Undetermined, Some(reason));
+        let cases = [
+            (Status::NotSse, Unknown, violation(Reason::NotEncrypted)),
+            (Status::SseS3, Disabled, violation(Reason::MethodNotAllowed)),
+            (Status::SseKms, Disabled, violation(Reason::BucketKeyDisabled)),
+            (Status::SseKms, Enabled, undetermined(Reason::KeyUnknown)),
+            (Status::SseKms, Unknown, undetermined(Reason::KeyUnknown)),
+            (Status::DsseKms, Disabled, undetermined(Reason::KeyUnknown)),
+            (Status::SseC, Disabled, (Verdict::Compliant, None)),
+            (Status::Absent, Disabled, undetermined(Reason::StatusAbsent)),
+            (Status::Blank, Disabled, undetermined(Reason::StatusBlank)),
+            (Status::Unrecognised, Disabled, undetermined(Reason::StatusUnrecognised)),
+        ];
+        for (status, bucket_key, expected) in cases {
+            assert_eq!(judge(&checker, &object(status, bucket_key)), expected, "{status:?} {bucket_key:?}");
+        }
+    }
+
+    #[test]
+    fn an_undecided_rule_does_not_fall_through() {
+        let strict =
+            "[[rule]]\nid = \"strict\"\nencryption = [\"SSE-KMS\"]\nwhere = { storage_class = [\"GLACIER\"] }\n";
+        let mild = "[[rule]]\nid = \"mild\"\nencryption = [\"SSE-S3\"]\n";
+        let checker = checker(&format!("{strict}{mild}"));
+        let sse_s3 = object(Status::SseS3, BucketKey::Unknown);
+        assert_eq!(judge(&checker, &sse_s3), (Verdict::Compliant, None));
+        let in_glacier = Object { storage_class: b"GLACIER", ..sse_s3 };
+        assert_eq!(judge(&checker, &in_glacier), (Verdict::Violation, Some(Reason::MethodNotAllowed)));
+        let somewhere = Object { storage_class: b"", ..sse_s3 };
+        assert_eq!(judge(&checker, &somewhere), (Verdict::Undetermined, Some(Reason::ScopeUnknown)));
+    }
+
+    #[test]
+    fn exceptions_hold_through_their_last_day_and_only_when_certain() {
+        let with = |condition: &str, expires: &str| {
+            let rule = "[[rule]]\nid = \"r\"\nencryption = [\"SSE-KMS\"]\n";
+            checker(&format!(
+                "{rule}[[exception]]\nid = \"e\"\nrule = \"r\"\nwhere = {{ {condition} }}\nexpires = {expires}"
+            ))
+        };
+        let bad = object(Status::SseS3, BucketKey::Unknown);
+        let verdict = |checker: &Checker, object: &Object<'_>| judge(checker, object).0;
+        let account = "account = [\"1111*\"]";
+        assert_eq!(verdict(&with(account, "2026-11-21"), &bad), Verdict::Excepted);
+        assert_eq!(verdict(&with(account, "2026-11-20"), &bad), Verdict::Violation);
+        assert_eq!(verdict(&with("account = [\"2*\"]", "2027-01-01"), &bad), Verdict::Violation);
+        let undated = Object { last_modified: None, ..bad };
+        let dated = with("written_before = 2025-01-01", "2027-01-01");
+        assert_eq!((verdict(&dated, &bad), verdict(&dated, &undated)), (Verdict::Excepted, Verdict::Violation));
+        let unknown = object(Status::Blank, BucketKey::Unknown);
+        assert_eq!(verdict(&with(account, "2027-01-01"), &unknown), Verdict::Undetermined);
+    }
+
+    #[test]
+    fn what_no_rule_matches_follows_the_policy() {
+        let rule = "[[rule]]\nid = \"r\"\nencryption = [\"SSE-KMS\"]\nwhere = { kind = [\"Config\"] }\n";
+        let good = object(Status::SseKms, BucketKey::Enabled);
+        assert_eq!(judge(&checker(rule), &good), (Verdict::OutOfScope, None));
+        let strict = checker(&format!("unmatched = \"violation\"\nversions = \"current\"\n{rule}"));
+        assert_eq!(judge(&strict, &good), (Verdict::Violation, Some(Reason::Unmatched)));
+        let noncurrent = Object { is_latest: Flag::False, ..good };
+        assert_eq!(judge(&strict, &noncurrent), (Verdict::OutOfScope, None));
+        let maybe_current = Object { is_latest: Flag::Blank, ..good };
+        assert_eq!(judge(&strict, &maybe_current), (Verdict::Violation, Some(Reason::Unmatched)));
+    }
+
+    #[test]
+    fn a_field_that_an_object_lacks_matches_nothing() {
+        let rule = "[[rule]]\nid = \"r\"\nencryption = [\"SSE-KMS\"]\nwhere = { account = [\"*\"] }\n";
+        let elsewhere = Object { key: b"notes/today", ..object(Status::SseS3, BucketKey::Unknown) };
+        assert_eq!(judge(&checker(rule), &elsewhere), (Verdict::OutOfScope, None));
+    }
+}
