@@ -5,7 +5,6 @@
 //! to leave finishes it: the unit counts as a whole, or not at all. So at most as many units are open as there are
 //! workers, and each worker holds one part: memory does not depend on how much there is to do.
 
-use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,7 +58,7 @@ pub enum EngineError {
     Spool(#[from] io::Error),
     /// Our own mistake: a worker stopped in a way that it should not.
     #[error("internal error: {0}")]
-    Panicked(String),
+    Panicked(UnitFault),
     /// Our own mistake: a unit was examined twice.
     #[error(transparent)]
     Merge(#[from] MergeError),
@@ -159,7 +158,7 @@ pub(crate) fn run<'w>(
             let body = move || {
                 let run = AssertUnwindSafe(|| work.run_worker(Examiner::new(checker, spool)));
                 if let Err(panic) = catch_unwind(run) {
-                    work.fail(EngineError::Panicked(panic_message(&*panic)));
+                    work.fail(EngineError::Panicked(UnitFault::panicked(&*panic)));
                 }
             };
             let started = std::thread::Builder::new().name(format!("{WORKER_NAME}{worker}")).spawn_scoped(scope, body);
@@ -307,7 +306,7 @@ impl<'w> Work<'w> {
             examiner.fold(&mut visit);
             Ok(())
         }));
-        let examined = examined.unwrap_or_else(|panic| Err(UnitFault::Panicked(panic_message(&*panic))));
+        let examined = examined.unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic)));
         let Err(fault) = examined else {
             let mut found = lock(&open.found);
             found.extents.append(&mut extents);
@@ -422,9 +421,4 @@ impl OpenUnit<'_> {
             found.fault = Some((part_number, fault));
         }
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("without a message").to_owned()
 }

@@ -2,7 +2,12 @@
 //!
 //! The rows come through the same readers as those of an audit, and the object is judged the plain way.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
 use crate::batch::{Batch, Flag};
+use crate::engine::WORKER_NAME;
 use crate::examine::Row;
 use crate::object_key::ObjectKey;
 use crate::plan::{Plan, Shard, Unit};
@@ -79,15 +84,24 @@ pub struct Answers {
 }
 
 /// Looks for the object in all units. No more than `limit` rows are kept.
-pub fn explain(plan: &Plan, checker: &Checker, question: &Question, limit: usize) -> Answers {
+///
+/// # Errors
+/// When the operating system gives no thread.
+pub fn explain(plan: &Plan, checker: &Checker, question: &Question, limit: usize) -> io::Result<Answers> {
     let mut answers = Answers::default();
-    let mut scratch = Scratch::default();
-    for unit in plan.units(Shard::WHOLE) {
-        if let Err(fault) = search(&unit, checker, question, limit, &mut scratch, &mut answers) {
-            answers.faults.push((unit.key(), fault));
-        }
-    }
-    answers
+    // In a worker's thread, because a reader that panics is a fault there.
+    thread::scope(|scope| {
+        let search_all = || {
+            let mut scratch = Scratch::default();
+            for unit in plan.units(Shard::WHOLE) {
+                let search = AssertUnwindSafe(|| search(&unit, checker, question, limit, &mut scratch, &mut answers));
+                let searched = catch_unwind(search).unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic)));
+                answers.faults.extend(searched.err().map(|fault| (unit.key(), fault)));
+            }
+        };
+        thread::Builder::new().name(format!("{WORKER_NAME}0")).spawn_scoped(scope, search_all).map(drop)
+    })?;
+    Ok(answers)
 }
 
 fn search(

@@ -29,6 +29,7 @@ pub(super) fn run(args: ExplainArgs) -> Result<u8, Failure> {
         version_id: args.version_id.map(String::into_bytes),
     };
     let answers = explain(&plan, &checker, &question, MAX_ROWS);
+    let answers = answers.map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
     let mut text = String::new();
     for explanation in &answers.explanations {
         // Writing to a string cannot fail.

@@ -7,6 +7,7 @@
 mod csv;
 mod parquet;
 
+use std::any::Any;
 use std::sync::Arc;
 
 use crate::batch::{Batch, Schema, SchemaError};
@@ -57,6 +58,12 @@ pub enum UnitFault {
 }
 
 impl UnitFault {
+    /// The fault of a reader that panicked.
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self::Panicked(text.unwrap_or("without a message").to_owned())
+    }
+
     /// The name of the fault in `faults.jsonl`.
     pub fn code(&self) -> &'static str {
         match self {
