@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::engine::{self, Cancel, EngineError, Progress};
 use crate::merge::{PARTIAL_FILE, ShardFile};
 use crate::partial::{Partial, Terms};
@@ -12,6 +14,7 @@ use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
 use crate::report::{AuditFacts, Run, Summary};
 use crate::sinks::{Extent, FINDINGS_HEADER, List, OutputError, OutputFolder, Spools, UnitLengths, push_fault};
+use crate::source::hex;
 use crate::timestamp::Timestamp;
 
 /// How many groups a rollup has at most unless told otherwise.
@@ -117,12 +120,14 @@ pub(crate) fn write(
     keep_partial: bool,
     cancel: &Cancel,
 ) -> Result<Summary, AuditError> {
-    let mut lengths = UnitLengths::new();
+    let (mut lengths, mut sha256) = (UnitLengths::new(), Vec::new());
     for list in List::ALL {
         let written = output.write(list.file_name(), |out| {
-            let mut out = Interruptible { out, cancel };
+            let mut out = ListWriter { out, cancel, hasher: keep_partial.then(Sha256::new) };
             out.write_all(&preamble(list, &result.facts))?;
-            lists.join(list, &mut out, &mut lengths)
+            lists.join(list, &mut out, &mut lengths)?;
+            sha256.extend(out.hasher.map(|hasher| hex(&hasher.finalize())));
+            Ok(())
         });
         if cancel.is_cancelled() {
             return Err(EngineError::Cancelled.into());
@@ -135,25 +140,31 @@ pub(crate) fn write(
         out.write_all(b"\n")
     })?;
     if keep_partial {
-        let shard = ShardFile::new(result, lengths);
+        let shard = ShardFile::new(result, lengths, sha256);
         output.write(PARTIAL_FILE, |out| Ok(serde_json::to_writer(out, &shard)?))?;
     }
     output.publish()?;
     Ok(summary)
 }
 
-/// Lists can be long: an interrupt does not wait for their end.
-struct Interruptible<'w> {
+/// Writes a list. It can be long, so an interrupt does not wait for its end.
+struct ListWriter<'w> {
     out: &'w mut dyn io::Write,
     cancel: &'w Cancel,
+    /// What the list of a shard is recognised by when it is merged.
+    hasher: Option<Sha256>,
 }
 
-impl io::Write for Interruptible<'_> {
+impl io::Write for ListWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.cancel.is_cancelled() {
             return Err(io::Error::other("interrupted"));
         }
-        self.out.write(bytes)
+        let written = self.out.write(bytes)?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes[..written]);
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -22,6 +22,16 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// A message with whatever could steer a terminal escaped. Backslashes stay, so parts that were escaped before do not
+/// change; for the same reason the form does not tell what the message was.
+pub fn harmless(message: &str) -> String {
+    let mut shown = String::with_capacity(message.len());
+    for c in message.chars() {
+        if c == '\\' { shown.push(c) } else { push_char(&mut shown, c) }
+    }
+    shown
+}
+
 /// The bytes that an escaped form stands for, or nothing when a backslash begins no escape.
 pub fn unescape(escaped: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(escaped.len());

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::audit::{AuditError, Findings, ListSource, preamble, write};
 use crate::engine::Cancel;
@@ -16,6 +17,7 @@ use crate::partial::{MergeError, Partial};
 use crate::plan::UnitId;
 use crate::report::{AuditFacts, Run, Summary};
 use crate::sinks::{List, OutputFolder, UnitLengthList, UnitLengths, copy_extent};
+use crate::source::hex;
 use crate::timestamp::Timestamp;
 
 /// What a shard leaves for merging.
@@ -32,6 +34,8 @@ pub(crate) struct ShardFile {
     finished_at: i64,
     elapsed_ms: u64,
     lengths: UnitLengthList,
+    /// Of each list, as the shard wrote it.
+    sha256: Vec<String>,
     partial: Partial,
 }
 
@@ -85,7 +89,7 @@ impl MergeJobError {
 }
 
 impl ShardFile {
-    pub(crate) fn new(result: &Findings, lengths: UnitLengths) -> Self {
+    pub(crate) fn new(result: &Findings, lengths: UnitLengths, sha256: Vec<String>) -> Self {
         Self {
             schema: PARTIAL_SCHEMA.to_owned(),
             facts: result.facts.clone(),
@@ -93,6 +97,7 @@ impl ShardFile {
             finished_at: result.run.finished_at.as_millis(),
             elapsed_ms: result.run.elapsed_ms,
             lengths: lengths.into(),
+            sha256,
             partial: result.partial.clone(),
         }
     }
@@ -115,25 +120,26 @@ pub fn merge(folders: &[PathBuf], out: &Path, overwrite: bool, cancel: &Cancel) 
     let mut shards = folders.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     // Whatever the order of the arguments, the first units speak for the whole.
     shards.sort_by_key(|(_, shard)| first_unit(&shard.partial));
-    let mut lists = ShardLists { folders: Vec::new(), units: BTreeMap::new(), preambles: Vec::new() };
+    let mut lists =
+        ShardLists { folders: Vec::new(), units: BTreeMap::new(), preambles: Vec::new(), sha256: Vec::new() };
     let mut shards = shards.into_iter();
     let Some((folder, first)) = shards.next() else {
         let error = io::ErrorKind::NotFound.into();
         return Err(MergeJobError::Read { path: PathBuf::new(), error });
     };
-    lists.add(&folder, first.lengths.into(), &first.facts);
+    lists.add(&folder, first.lengths.into(), first.sha256, &first.facts);
     let mut run =
         RunSpan { started_at: first.started_at, finished_at: first.finished_at, elapsed_ms: first.elapsed_ms };
     let (mut facts, mut partial) = (first.facts, first.partial);
     for (folder, shard) in shards {
         partial.merge(shard.partial).map_err(|error| MergeJobError::Merge { path: folder.clone(), error })?;
-        lists.add(&folder, shard.lengths.into(), &shard.facts);
+        lists.add(&folder, shard.lengths.into(), shard.sha256, &shard.facts);
         facts.allow_empty &= shard.facts.allow_empty;
         run.started_at = run.started_at.min(shard.started_at);
         run.finished_at = run.finished_at.max(shard.finished_at);
         run.elapsed_ms = run.elapsed_ms.saturating_add(shard.elapsed_ms);
     }
-    lists.check_lengths()?;
+    lists.check()?;
     let units_planned = facts.units;
     let is_whole = (partial.examined.len() + partial.faulted.len()) as u64 == units_planned;
     let result = Findings { facts, partial, units_planned, run: run.into() };
@@ -165,33 +171,45 @@ struct ShardLists {
     units: BTreeMap<UnitId, (usize, [u64; List::ALL.len()])>,
     /// How many bytes stand before the first unit's lines, for each shard and list.
     preambles: Vec<[u64; List::ALL.len()]>,
+    /// What each list of each shard hashes to.
+    sha256: Vec<Vec<String>>,
 }
 
 impl ShardLists {
-    fn add(&mut self, folder: &Path, lengths: UnitLengths, facts: &AuditFacts) {
+    fn add(&mut self, folder: &Path, lengths: UnitLengths, sha256: Vec<String>, facts: &AuditFacts) {
         let shard = self.folders.len();
         self.folders.push(folder.to_owned());
+        self.sha256.push(sha256);
         self.preambles.push(List::ALL.map(|list| preamble(list, facts).len() as u64));
         self.units.extend(lengths.into_iter().map(|(unit, lengths)| (unit, (shard, lengths))));
     }
 
-    /// Fails when a list is longer or shorter than its shard left it.
-    fn check_lengths(&self) -> Result<(), MergeJobError> {
-        let mut expected = self.preambles.clone();
-        for (shard, lengths) in self.units.values() {
-            expected[*shard].iter_mut().zip(lengths).for_each(|(sum, len)| *sum = sum.saturating_add(*len));
-        }
-        for (folder, expected) in self.folders.iter().zip(expected) {
+    /// Fails when a list is not what its shard left.
+    fn check(&self) -> Result<(), MergeJobError> {
+        for (folder, sha256) in self.folders.iter().zip(&self.sha256) {
             for list in List::ALL {
                 let path = folder.join(list.file_name());
-                let found = std::fs::metadata(&path);
-                let found = found.map_err(|error| MergeJobError::Read { path: path.clone(), error })?.len();
-                if found != expected[list as usize] {
+                let found = sha256_of(&path).map_err(|error| MergeJobError::Read { path: path.clone(), error })?;
+                if sha256.get(list as usize) != Some(&found) {
                     return Err(MergeJobError::Changed(path));
                 }
             }
         }
         Ok(())
+    }
+}
+
+fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut file = BufReader::with_capacity(1 << 18, File::open(path)?);
+    loop {
+        let bytes = file.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(bytes);
+        let len = bytes.len();
+        file.consume(len);
     }
 }
 
@@ -205,7 +223,7 @@ impl ListSource for ShardLists {
         for (unit, (shard, unit_lengths)) in &self.units {
             let len = unit_lengths[list as usize];
             copy_extent(&mut files[*shard], offsets[*shard], len, out)?;
-            offsets[*shard] += len;
+            offsets[*shard] = offsets[*shard].saturating_add(len);
             lengths.entry(*unit).or_default()[list as usize] = len;
         }
         Ok(())

@@ -511,7 +511,7 @@ impl Partial {
 
 impl SourceCounts {
     fn add(&mut self, other: Self) {
-        self.files += other.files;
+        self.files = self.files.saturating_add(other.files);
         self.rows = self.rows.saturating_add(other.rows);
         self.bytes = self.bytes.saturating_add(other.bytes);
         other.unknown_columns.into_iter().for_each(|name| keep_sample(&mut self.unknown_columns, name));

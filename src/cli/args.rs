@@ -135,13 +135,13 @@ pub(super) struct ExplainArgs {
     #[command(flatten)]
     pub sources: SourceArgs,
     /// The object's key, as findings.csv writes it (\xNN for a byte, \\ for a backslash)
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub key: String,
     /// The object's bucket [default: any]
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub bucket: Option<String>,
     /// The object's version, `null` for the null version [default: all]
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub version_id: Option<String>,
     /// The policy file [default: the preset cis]
     #[arg(long, value_name = "FILE")]

@@ -43,11 +43,11 @@ pub(super) fn run(args: ExplainArgs) -> Result<u8, Failure> {
 fn complain(plan: &Plan, answers: &Answers) {
     for source in plan.sources() {
         for fault in &source.faults {
-            say("warning", &format!("{}: {}", source.display_path(), escape(fault.to_string().as_bytes())));
+            say("warning", &format!("{}: {fault}", source.display_path()));
         }
     }
     for (file, fault) in &answers.faults {
-        say("warning", &format!("{}: {}", escape(file.as_bytes()), escape(fault.to_string().as_bytes())));
+        say("warning", &format!("{file}: {fault}"));
     }
     if answers.rows_rejected > 0 {
         say("warning", &format!("{} rows could not be examined", answers.rows_rejected));

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 use logseal::audit::{AuditError, AuditOptions, audit, default_jobs};
 use logseal::engine::{Cancel, EngineError, WORKER_NAME};
-use logseal::escape::escape;
+use logseal::escape::{escape, harmless};
 use logseal::generate::generate;
 use logseal::merge::{MergeJobError, merge};
 use logseal::plan::{Plan, PlanError, Shard};
@@ -161,7 +161,7 @@ fn warn(plan: &Plan, checker: &Checker) {
             say("warning", &format!("the newer run {run} has no manifest.checksum and is skipped"));
         }
         for fault in &source.faults {
-            say("warning", &format!("{}: {}", source.display_path(), escape(fault.to_string().as_bytes())));
+            say("warning", &format!("{}: {fault}", source.display_path()));
         }
     }
     for exception in checker.expired_exceptions() {
@@ -210,5 +210,5 @@ pub(crate) fn print(bytes: &[u8]) -> Result<u8, Failure> {
 
 /// Writes a line to stderr; if that fails, there is nobody to tell.
 pub(crate) fn say(what: &str, text: &str) {
-    let _ = writeln!(io::stderr(), "{what}: {text}");
+    let _ = writeln!(io::stderr(), "{what}: {}", harmless(text));
 }

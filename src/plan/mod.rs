@@ -299,7 +299,8 @@ impl Plan {
 
     /// Whether something says what all sources must cover.
     pub fn completeness(&self) -> Completeness {
-        let proven = self.sources.iter().all(|source| source.completeness == Completeness::Proven);
+        let is_proven = |source: &Source| source.completeness == Completeness::Proven && source.faults.is_empty();
+        let proven = self.sources.iter().all(is_proven);
         if proven { Completeness::Proven } else { Completeness::Unproven }
     }
 

@@ -52,9 +52,11 @@ impl Glob {
                     t += 1;
                 }
                 _ => {
-                    let Some((behind_star, covered)) = retry else { return false };
-                    (p, t) = (behind_star, covered + 1);
-                    retry = Some((behind_star, covered + 1));
+                    let Some((behind_star, uncovered)) = retry else { return false };
+                    // A `*` covers whole characters, so that a `?` behind it never counts half of one.
+                    let uncovered = uncovered + char_len(&text[uncovered..]);
+                    (p, t) = (behind_star, uncovered);
+                    retry = Some((behind_star, uncovered));
                 }
             }
         }
@@ -86,6 +88,7 @@ mod tests {
             ("?", "", false),
             ("?", "é", true),
             ("??", "é", false),
+            ("*??", "é", false),
             ("AWSLogs/*", "AWSLogs/1/x", true),
             ("AWSLogs/*", "xAWSLogs/1", false),
             ("*/AWSLogs/*", "a/b/AWSLogs/c", true),

@@ -225,8 +225,12 @@ fn split_strict(line: &[u8], split: &mut Split) -> Result<(), RowFault> {
             Some(quoted) => unquote(quoted, &mut split.unquoted)?,
             None => {
                 let end = memchr(b',', rest).unwrap_or(rest.len());
-                split.unquoted.extend_from_slice(&rest[..end]);
-                &rest[end..]
+                let (plain, rest) = rest.split_at(end);
+                if memchr(b'"', plain).is_some() {
+                    return Err(RowFault::Quoting);
+                }
+                split.unquoted.extend_from_slice(plain);
+                rest
             }
         };
         split.fields.push(from..split.unquoted.len());
@@ -427,7 +431,7 @@ mod tests {
         assert_eq!(strict(r#"a,"b,c",,"""#), row(&["a", "b,c", "", ""]));
         assert_eq!(strict(r#"a,"b,c",,"""""#), row(&["a", "b,c", "", "\""]));
         assert_eq!(strict(","), row(&["", ""]));
-        for bad in [r#"""#, r#""a"#, r#""a"b"#, r#""a" ,"b""#, r#""a"",b"#, r#""a""b"#] {
+        for bad in [r#"""#, r#""a"#, r#""a"b"#, r#""a" ,"b""#, r#""a"",b"#, r#""a""b"#, r#"a"b"#, r#" "a""#] {
             assert_eq!(strict(bad), Err(RowFault::Quoting), "{bad}");
         }
     }

@@ -99,14 +99,16 @@ impl Text {
         let (examined, planned) = (number(coverage.units_examined), number(coverage.units_planned));
         let rows = count(coverage.rows_read, "row", "rows");
         self.wrapped("Coverage", &format!("{examined} of {planned} files, {rows}"))?;
-        let faults = coverage.units_faulted + coverage.rows_rejected;
-        if faults > 0 {
+        if coverage.units_faulted > 0 || coverage.rows_rejected > 0 {
             let files = count(coverage.units_faulted, "file", "files");
             let rows = count(coverage.rows_rejected, "row", "rows");
             self.wrapped("", &format!("could not be examined: {files} and {rows}"))?;
         }
         for (code, count) in &summary.faults {
             writeln!(self.text, "{:14}{:>16}", "", format!("{} ", number(*count)) + code)?;
+        }
+        if summary.collapsed != Collapsed::Nothing {
+            self.wrapped("", "there are too many groups to tell accounts apart (--max-groups)")?;
         }
         let seconds = summary.timing.elapsed_ms as f64 / 1000.0;
         let rate = number(summary.timing.rows_per_second);
@@ -176,8 +178,8 @@ impl Text {
         let mut accounts: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
         for line in &summary.by_account {
             let sums = accounts.entry((&line.account, &line.bucket)).or_default();
-            sums.0 += line.counts.violation;
-            sums.1 += line.counts.objects;
+            sums.0 = sums.0.saturating_add(line.counts.violation);
+            sums.1 = sums.1.saturating_add(line.counts.objects);
         }
         let mut worst: Vec<_> = accounts.into_iter().filter(|(_, (violations, _))| *violations > 0).collect();
         // The sort keeps the order of names among equals.
@@ -194,10 +196,7 @@ impl Text {
         if worst.len() > WORST_ACCOUNTS {
             writeln!(self.text, "  and {} more", number((worst.len() - WORST_ACCOUNTS) as u64))?;
         }
-        match summary.collapsed {
-            Collapsed::Nothing => Ok(()),
-            _ => writeln!(self.text, "  there are too many groups to tell accounts apart (--max-groups)"),
-        }
+        Ok(())
     }
 
     fn months(&mut self, summary: &Summary) -> fmt::Result {
@@ -213,7 +212,8 @@ impl Text {
         let mut steps = Vec::new();
         let out = escaped(out);
         let reason = |reason: Reason| summary.by_reason[reason.as_str()] > 0;
-        if summary.counts.violation + summary.counts.undetermined + summary.counts.excepted > 0 {
+        let counts = &summary.counts;
+        if counts.violation > 0 || counts.undetermined > 0 || counts.excepted > 0 {
             steps.push(format!("every object concerned is listed in {out}/findings.csv"));
         }
         if summary.counts.violation > 0 {
@@ -266,11 +266,11 @@ impl Text {
     }
 
     fn indented(&mut self, first: &str, text: &str) -> fmt::Result {
-        let indent = first.chars().count();
+        let indent = columns(first);
         let mut line = first.to_owned();
-        for word in text.split(' ') {
-            let used = line.chars().count();
-            if used > indent && used + 1 + word.chars().count() > WIDTH {
+        for word in text.split(' ').flat_map(|word| broken(word, WIDTH - indent)) {
+            let used = columns(&line);
+            if used > indent && used + 1 + columns(word) > WIDTH {
                 writeln!(self.text, "{}", line.trim_end())?;
                 line = " ".repeat(indent);
             } else if used > indent {
@@ -295,7 +295,8 @@ fn because(reason: OutcomeReason, summary: &Summary) -> String {
             format!("{} the policy", count(summary.counts.violation, "object violates", "objects violate"))
         }
         OutcomeReason::Faults => {
-            let faults = count(summary.faults.values().sum(), "fault", "faults");
+            let faults =
+                count(summary.faults.values().fold(0, |sum, count| sum.saturating_add(*count)), "fault", "faults");
             format!("{faults}: not everything could be examined")
         }
         OutcomeReason::Undetermined => {
@@ -303,7 +304,8 @@ fn because(reason: OutcomeReason, summary: &Summary) -> String {
         }
         OutcomeReason::UnitsMissing => {
             let coverage = &summary.coverage;
-            let missing = coverage.units_planned - coverage.units_examined - coverage.units_faulted;
+            let looked_at = coverage.units_examined.saturating_add(coverage.units_faulted);
+            let missing = coverage.units_planned.saturating_sub(looked_at);
             format!("{} to shards that are missing", count(missing, "file belongs", "files belong"))
         }
         OutcomeReason::UnprovenCompleteness => "nothing proves that the input is complete and unchanged".to_owned(),
@@ -344,10 +346,35 @@ fn escaped(text: &str) -> std::borrow::Cow<'_, str> {
 }
 
 fn shortened(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
+    if columns(text) <= width {
         return text.to_owned();
     }
-    text.chars().take(width - 1).chain(['…']).collect()
+    format!("{}…", broken(text, width - 2).next().unwrap_or_default())
+}
+
+/// How many columns a terminal needs at most: characters of some scripts take two.
+fn columns(text: &str) -> usize {
+    text.chars().map(char_columns).sum()
+}
+
+fn char_columns(c: char) -> usize {
+    if c.is_ascii() { 1 } else { 2 }
+}
+
+/// A word in pieces that fit.
+fn broken(word: &str, width: usize) -> impl Iterator<Item = &str> {
+    let mut rest = Some(word);
+    std::iter::from_fn(move || {
+        let word = rest?;
+        let mut used = 0;
+        let end = word.char_indices().find(|(_, c)| {
+            used += char_columns(*c);
+            used > width
+        });
+        let (piece, behind) = word.split_at(end.map_or(word.len(), |(at, _)| at));
+        rest = (!behind.is_empty()).then_some(behind);
+        Some(piece)
+    })
 }
 
 /// `1234567` as `1,234,567`.
@@ -408,6 +435,15 @@ mod tests {
         assert_eq!(percent(7, 7), "100 %");
         assert_eq!(percent(1, 3), "33.3 %");
         assert_eq!(percent(0, 0), "-");
+    }
+
+    #[test]
+    fn long_words_are_broken() {
+        let pieces = |word| broken(word, 4).collect::<Vec<_>>();
+        assert_eq!(pieces(""), [""]);
+        assert_eq!(pieces("abcd"), ["abcd"]);
+        assert_eq!(pieces("abcdefghi"), ["abcd", "efgh", "i"]);
+        assert_eq!(pieces("日本語"), ["日本", "語"]);
     }
 
     #[test]
