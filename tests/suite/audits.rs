@@ -1,0 +1,206 @@
+//! Runs of the built command, and what they leave behind.
+
+use std::cell::Cell;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// "Today" of all audits here.
+pub const AS_OF: &str = "2026-01-10";
+
+pub const FINAL_FILES: [&str; 4] = ["summary.json", "findings.csv", "faults.jsonl", "partial.json"];
+
+/// What a process said.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        // Bytes that are not UTF-8 would be a mistake in themselves.
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+/// The command, without anything from the environment that changes what it prints.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_logseal"));
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env_remove("RUST_BACKTRACE");
+    command
+}
+
+pub fn logseal<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Ran {
+    command().args(args).output().unwrap().into()
+}
+
+/// A folder for the sources and audits of one test.
+pub struct Desk {
+    folder: TempDir,
+    audits: Cell<usize>,
+}
+
+/// An audit or a merge that has run.
+#[derive(Debug)]
+pub struct Audited {
+    pub ran: Ran,
+    pub out: PathBuf,
+}
+
+/// Everything that an audit wrote, without the times.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Steady {
+    pub summary: String,
+    pub findings: String,
+    pub faults: String,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), audits: Cell::new(0) }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file and says where.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        fs::write(self.path(name), text).unwrap();
+        self.path(name)
+    }
+
+    /// Audits a source under the preset, or whatever else the arguments say.
+    pub fn audit(&self, source: impl AsRef<Path>, args: &[&str]) -> Audited {
+        self.audit_all(&[source.as_ref()], args)
+    }
+
+    pub fn audit_all(&self, sources: &[&Path], args: &[&str]) -> Audited {
+        let out = self.next_out();
+        let as_of = if args.contains(&"--as-of") { None } else { Some(["--as-of", AS_OF]) };
+        let mut command = command();
+        command.arg("audit").args(sources).arg("--out").arg(&out).args(as_of.into_iter().flatten()).args(args);
+        Audited { ran: command.output().unwrap().into(), out }
+    }
+
+    /// Audits under a policy given as text.
+    pub fn audit_under(&self, policy: &str, source: impl AsRef<Path>, args: &[&str]) -> Audited {
+        let file = self.file("policy.toml", policy);
+        self.audit(source, &[&["--policy", file.to_str().unwrap()], args].concat())
+    }
+
+    pub fn merge<'a>(&self, shards: impl IntoIterator<Item = &'a Audited>) -> Audited {
+        let out = self.next_out();
+        let folders = shards.into_iter().map(|shard| &shard.out);
+        Audited { ran: command().arg("merge").args(folders).arg("--out").arg(&out).output().unwrap().into(), out }
+    }
+
+    fn next_out(&self) -> PathBuf {
+        self.audits.set(self.audits.get() + 1);
+        self.path(&format!("out-{}", self.audits.get()))
+    }
+}
+
+impl Audited {
+    pub fn code(&self) -> Option<i32> {
+        self.ran.code
+    }
+
+    pub fn text(&self, file: &str) -> String {
+        fs::read_to_string(self.out.join(file)).unwrap_or_else(|error| panic!("{file}: {error}: {:?}", self.ran))
+    }
+
+    pub fn summary(&self) -> Value {
+        serde_json::from_str(&self.text("summary.json")).unwrap()
+    }
+
+    /// The lines of `faults.jsonl`.
+    pub fn faults(&self) -> Vec<Value> {
+        self.text("faults.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What the faults are called, in order.
+    pub fn fault_names(&self) -> Vec<String> {
+        self.faults().iter().map(|fault| fault["what"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The rows of `findings.csv` below the header, every cell as the bytes that it stands for.
+    pub fn findings(&self) -> Vec<Finding> {
+        read_findings(self.text("findings.csv").as_bytes())
+    }
+
+    pub fn steady(&self) -> Steady {
+        let (summary, findings) = (without_times(&self.text("summary.json")), self.text("findings.csv"));
+        Steady { summary, findings, faults: self.text("faults.jsonl") }
+    }
+}
+
+/// The text of a summary up to `timing`, which comes last, without the two lines that say when.
+pub fn without_times(summary: &str) -> String {
+    let (steady, _) = summary.split_once("\n  \"timing\": {").unwrap();
+    let says_when = |line: &&str| line.starts_with("  \"started_at\"") || line.starts_with("  \"finished_at\"");
+    steady.lines().filter(|line| !says_when(line)).flat_map(|line| [line, "\n"]).collect()
+}
+
+pub const FINDINGS_HEADER: [&str; 14] = [
+    "bucket",
+    "key",
+    "version_id",
+    "is_latest",
+    "size",
+    "last_modified",
+    "storage_class",
+    "encryption_status",
+    "bucket_key_status",
+    "kms_key_arn",
+    "verdict",
+    "reason",
+    "rule",
+    "lane",
+];
+
+/// A row of `findings.csv`, in the order of [`FINDINGS_HEADER`].
+pub type Finding = Vec<Vec<u8>>;
+
+pub fn read_findings(text: &[u8]) -> Vec<Finding> {
+    let mut reader = csv::Reader::from_reader(text);
+    assert_eq!(reader.headers().unwrap(), &FINDINGS_HEADER[..]);
+    reader.byte_records().map(|record| record.unwrap().iter().map(decode_cell).collect()).collect()
+}
+
+/// Undoes what makes a cell harmless: a leading `'`, then `\xNN` and `\\`.
+pub fn decode_cell(cell: &[u8]) -> Vec<u8> {
+    let cell = cell.strip_prefix(b"'").unwrap_or(cell);
+    let (mut bytes, mut at) = (Vec::new(), 0);
+    while at < cell.len() {
+        let (byte, len) = match &cell[at..] {
+            [b'\\', b'\\', ..] => (b'\\', 2),
+            [b'\\', b'x', digits @ ..] => (hex_byte(&digits[..2]), 4),
+            [b'\\', ..] => panic!("a backslash that begins no escape: {}", String::from_utf8_lossy(cell)),
+            [byte, ..] => (*byte, 1),
+            [] => unreachable!("the loop ends here"),
+        };
+        bytes.push(byte);
+        at += len;
+    }
+    bytes
+}
+
+fn hex_byte(digits: &[u8]) -> u8 {
+    u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap()
+}
+
+/// The names of the files in a folder, hidden ones too.
+pub fn names_in(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,17 @@
+//! What a user of `logseal` can observe, a module for each theme.
+//!
+//! `delivery` makes inventory reports on disk, `audits` runs the command and reads what it wrote, `random` makes the
+//! numbers that both live on. Everything happens in temporary folders and is the same on every run.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod audits;
+mod cli;
+mod damage;
+mod delivery;
+mod formats;
+mod generate;
+mod merge;
+mod oracle;
+mod random;
+mod rows;
