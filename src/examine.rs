@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use crate::batch::{Batch, Flag, RowFault, RowState, Texts};
 use crate::escape::escape;
 use crate::object_key::ObjectKey;
-use crate::partial::{Partial, Place};
+use crate::partial::{MAX_SAMPLE_LEN, Partial, Place};
 use crate::plan::{Unit, UnitId};
 use crate::policy::{BucketKey, Checker, Object, Scope, Status};
 use crate::sinks::{Extent, Finding, List, SpoolWriter, push_fault, push_finding};
@@ -212,7 +212,8 @@ impl<'c> Examiner<'c> {
         let month = row.last_modified.map(|time| self.months.month(time));
         self.tally.add(place, month, status, ruling, row.size.unwrap_or(0));
         if status == Status::Unrecognised {
-            partial.note_unrecognised(&escape(batch.encryption_status.get(at)));
+            let text = batch.encryption_status.get(at);
+            partial.note_unrecognised(&escape(&text[..text.len().min(MAX_SAMPLE_LEN)]));
         }
         if ruling.is_finding() {
             let finding = Finding {

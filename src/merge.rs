@@ -184,13 +184,18 @@ impl ShardLists {
         self.units.extend(lengths.into_iter().map(|(unit, lengths)| (unit, (shard, lengths))));
     }
 
-    /// Fails when a list is not what its shard left.
+    /// Fails when a list is not what its shard left, or has lines that belong to no unit.
     fn check(&self) -> Result<(), MergeJobError> {
-        for (folder, sha256) in self.folders.iter().zip(&self.sha256) {
+        let mut lengths = self.preambles.clone();
+        for (shard, unit) in self.units.values() {
+            lengths[*shard].iter_mut().zip(unit).for_each(|(sum, len)| *sum = sum.saturating_add(*len));
+        }
+        for (shard, folder) in self.folders.iter().enumerate() {
             for list in List::ALL {
                 let path = folder.join(list.file_name());
-                let found = sha256_of(&path).map_err(|error| MergeJobError::Read { path: path.clone(), error })?;
-                if sha256.get(list as usize) != Some(&found) {
+                let found = fingerprint(&path).map_err(|error| MergeJobError::Read { path: path.clone(), error })?;
+                let sha256 = self.sha256[shard].get(list as usize).cloned().unwrap_or_default();
+                if found != (lengths[shard][list as usize], sha256) {
                     return Err(MergeJobError::Changed(path));
                 }
             }
@@ -199,16 +204,18 @@ impl ShardLists {
     }
 }
 
-fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
+/// The length of a file and its SHA-256.
+fn fingerprint(path: &Path) -> io::Result<(u64, String)> {
+    let (mut hasher, mut sum) = (Sha256::new(), 0);
     let mut file = BufReader::with_capacity(1 << 18, File::open(path)?);
     loop {
         let bytes = file.fill_buf()?;
         if bytes.is_empty() {
-            return Ok(hex(&hasher.finalize()));
+            return Ok((sum, hex(&hasher.finalize())));
         }
         hasher.update(bytes);
         let len = bytes.len();
+        sum += len as u64;
         file.consume(len);
     }
 }

@@ -19,8 +19,8 @@ use crate::timestamp::Month;
 
 /// How many spellings of what we do not know are kept.
 const MAX_SAMPLES: usize = 20;
-/// How many characters of such a spelling are kept.
-const MAX_SAMPLE_LEN: usize = 100;
+/// How many bytes of such a spelling are kept.
+pub(crate) const MAX_SAMPLE_LEN: usize = 60;
 
 /// What two partials must agree on to be about the same thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -471,7 +471,7 @@ impl Partial {
 
     /// Notes a status that we do not know, in its escaped form.
     pub(crate) fn note_unrecognised(&mut self, text: &str) {
-        keep_sample(&mut self.unrecognised, sample(text));
+        keep_sample(&mut self.unrecognised, text.to_owned());
     }
 
     /// Notes a fault of a unit or a row.
@@ -488,7 +488,8 @@ impl Partial {
         self.examined.insert(unit);
         let rows = self.rows_read();
         let mut counts = SourceCounts { files: 1, rows, bytes: facts.bytes, unknown_columns: BTreeSet::new() };
-        facts.unknown_columns.iter().for_each(|name| keep_sample(&mut counts.unknown_columns, sample(name)));
+        let name = |name: &String| name.chars().take(MAX_SAMPLE_LEN).collect();
+        facts.unknown_columns.iter().for_each(|column| keep_sample(&mut counts.unknown_columns, name(column)));
         self.sources.entry(source).or_default().add(counts);
     }
 
@@ -523,11 +524,6 @@ fn add_counts<K: Ord>(sums: &mut BTreeMap<K, u64>, counts: BTreeMap<K, u64>) {
         let sum = sums.entry(key).or_default();
         *sum = sum.saturating_add(count);
     }
-}
-
-/// The first characters of a text, harmless.
-fn sample(text: &str) -> String {
-    text.chars().take(MAX_SAMPLE_LEN).collect()
 }
 
 /// Keeps the smallest: which they are does not depend on the order in which they come.

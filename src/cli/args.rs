@@ -134,7 +134,7 @@ pub(super) struct MergeArgs {
 pub(super) struct ExplainArgs {
     #[command(flatten)]
     pub sources: SourceArgs,
-    /// The object's key, as findings.csv writes it (\xNN for a byte, \\ for a backslash)
+    /// The object's key, with \xNN for a byte and \\ for a backslash, as findings.csv writes it behind a guarding '
     #[arg(long, allow_hyphen_values = true)]
     pub key: String,
     /// The object's bucket [default: any]

@@ -37,7 +37,8 @@ pub(super) fn run(args: ExplainArgs) -> Result<u8, Failure> {
     }
     print(text.as_bytes())?;
     complain(&plan, &answers);
-    Ok(exit_code(&answers))
+    let is_whole = answers.faults.is_empty() && plan.sources().iter().all(|source| source.faults.is_empty());
+    Ok(exit_code(&answers, is_whole))
 }
 
 fn complain(plan: &Plan, answers: &Answers) {
@@ -60,11 +61,11 @@ fn complain(plan: &Plan, answers: &Answers) {
     }
 }
 
-fn exit_code(answers: &Answers) -> u8 {
+fn exit_code(answers: &Answers, is_whole: bool) -> u8 {
     let has = |verdict| {
         answers.explanations.iter().filter_map(|explanation| explanation.ruling).any(|ruling| ruling.verdict == verdict)
     };
-    let is_answered = !answers.explanations.is_empty() && answers.faults.is_empty();
+    let is_answered = is_whole && answers.rows_rejected == 0 && !answers.explanations.is_empty();
     match () {
         () if has(Verdict::Violation) => 1,
         () if has(Verdict::Undetermined) || !is_answered => 3,

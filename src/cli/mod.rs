@@ -176,7 +176,7 @@ fn run_merge(args: &MergeArgs) -> Result<u8, Failure> {
 }
 
 fn run_generate(args: &GenerateArgs) -> Result<u8, Failure> {
-    let made = generate(&args.out, &args.options()).map_err(|error| Failure::new(error.to_string()))?;
+    let made = generate(&args.out, &args.options()).map_err(|error| Failure::with_hint(&error, error.hint()))?;
     for run in &made.runs {
         print(format!("{}\n", escape(run.as_os_str().as_encoded_bytes())).as_bytes())?;
     }

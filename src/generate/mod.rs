@@ -94,6 +94,16 @@ impl Default for Options {
     }
 }
 
+impl GenerateError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Exists(_) => Some("name another folder, or remove this one"),
+            _ => None,
+        }
+    }
+}
+
 /// What was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generated {
@@ -118,7 +128,7 @@ pub enum GenerateError {
         given: String,
     },
     /// There is something where the output should go.
-    #[error("will not overwrite: {}\nhint: name another folder, or remove this one", .0.display())]
+    #[error("will not overwrite: {}", .0.display())]
     Exists(PathBuf),
     /// The operating system refused.
     #[error("cannot write to {}: {error}", path.display())]

@@ -5,7 +5,7 @@
 //! folder, the longest first: below the folder of the configuration where the manifest's own folder is named like a run,
 //! and below the manifest's own folder. Nothing is looked for anywhere else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,17 @@ pub(super) fn locate(manifest: &Path, dirs: &[String], files: &mut [DataFile]) -
             found.search(folder, number as u32, &mut wanted, files);
         }
     }
+    forget_shared(files);
     found
+}
+
+/// Two keys whose folders were lost in the copy may end in the same file. It can be only one of them: the first.
+fn forget_shared(files: &mut [DataFile]) {
+    let mut taken = HashSet::with_capacity(files.len());
+    let shared: Vec<usize> = (0..files.len())
+        .filter(|&at| files[at].folder.is_some() && !taken.insert((files[at].folder, files[at].name.clone())))
+        .collect();
+    shared.into_iter().for_each(|at| files[at].folder = None);
 }
 
 /// Folders that the key's folder `dir` may have become.

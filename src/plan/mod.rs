@@ -166,6 +166,9 @@ pub enum PlanError {
         /// The run.
         run: String,
     },
+    /// A run was asked for, and the source is not a folder of runs.
+    #[error("--run is for folders of dated runs, and this is none: {}", .0.display())]
+    RunUnused(PathBuf),
     /// A file that is neither a manifest nor a data file.
     #[error("neither a manifest (.json) nor a data file (.csv, .csv.gz, .parquet, .orc): {}", .0.display())]
     UnknownFile(PathBuf),
@@ -178,6 +181,9 @@ pub enum PlanError {
     /// The names given for the columns make no inventory.
     #[error("--schema: {0}")]
     Schema(#[from] SchemaError),
+    /// Names for columns were given, and every source names its own.
+    #[error("--schema is for CSV files without a manifest, and no source is one")]
+    SchemaUnused,
     /// Two arguments name the same source: its objects would be counted twice.
     #[error("the source is given twice: {}", .0.display())]
     Twice(PathBuf),
@@ -280,6 +286,10 @@ impl Plan {
             units = files.and_then(|files| units.checked_add(files)).ok_or(PlanError::TooManyUnits)?;
             plan.sources.push(source);
         }
+        let needs_schema = |source: &Source| source.bucket.is_none() && source.schema.is_some();
+        if options.schema.is_some() && !plan.sources.iter().any(needs_schema) {
+            return Err(PlanError::SchemaUnused);
+        }
         Ok(plan)
     }
 
@@ -329,6 +339,10 @@ impl Source {
     fn new(path: &Path, options: &PlanOptions) -> Result<Self, PlanError> {
         let open_error = |error| PlanError::Open { path: path.to_owned(), error };
         let kind = fs::metadata(path).map_err(open_error)?;
+        let has_manifest = path.join("manifest.json").is_file();
+        if options.run.is_some() && (kind.is_file() || has_manifest) {
+            return Err(PlanError::RunUnused(path.to_owned()));
+        }
         if kind.is_file() {
             let is_manifest = path.extension().is_some_and(|extension| extension == "json");
             return if is_manifest {
@@ -337,7 +351,7 @@ impl Source {
                 Self::bare(path, options)
             };
         }
-        if path.join("manifest.json").is_file() {
+        if has_manifest {
             return Ok(Self::from_manifest(&path.join("manifest.json"), Vec::new(), options));
         }
         let (run, skipped) = pick_run(path, options.run.as_deref())?;

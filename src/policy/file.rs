@@ -271,9 +271,11 @@ fn check_exception(entry: ExceptionEntry, rules: &[Rule]) -> Checked<Exception> 
         _ => return wrong(entry.expires.span(), "not a date: an exception holds through the whole of its last day"),
     };
     const DAY_MS: i64 = 86_400_000;
-    let Some(expires) = last_day.and_then(|day| Timestamp::from_millis(day.as_millis() + DAY_MS)) else {
-        return wrong(entry.expires.span(), "not a date from 1970 to 9999-12-30");
+    let Some(last_day) = last_day else {
+        return wrong(entry.expires.span(), "not a date from 1970 to 9999");
     };
+    // Behind the last day of all there is none.
+    let expires = Timestamp::from_millis(last_day.as_millis() + DAY_MS).unwrap_or(Timestamp::MAX);
     Ok(Exception {
         id: entry.id.into_inner(),
         rule: RuleId(rule as u16),
