@@ -166,51 +166,43 @@ const SINES: [u32; 64] = [
 /// RFC 1321, 3.4: how far each round rotates.
 const ROTATIONS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
-/// One block in each lane. The lanes stand inside the step, so that each core has work while a step waits for the last.
+/// One block in each lane. The lanes stand inside the step, so that a core has work while a step waits for the last.
 fn compress<const LANES: usize>(states: &mut [[u32; 4]; LANES], blocks: [&[u8]; LANES]) {
-    let words = blocks.map(|block| {
-        let mut words = [0; 16];
-        let bytes = block.chunks_exact(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-        words.iter_mut().zip(bytes).for_each(|(word, value)| *word = value);
-        words
+    let words: [[u32; 16]; LANES] = blocks.map(|block| {
+        std::array::from_fn(|at| {
+            let four = &block[4 * at..4 * at + 4];
+            u32::from_le_bytes([four[0], four[1], four[2], four[3]])
+        })
     });
     let mut work = *states;
-    // Constant rounds and steps: the compiler unrolls both loops and keeps all lanes in registers.
-    macro_rules! round {
-        ($round:literal: $($step:literal)*) => { $( step::<LANES, $round, $step>(&mut work, &words); )* };
+    // Written out by a macro, with plain indices: a loop over steps, or iterators over lanes, leave the lanes in memory and
+    // take twice as long.
+    macro_rules! step {
+        ($($step:literal)*) => { $(
+            for lane in 0..LANES {
+                work[lane] = step::<$step>(work[lane], &words[lane]);
+            }
+        )* };
     }
-    round!(0: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-    round!(1: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-    round!(2: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-    round!(3: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-    for (state, work) in states.iter_mut().zip(work) {
-        state.iter_mut().zip(work).for_each(|(sum, word)| *sum = sum.wrapping_add(word));
+    step!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+    step!(32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63);
+    for lane in 0..LANES {
+        for word in 0..4 {
+            states[lane][word] = states[lane][word].wrapping_add(work[lane][word]);
+        }
     }
 }
 
 #[inline(always)]
-fn step<const LANES: usize, const ROUND: usize, const STEP: usize>(
-    work: &mut [[u32; 4]; LANES],
-    words: &[[u32; 16]; LANES],
-) {
-    let word = match ROUND {
-        0 => STEP,
-        1 => (5 * STEP + 1) % 16,
-        2 => (3 * STEP + 5) % 16,
-        _ => (7 * STEP) % 16,
+fn step<const STEP: usize>([a, b, c, d]: [u32; 4], words: &[u32; 16]) -> [u32; 4] {
+    let (round, word) = match STEP / 16 {
+        0 => (d ^ (b & (c ^ d)), STEP),
+        1 => ((c & !d).wrapping_add(b & d), (5 * STEP + 1) % 16),
+        2 => (b ^ c ^ d, (3 * STEP + 5) % 16),
+        _ => (c ^ (b | !d), (7 * STEP) % 16),
     };
-    for (lane, words) in work.iter_mut().zip(words) {
-        let [a, b, c, d] = *lane;
-        let sum = a.wrapping_add(SINES[16 * ROUND + STEP]).wrapping_add(words[word]);
-        let sum = match ROUND {
-            0 => sum.wrapping_add(d ^ (b & (c ^ d))),
-            // Both terms never share a bit, so they may be added, and only one of them waits for `b`.
-            1 => sum.wrapping_add(c & !d).wrapping_add(b & d),
-            2 => sum.wrapping_add(b ^ c ^ d),
-            _ => sum.wrapping_add(c ^ (b | !d)),
-        };
-        *lane = [d, b.wrapping_add(sum.rotate_left(ROTATIONS[ROUND][STEP % 4])), b, c];
-    }
+    let sum = a.wrapping_add(SINES[STEP]).wrapping_add(words[word]).wrapping_add(round);
+    [d, b.wrapping_add(sum.rotate_left(ROTATIONS[STEP / 16][STEP % 4])), b, c]
 }
 
 #[cfg(test)]
