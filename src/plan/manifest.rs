@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,8 +14,8 @@ use crate::batch::Schema;
 use crate::source::{FileFault, HashingReader, Md5};
 use crate::timestamp::Timestamp;
 
-/// A larger manifest would name more files than can be numbered.
-const MAX_LEN: u64 = 4 << 30;
+/// A manifest of a million files has a quarter of this.
+const MAX_LEN: u64 = 1 << 30;
 
 /// What a manifest says, checked.
 pub struct Manifest {
@@ -115,7 +116,8 @@ fn read_entry(path: &Path) -> Result<(Result<ManifestEntry, SourceFault>, Md5), 
     if fs::metadata(path).is_ok_and(|metadata| metadata.len() > MAX_LEN) {
         return Err(SourceFault::Unreadable(format!("it has more than {MAX_LEN} bytes")));
     }
-    let mut json = serde_json::Deserializer::from_reader(&mut reader);
+    // The parser asks for single bytes, which only std's own buffer hands out cheaply.
+    let mut json = serde_json::Deserializer::from_reader(BufReader::new(&mut reader));
     let entry = ManifestEntry::deserialize(&mut json).and_then(|entry| json.end().map(|()| entry)).map_err(malformed);
     Ok((entry, reader.into_md5().map_err(unreadable)?))
 }
