@@ -56,7 +56,7 @@ impl Text {
         };
         let word = self.coloured(&format!("1;{colour}"), word);
         let sentence = match summary.outcome {
-            Outcome::Pass => "everything planned was examined, and every object in scope is right".to_owned(),
+            Outcome::Pass => format!("everything planned was examined, and {}", what_passed(summary)),
             Outcome::Violations => {
                 format!("{} the policy", count(summary.counts.violation, "object violates", "objects violate"))
             }
@@ -105,7 +105,7 @@ impl Text {
             self.wrapped("", &format!("could not be examined: {files} and {rows}"))?;
         }
         for (code, count) in &summary.faults {
-            writeln!(self.text, "{:14}{:>16}", "", format!("{} ", number(*count)) + code)?;
+            writeln!(self.text, "{:10}{:>12}  {code}", "", number(*count))?;
         }
         if summary.collapsed != Collapsed::Nothing {
             self.wrapped("", "there are too many groups to tell accounts apart (--max-groups)")?;
@@ -286,6 +286,15 @@ impl Text {
             Style::Plain => text.to_owned(),
             Style::Coloured => format!("\x1b[{code}m{text}\x1b[0m"),
         }
+    }
+}
+
+/// Never more than was proven.
+fn what_passed(summary: &Summary) -> &'static str {
+    match (summary.counts.compliant, summary.counts.excepted) {
+        (0, 0) => "nothing is in scope",
+        (_, 0) => "every object in scope is right",
+        _ => "all in scope is right or excepted",
     }
 }
 
