@@ -336,6 +336,14 @@ impl<G: Group> Rollup<G> {
         self.0.entry(group).or_default().add(counts);
     }
 
+    /// Adds the smaller to the larger: a unit with many groups is not copied on its way into the total.
+    fn merge(&mut self, mut other: Self) {
+        if other.len() > self.len() {
+            std::mem::swap(self, &mut other);
+        }
+        other.0.into_iter().for_each(|(group, counts)| self.add(group, &counts));
+    }
+
     fn collapse(&mut self, collapsed: Collapsed) {
         for (group, counts) in std::mem::take(&mut self.0) {
             self.add(group.collapse(collapsed), &counts);
@@ -397,8 +405,10 @@ impl Partial {
     ///
     /// # Errors
     /// When both are not about the same thing, or share a unit; nothing is changed then.
-    pub fn merge(&mut self, other: Self) -> Result<(), MergeError> {
+    pub fn merge(&mut self, mut other: Self) -> Result<(), MergeError> {
         self.check_mergeable(&other)?;
+        self.collapse(other.collapsed);
+        other.collapse(self.collapsed);
         self.examined.extend(&other.examined);
         self.faulted.extend(&other.faulted);
         self.delete_markers = self.delete_markers.saturating_add(other.delete_markers);
@@ -415,14 +425,8 @@ impl Partial {
             self.sources.entry(id).or_default().add(counts);
         }
         add_counts(&mut self.faults, other.faults);
-        self.collapse(other.collapsed);
-        let collapsed = self.collapsed;
-        other.by_place.0.into_iter().for_each(|(place, counts)| self.by_place.add(place.collapse(collapsed), &counts));
-        other
-            .by_period
-            .0
-            .into_iter()
-            .for_each(|(period, counts)| self.by_period.add(period.collapse(collapsed), &counts));
+        self.by_place.merge(other.by_place);
+        self.by_period.merge(other.by_period);
         self.bound_rollups();
         Ok(())
     }
