@@ -1,20 +1,21 @@
 //! Workers, and what they do next.
 //!
-//! Every worker takes a unit of its own, the largest first. A worker that finds none left helps with the units of others:
-//! it takes their next part, so that one large file keeps all cores busy. Who takes part in a unit is counted, and the last
-//! to leave finishes it: the unit counts as a whole, or not at all. So at most as many units are open as there are
-//! workers, and each worker holds one part: memory does not depend on how much there is to do.
+//! Every worker takes a few units of about the same size, the largest first, and compares their checksums side by side,
+//! which takes hardly longer than one. Then it examines them one by one. A worker that finds none left helps with the
+//! units of others: it takes their next part, so that one large file keeps all cores busy. Who takes part in a unit is
+//! counted, and the last to leave finishes it: the unit counts as a whole, or not at all. So at most as many units are
+//! half examined as there are workers, and each worker holds one part: memory does not depend on how much there is to do.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::examine::Examiner;
 use crate::partial::{MergeError, Partial, Terms};
 use crate::plan::Unit;
 use crate::policy::Checker;
-use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFault, UnitReader};
+use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFault, UnitFile, UnitReader};
 use crate::sinks::{Extent, Spools};
 
 /// Who wants to know how far the work has come.
@@ -74,6 +75,9 @@ pub(crate) struct Examined {
 /// What all workers share.
 struct Work<'w> {
     queue: Mutex<Queue<'w>>,
+    /// Told when units were verified: somebody may wait for them.
+    verified: Condvar,
+    jobs: usize,
     checker: &'w Checker,
     terms: Arc<Terms>,
     total: Mutex<Examined>,
@@ -85,24 +89,20 @@ struct Work<'w> {
 struct Queue<'w> {
     /// Units that nobody has begun; the next one is the last.
     waiting: Vec<Unit<'w>>,
+    /// Units whose files are known to be what was delivered.
+    verified: Vec<(Unit<'w>, UnitFile)>,
+    /// How many workers are comparing checksums.
+    verifying: usize,
     /// Units that somebody has begun and nobody has finished.
     open: Vec<Arc<OpenUnit<'w>>>,
-    /// Checksums of whole files. They wait for each other, because two are compared in hardly more time than one.
-    checksums: Vec<PendingChecksum<'w>>,
-}
-
-/// A checksum that waits for a worker; it takes part in its unit.
-struct PendingChecksum<'w> {
-    open: Arc<OpenUnit<'w>>,
-    part_number: u32,
-    checksum: FileChecksum,
 }
 
 /// What a worker does next.
 enum Task<'w> {
+    /// Compare the checksums of these.
+    Verify(Vec<Unit<'w>>),
+    /// Take part in this one.
     Visit(Arc<OpenUnit<'w>>),
-    CheckPair([PendingChecksum<'w>; 2]),
-    Check(PendingChecksum<'w>),
 }
 
 /// A unit that is being examined.
@@ -113,7 +113,8 @@ struct OpenUnit<'w> {
 }
 
 enum ReaderState {
-    NotOpened,
+    /// Its file may be open.
+    Waiting(Option<UnitFile>),
     Open(Box<UnitReader>),
     /// There are no more parts to hand out.
     Exhausted,
@@ -144,7 +145,9 @@ pub(crate) fn run<'w>(
     // Small ones last: they even out who finishes when.
     units.sort_by_key(|unit| unit.size_hint());
     let work = Work {
-        queue: Mutex::new(Queue { waiting: units, open: Vec::new(), checksums: Vec::new() }),
+        queue: Mutex::new(Queue { waiting: units, verified: Vec::new(), verifying: 0, open: Vec::new() }),
+        verified: Condvar::new(),
+        jobs: jobs.max(1),
         checker,
         terms: Arc::clone(&total.terms),
         total: Mutex::new(Examined { partial: total, extents: Vec::new() }),
@@ -205,30 +208,13 @@ impl<'w> Work<'w> {
                 self.visit(&open, examiner, scratch);
                 self.leave(&open, examiner)
             }
-            Task::Check(pending) => {
-                let checked = pending.checksum.check(&|| self.is_over());
-                self.note_checked(&pending, checked, examiner)
-            }
-            Task::CheckPair(pair) => {
-                let checksums = [&pair[0].checksum, &pair[1].checksum];
-                let checked = FileChecksum::check_pair(checksums, &|| self.is_over());
-                pair.iter()
-                    .zip(checked)
-                    .try_for_each(|(pending, checked)| self.note_checked(pending, checked, examiner))
+            Task::Verify(units) => {
+                let verified = catch_unwind(AssertUnwindSafe(|| self.verify(units, examiner)));
+                lock(&self.queue).verifying -= 1;
+                self.verified.notify_all();
+                verified.unwrap_or_else(|panic| Err(EngineError::Panicked(UnitFault::panicked(&*panic))))
             }
         }
-    }
-
-    fn note_checked(
-        &self,
-        pending: &PendingChecksum<'w>,
-        checked: Result<(), UnitFault>,
-        examiner: &mut Examiner<'w>,
-    ) -> Result<(), EngineError> {
-        if let Err(fault) = checked {
-            pending.open.fail(pending.part_number, fault);
-        }
-        self.leave(&pending.open, examiner)
     }
 
     fn is_over(&self) -> bool {
@@ -239,40 +225,77 @@ impl<'w> Work<'w> {
         lock(&self.failed).get_or_insert(error);
     }
 
-    /// Two checksums, or a unit that nobody has begun; when there is neither, what is left over.
+    /// A unit of its own, or a few whose checksums are to be compared; when there is neither, somebody else's unit.
     fn next_task(&self) -> Option<Task<'w>> {
         let mut queue = lock(&self.queue);
-        if queue.checksums.len() >= 2
-            && let (Some(first), Some(second)) = (queue.checksums.pop(), queue.checksums.pop())
-        {
-            return Some(Task::CheckPair([first, second]));
+        loop {
+            if let Some((unit, file)) = queue.verified.pop() {
+                return Some(Task::Visit(queue.begin(self.open_unit(unit, Some(file)))));
+            }
+            let mut group = queue.take_group(self.jobs);
+            if group.len() > 1 {
+                queue.verifying += 1;
+                return Some(Task::Verify(group));
+            }
+            if let Some(unit) = group.pop() {
+                return Some(Task::Visit(queue.begin(self.open_unit(unit, None))));
+            }
+            if let Some(open) = queue.open.iter().find(|open| open.has_parts()) {
+                lock(&open.found).visitors += 1;
+                return Some(Task::Visit(Arc::clone(open)));
+            }
+            if queue.verifying == 0 || self.is_over() {
+                return None;
+            }
+            queue = self.verified.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        if let Some(unit) = queue.waiting.pop() {
-            let open = Arc::new(self.open_unit(unit));
-            queue.open.push(Arc::clone(&open));
-            return Some(Task::Visit(open));
-        }
-        if let Some(pending) = queue.checksums.pop() {
-            return Some(Task::Check(pending));
-        }
-        let open = queue.open.iter().find(|open| open.has_parts()).cloned()?;
-        lock(&open.found).visitors += 1;
-        Some(Task::Visit(open))
     }
 
-    /// Leaves a checksum to whoever has time for it, or gives it back when no other is to come: then it is better
-    /// compared at once, while other workers take the rest of the unit.
-    fn put_off(&self, open: &Arc<OpenUnit<'w>>, part_number: u32, checksum: FileChecksum) -> Option<FileChecksum> {
-        let mut queue = lock(&self.queue);
-        if queue.waiting.is_empty() && queue.checksums.is_empty() {
-            return Some(checksum);
+    /// Compares the checksums of some units; those with a fault are finished.
+    fn verify(&self, units: Vec<Unit<'w>>, examiner: &mut Examiner<'w>) -> Result<(), EngineError> {
+        let (mut opened, mut checksums) = (Vec::new(), Vec::new());
+        for unit in units {
+            let mut file = match UnitFile::open(&unit) {
+                Ok(file) => file,
+                Err(fault) => {
+                    self.fail_unit(unit, fault, examiner)?;
+                    continue;
+                }
+            };
+            match file.take_checksum() {
+                Some(checksum) => {
+                    checksums.push(checksum);
+                    opened.push(Some((unit, file)));
+                }
+                None => self.offer(unit, file),
+            }
         }
-        lock(&open.found).visitors += 1;
-        queue.checksums.push(PendingChecksum { open: Arc::clone(open), part_number, checksum });
-        None
+        let mut result = Ok(());
+        FileChecksum::check_all(&checksums, &|| self.is_over(), &mut |at, checked| {
+            let Some((unit, file)) = opened[at].take() else { return };
+            match checked {
+                Ok(()) => self.offer(unit, file),
+                Err(fault) => {
+                    result = std::mem::replace(&mut result, Ok(())).and(self.fail_unit(unit, fault, examiner))
+                }
+            }
+        });
+        result
     }
 
-    fn open_unit(&self, unit: Unit<'w>) -> OpenUnit<'w> {
+    fn offer(&self, unit: Unit<'w>, file: UnitFile) {
+        lock(&self.queue).verified.push((unit, file));
+        self.verified.notify_one();
+    }
+
+    /// Finishes a unit that cannot be examined.
+    fn fail_unit(&self, unit: Unit<'w>, fault: UnitFault, examiner: &mut Examiner<'w>) -> Result<(), EngineError> {
+        let open = self.open_unit(unit, None);
+        open.fail(0, fault);
+        self.finish(&open, examiner)
+    }
+
+    fn open_unit(&self, unit: Unit<'w>, file: Option<UnitFile>) -> OpenUnit<'w> {
         let found = Found {
             partial: self.nothing(),
             extents: Vec::new(),
@@ -280,7 +303,7 @@ impl<'w> Work<'w> {
             fault: None,
             visitors: 1,
         };
-        OpenUnit { unit, reader: Mutex::new(ReaderState::NotOpened), found: Mutex::new(found) }
+        OpenUnit { unit, reader: Mutex::new(ReaderState::Waiting(file)), found: Mutex::new(found) }
     }
 
     fn nothing(&self) -> Partial {
@@ -296,11 +319,7 @@ impl<'w> Work<'w> {
             {
                 match part {
                     Part::Rows(rows) => self.examine_rows(open, rows, examiner, scratch, &mut visit, &mut extents)?,
-                    Part::Checksum(checksum) => {
-                        if let Some(checksum) = self.put_off(open, part_number, checksum) {
-                            checksum.check(&|| self.is_over())?;
-                        }
-                    }
+                    Part::Checksum(checksum) => checksum.check(&|| self.is_over())?,
                 }
             }
             examiner.fold(&mut visit);
@@ -327,8 +346,9 @@ impl<'w> Work<'w> {
         number: &mut u32,
     ) -> Result<Option<Part>, UnitFault> {
         let mut state = lock(&open.reader);
-        if matches!(*state, ReaderState::NotOpened) {
-            *state = ReaderState::Open(Box::new(UnitReader::open(&open.unit)?));
+        if let ReaderState::Waiting(file) = &mut *state {
+            let file = file.take().map_or_else(|| UnitFile::open(&open.unit), Ok)?;
+            *state = ReaderState::Open(Box::new(UnitReader::new(&open.unit, file)?));
         }
         let ReaderState::Open(reader) = &mut *state else { return Ok(None) };
         *number = reader.next_number();
@@ -400,6 +420,31 @@ impl<'w> Work<'w> {
         let mut total = lock(&self.total);
         total.extents.append(&mut found.extents);
         Ok(total.partial.merge(partial)?)
+    }
+}
+
+impl<'w> Queue<'w> {
+    /// Files beyond this share are better hashed while they are in the cache of the operating system.
+    const MAX_GROUP_BYTES: u64 = 1 << 30;
+
+    /// The next units, as many as should be verified together.
+    fn take_group(&mut self, jobs: usize) -> Vec<Unit<'w>> {
+        let Some(largest) = self.waiting.last() else { return Vec::new() };
+        let fair = self.waiting.len().div_ceil(jobs).min(FileChecksum::MAX_TOGETHER);
+        // One that is much larger than the others would be alone in the end; its rows are examined meanwhile.
+        let (size, mut bytes) = (largest.size_hint(), 0_u64);
+        let alike = |unit: &&Unit<'_>| {
+            bytes = bytes.saturating_add(unit.size_hint());
+            unit.is_hashed() && unit.size_hint() >= size / 4 && bytes <= Self::MAX_GROUP_BYTES
+        };
+        let len = self.waiting.iter().rev().take(fair).take_while(alike).count().max(1);
+        self.waiting.split_off(self.waiting.len() - len)
+    }
+
+    fn begin(&mut self, unit: OpenUnit<'w>) -> Arc<OpenUnit<'w>> {
+        let open = Arc::new(unit);
+        self.open.push(Arc::clone(&open));
+        open
     }
 }
 

@@ -12,7 +12,7 @@ use crate::examine::Row;
 use crate::object_key::ObjectKey;
 use crate::plan::{Plan, Shard, Unit};
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
-use crate::readers::{Part, Scratch, UnitFault, UnitReader};
+use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
 
 /// The object that is asked about.
@@ -112,7 +112,7 @@ fn search(
     scratch: &mut Scratch,
     answers: &mut Answers,
 ) -> Result<(), UnitFault> {
-    let mut reader = UnitReader::open(unit)?;
+    let mut reader = UnitReader::new(unit, UnitFile::open(unit)?)?;
     while let Some(part) = reader.next_part(scratch)? {
         let rows = match part {
             Part::Rows(rows) => rows,

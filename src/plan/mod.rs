@@ -534,6 +534,11 @@ impl Unit<'_> {
         }
     }
 
+    /// Whether its checksum is to be verified.
+    pub fn is_hashed(&self) -> bool {
+        matches!(self.expected_md5(), Ok(Some(_)))
+    }
+
     /// The size that the manifest gives, for progress and for the order of work.
     pub fn size_hint(&self) -> u64 {
         self.file.size.unwrap_or_default()

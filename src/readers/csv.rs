@@ -13,7 +13,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::{SharedSchema, UnitFacts};
 use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, RowFault, RowState, Schema, TextList, Texts};
 use crate::object_key::decode_form;
-use crate::source::{FileFault, Md5, SourceFile, TextStream};
+use crate::source::{FileFault, SourceFile, TextStream};
 use crate::timestamp::Timestamp;
 
 /// Blocks of this size keep two workers busy and stay in the cache.
@@ -43,14 +43,9 @@ pub(super) struct Block {
 }
 
 impl Reader {
-    pub(super) fn new(
-        file: SourceFile,
-        called_gz: bool,
-        md5: Option<Md5>,
-        schema: SharedSchema,
-    ) -> Result<Self, FileFault> {
+    pub(super) fn new(file: Arc<SourceFile>, called_gz: bool, schema: SharedSchema) -> Result<Self, FileFault> {
         let file_len = file.len();
-        let stream = TextStream::new(file, called_gz, md5)?;
+        let stream = TextStream::new(file, called_gz)?;
         Ok(Self { stream, schema, carry: Vec::new(), lines: 0, rows: 0, at_end: false, file_len })
     }
 
@@ -478,7 +473,7 @@ mod tests {
         let names = ["Bucket", "Key", "Size", "ETag"];
         let schema = Arc::new(Schema::from_names(names[..width].iter().copied()).expect("a schema"));
         let source = SourceFile::open(file.path(), None).expect("opened");
-        Reader::new(source, false, None, schema).expect("a reader")
+        Reader::new(Arc::new(source), false, schema).expect("a reader")
     }
 
     fn rows(reader: &mut Reader) -> Vec<(u64, RowState, usize)> {

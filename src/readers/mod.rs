@@ -82,6 +82,7 @@ impl UnitFault {
 /// A unit that is open.
 pub struct UnitReader {
     format: FormatReader,
+    checksum: Option<FileChecksum>,
     next_part: u32,
 }
 
@@ -116,10 +117,11 @@ pub struct FileChecksum {
     expected: Md5,
 }
 
-/// A part without its number.
-enum Work {
-    Rows(EncodedRows),
-    Checksum(FileChecksum),
+/// The file of a unit: there, open and of the right size.
+pub struct UnitFile {
+    file: Arc<SourceFile>,
+    /// What has not been compared.
+    checksum: Option<Md5>,
 }
 
 /// What a worker keeps from part to part to save allocations.
@@ -140,36 +142,42 @@ pub struct UnitFacts {
     pub unknown_columns: Vec<String>,
 }
 
-impl UnitReader {
-    /// Opens the unit's file and finds its columns.
+impl UnitFile {
+    /// Opens the unit's file.
     pub fn open(unit: &Unit<'_>) -> Result<Self, UnitFault> {
         let path = unit.path()?;
-        let (len, md5) = (unit.expected_len()?, unit.expected_md5()?);
-        let file = SourceFile::open(&path, len)?;
-        let format = match unit.source.format {
-            Format::Csv => {
-                FormatReader::Csv(csv::Reader::new(file, unit.is_called_gz(), md5, unit.source.csv_schema()?)?)
-            }
-            Format::Parquet => FormatReader::Parquet(parquet::Reader::new(file, md5)?),
-            Format::Orc => return Err(UnitFault::Format("ORC")),
-        };
-        Ok(Self { format, next_part: 0 })
+        let (len, checksum) = (unit.expected_len()?, unit.expected_md5()?);
+        Ok(Self { file: Arc::new(SourceFile::open(&path, len)?), checksum })
+    }
+
+    /// Takes over the duty to compare the checksum, if there is one; otherwise it is the first part of the unit.
+    pub fn take_checksum(&mut self) -> Option<FileChecksum> {
+        let expected = self.checksum.take()?;
+        Some(FileChecksum { file: Arc::clone(&self.file), expected })
+    }
+}
+
+impl UnitReader {
+    /// Finds the columns of a unit.
+    pub fn new(unit: &Unit<'_>, mut file: UnitFile) -> Result<Self, UnitFault> {
+        let checksum = file.take_checksum();
+        match FormatReader::new(unit, file.file) {
+            Ok(format) => Ok(Self { format, checksum, next_part: 0 }),
+            // A file that is not what was delivered is called that, and not a damaged one.
+            Err(fault) => Err(checksum.and_then(|checksum| checksum.check(&|| false).err()).unwrap_or(fault)),
+        }
     }
 
     /// The next part, or nothing once the unit has been read to its end.
     pub fn next_part(&mut self, scratch: &mut Scratch) -> Result<Option<Part>, UnitFault> {
-        let work = match &mut self.format {
-            FormatReader::Csv(reader) => {
-                reader.next_block(&mut scratch.csv)?.map(|block| Work::Rows(EncodedRows::CsvBlock(block)))
-            }
-            FormatReader::Parquet(reader) => reader.next_work()?,
-        };
         let number = self.next_part;
+        // The checksum goes first: it takes long, and rows are decoded meanwhile.
+        let part = match self.checksum.take() {
+            Some(checksum) => Some(Part::Checksum(checksum)),
+            None => self.format.next_rows(scratch)?.map(|encoded| Part::Rows(Rows { number, encoded })),
+        };
         self.next_part += 1;
-        Ok(work.map(|work| match work {
-            Work::Rows(encoded) => Part::Rows(Rows { number, encoded }),
-            Work::Checksum(checksum) => Part::Checksum(checksum),
-        }))
+        Ok(part)
     }
 
     /// The number that the next part will have.
@@ -194,6 +202,23 @@ impl UnitReader {
     }
 }
 
+impl FormatReader {
+    fn new(unit: &Unit<'_>, file: Arc<SourceFile>) -> Result<Self, UnitFault> {
+        Ok(match unit.source.format {
+            Format::Csv => Self::Csv(csv::Reader::new(file, unit.is_called_gz(), unit.source.csv_schema()?)?),
+            Format::Parquet => Self::Parquet(parquet::Reader::new(file)?),
+            Format::Orc => return Err(UnitFault::Format("ORC")),
+        })
+    }
+
+    fn next_rows(&mut self, scratch: &mut Scratch) -> Result<Option<EncodedRows>, UnitFault> {
+        Ok(match self {
+            Self::Csv(reader) => reader.next_block(&mut scratch.csv)?.map(EncodedRows::CsvBlock),
+            Self::Parquet(reader) => reader.next_row_group()?.map(EncodedRows::RowGroup),
+        })
+    }
+}
+
 impl Rows {
     /// Decodes the rows and hands them over in batches, in order. `cancelled` is asked now and then and ends the work
     /// early.
@@ -214,14 +239,23 @@ impl Rows {
 }
 
 impl FileChecksum {
+    /// How many files it pays to check together.
+    pub const MAX_TOGETHER: usize = Checksum::MAX_TOGETHER;
+
     /// Reads the whole file and compares. `cancelled` is asked now and then and ends the work early.
     pub fn check(&self, cancelled: &dyn Fn() -> bool) -> Result<(), UnitFault> {
         Ok(self.as_checksum().check(cancelled)?)
     }
 
-    /// The same for two files side by side, which takes hardly longer than one.
-    pub fn check_pair(pair: [&Self; 2], cancelled: &dyn Fn() -> bool) -> [Result<(), UnitFault>; 2] {
-        Checksum::check_pair(pair.map(Self::as_checksum), cancelled).map(|checked| Ok(checked?))
+    /// The same for files side by side, which takes hardly longer than the longest of them. Each result is handed over,
+    /// with the position of its file, as soon as it is there.
+    pub fn check_all(
+        checksums: &[Self],
+        cancelled: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(usize, Result<(), UnitFault>),
+    ) {
+        let checksums: Vec<Checksum<'_>> = checksums.iter().map(Self::as_checksum).collect();
+        Checksum::check_all(&checksums, cancelled, &mut |at, checked| each(at, checked.map_err(UnitFault::File)));
     }
 
     fn as_checksum(&self) -> Checksum<'_> {

@@ -22,9 +22,9 @@ use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataRead
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
-use super::{EncodedRows, FileChecksum, SharedSchema, UnitFacts, UnitFault, Work};
+use super::{SharedSchema, UnitFacts, UnitFault};
 use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, Schema, TextList, Texts};
-use crate::source::{Checksum, FileFault, Md5, SourceFile};
+use crate::source::{FileFault, SourceFile};
 
 /// Rows that are decoded at a time: their columns stay in the cache.
 const BATCH_ROWS: usize = 8192;
@@ -34,7 +34,6 @@ pub(super) struct Reader {
     file: SharedFile,
     metadata: ArrowReaderMetadata,
     schema: SharedSchema,
-    checksum: Option<Md5>,
     next_row_group: usize,
     rows_before: u64,
 }
@@ -50,35 +49,23 @@ pub(super) struct RowGroup {
 }
 
 impl Reader {
-    pub(super) fn new(file: SourceFile, checksum: Option<Md5>) -> Result<Self, UnitFault> {
-        let file = SharedFile(Arc::new(file));
-        let footer = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(damaged);
-        // A file that is not what was delivered is called that, and not a damaged one.
-        let footer = match (footer, checksum) {
-            (Err(fault), Some(expected)) => {
-                let checked = Checksum { file: &file.0, expected }.check(&|| false);
-                return Err(checked.err().map_or(fault, UnitFault::File));
-            }
-            (footer, _) => footer?,
-        };
+    pub(super) fn new(file: Arc<SourceFile>) -> Result<Self, UnitFault> {
+        let file = SharedFile(file);
+        let footer = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(damaged)?;
         let metadata = without_text_annotations(footer).map_err(damaged)?;
         let names = metadata.file_metadata().schema_descr().root_schema().get_fields().iter().map(|field| field.name());
         let schema = Arc::new(Schema::from_names(names)?);
         let metadata = with_wanted_types(metadata, &schema)?;
-        Ok(Self { file, metadata, schema, checksum, next_row_group: 0, rows_before: 0 })
+        Ok(Self { file, metadata, schema, next_row_group: 0, rows_before: 0 })
     }
 
-    pub(super) fn next_work(&mut self) -> Result<Option<Work>, UnitFault> {
-        // The checksum goes first: it takes longest, and the row groups are decoded meanwhile.
-        if let Some(expected) = self.checksum.take() {
-            return Ok(Some(Work::Checksum(FileChecksum { file: Arc::clone(&self.file.0), expected })));
-        }
+    pub(super) fn next_row_group(&mut self) -> Result<Option<RowGroup>, UnitFault> {
         let footer = self.metadata.metadata();
         let Some(row_group) = footer.row_groups().get(self.next_row_group) else {
             return self.finish().map(|()| None);
         };
         let rows = u64::try_from(row_group.num_rows()).map_err(|_| UnitFault::Decode("negative row count".into()))?;
-        let work = RowGroup {
+        let row_group = RowGroup {
             file: self.file.clone(),
             metadata: self.metadata.clone(),
             schema: Arc::clone(&self.schema),
@@ -88,7 +75,7 @@ impl Reader {
         };
         self.next_row_group += 1;
         self.rows_before = self.rows_before.saturating_add(rows);
-        Ok(Some(Work::Rows(EncodedRows::RowGroup(work))))
+        Ok(Some(row_group))
     }
 
     pub(super) fn bytes_read(&self) -> u64 {

@@ -6,16 +6,17 @@
 mod md5;
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use ::md5::{Digest, Md5 as Md5Hasher};
 use flate2::bufread::MultiGzDecoder;
 
 pub use md5::Md5;
-use md5::{BLOCK_LEN, Lane, update_all};
+use md5::{BLOCK_LEN, Lane, MAX_LANES, update_all};
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -158,24 +159,37 @@ pub struct Checksum<'f> {
     pub expected: Md5,
 }
 
-impl Checksum<'_> {
+impl<'f> Checksum<'f> {
+    /// More files than this at a time gain nothing.
+    pub const MAX_TOGETHER: usize = MAX_LANES;
+
     /// Reads the whole file and compares its MD5; `cancelled` is asked now and then and ends the work early.
     pub fn check(self, cancelled: &dyn Fn() -> bool) -> Result<(), FileFault> {
-        HashedFile::new(self).check(cancelled)
+        let mut checked = Ok(());
+        Self::check_all(&[self], cancelled, &mut |_, result| checked = result);
+        checked
     }
 
-    /// Checks two files side by side, which takes hardly longer than one.
-    pub fn check_pair(pair: [Self; 2], cancelled: &dyn Fn() -> bool) -> [Result<(), FileFault>; 2] {
-        let mut files = pair.map(HashedFile::new);
-        let mut lanes = [Lane::NEW; 2];
-        while !cancelled() && files.iter_mut().all(HashedFile::fill) {
-            let [first, second] = &files;
-            update_all(&mut lanes, [first.unhashed(), second.unhashed()]);
-            for (file, lane) in files.iter_mut().zip(lanes) {
+    /// Checks files side by side, which takes hardly longer than the longest of them. Each result is handed over, with
+    /// the position of its file, as soon as it is there.
+    pub fn check_all(
+        checksums: &[Self],
+        cancelled: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(usize, Result<(), FileFault>),
+    ) {
+        let mut files: Vec<(usize, HashedFile<'f>)> =
+            checksums.iter().map(|checksum| HashedFile::new(*checksum)).enumerate().collect();
+        while !files.is_empty() && !cancelled() {
+            for (at, file) in files.extract_if(.., |(_, file)| !file.fill()) {
+                each(at, file.finish());
+            }
+            let mut lanes: Vec<Lane> = files.iter().map(|(_, file)| file.lane).collect();
+            let unhashed: Vec<&[u8]> = files.iter().map(|(_, file)| file.unhashed()).collect();
+            update_all(&mut lanes, &unhashed);
+            for ((_, file), lane) in files.iter_mut().zip(lanes) {
                 file.take_hashed(lane);
             }
         }
-        files.map(|file| file.check(cancelled))
     }
 }
 
@@ -192,7 +206,7 @@ struct HashedFile<'f> {
 
 impl<'f> HashedFile<'f> {
     fn new(checksum: Checksum<'f>) -> Self {
-        Self { checksum, lane: Lane::NEW, buffer: vec![0; READ_LEN], unhashed: 0..0, offset: 0, error: None }
+        Self { checksum, lane: Lane::NEW, buffer: vec![0; HASHED_LEN], unhashed: 0..0, offset: 0, error: None }
     }
 
     fn unhashed(&self) -> &[u8] {
@@ -226,22 +240,17 @@ impl<'f> HashedFile<'f> {
         self.lane = lane;
     }
 
-    fn check(mut self, cancelled: &dyn Fn() -> bool) -> Result<(), FileFault> {
-        while self.error.is_none() && !cancelled() && self.fill() {
-            let mut lane = self.lane;
-            lane.update(self.unhashed());
-            self.take_hashed(lane);
+    /// Compares the checksum of a file that was read to its end.
+    fn finish(self) -> Result<(), FileFault> {
+        if let Some(error) = self.error {
+            return Err(error.into());
         }
-        if cancelled() {
-            return Ok(());
+        let Checksum { file, expected } = self.checksum;
+        let found = self.lane.finish(&self.buffer[self.unhashed]);
+        if found != expected {
+            return Err(FileFault::Checksum { expected, found });
         }
-        match self.error.take() {
-            Some(error) => Err(error.into()),
-            None => {
-                compare(self.checksum.expected, self.lane.finish(self.unhashed()))?;
-                self.checksum.file.check_unchanged()
-            }
-        }
+        file.check_unchanged()
     }
 }
 
@@ -255,55 +264,42 @@ fn positioned_read(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<us
     std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
 }
 
-fn compare_md5(expected: Md5, hasher: Md5Hasher) -> Result<(), FileFault> {
-    compare(expected, Md5::finish(hasher))
-}
-
-fn compare(expected: Md5, found: Md5) -> Result<(), FileFault> {
-    if found == expected { Ok(()) } else { Err(FileFault::Checksum { expected, found }) }
-}
-
 /// How much is read from a file at a time: enough to make system calls cheap, little enough to stay in the cache while
-/// it is hashed and inflated.
+/// it is inflated.
 const READ_LEN: usize = 128 << 10;
+/// The same for files that are hashed side by side.
+const HASHED_LEN: usize = 32 << 10;
 
-/// The text of a file, inflated if it is compressed, and hashed on the way.
-pub struct TextStream {
-    decoder: Decoder,
-    expected_md5: Option<Md5>,
-}
+/// The text of a file, inflated if it is compressed.
+pub struct TextStream(Decoder);
 
 enum Decoder {
-    Plain(HashingReader),
-    Gzip(Box<MultiGzDecoder<HashingReader>>),
+    Plain(FileReader),
+    Gzip(Box<MultiGzDecoder<FileReader>>),
 }
 
 impl TextStream {
     /// A gzip file is known by its first bytes; `called_gz` insists on one.
-    pub fn new(file: SourceFile, called_gz: bool, expected_md5: Option<Md5>) -> Result<Self, FileFault> {
+    pub fn new(file: Arc<SourceFile>, called_gz: bool) -> Result<Self, FileFault> {
         let mut magic = [0; 2];
         let is_gzip = file.read_at(&mut magic, 0)? == 2 && magic == [0x1f, 0x8b];
         if called_gz && !is_gzip {
             return Err(FileFault::NotGzip);
         }
-        let reader = HashingReader::new(file, expected_md5.is_some());
-        let decoder =
-            if is_gzip { Decoder::Gzip(Box::new(MultiGzDecoder::new(reader))) } else { Decoder::Plain(reader) };
-        Ok(Self { decoder, expected_md5 })
+        let reader = FileReader { file, offset: 0, buffer: vec![0; READ_LEN].into_boxed_slice(), unread: 0..0 };
+        Ok(Self(if is_gzip { Decoder::Gzip(Box::new(MultiGzDecoder::new(reader))) } else { Decoder::Plain(reader) }))
     }
 
-    /// Reads on; 0 bytes mean the end, which is reported only if the file ends properly and is what was delivered.
+    /// Reads on; 0 bytes mean the end, which is reported only if the file ends properly and did not change.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, FileFault> {
-        let read = match &mut self.decoder {
+        let read = match &mut self.0 {
             Decoder::Plain(reader) => reader.read(buffer).map_err(FileFault::Unreadable),
             Decoder::Gzip(decoder) => decoder.read(buffer).map_err(FileFault::Inflate),
         };
-        match read {
-            Ok(0) => self.finish().map(|()| 0),
-            Ok(read) => Ok(read),
-            // The checksum tells damage on the way from a file that was broken when it was delivered.
-            Err(fault) => Err(self.finish().err().unwrap_or(fault)),
+        if !matches!(read, Ok(1..)) {
+            self.reader().file.check_unchanged()?;
         }
+        read
     }
 
     /// How many bytes of the file have been read.
@@ -311,86 +307,73 @@ impl TextStream {
         self.reader().offset
     }
 
-    fn reader(&self) -> &HashingReader {
-        match &self.decoder {
+    fn reader(&self) -> &FileReader {
+        match &self.0 {
             Decoder::Plain(reader) => reader,
             Decoder::Gzip(decoder) => decoder.get_ref(),
         }
     }
-
-    fn finish(&mut self) -> Result<(), FileFault> {
-        let reader = match &mut self.decoder {
-            Decoder::Plain(reader) => reader,
-            Decoder::Gzip(decoder) => decoder.get_mut(),
-        };
-        reader.file.check_unchanged()?;
-        while reader.hasher.is_some() && reader.fill()? > 0 {}
-        match (self.expected_md5, reader.hasher.take()) {
-            (Some(expected), Some(hasher)) => compare_md5(expected, hasher),
-            _ => Ok(()),
-        }
-    }
 }
 
-/// Reads a file from start to end and hashes what it reads while that is still in the cache.
-pub struct HashingReader {
-    file: SourceFile,
+/// Reads a file from start to end.
+struct FileReader {
+    file: Arc<SourceFile>,
     offset: u64,
-    hasher: Option<Md5Hasher>,
     buffer: Box<[u8]>,
-    consumed: usize,
-    filled: usize,
+    unread: Range<usize>,
 }
 
-impl HashingReader {
-    fn new(file: SourceFile, hashes: bool) -> Self {
-        let buffer = vec![0; READ_LEN].into_boxed_slice();
-        Self { file, offset: 0, hasher: hashes.then(Md5Hasher::new), buffer, consumed: 0, filled: 0 }
-    }
-
-    /// A reader that hashes.
-    pub fn open(path: &Path) -> Result<Self, FileFault> {
-        Ok(Self::new(SourceFile::open(path, None)?, true))
-    }
-
-    /// Reads to the end and returns the checksum of the whole file.
-    pub fn into_md5(mut self) -> Result<Md5, FileFault> {
-        while self.fill()? > 0 {}
-        self.file.check_unchanged()?;
-        Ok(Md5::finish(self.hasher.take().unwrap_or_default()))
-    }
-
-    fn fill(&mut self) -> io::Result<usize> {
-        self.filled = self.file.read_at(&mut self.buffer, self.offset)?;
-        self.consumed = 0;
-        self.offset += self.filled as u64;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&self.buffer[..self.filled]);
-        }
-        Ok(self.filled)
-    }
-}
-
-impl BufRead for HashingReader {
+impl BufRead for FileReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.consumed == self.filled {
-            self.fill()?;
+        if self.unread.is_empty() {
+            let read = self.file.read_at(&mut self.buffer, self.offset)?;
+            self.unread = 0..read;
+            self.offset += read as u64;
         }
-        Ok(&self.buffer[self.consumed..self.filled])
+        Ok(&self.buffer[self.unread.clone()])
     }
 
     fn consume(&mut self, amount: usize) {
-        self.consumed = (self.consumed + amount).min(self.filled);
+        self.unread.start = (self.unread.start + amount).min(self.unread.end);
     }
 }
 
-impl Read for HashingReader {
+impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let available = self.fill_buf()?;
         let len = available.len().min(buffer.len());
         buffer[..len].copy_from_slice(&available[..len]);
         self.consume(len);
         Ok(len)
+    }
+}
+
+/// Hashes what is read through it.
+pub(crate) struct HashingReader {
+    file: SourceFile,
+    offset: u64,
+    hasher: Md5Hasher,
+}
+
+impl HashingReader {
+    pub(crate) fn open(path: &Path) -> Result<Self, FileFault> {
+        Ok(Self { file: SourceFile::open(path, None)?, offset: 0, hasher: Md5Hasher::new() })
+    }
+
+    /// Reads to the end and returns the checksum of the whole file.
+    pub(crate) fn into_md5(mut self) -> Result<Md5, FileFault> {
+        io::copy(&mut BufReader::with_capacity(READ_LEN, &mut self), &mut io::sink())?;
+        self.file.check_unchanged()?;
+        Ok(Md5::finish(self.hasher))
+    }
+}
+
+impl Read for HashingReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.offset)?;
+        self.offset += read as u64;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
     }
 }
 
@@ -405,11 +388,14 @@ mod tests {
         encoder.finish().expect("in memory")
     }
 
-    fn read(bytes: &[u8], called_gz: bool, md5: Option<Md5>) -> Result<Vec<u8>, &'static str> {
+    fn open(bytes: &[u8]) -> SourceFile {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         fs::write(file.path(), bytes).expect("written");
-        let source = SourceFile::open(file.path(), None).map_err(|fault| fault.code())?;
-        let mut stream = TextStream::new(source, called_gz, md5).map_err(|fault| fault.code())?;
+        SourceFile::open(file.path(), None).expect("a file")
+    }
+
+    fn read(bytes: &[u8], called_gz: bool) -> Result<Vec<u8>, &'static str> {
+        let mut stream = TextStream::new(Arc::new(open(bytes)), called_gz).map_err(|fault| fault.code())?;
         let (mut text, mut buffer) = (Vec::new(), [0; 7]);
         loop {
             match stream.read(&mut buffer).map_err(|fault| fault.code())? {
@@ -422,9 +408,9 @@ mod tests {
     #[test]
     fn members_are_read_to_the_true_end() {
         let two = [gzip(b"hello "), gzip(b"world")].concat();
-        assert_eq!(read(&two, true, Some(Md5::of(&two))), Ok(b"hello world".to_vec()));
-        assert_eq!(read(b"plain", false, Some(Md5::of(b"plain"))), Ok(b"plain".to_vec()));
-        assert_eq!(read(b"", false, None), Ok(Vec::new()));
+        assert_eq!(read(&two, true), Ok(b"hello world".to_vec()));
+        assert_eq!(read(b"plain", false), Ok(b"plain".to_vec()));
+        assert_eq!(read(b"", false), Ok(Vec::new()));
     }
 
     #[test]
@@ -432,22 +418,29 @@ mod tests {
         let whole = [gzip(b"hello "), gzip(b"world")].concat();
         let members_end = gzip(b"hello ").len();
         for cut in (0..whole.len()).filter(|cut| *cut != members_end) {
-            let found = read(&whole[..cut], true, None);
+            let found = read(&whole[..cut], true);
             assert_eq!(found, Err("unit_damaged"), "cut at {cut}");
         }
-        assert_eq!(read(&whole[..members_end], true, Some(Md5::of(&whole))), Err("unit_wrong_checksum"));
         for tail in [&b"\0"[..], b"x", b"\x1f\x8b"] {
-            assert_eq!(read(&[&whole, tail].concat(), true, None), Err("unit_damaged"));
+            assert_eq!(read(&[&whole, tail].concat(), true), Err("unit_damaged"));
         }
     }
 
     #[test]
-    fn a_wrong_checksum_explains_more_than_the_damage_that_it_did() {
-        let mut bytes = gzip(b"hello world, hello world");
-        let md5 = Md5::of(&bytes);
-        bytes[14] ^= 0x55;
-        assert_eq!(read(&bytes, true, Some(md5)), Err("unit_wrong_checksum"));
-        assert_eq!(read(&bytes, true, Some(Md5::of(&bytes))), Err("unit_damaged"));
+    fn files_of_any_lengths_are_checked_side_by_side() {
+        let lengths = [0, 1, 63, 64, 65, HASHED_LEN - 1, HASHED_LEN, HASHED_LEN + 1, 3 * HASHED_LEN + 17];
+        for count in 1..=lengths.len() {
+            let texts: Vec<Vec<u8>> = lengths[..count].iter().map(|len| vec![*len as u8; *len]).collect();
+            let files: Vec<SourceFile> = texts.iter().map(|text| open(text)).collect();
+            for wrong in 0..=count {
+                let expected = |at: usize| if at == wrong { Md5::of(b"other") } else { Md5::of(&texts[at]) };
+                let checksum = |at: usize| Checksum { file: &files[at], expected: expected(at) };
+                let checksums: Vec<Checksum<'_>> = (0..count).map(checksum).collect();
+                let mut found = vec![None; count];
+                Checksum::check_all(&checksums, &|| false, &mut |at, result| found[at] = Some(result.is_ok()));
+                assert_eq!(found, (0..count).map(|at| Some(at != wrong)).collect::<Vec<_>>());
+            }
+        }
     }
 
     #[test]
