@@ -3,6 +3,9 @@
 //! Every format gives the same batch: keys are raw bytes, null and the empty text are both *blank*, and a column that the
 //! report does not have is absent, which is something else. A cell that is there but cannot be read is marked in its
 //! place; what follows from that is decided in one place, by whoever examines the batch.
+//!
+//! Columns that only rows of interest need can be deferred: the batch does not have them, and the reader gives them for
+//! the rows that are asked for.
 
 use crate::timestamp::Timestamp;
 
@@ -65,6 +68,46 @@ impl Column {
         Self::EncryptionStatus,
         Self::BucketKeyStatus,
     ];
+}
+
+/// Some of the columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ColumnSet(u16);
+
+impl ColumnSet {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+    /// All of them.
+    pub const ALL: Self = Self((1 << Column::ALL.len()) - 1);
+
+    /// These, and one more.
+    #[must_use]
+    pub const fn with(self, column: Column) -> Self {
+        Self(self.0 | 1 << column as u16)
+    }
+
+    /// Whether it is one of these.
+    #[inline]
+    pub const fn contains(self, column: Column) -> bool {
+        self.0 & 1 << column as u16 != 0
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Those that are not among these.
+    #[must_use]
+    pub const fn complement(self) -> Self {
+        Self(Self::ALL.0 & !self.0)
+    }
+}
+
+impl FromIterator<Column> for ColumnSet {
+    fn from_iter<I: IntoIterator<Item = Column>>(columns: I) -> Self {
+        columns.into_iter().fold(Self::NONE, Self::with)
+    }
 }
 
 /// What a name in a report's schema stands for.
@@ -255,9 +298,10 @@ impl Number {
 }
 
 /// A column of texts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Texts<'a> {
     /// The report has no such column.
+    #[default]
     Absent,
     /// One text a row.
     Plain(TextList<'a>),
@@ -287,44 +331,51 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// Texts laid end to end.
+/// Where a text stands among the bytes of its column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// The position of its first byte.
+    pub from: u32,
+    /// Its length in bytes.
+    pub len: u32,
+}
+
+/// Texts, wherever they stand.
 #[derive(Clone, Copy, Debug)]
 pub struct TextList<'a> {
     bytes: &'a [u8],
-    // One more than there are texts: each begins where the one before ends.
-    offsets: &'a [i32],
+    spans: &'a [Span],
 }
 
 impl<'a> TextList<'a> {
-    /// `offsets` are the bounds of the texts in `bytes`, one more than there are texts.
-    pub fn new(bytes: &'a [u8], offsets: &'a [i32]) -> Self {
-        Self { bytes, offsets }
+    /// `spans` say where each text stands in `bytes`.
+    pub fn new(bytes: &'a [u8], spans: &'a [Span]) -> Self {
+        Self { bytes, spans }
     }
 
     /// How many texts there are.
     pub fn len(&self) -> usize {
-        self.offsets.len().saturating_sub(1)
+        self.spans.len()
     }
 
     /// Whether there is no text.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.spans.is_empty()
     }
 
     /// The text at a position; blank behind the end.
     #[inline]
     pub fn get(&self, at: usize) -> &'a [u8] {
-        match self.offsets.get(at..at + 2) {
-            Some(&[from, to]) => self.bytes.get(from as usize..to as usize).unwrap_or_default(),
-            _ => &[],
-        }
+        let Some(&Span { from, len }) = self.spans.get(at) else { return &[] };
+        self.bytes.get(from as usize..from as usize + len as usize).unwrap_or_default()
     }
 }
 
 /// A column of yes and no.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Flags<'a> {
     /// The report has no such column.
+    #[default]
     Absent,
     /// One for each row.
     Plain(&'a [Flag]),
@@ -342,9 +393,10 @@ impl Flags<'_> {
 }
 
 /// A column of numbers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Numbers<'a> {
     /// The report has no such column.
+    #[default]
     Absent,
     /// One for each row.
     Plain(&'a [Number]),
@@ -362,7 +414,7 @@ impl Numbers<'_> {
 }
 
 /// Some neighbouring rows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[expect(missing_docs, reason = "the columns are named after the fields of S3 Inventory")]
 pub struct Batch<'a> {
     /// How many rows there are, bad and blank ones included.
@@ -371,6 +423,8 @@ pub struct Batch<'a> {
     pub first_row: u64,
     /// The state of each row, where the format can have bad ones.
     pub states: Option<&'a [RowState]>,
+    /// Columns that are absent here and may still be asked for.
+    pub deferred: ColumnSet,
     pub bucket: Texts<'a>,
     pub key: Texts<'a>,
     pub version_id: Texts<'a>,

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::batch::{Column, ColumnSet};
 use crate::examine::Examiner;
 use crate::partial::{MergeError, Partial, Terms};
 use crate::plan::Unit;
@@ -79,6 +80,8 @@ struct Work<'w> {
     verified: Condvar,
     jobs: usize,
     checker: &'w Checker,
+    /// The columns that every row is judged and counted by.
+    wanted: ColumnSet,
     terms: Arc<Terms>,
     total: Mutex<Examined>,
     failed: Mutex<Option<EngineError>>,
@@ -149,6 +152,7 @@ pub(crate) fn run<'w>(
         verified: Condvar::new(),
         jobs: jobs.max(1),
         checker,
+        wanted: checker.wanted_columns().with(Column::Key).with(Column::LastModifiedDate),
         terms: Arc::clone(&total.terms),
         total: Mutex::new(Examined { partial: total, extents: Vec::new() }),
         failed: Mutex::new(None),
@@ -373,9 +377,9 @@ impl<'w> Work<'w> {
     ) -> Result<(), UnitFault> {
         let number = rows.number;
         examiner.begin_part();
-        rows.read(scratch, &|| self.is_over(), &mut |batch| {
-            examiner.examine(&open.unit, batch, visit);
+        rows.read(self.wanted, scratch, &|| self.is_over(), &mut |batch, details| {
             self.progress.advance(0, batch.len as u64);
+            examiner.examine(&open.unit, batch, details, visit)
         })?;
         match examiner.end_part(open.unit.id, number) {
             Ok(part_extents) => extents.extend(part_extents),

@@ -10,15 +10,16 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::batch::{Batch, Flag, RowFault, RowState, Texts};
+use crate::batch::{Batch, Column, Flag, RowFault, RowState, Texts};
 use crate::escape::escape;
 use crate::object_key::ObjectKey;
 use crate::partial::{MAX_SAMPLE_LEN, Partial, Place};
 use crate::plan::{Unit, UnitId};
-use crate::policy::{BucketKey, Checker, Object, Scope, Status};
+use crate::policy::{BucketKey, Checker, Object, Ruling, Scope, Status};
+use crate::readers::{Details, UnitFault};
 use crate::sinks::{Extent, Finding, List, SpoolWriter, push_fault, push_finding};
 use crate::tally::{PlaceId, Tally};
-use crate::timestamp::{MonthMemo, Timestamp};
+use crate::timestamp::{Month, MonthMemo, Timestamp};
 
 /// Lines are handed to the spool when this many bytes have come together.
 const LINES_LEN: usize = 1 << 16;
@@ -32,13 +33,25 @@ pub(crate) struct Examiner<'c> {
     statuses: Vec<Status>,
     bucket_keys: Vec<BucketKey>,
     months: MonthMemo,
+    /// The rows of the batch that become findings.
+    flagged: Vec<Flagged>,
+    flagged_rows: Vec<u32>,
     findings: Vec<u8>,
     faults: Vec<u8>,
     /// The first error of the spool; nothing more is written after it.
     error: Option<io::Error>,
 }
 
-/// What an audit needs of a row, as it was read.
+/// A row that becomes a finding, if what was deferred of it can be read.
+#[derive(Clone, Copy)]
+struct Flagged {
+    place: PlaceId,
+    month: Option<Month>,
+    status: Status,
+    ruling: Ruling,
+}
+
+/// What an audit needs of a row, as it was read. Columns that are deferred are blank.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
     /// The bucket's name.
@@ -76,7 +89,7 @@ impl<'a> Row<'a> {
             size: batch.size.get(row).size()?,
             last_modified: batch.last_modified.get(row).time()?,
         };
-        if read.bucket.is_empty() || read.key.is_empty() {
+        if read.bucket.is_empty() || (read.key.is_empty() && !batch.deferred.contains(Column::Key)) {
             return Err(RowFault::NoKey);
         }
         if bucket.is_some_and(|bucket| bucket != read.bucket) {
@@ -111,6 +124,38 @@ fn is_url_ready(byte: u8) -> bool {
     is_letter | is_digit_or_sign | (byte == b'_') | (byte == b'~') | (byte == b'+') | (byte == b'=')
 }
 
+impl<'a> Finding<'a> {
+    /// Puts a finding together from a row of a batch and, for its deferred columns, a row of `more`.
+    fn read(batch: &Batch<'a>, row: usize, more: &Batch<'a>, at: usize, ruling: Ruling) -> Result<Self, RowFault> {
+        let cell = |column| if batch.deferred.contains(column) { (more, at) } else { (batch, row) };
+        let text = |column, of: fn(&Batch<'a>) -> Texts<'a>| {
+            let (batch, row) = cell(column);
+            of(batch).get(row)
+        };
+        let (dated, dated_row) = cell(Column::LastModifiedDate);
+        let (marked, marked_row) = cell(Column::IsLatest);
+        let finding = Self {
+            bucket: batch.bucket.get(row),
+            key: text(Column::Key, |batch| batch.key),
+            version_id: text(Column::VersionId, |batch| batch.version_id),
+            is_latest: marked.is_latest.get(marked_row),
+            size: batch.size.get(row).size()?,
+            last_modified: dated.last_modified.get(dated_row).time()?,
+            storage_class: text(Column::StorageClass, |batch| batch.storage_class),
+            encryption_status: batch.encryption_status.get(row),
+            bucket_key_status: text(Column::BucketKeyStatus, |batch| batch.bucket_key_status),
+            ruling,
+        };
+        if finding.key.is_empty() {
+            return Err(RowFault::NoKey);
+        }
+        if !is_version_id(finding.version_id) {
+            return Err(RowFault::VersionId);
+        }
+        Ok(finding)
+    }
+}
+
 impl<'c> Examiner<'c> {
     pub(crate) fn new(checker: &'c Checker, spool: SpoolWriter) -> Self {
         Self {
@@ -121,6 +166,8 @@ impl<'c> Examiner<'c> {
             statuses: Vec::new(),
             bucket_keys: Vec::new(),
             months: MonthMemo::default(),
+            flagged: Vec::new(),
+            flagged_rows: Vec::new(),
             findings: Vec::new(),
             faults: Vec::new(),
             error: None,
@@ -144,10 +191,18 @@ impl<'c> Examiner<'c> {
     }
 
     /// Examines a batch of the unit. Rejected rows are counted in `partial` at once, everything else when folded.
-    pub(crate) fn examine(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, partial: &mut Partial) {
+    pub(crate) fn examine(
+        &mut self,
+        unit: &Unit<'_>,
+        batch: &Batch<'_>,
+        details: &mut dyn Details,
+        partial: &mut Partial,
+    ) -> Result<(), UnitFault> {
         let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
         code(&batch.encryption_status, Status::Absent, Status::parse, batch.len, &mut self.statuses);
         code(&batch.bucket_key_status, BucketKey::Unknown, BucketKey::parse, batch.len, &mut self.bucket_keys);
+        self.flagged.clear();
+        self.flagged_rows.clear();
         for at in 0..batch.len {
             match Row::read(batch, at, bucket) {
                 Ok(None) => {}
@@ -156,10 +211,14 @@ impl<'c> Examiner<'c> {
                 Err(fault) => self.reject(unit, batch.first_row + at as u64, fault, partial),
             }
         }
+        if !self.flagged.is_empty() {
+            self.list_flagged(unit, batch, details, partial)?;
+        }
         self.flush_lines(LINES_LEN);
         if self.tally.is_full() || self.places.is_full() {
             self.fold(partial);
         }
+        Ok(())
     }
 
     /// Moves the counts of this worker into a partial.
@@ -210,26 +269,40 @@ impl<'c> Examiner<'c> {
         };
         let ruling = self.checker.judge_in(&self.places.scopes[place.0 as usize], &object);
         let month = row.last_modified.map(|time| self.months.month(time));
-        self.tally.add(place, month, status, ruling, row.size.unwrap_or(0));
         if status == Status::Unrecognised {
             let text = batch.encryption_status.get(at);
             partial.note_unrecognised(&escape(&text[..text.len().min(MAX_SAMPLE_LEN)]));
         }
         if ruling.is_finding() {
-            let finding = Finding {
-                bucket: row.bucket,
-                key: row.key,
-                version_id: row.version_id,
-                is_latest: row.is_latest,
-                size: row.size,
-                last_modified: row.last_modified,
-                storage_class: object.storage_class,
-                encryption_status: batch.encryption_status.get(at),
-                bucket_key_status: batch.bucket_key_status.get(at),
-                ruling,
-            };
-            push_finding(&mut self.findings, &finding, self.checker.policy());
+            self.flagged.push(Flagged { place, month, status, ruling });
+            self.flagged_rows.push(at as u32);
+        } else {
+            self.tally.add(place, month, status, ruling, row.size.unwrap_or(0));
         }
+    }
+
+    /// Counts and lists the flagged rows, or rejects those whose deferred columns are bad.
+    fn list_flagged(
+        &mut self,
+        unit: &Unit<'_>,
+        batch: &Batch<'_>,
+        details: &mut dyn Details,
+        partial: &mut Partial,
+    ) -> Result<(), UnitFault> {
+        let rows = std::mem::take(&mut self.flagged_rows);
+        let more = if batch.deferred.is_empty() { Batch::default() } else { details.read(&rows)? };
+        for (at, &row) in rows.iter().enumerate() {
+            let Flagged { place, month, status, ruling } = self.flagged[at];
+            match Finding::read(batch, row as usize, &more, at, ruling) {
+                Ok(finding) => {
+                    self.tally.add(place, month, status, ruling, finding.size.unwrap_or(0));
+                    push_finding(&mut self.findings, &finding, self.checker.policy());
+                }
+                Err(fault) => self.reject(unit, batch.first_row + u64::from(row), fault, partial),
+            }
+        }
+        self.flagged_rows = rows;
+        Ok(())
     }
 
     fn reject(&mut self, unit: &Unit<'_>, row: u64, fault: RowFault, partial: &mut Partial) {

@@ -6,7 +6,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use crate::batch::{Batch, Flag};
+use crate::batch::{Batch, ColumnSet, Flag};
 use crate::engine::WORKER_NAME;
 use crate::examine::Row;
 use crate::object_key::ObjectKey;
@@ -121,7 +121,7 @@ fn search(
                 continue;
             }
         };
-        rows.read(scratch, &|| false, &mut |batch| {
+        rows.read(ColumnSet::ALL, scratch, &|| false, &mut |batch, _| {
             let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
             for at in 0..batch.len {
                 match Row::read(batch, at, bucket) {
@@ -132,6 +132,7 @@ fn search(
                     Err(_) => answers.rows_rejected += 1,
                 }
             }
+            Ok(())
         })?;
     }
     Ok(())

@@ -7,7 +7,7 @@
 
 use super::ruling::{BucketKey, Method, Reason, RuleId, Ruling, Status, Verdict};
 use super::{Answer, BucketKeyDemand, Policy, Rule, Unmatched, Versions, Where};
-use crate::batch::Flag;
+use crate::batch::{Column, ColumnSet, Flag};
 use crate::object_key::ObjectKey;
 use crate::timestamp::Timestamp;
 
@@ -78,6 +78,24 @@ impl Checker {
     /// What "today" is for exceptions.
     pub fn as_of(&self) -> Timestamp {
         self.as_of
+    }
+
+    /// The columns that verdicts depend on.
+    pub fn wanted_columns(&self) -> ColumnSet {
+        let scopes = || {
+            let exceptions = self.policy.exceptions.iter().map(|exception| &exception.scope);
+            self.policy.rules.iter().map(|rule| &rule.scope).chain(exceptions)
+        };
+        let wants_bucket_key = |rule: &Rule| rule.bucket_key == BucketKeyDemand::Required;
+        let always = [Column::Bucket, Column::IsDeleteMarker, Column::Size, Column::EncryptionStatus];
+        let sometimes = [
+            (Column::Key, scopes().any(Where::depends_on_key)),
+            (Column::LastModifiedDate, scopes().any(Where::depends_on_time)),
+            (Column::StorageClass, scopes().any(|scope| scope.storage_class.is_some())),
+            (Column::BucketKeyStatus, self.policy.rules.iter().any(wants_bucket_key)),
+            (Column::IsLatest, self.policy.versions == Versions::Current),
+        ];
+        always.into_iter().chain(sometimes.into_iter().filter_map(|(column, is)| is.then_some(column))).collect()
     }
 
     /// The rules that can apply to the objects of one place.

@@ -216,10 +216,16 @@ impl Where {
 
     /// Whether there are conditions beyond those of [`Self::answer_place`].
     fn depends_on_row(&self) -> bool {
-        self.key.is_some()
-            || self.storage_class.is_some()
-            || self.written_from.is_some()
-            || self.written_before.is_some()
+        self.key.is_some() || self.storage_class.is_some() || self.depends_on_time()
+    }
+
+    /// Whether an object's key answers one of the conditions.
+    fn depends_on_key(&self) -> bool {
+        [&self.kind, &self.account, &self.region, &self.key].into_iter().any(Option::is_some)
+    }
+
+    fn depends_on_time(&self) -> bool {
+        self.written_from.is_some() || self.written_before.is_some()
     }
 
     /// The conditions that each row answers for itself.

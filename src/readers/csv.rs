@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::{SharedSchema, UnitFacts};
-use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, RowFault, RowState, Schema, TextList, Texts};
+use super::{EachBatch, NothingDeferred, SharedSchema, UnitFacts, UnitFault};
+use crate::batch::{
+    Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, RowFault, RowState, Schema, Span, TextList, Texts,
+};
 use crate::object_key::decode_form;
 use crate::source::{FileFault, SourceFile, TextStream};
 use crate::timestamp::Timestamp;
@@ -129,7 +131,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 impl Block {
-    pub(super) fn read(self, scratch: &mut Scratch, each: &mut dyn FnMut(&Batch<'_>)) {
+    pub(super) fn read(self, scratch: &mut Scratch, each: &mut EachBatch<'_>) -> Result<(), UnitFault> {
         scratch.columns.clear();
         for line in lines(&self.buffer[..self.len]) {
             let state = match split_row(line, &self.schema, &mut scratch.split) {
@@ -138,8 +140,9 @@ impl Block {
             };
             scratch.columns.end_row(state);
         }
-        each(&scratch.columns.as_batch(self.first_row, &self.schema));
+        let read = each(&scratch.columns.as_batch(self.first_row, &self.schema), &mut NothingDeferred);
         scratch.spare = self.buffer;
+        read
     }
 }
 
@@ -332,6 +335,7 @@ impl Columns {
             len: self.states.len(),
             first_row,
             states: Some(&self.states),
+            deferred: ColumnSet::NONE,
             bucket: texts(Column::Bucket, &self.bucket),
             key: texts(Column::Key, &self.key),
             version_id: texts(Column::VersionId, &self.version_id),
@@ -347,30 +351,26 @@ impl Columns {
 }
 
 /// Texts laid end to end, and where each ends.
+#[derive(Default)]
 struct TextColumn {
     bytes: Vec<u8>,
-    offsets: Vec<i32>,
-}
-
-impl Default for TextColumn {
-    fn default() -> Self {
-        Self { bytes: Vec::new(), offsets: vec![0] }
-    }
+    spans: Vec<Span>,
 }
 
 impl TextColumn {
     fn clear(&mut self) {
         self.bytes.clear();
-        self.offsets.truncate(1);
+        self.spans.clear();
     }
 
     fn end_text(&mut self) {
         // A column is never longer than the block that it comes from.
-        self.offsets.push(self.bytes.len() as i32);
+        let from = self.spans.last().map_or(0, |last| last.from + last.len);
+        self.spans.push(Span { from, len: self.bytes.len() as u32 - from });
     }
 
     fn as_texts(&self) -> Texts<'_> {
-        Texts::Plain(TextList::new(&self.bytes, &self.offsets))
+        Texts::Plain(TextList::new(&self.bytes, &self.spans))
     }
 }
 
@@ -405,6 +405,7 @@ fn parse_time(text: &[u8]) -> Number {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Details;
     use super::*;
 
     fn strict(line: &str) -> Result<Vec<String>, RowFault> {
@@ -479,12 +480,14 @@ mod tests {
     fn rows(reader: &mut Reader) -> Vec<(u64, RowState, usize)> {
         let (mut scratch, mut rows) = (Scratch::default(), Vec::new());
         while let Some(block) = reader.next_block(&mut scratch).expect("readable") {
-            block.read(&mut scratch, &mut |batch| {
+            let mut keep = |batch: &Batch<'_>, _: &mut dyn Details| {
                 let states = batch.states.expect("CSV has states");
                 rows.extend(
                     (0..batch.len).map(|at| (batch.first_row + at as u64, states[at], batch.key.get(at).len())),
                 );
-            });
+                Ok(())
+            };
+            block.read(&mut scratch, &mut keep).expect("nothing fails");
         }
         rows
     }

@@ -10,7 +10,7 @@ mod parquet;
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::batch::{Batch, Schema, SchemaError};
+use crate::batch::{Batch, ColumnSet, Schema, SchemaError};
 use crate::plan::{Format, Unit};
 use crate::source::{Checksum, FileFault, Md5, SourceFile};
 
@@ -220,21 +220,37 @@ impl FormatReader {
 }
 
 impl Rows {
-    /// Decodes the rows and hands them over in batches, in order. `cancelled` is asked now and then and ends the work
-    /// early.
+    /// Decodes the rows and hands them over in batches, in order. Columns that are not `wanted` may be deferred.
+    /// `cancelled` is asked now and then and ends the work early.
     pub fn read(
         self,
+        wanted: ColumnSet,
         scratch: &mut Scratch,
         cancelled: &dyn Fn() -> bool,
-        each: &mut dyn FnMut(&Batch<'_>),
+        each: &mut EachBatch<'_>,
     ) -> Result<(), UnitFault> {
         match self.encoded {
-            EncodedRows::CsvBlock(block) => {
-                block.read(&mut scratch.csv, each);
-                Ok(())
-            }
-            EncodedRows::RowGroup(row_group) => row_group.read(&mut scratch.parquet, cancelled, each),
+            EncodedRows::CsvBlock(block) => block.read(&mut scratch.csv, each),
+            EncodedRows::RowGroup(row_group) => row_group.read(wanted, &mut scratch.parquet, cancelled, each),
         }
+    }
+}
+
+/// Takes a batch, and what can be asked for more of it.
+pub type EachBatch<'e> = dyn FnMut(&Batch<'_>, &mut dyn Details) -> Result<(), UnitFault> + 'e;
+
+/// The deferred columns of a batch.
+pub trait Details {
+    /// Decodes the deferred columns of some rows, in ascending order. The result has these rows and these columns only.
+    fn read(&mut self, rows: &[u32]) -> Result<Batch<'_>, UnitFault>;
+}
+
+/// All columns were read at once.
+struct NothingDeferred;
+
+impl Details for NothingDeferred {
+    fn read(&mut self, rows: &[u32]) -> Result<Batch<'_>, UnitFault> {
+        Ok(Batch { len: rows.len(), ..Batch::default() })
     }
 }
 

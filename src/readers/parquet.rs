@@ -22,8 +22,8 @@ use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataRead
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
-use super::{SharedSchema, UnitFacts, UnitFault};
-use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, Schema, TextList, Texts};
+use super::{EachBatch, NothingDeferred, SharedSchema, UnitFacts, UnitFault};
+use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, Schema, Span, TextList, Texts};
 use crate::source::{FileFault, SourceFile};
 
 /// Rows that are decoded at a time: their columns stay in the cache.
@@ -100,9 +100,10 @@ impl Reader {
 impl RowGroup {
     pub(super) fn read(
         self,
+        _wanted: ColumnSet,
         scratch: &mut Scratch,
         cancelled: &dyn Fn() -> bool,
-        each: &mut dyn FnMut(&Batch<'_>),
+        each: &mut EachBatch<'_>,
     ) -> Result<(), UnitFault> {
         let wanted = Column::ALL.into_iter().filter_map(|column| self.schema.position(column));
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), wanted);
@@ -205,14 +206,22 @@ fn wanted_type(column: Column, found: &DataType) -> Option<DataType> {
 /// Columns in the form of batches, as far as arrow's own form differs.
 #[derive(Default)]
 pub(super) struct Scratch {
-    bucket: Vec<u32>,
-    storage_class: Vec<u32>,
-    encryption_status: Vec<u32>,
-    bucket_key_status: Vec<u32>,
+    key: Vec<Span>,
+    version_id: Vec<Span>,
+    bucket: CodedTexts,
+    storage_class: CodedTexts,
+    encryption_status: CodedTexts,
+    bucket_key_status: CodedTexts,
     is_latest: Vec<Flag>,
     is_delete_marker: Vec<Flag>,
     size: Vec<Number>,
     last_modified: Vec<Number>,
+}
+
+#[derive(Default)]
+struct CodedTexts {
+    codes: Vec<u32>,
+    dictionary: Vec<Span>,
 }
 
 impl Scratch {
@@ -221,7 +230,7 @@ impl Scratch {
         batch: &RecordBatch,
         schema: &Schema,
         first_row: u64,
-        each: &mut dyn FnMut(&Batch<'_>),
+        each: &mut EachBatch<'_>,
     ) -> Result<(), UnitFault> {
         // Projected columns keep the order that they have in the file.
         let array = |column: Column| -> Option<&ArrayRef> {
@@ -229,13 +238,14 @@ impl Scratch {
             let before = Column::ALL.into_iter().filter_map(|other| schema.position(other));
             batch.columns().get(before.filter(|other| *other < position).count())
         };
-        each(&Batch {
+        let batch = Batch {
             len: batch.num_rows(),
             first_row,
             states: None,
+            deferred: ColumnSet::NONE,
             bucket: coded_texts(array(Column::Bucket), &mut self.bucket)?,
-            key: plain_texts(array(Column::Key))?,
-            version_id: plain_texts(array(Column::VersionId))?,
+            key: plain_texts(array(Column::Key), &mut self.key)?,
+            version_id: plain_texts(array(Column::VersionId), &mut self.version_id)?,
             is_latest: flags(array(Column::IsLatest), &mut self.is_latest)?,
             is_delete_marker: flags(array(Column::IsDeleteMarker), &mut self.is_delete_marker)?,
             size: numbers(array(Column::Size), &mut self.size)?,
@@ -243,8 +253,8 @@ impl Scratch {
             storage_class: coded_texts(array(Column::StorageClass), &mut self.storage_class)?,
             encryption_status: coded_texts(array(Column::EncryptionStatus), &mut self.encryption_status)?,
             bucket_key_status: coded_texts(array(Column::BucketKeyStatus), &mut self.bucket_key_status)?,
-        });
-        Ok(())
+        };
+        each(&batch, &mut NothingDeferred)
     }
 }
 
@@ -252,29 +262,35 @@ fn unexpected(array: &ArrayRef) -> UnitFault {
     UnitFault::Decode(format!("a column was decoded as {}", array.data_type()))
 }
 
-fn plain_texts(array: Option<&ArrayRef>) -> Result<Texts<'_>, UnitFault> {
+fn plain_texts<'a>(array: Option<&'a ArrayRef>, spans: &'a mut Vec<Span>) -> Result<Texts<'a>, UnitFault> {
     let Some(array) = array else { return Ok(Texts::Absent) };
-    array.as_binary_opt::<i32>().map(|texts| Texts::Plain(text_list(texts))).ok_or_else(|| unexpected(array))
+    let texts = array.as_binary_opt::<i32>().ok_or_else(|| unexpected(array))?;
+    Ok(Texts::Plain(text_list(texts, spans)))
 }
 
 /// Arrow gives a null no bytes, so it reads as blank.
-fn text_list(array: &BinaryArray) -> TextList<'_> {
-    TextList::new(array.value_data(), array.value_offsets())
+fn text_list<'a>(array: &'a BinaryArray, spans: &'a mut Vec<Span>) -> TextList<'a> {
+    spans.clear();
+    spans.extend(
+        array.value_offsets().windows(2).map(|ends| Span { from: ends[0] as u32, len: (ends[1] - ends[0]) as u32 }),
+    );
+    TextList::new(array.value_data(), spans)
 }
 
-fn coded_texts<'a>(array: Option<&'a ArrayRef>, codes: &'a mut Vec<u32>) -> Result<Texts<'a>, UnitFault> {
+fn coded_texts<'a>(array: Option<&'a ArrayRef>, coded: &'a mut CodedTexts) -> Result<Texts<'a>, UnitFault> {
     /// A code that no dictionary has: the row is blank.
     const NULL: u32 = u32::MAX;
     let Some(array) = array else { return Ok(Texts::Absent) };
     let dictionary = array.as_dictionary_opt::<Int32Type>().ok_or_else(|| unexpected(array))?;
     let texts = dictionary.values().as_binary_opt::<i32>().ok_or_else(|| unexpected(array))?;
     let keys = dictionary.keys();
+    let codes = &mut coded.codes;
     codes.clear();
     match keys.nulls() {
         None => codes.extend(keys.values().iter().map(|&key| key as u32)),
         Some(_) => codes.extend(keys.iter().map(|key| key.map_or(NULL, |key| key as u32))),
     }
-    Ok(Texts::Coded { codes, dictionary: text_list(texts) })
+    Ok(Texts::Coded { codes, dictionary: text_list(texts, &mut coded.dictionary) })
 }
 
 fn flags<'a>(array: Option<&ArrayRef>, flags: &'a mut Vec<Flag>) -> Result<Flags<'a>, UnitFault> {
