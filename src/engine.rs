@@ -128,6 +128,8 @@ struct Found {
     partial: Partial,
     extents: Vec<Extent>,
     facts: UnitFacts,
+    /// Lines that are no rows.
+    blank_lines: u64,
     /// The fault of the first part that has one: all parts before it have been handed out, so any number of workers
     /// finds the same.
     fault: Option<(u32, UnitFault)>,
@@ -304,6 +306,7 @@ impl<'w> Work<'w> {
             partial: self.nothing(),
             extents: Vec::new(),
             facts: UnitFacts::default(),
+            blank_lines: 0,
             fault: None,
             visitors: 1,
         };
@@ -333,6 +336,7 @@ impl<'w> Work<'w> {
         let Err(fault) = examined else {
             let mut found = lock(&open.found);
             found.extents.append(&mut extents);
+            found.blank_lines += examiner.take_blank_lines();
             if let Err(error) = found.partial.merge(visit) {
                 self.fail(error.into());
             }
@@ -410,7 +414,8 @@ impl<'w> Work<'w> {
         }
         let mut found = lock(&open.found);
         let mut partial = std::mem::replace(&mut found.partial, self.nothing());
-        let (facts, rows) = (std::mem::take(&mut found.facts), partial.rows_read() + partial.rows_rejected);
+        let facts = std::mem::take(&mut found.facts);
+        let rows = partial.rows_read() + partial.rows_rejected + found.blank_lines;
         let miscounted = (facts.rows != rows).then_some(UnitFault::RowCount { expected: facts.rows, found: rows });
         match found.fault.take().map(|(_, fault)| fault).or(miscounted) {
             None => partial.count_unit(open.unit.id, open.unit.source_id, facts),

@@ -36,6 +36,7 @@ pub(crate) struct Examiner<'c> {
     /// The rows of the batch that become findings.
     flagged: Vec<Flagged>,
     flagged_rows: Vec<u32>,
+    blank_lines: u64,
     findings: Vec<u8>,
     faults: Vec<u8>,
     /// The first error of the spool; nothing more is written after it.
@@ -168,6 +169,7 @@ impl<'c> Examiner<'c> {
             months: MonthMemo::default(),
             flagged: Vec::new(),
             flagged_rows: Vec::new(),
+            blank_lines: 0,
             findings: Vec::new(),
             faults: Vec::new(),
             error: None,
@@ -205,7 +207,7 @@ impl<'c> Examiner<'c> {
         self.flagged_rows.clear();
         for at in 0..batch.len {
             match Row::read(batch, at, bucket) {
-                Ok(None) => {}
+                Ok(None) => self.blank_lines += 1,
                 Ok(Some(row)) if row.is_delete_marker => partial.delete_markers += 1,
                 Ok(Some(row)) => self.judge(&row, at, batch, partial),
                 Err(fault) => self.reject(unit, batch.first_row + at as u64, fault, partial),
@@ -229,8 +231,14 @@ impl<'c> Examiner<'c> {
         }
     }
 
+    /// How many lines were no rows, since this was last asked.
+    pub(crate) fn take_blank_lines(&mut self) -> u64 {
+        std::mem::take(&mut self.blank_lines)
+    }
+
     /// Forgets everything that a unit left behind, whatever state it was in.
     pub(crate) fn forget(&mut self) {
+        self.blank_lines = 0;
         self.tally.clear();
         self.places = Places::default();
     }

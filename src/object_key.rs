@@ -251,6 +251,12 @@ pub fn rollup_kind_named(name: &str) -> Option<&'static str> {
     KNOWN_KINDS.into_iter().chain([OTHER, OTHER_SERVICE]).find(|kind| *kind == name)
 }
 
+/// Whether a form-encoded text differs from what it stands for.
+#[inline]
+pub fn is_form_encoded(encoded: &[u8]) -> bool {
+    memchr::memchr2(b'%', b'+', encoded).is_some()
+}
+
 /// Appends the bytes that a key of a CSV inventory stands for: `+` is a space, `%XX` a byte.
 ///
 /// Returns `false`, with an unspecified rest of the key appended, when a `%` is not followed by two hexadecimal digits.

@@ -100,6 +100,45 @@ impl fmt::Display for Month {
     }
 }
 
+/// Reads moments one after the other, and remembers the last date: neighbouring rows often have the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TimeParser {
+    /// `YYYY-MM-DDT`
+    date: [u8; DATE_LEN],
+    midnight: i64,
+}
+
+/// The length of a date and the `T` behind it.
+const DATE_LEN: usize = 11;
+
+impl TimeParser {
+    /// The same as [`Timestamp::parse`].
+    #[inline]
+    pub fn parse(&mut self, text: &[u8]) -> Option<Timestamp> {
+        if let Some((date, clock)) = text.split_first_chunk::<DATE_LEN>()
+            && *date == self.date
+            && let Some(millis) = clock_millis(clock)
+        {
+            return Some(Timestamp(self.midnight + millis));
+        }
+        let time = Timestamp::parse(text)?;
+        (self.date, self.midnight) = (*text.first_chunk()?, time.0 - time.0 % DAY_MS);
+        Some(time)
+    }
+}
+
+/// `hh:mm:ss.mmmZ`, the form that S3 writes; nothing for every other one.
+#[inline]
+fn clock_millis(clock: &[u8]) -> Option<i64> {
+    let clock: &[u8; 13] = clock.try_into().ok()?;
+    let digits = [0, 1, 3, 4, 6, 7, 9, 10, 11].map(|at| i64::from(clock[at].wrapping_sub(b'0')));
+    let [h, hh, m, mm, s, ss, t, tt, ttt] = digits;
+    let (hour, minute, second) = (h * 10 + hh, m * 10 + mm, s * 10 + ss);
+    let shaped = [clock[2], clock[5], clock[8], clock[12]] == *b"::.Z" && digits.iter().all(|digit| *digit <= 9);
+    let exists = hour <= 23 && minute <= 59 && second <= 59;
+    (shaped && exists).then_some(((hour * 60 + minute) * 60 + second) * 1000 + t * 100 + tt * 10 + ttt)
+}
+
 /// Remembers the bounds of the last month asked for: neighbouring rows fall into the same one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MonthMemo {
@@ -204,6 +243,21 @@ mod tests {
             "+024-05-06T22:37:48Z",
         ] {
             assert_eq!(millis(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn remembering_the_date_changes_no_answer() {
+        let mut parser = TimeParser::default();
+        let clocks =
+            ["00:00:00.000Z", "23:59:59.999Z", "24:00:00.000Z", "23:60:00.000Z", "23:00:60.000Z", "1x:00:00.000Z"];
+        let odd =
+            ["12:34:56Z", "12:34:56.7Z", "12:34:56.789012Z", "12:34:56.78xZ", "12-34:56.789Z", "12:34:56.789", ""];
+        for date in ["2024-05-06T", "2024-05-07T", "2024-02-30T", "2024-05-07 ", "2024-05-06T"] {
+            for clock in clocks.iter().chain(&odd) {
+                let text = format!("{date}{clock}");
+                assert_eq!(parser.parse(text.as_bytes()), Timestamp::parse(text.as_bytes()), "{text}");
+            }
         }
     }
 

@@ -134,7 +134,7 @@ pub struct Scratch {
 /// What a unit turned out to be, once it is behind us.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnitFacts {
-    /// The rows that it should have held, bad ones included.
+    /// The rows that it should have held, bad ones and blank lines included.
     pub rows: u64,
     /// The bytes of the file.
     pub bytes: u64,

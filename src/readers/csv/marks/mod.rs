@@ -1,0 +1,198 @@
+//! Where lines and their fields end, found in one pass over a block of text.
+//!
+//! S3 writes every row in the same shape: each field in quotes, none with a quote or a line break inside. For such a row
+//! the positions of its closing quotes say everything, and with AVX2 they are found 64 bytes at a time. A line of any
+//! other shape is *odd*: it is left to the strict parser. Both ways of marking, with and without AVX2, are the same to
+//! whoever reads the marks.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
+use memchr::memchr_iter;
+
+use super::split::split_quoted;
+
+/// Bytes behind the text that must be there, and zero, for [`Marks::find`].
+pub(super) const PADDING: usize = 2 * CHUNK_LEN;
+/// Bytes that are looked at together.
+const CHUNK_LEN: usize = 64;
+
+/// The lines of a text, and the fields of those that are not odd.
+#[derive(Default)]
+pub(super) struct Marks {
+    lines: Vec<LineEnd>,
+    /// The closing quotes of all fields, and behind them space for more.
+    closes: Vec<u32>,
+    closes_len: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LineEnd {
+    /// The position of its newline.
+    at: u32,
+    /// How many closing quotes stand before it.
+    closes: u32,
+    is_odd: bool,
+}
+
+/// A line of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line<'m> {
+    /// The position of its first byte.
+    pub from: u32,
+    /// The position of its newline.
+    pub to: u32,
+    /// The positions of the closing quotes of its fields; nothing if it is odd.
+    pub closes: Option<&'m [u32]>,
+}
+
+impl Line<'_> {
+    pub(super) fn len(&self) -> usize {
+        (self.to - self.from) as usize
+    }
+}
+
+impl Marks {
+    /// Marks the lines of `padded[..len]`. What stands behind the last newline is no line.
+    pub(super) fn find(&mut self, padded: &[u8], len: usize) {
+        self.lines.clear();
+        self.closes_len = 0;
+        #[cfg(target_arch = "x86_64")]
+        if avx2::is_available() {
+            #[expect(unsafe_code, reason = "only the caller can know what the processor has")]
+            // SAFETY: the processor was asked.
+            unsafe {
+                avx2::find(self, padded, len);
+            }
+            return;
+        }
+        self.find_portably(&padded[..len]);
+    }
+
+    /// The lines, in order.
+    pub(super) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        let (mut from, mut first_close) = (0, 0);
+        self.lines.iter().map(move |end| {
+            let closes = &self.closes[first_close..end.closes as usize];
+            let line = Line { from, to: end.at, closes: (!end.is_odd).then_some(closes) };
+            (from, first_close) = (end.at + 1, end.closes as usize);
+            line
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    fn find_portably(&mut self, text: &[u8]) {
+        let mut from = 0;
+        for at in memchr_iter(b'\n', text) {
+            self.closes.truncate(self.closes_len);
+            let is_odd = !split_quoted(&text[from..at], from as u32, &mut self.closes);
+            self.closes_len = self.closes.len();
+            self.lines.push(LineEnd { at: at as u32, closes: self.closes_len as u32, is_odd });
+            from = at + 1;
+        }
+    }
+
+    /// Space for the closing quotes of one more chunk.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    fn space(&mut self) -> &mut [u32; CHUNK_LEN] {
+        const { assert!(CHUNK_LEN == 64) };
+        if self.closes.len() < self.closes_len + CHUNK_LEN {
+            self.closes.resize(2 * self.closes_len + CHUNK_LEN, 0);
+        }
+        match self.closes[self.closes_len..].first_chunk_mut() {
+            Some(space) => space,
+            None => unreachable!("there was room made"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn padded(text: &[u8]) -> Vec<u8> {
+        [text, &[0; PADDING]].concat()
+    }
+
+    fn lines(marks: &Marks) -> Vec<(u32, u32, Option<Vec<u32>>)> {
+        marks.lines().map(|line| (line.from, line.to, line.closes.map(<[u32]>::to_vec))).collect()
+    }
+
+    /// Both ways agree on the text, but for fields that only the portable way can tell.
+    fn check(text: &[u8]) {
+        let (mut fast, mut portable) = (Marks::default(), Marks::default());
+        fast.find(&padded(text), text.len());
+        portable.find_portably(text);
+        let mut expected = lines(&portable);
+        for (from, to, closes) in &mut expected {
+            // A field that is a comma looks like the end of one and the start of another.
+            let line = &text[*from as usize..*to as usize];
+            if line.starts_with(b"\",\"") || memchr::memmem::find(line, b"\",\",\"").is_some() {
+                *closes = None;
+            }
+        }
+        assert_eq!(lines(&fast), expected, "{}", String::from_utf8_lossy(text));
+    }
+
+    #[test]
+    fn fields_end_at_their_closing_quotes() {
+        let mut marks = Marks::default();
+        let text = b"\"a\",\"\",\"bc\"\nodd\n\"d\"\n";
+        marks.find(&padded(text), text.len());
+        let expected = vec![(0, 11, Some(vec![2, 5, 10])), (12, 15, None), (16, 19, Some(vec![18]))];
+        assert_eq!(lines(&marks), expected);
+    }
+
+    #[test]
+    fn shapes_that_look_alike_are_odd() {
+        for odd in [
+            "",
+            "\"",
+            "\"a",
+            "a\"",
+            "\"a\"b",
+            "\"a\",b",
+            "\"a\",",
+            ",\"a\"",
+            "\",\"",
+            "\"a\",\",\",\"b\"",
+            "\"\"\"\"",
+            "\"a\"\r",
+        ] {
+            let text = format!("\"x\",\"y\"\n{odd}\n\"z\",\"\"\n");
+            let mut marks = Marks::default();
+            marks.find(&padded(text.as_bytes()), text.len());
+            let is_odd: Vec<bool> = marks.lines().map(|line| line.closes.is_none()).collect();
+            assert_eq!(is_odd, [false, true, false], "{odd}");
+            check(text.as_bytes());
+        }
+    }
+
+    /// Texts of the few bytes that matter, of every length around a chunk's end.
+    #[test]
+    fn both_ways_agree_on_whatever_there_is() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) % below
+        };
+        for round in 0..20_000 {
+            let len = random(4 * CHUNK_LEN as u64 + 3);
+            let pieces: &[&[u8]] = &[b"\",\"", b"\"\n\"", b"\"", b",", b"\n", b"abcdefgh", b"x", b"\r", b"\0"];
+            let mut text = Vec::new();
+            while text.len() < len as usize {
+                // Half of the texts are mostly sound.
+                let kinds = if round % 2 == 0 { 2 + 5 * random(2) } else { pieces.len() as u64 };
+                text.extend_from_slice(pieces[random(kinds) as usize]);
+                text.extend_from_slice(&b"abcdefghijklmnopqrstuvwxyz"[..random(26) as usize]);
+            }
+            check(&text);
+        }
+    }
+}

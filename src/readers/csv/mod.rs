@@ -1,0 +1,237 @@
+//! CSV reports: no header, every field quoted, keys form-encoded.
+//!
+//! A line is a row: S3 writes no line break inside a field, so a quote that is left open costs one row and not the rest
+//! of the file. The text is cut into blocks of whole lines, which are decoded independently of each other. Nearly every
+//! row has the one shape that S3 writes and is taken apart by the positions of its quotes ([`Marks`]); every other row
+//! goes through the strict parser ([`split_strict`]), which defines what a row is. Cells are lent from where they stand in
+//! the text.
+
+mod columns;
+mod marks;
+mod split;
+
+use std::sync::Arc;
+
+use memchr::{memchr, memchr_iter, memrchr};
+
+use super::{EachBatch, NothingDeferred, SharedSchema, UnitFacts, UnitFault};
+use crate::batch::{RowFault, RowState};
+use crate::source::{FileFault, SourceFile, TextStream};
+use columns::Columns;
+use marks::{Line, Marks, PADDING};
+use split::{Split, split_strict};
+
+/// Blocks of this size keep two workers busy and stay in the cache.
+const BLOCK_LEN: usize = 1 << 20;
+/// A longer row is none: a key has at most 1,024 bytes, an access control list some thousand.
+const MAX_ROW_LEN: usize = BLOCK_LEN / 2;
+
+/// Cuts the text of a file into blocks.
+pub(super) struct Reader {
+    stream: TextStream,
+    schema: SharedSchema,
+    /// The beginning of a row whose end has not been read.
+    carry: Vec<u8>,
+    lines: u64,
+    at_end: bool,
+    file_len: u64,
+}
+
+/// Some whole lines.
+pub(super) struct Block {
+    /// The text, and behind it at least [`PADDING`] bytes of which nothing is known.
+    buffer: Vec<u8>,
+    len: usize,
+    first_row: u64,
+    schema: SharedSchema,
+}
+
+impl Reader {
+    pub(super) fn new(file: Arc<SourceFile>, called_gz: bool, schema: SharedSchema) -> Result<Self, FileFault> {
+        let file_len = file.len();
+        let stream = TextStream::new(file, called_gz)?;
+        Ok(Self { stream, schema, carry: Vec::new(), lines: 0, at_end: false, file_len })
+    }
+
+    pub(super) fn next_block(&mut self, scratch: &mut Scratch) -> Result<Option<Block>, FileFault> {
+        if self.at_end {
+            return Ok(None);
+        }
+        let mut buffer = std::mem::take(&mut scratch.spare);
+        buffer.resize(BLOCK_LEN + PADDING, 0);
+        let len = self.read_lines(&mut buffer[..BLOCK_LEN + 1])?;
+        let first_row = self.lines + 1;
+        self.lines += memchr_iter(b'\n', &buffer[..len]).count() as u64;
+        Ok((len > 0).then(|| Block { buffer, len, first_row, schema: Arc::clone(&self.schema) }))
+    }
+
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.stream.bytes_read()
+    }
+
+    pub(super) fn facts(&self) -> UnitFacts {
+        UnitFacts { rows: self.lines, bytes: self.file_len, unknown_columns: self.schema.unknown.clone() }
+    }
+
+    /// Reads until the block is full or the file ends, and keeps an unfinished last line for the next block. There is
+    /// room for one byte more, in which the last line of the file gets its end.
+    fn read_lines(&mut self, text: &mut [u8]) -> Result<usize, FileFault> {
+        let mut len = self.carry.len();
+        text[..len].copy_from_slice(&self.carry);
+        self.carry.clear();
+        while len < BLOCK_LEN && !self.at_end {
+            let read = self.stream.read(&mut text[len..BLOCK_LEN])?;
+            self.at_end = read == 0;
+            len += read;
+        }
+        if self.at_end {
+            return Ok(end_line(text, len));
+        }
+        match memrchr(b'\n', &text[..BLOCK_LEN]) {
+            Some(newline) => Ok(self.keep_behind(&text[..BLOCK_LEN], newline)),
+            None => self.shorten_line(&mut text[..BLOCK_LEN]),
+        }
+    }
+
+    /// Keeps what stands behind a newline for the next block; returns the length of what stays.
+    fn keep_behind(&mut self, text: &[u8], newline: usize) -> usize {
+        self.carry.extend_from_slice(&text[newline + 1..]);
+        newline + 1
+    }
+
+    /// Skips the rest of a line that fills a whole block. What stays of it is still too long to be taken for a row.
+    fn shorten_line(&mut self, text: &mut [u8]) -> Result<usize, FileFault> {
+        const KEPT: usize = MAX_ROW_LEN + 1;
+        text[KEPT] = b'\n';
+        loop {
+            let rest = &mut text[KEPT + 1..];
+            let read = self.stream.read(rest)?;
+            self.at_end = read == 0;
+            if self.at_end {
+                break;
+            }
+            if let Some(newline) = memchr(b'\n', &rest[..read]) {
+                self.carry.extend_from_slice(&rest[newline + 1..read]);
+                break;
+            }
+        }
+        Ok(KEPT + 1)
+    }
+}
+
+/// Gives the last line its end, if it has none.
+fn end_line(text: &mut [u8], len: usize) -> usize {
+    if len == 0 || text[len - 1] == b'\n' {
+        return len;
+    }
+    text[len] = b'\n';
+    len + 1
+}
+
+impl Block {
+    pub(super) fn read(mut self, scratch: &mut Scratch, each: &mut EachBatch<'_>) -> Result<(), UnitFault> {
+        let Scratch { marks, split, columns, .. } = scratch;
+        self.buffer[self.len..self.len + PADDING].fill(0);
+        marks.find(&self.buffer, self.len);
+        columns.clear(self.buffer.len(), marks.len());
+        for line in marks.lines() {
+            match line.closes {
+                Some(closes) if closes.len() == self.schema.width && line.len() <= MAX_ROW_LEN => {
+                    columns.push_marked(&self.buffer, line.from, closes, &self.schema);
+                }
+                _ => self.push_odd(line, split, columns),
+            }
+        }
+        let read = each(&columns.lend(&mut self.buffer, self.first_row, &self.schema), &mut NothingDeferred);
+        scratch.spare = self.buffer;
+        read
+    }
+
+    /// The strict way, for rows of any shape.
+    fn push_odd(&self, line: Line<'_>, split: &mut Split, columns: &mut Columns) {
+        let text = &self.buffer[line.from as usize..line.to as usize];
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if text.is_empty() {
+            columns.push_state(RowState::Blank);
+        } else if text.len() > MAX_ROW_LEN {
+            columns.push_state(RowState::Bad(RowFault::TooLong));
+        } else if let Err(fault) = split_strict(text, split) {
+            columns.push_state(RowState::Bad(fault));
+        } else if split.fields.len() != self.schema.width {
+            columns.push_state(RowState::Bad(RowFault::Ragged));
+        } else {
+            columns.push_split(split, &self.schema);
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// The buffer of the last block, for the next one.
+    spare: Vec<u8>,
+    marks: Marks,
+    split: Split,
+    columns: Columns,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Details;
+    use super::*;
+    use crate::batch::{Batch, Schema};
+
+    fn reader(text: &[u8], width: usize) -> Reader {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), text).expect("written");
+        let names = ["Bucket", "Key", "Size", "ETag"];
+        let schema = Arc::new(Schema::from_names(names[..width].iter().copied()).expect("a schema"));
+        let source = SourceFile::open(file.path(), None).expect("opened");
+        Reader::new(Arc::new(source), false, schema).expect("a reader")
+    }
+
+    fn rows(reader: &mut Reader) -> Vec<(u64, RowState, usize)> {
+        let (mut scratch, mut rows) = (Scratch::default(), Vec::new());
+        while let Some(block) = reader.next_block(&mut scratch).expect("readable") {
+            let mut keep = |batch: &Batch<'_>, _: &mut dyn Details| {
+                let states = batch.states.expect("CSV has states");
+                rows.extend(
+                    (0..batch.len).map(|at| (batch.first_row + at as u64, states[at], batch.key.get(at).len())),
+                );
+                Ok(())
+            };
+            block.read(&mut scratch, &mut keep).expect("nothing fails");
+        }
+        rows
+    }
+
+    /// Rows of every length around the block's end come out whole and in order.
+    #[test]
+    fn rows_survive_every_cut_between_blocks() {
+        for shift in 0..70 {
+            let pad = "x".repeat(BLOCK_LEN - 100 + shift - 10);
+            let mut text = format!("\"b\",\"{}\"\n", &pad[..MAX_ROW_LEN - 20]);
+            text += &format!("\"b\",\"{}\"\n", &pad[..pad.len() - text.len()]);
+            text += "\"b\",\"key-1\"\n\"b\",\"key-22\"\r\n\n\"b\",\"key-333\"";
+            let mut reader = reader(text.as_bytes(), 2);
+            let found = rows(&mut reader);
+            let tail: Vec<_> = found[2..].iter().map(|(row, state, len)| (*row, *state, *len)).collect();
+            let sound = RowState::Sound;
+            assert_eq!(tail, [(3, sound, 5), (4, sound, 6), (5, RowState::Blank, 0), (6, sound, 7)], "{shift}");
+            assert_eq!(reader.facts().rows, 6);
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_one_bad_row() {
+        for len in [MAX_ROW_LEN + 1, BLOCK_LEN - 1, BLOCK_LEN, BLOCK_LEN + 1, 3 * BLOCK_LEN] {
+            let text = format!("\"b\",\"k1\"\n{}\n\"b\",\"k\"\n", "x".repeat(len));
+            let mut reader = reader(text.as_bytes(), 2);
+            let found = rows(&mut reader);
+            let bad = RowState::Bad(RowFault::TooLong);
+            assert_eq!(found, [(1, RowState::Sound, 2), (2, bad, 0), (3, RowState::Sound, 1)], "{len}");
+            assert_eq!(reader.facts().rows, 3);
+        }
+        let unfinished = "x".repeat(2 * BLOCK_LEN);
+        assert_eq!(rows(&mut reader(unfinished.as_bytes(), 2)), [(1, RowState::Bad(RowFault::TooLong), 0)]);
+    }
+}
