@@ -347,6 +347,9 @@ fn code<C: Copy>(texts: &Texts<'_>, absent: C, parse: fn(&[u8]) -> C, len: usize
     }
 }
 
+/// Prefixes beyond this are forgotten before more are kept.
+const MAX_PREFIXES_LEN: usize = 1 << 22;
+
 /// The places that keys have led to, and the rules that apply there.
 #[derive(Default)]
 struct Places {
@@ -357,6 +360,8 @@ struct Places {
     /// The bucket and the folder of the last key: the next is likely to lie in the same.
     last: (Vec<u8>, Vec<u8>, Option<PlaceId>),
     prefix: Vec<u8>,
+    /// The length of all prefixes together.
+    prefixes_len: usize,
 }
 
 impl Places {
@@ -397,11 +402,13 @@ impl Places {
         self.list.push(Place::new(Arc::clone(&self.last_bucket), &parsed));
         self.scopes.push(checker.scope(bucket, &parsed));
         self.by_prefix.insert(self.prefix.as_slice().into(), place);
+        self.prefixes_len += self.prefix.len();
         place
     }
 
-    /// A batch has fewer rows than are left of the ids, so it is enough to ask after each batch.
+    /// A batch has fewer rows than are left of the ids, so it is enough to ask after each batch. Whoever names the objects
+    /// decides how long the prefixes are.
     fn is_full(&self) -> bool {
-        self.list.len() >= PlaceId::LIMIT / 2
+        self.list.len() >= PlaceId::LIMIT / 2 || self.prefixes_len >= MAX_PREFIXES_LEN
     }
 }
