@@ -8,7 +8,7 @@ mod explain;
 mod policy;
 mod progress;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -185,11 +185,13 @@ fn run_generate(args: &GenerateArgs) -> Result<u8, Failure> {
 
 fn show(summary: &Summary, out: &Path, format: Format, quiet: bool) -> Result<u8, Failure> {
     if !quiet {
-        let text = match format {
-            Format::Text => render(summary, &out.to_string_lossy(), stdout_style()),
-            Format::Json => serde_json::to_string_pretty(summary).map_err(io::Error::from)? + "\n",
+        match format {
+            Format::Text => print(render(summary, &out.to_string_lossy(), stdout_style()).as_bytes())?,
+            Format::Json => print_with(|stdout| {
+                serde_json::to_writer_pretty(&mut *stdout, summary)?;
+                stdout.write_all(b"\n")
+            })?,
         };
-        print(text.as_bytes())?;
     }
     Ok(summary.outcome.exit_code())
 }
@@ -201,8 +203,13 @@ fn stdout_style() -> Style {
 
 /// Writes to stdout. Whoever stops reading has seen enough: the result counts all the same.
 pub(crate) fn print(bytes: &[u8]) -> Result<u8, Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    print_with(|stdout| stdout.write_all(bytes))
+}
+
+/// The same for what is too long to be made at once.
+fn print_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<u8, Failure> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(0),
     }
