@@ -70,10 +70,10 @@ pub fn audit(
     let nothing = Partial::new(Arc::new(terms(plan, checker, options)), facts.policy.rules.len());
     let mut examined = engine::run(units, checker, nothing, &spools, options.jobs, cancel, progress)?;
     let run = Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
-    let result = Findings { facts, partial: examined.partial, units_planned, run };
+    let result = Findings::new(facts, examined.partial, units_planned, run);
     let lists = Lists { spools: &spools, extents: &mut examined.extents };
     let keep_partial = options.shard.is_some();
-    write(output, &result, lists, keep_partial, cancel)
+    write(output, result, lists, keep_partial, cancel)
 }
 
 fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
@@ -91,8 +91,16 @@ fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
 pub(crate) struct Findings {
     pub(crate) facts: AuditFacts,
     pub(crate) partial: Partial,
-    pub(crate) units_planned: u64,
+    units_planned: u64,
     pub(crate) run: Run,
+}
+
+impl Findings {
+    /// Nothing is added to the partial any more.
+    pub(crate) fn new(facts: AuditFacts, mut partial: Partial, units_planned: u64, run: Run) -> Self {
+        partial.settle();
+        Self { facts, partial, units_planned, run }
+    }
 }
 
 /// Where the lines of the lists come from.
@@ -115,7 +123,7 @@ impl ListSource for Lists<'_> {
 /// Writes the lists, the summary and, where it is to be merged, the partial; then publishes them.
 pub(crate) fn write(
     mut output: OutputFolder,
-    result: &Findings,
+    result: Findings,
     mut lists: impl ListSource,
     keep_partial: bool,
     cancel: &Cancel,
@@ -134,15 +142,15 @@ pub(crate) fn write(
         }
         written?;
     }
-    let summary = Summary::new(&result.facts, &result.partial, result.units_planned, result.run);
+    if keep_partial {
+        let shard = ShardFile::new(&result, lengths, sha256);
+        output.write(PARTIAL_FILE, |out| Ok(serde_json::to_writer(out, &shard)?))?;
+    }
+    let summary = Summary::new(&result.facts, result.partial, result.units_planned, result.run);
     output.write("summary.json", |out| {
         serde_json::to_writer_pretty(&mut *out, &summary)?;
         out.write_all(b"\n")
     })?;
-    if keep_partial {
-        let shard = ShardFile::new(result, lengths, sha256);
-        output.write(PARTIAL_FILE, |out| Ok(serde_json::to_writer(out, &shard)?))?;
-    }
     output.publish()?;
     Ok(summary)
 }

@@ -28,6 +28,7 @@ pub mod plan;
 pub mod policy;
 pub mod readers;
 pub mod report;
+pub mod rollup;
 pub mod sinks;
 pub mod source;
 mod tally;

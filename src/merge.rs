@@ -3,6 +3,7 @@
 //! Each shard leaves its [`Partial`] and the lengths of its lines for each unit, so lists are joined unit by unit without
 //! looking into them. The result is, byte for byte, what one audit of everything would have written.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -27,16 +28,16 @@ const PARTIAL_SCHEMA: &str = "logseal.partial/1";
 
 /// `partial.json`.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct ShardFile {
+pub(crate) struct ShardFile<'r> {
     schema: String,
-    facts: AuditFacts,
+    facts: Cow<'r, AuditFacts>,
     started_at: i64,
     finished_at: i64,
     elapsed_ms: u64,
     lengths: UnitLengthList,
     /// Of each list, as the shard wrote it.
     sha256: Vec<String>,
-    partial: Partial,
+    partial: Cow<'r, Partial>,
 }
 
 /// Why shards cannot be merged.
@@ -88,20 +89,22 @@ impl MergeJobError {
     }
 }
 
-impl ShardFile {
-    pub(crate) fn new(result: &Findings, lengths: UnitLengths, sha256: Vec<String>) -> Self {
+impl<'r> ShardFile<'r> {
+    pub(crate) fn new(result: &'r Findings, lengths: UnitLengths, sha256: Vec<String>) -> Self {
         Self {
             schema: PARTIAL_SCHEMA.to_owned(),
-            facts: result.facts.clone(),
+            facts: Cow::Borrowed(&result.facts),
             started_at: result.run.started_at.as_millis(),
             finished_at: result.run.finished_at.as_millis(),
             elapsed_ms: result.run.elapsed_ms,
             lengths: lengths.into(),
             sha256,
-            partial: result.partial.clone(),
+            partial: Cow::Borrowed(&result.partial),
         }
     }
+}
 
+impl ShardFile<'static> {
     fn read(folder: &Path) -> Result<Self, MergeJobError> {
         let path = folder.join(PARTIAL_FILE);
         let file = File::open(&path).map_err(|error| MergeJobError::Read { path: path.clone(), error })?;
@@ -116,35 +119,54 @@ impl ShardFile {
 
 /// Joins the outputs of shards. One that still lacks shards can be merged again.
 pub fn merge(folders: &[PathBuf], out: &Path, overwrite: bool, cancel: &Cancel) -> Result<Summary, MergeJobError> {
-    let read = |folder: &PathBuf| ShardFile::read(folder).map(|shard| (folder.clone(), shard));
-    let mut shards = folders.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    // Whatever the order of the arguments, the first units speak for the whole.
-    shards.sort_by_key(|(_, shard)| first_unit(&shard.partial));
-    let mut lists =
-        ShardLists { folders: Vec::new(), units: BTreeMap::new(), preambles: Vec::new(), sha256: Vec::new() };
-    let mut shards = shards.into_iter();
-    let Some((folder, first)) = shards.next() else {
+    let Some((first, others)) = folders.split_first() else {
         let error = io::ErrorKind::NotFound.into();
         return Err(MergeJobError::Read { path: PathBuf::new(), error });
     };
-    lists.add(&folder, first.lengths.into(), first.sha256, &first.facts);
-    let mut run =
-        RunSpan { started_at: first.started_at, finished_at: first.finished_at, elapsed_ms: first.elapsed_ms };
-    let (mut facts, mut partial) = (first.facts, first.partial);
-    for (folder, shard) in shards {
-        partial.merge(shard.partial).map_err(|error| MergeJobError::Merge { path: folder.clone(), error })?;
-        lists.add(&folder, shard.lengths.into(), shard.sha256, &shard.facts);
-        facts.allow_empty &= shard.facts.allow_empty;
-        run.started_at = run.started_at.min(shard.started_at);
-        run.finished_at = run.finished_at.max(shard.finished_at);
-        run.elapsed_ms = run.elapsed_ms.saturating_add(shard.elapsed_ms);
-    }
-    lists.check()?;
-    let units_planned = facts.units;
-    let is_whole = (partial.examined.len() + partial.faulted.len()) as u64 == units_planned;
-    let result = Findings { facts, partial, units_planned, run: run.into() };
+    // One after the other: two partials are held at most.
+    let mut whole = Joined::new(first, ShardFile::read(first)?);
+    others.iter().try_for_each(|folder| whole.add(folder, ShardFile::read(folder)?))?;
+    whole.lists.check()?;
+    let units_planned = whole.facts.units;
+    let is_whole = (whole.partial.examined.len() + whole.partial.faulted.len()) as u64 == units_planned;
+    let result = Findings::new(whole.facts, whole.partial, units_planned, whole.run.into());
     let output = OutputFolder::create(out, overwrite).map_err(AuditError::from)?;
-    Ok(write(output, &result, lists, !is_whole, cancel)?)
+    Ok(write(output, result, whole.lists, !is_whole, cancel)?)
+}
+
+/// The shards that have been read.
+struct Joined {
+    /// Those of the first units: whatever the order of the arguments, they speak for the whole.
+    facts: AuditFacts,
+    first_unit: Option<UnitId>,
+    partial: Partial,
+    run: RunSpan,
+    lists: ShardLists,
+}
+
+impl Joined {
+    fn new(folder: &Path, shard: ShardFile<'static>) -> Self {
+        let run = RunSpan::of(&shard);
+        let (facts, partial) = (shard.facts.into_owned(), shard.partial.into_owned());
+        let mut lists = ShardLists::default();
+        lists.add(folder, shard.lengths.into(), shard.sha256, &facts);
+        Self { first_unit: first_unit(&partial), facts, partial, run, lists }
+    }
+
+    fn add(&mut self, folder: &Path, shard: ShardFile<'static>) -> Result<(), MergeJobError> {
+        self.run.add(&RunSpan::of(&shard));
+        let (mut facts, partial) = (shard.facts.into_owned(), shard.partial.into_owned());
+        let first_unit = first_unit(&partial);
+        self.partial.merge(partial).map_err(|error| MergeJobError::Merge { path: folder.to_owned(), error })?;
+        self.lists.add(folder, shard.lengths.into(), shard.sha256, &facts);
+        let allow_empty = self.facts.allow_empty && facts.allow_empty;
+        if first_unit < self.first_unit {
+            std::mem::swap(&mut self.facts, &mut facts);
+            self.first_unit = first_unit;
+        }
+        self.facts.allow_empty = allow_empty;
+        Ok(())
+    }
 }
 
 fn first_unit(partial: &Partial) -> Option<UnitId> {
@@ -157,6 +179,18 @@ struct RunSpan {
     elapsed_ms: u64,
 }
 
+impl RunSpan {
+    fn of(shard: &ShardFile<'_>) -> Self {
+        Self { started_at: shard.started_at, finished_at: shard.finished_at, elapsed_ms: shard.elapsed_ms }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.started_at = self.started_at.min(other.started_at);
+        self.finished_at = self.finished_at.max(other.finished_at);
+        self.elapsed_ms = self.elapsed_ms.saturating_add(other.elapsed_ms);
+    }
+}
+
 impl From<RunSpan> for Run {
     fn from(span: RunSpan) -> Self {
         let time = |millis| Timestamp::from_millis(millis).unwrap_or(Timestamp::MAX);
@@ -165,6 +199,7 @@ impl From<RunSpan> for Run {
 }
 
 /// The lists of all shards.
+#[derive(Default)]
 struct ShardLists {
     folders: Vec<PathBuf>,
     /// Who has a unit's lines, and how many bytes of each list they are.

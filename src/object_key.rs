@@ -14,15 +14,15 @@ pub const OTHER: &str = "other";
 /// The rollup name of a kind that lies under `AWSLogs/ACCOUNT/` but that we do not know.
 pub const OTHER_SERVICE: &str = "other-service";
 
-/// The kinds that AWS is known to write, as their folder is called.
-const KNOWN_KINDS: [&str; 17] = [
+/// What a rollup may call a kind: those that AWS is known to write, as their folder is called, and the rest. In order.
+const ROLLUP_KINDS: [&str; 19] = [
+    "CloudFront",
     "CloudTrail",
+    "CloudTrail-Aggregated",
     "CloudTrail-Digest",
     "CloudTrail-Insight",
-    "CloudTrail-NetworkActivity",
-    "CloudTrail-Aggregated",
     "CloudTrail-Lake",
-    "CloudFront",
+    "CloudTrail-NetworkActivity",
     "Config",
     "GuardDuty",
     "KafkaBrokerLogs",
@@ -30,6 +30,8 @@ const KNOWN_KINDS: [&str; 17] = [
     "elasticloadbalancing",
     "globalaccelerator",
     "network-firewall",
+    OTHER,
+    OTHER_SERVICE,
     "redshift",
     "vpcdnsquerylogs",
     "vpcflowlogs",
@@ -71,13 +73,11 @@ impl<'k> ObjectKey<'k> {
     }
 
     /// The kind under which this key is counted: a known name, `other-service` or `other`.
-    pub fn rollup_kind(&self) -> &'static str {
+    pub fn rollup_kind(&self) -> RollupKind {
         if self.account.is_none() {
-            return OTHER;
+            return RollupKind::OTHER;
         }
-        let known = KNOWN_KINDS.iter().find(|known| known.as_bytes() == self.kind);
-        let unknown = if self.kind == OTHER.as_bytes() { OTHER } else { OTHER_SERVICE };
-        known.copied().unwrap_or(unknown)
+        RollupKind::named(self.kind).unwrap_or(RollupKind::OTHER_SERVICE)
     }
 
     fn parse_below(key: &'k [u8], anchor: usize) -> Option<Self> {
@@ -151,26 +151,78 @@ fn parse_date(folders: &mut Folders<'_>) -> Option<(u16, u8, u8)> {
     ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some((year, month as u8, day as u8))
 }
 
+/// A kind that is safe to count by: a known one, `other-service` or `other`. Ordered by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RollupKind(u8);
+
+impl RollupKind {
+    /// How many there are.
+    pub(crate) const COUNT: usize = ROLLUP_KINDS.len();
+    const OTHER: Self = Self(14);
+    const OTHER_SERVICE: Self = Self(15);
+
+    /// The kind of that name, or nothing when it is none.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        ROLLUP_KINDS.binary_search_by(|kind| kind.as_bytes().cmp(name)).ok().map(|at| Self(at as u8))
+    }
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        ROLLUP_KINDS[usize::from(self.0)]
+    }
+
+    /// Its position among all kinds.
+    pub(crate) fn as_index(self) -> u8 {
+        self.0
+    }
+
+    /// The kind that [`Self::as_index`] belongs to.
+    pub(crate) fn from_index(index: u8) -> Self {
+        Self(index)
+    }
+}
+
 /// An AWS account: 12 digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Account([u8; 12]);
+pub struct Account(u64);
 
 impl Account {
     /// Refuses everything but 12 digits.
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let digits: [u8; 12] = text.try_into().ok()?;
-        digits.iter().all(u8::is_ascii_digit).then_some(Self(digits))
+        let shaped = text.len() == 12 && text.iter().all(u8::is_ascii_digit);
+        shaped.then(|| Self(text.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))))
     }
 
     /// The 12 digits.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub fn to_digits(self) -> [u8; 12] {
+        let (mut digits, mut rest) = ([b'0'; 12], self.0);
+        for digit in digits.iter_mut().rev() {
+            *digit += (rest % 10) as u8;
+            rest /= 10;
+        }
+        digits
+    }
+
+    /// The digits as one number.
+    pub(crate) fn as_number(self) -> u64 {
+        self.0
+    }
+
+    /// The account that [`Self::as_number`] belongs to.
+    pub(crate) fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl fmt::Display for RollupKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_ascii(f, &self.0)
+        write_ascii(f, &self.to_digits())
     }
 }
 
@@ -183,7 +235,7 @@ pub struct Region {
 
 impl Region {
     /// The longest Region today has 14 bytes.
-    const MAX_LEN: usize = 24;
+    pub(crate) const MAX_LEN: usize = 24;
 
     /// Refuses what does not read like a Region: 2 to 4 letters, words of letters, a number of 1 or 2 digits, joined by `-`.
     pub fn parse(text: &[u8]) -> Option<Self> {
@@ -213,6 +265,16 @@ impl Region {
         let len = self.text.iter().position(|&byte| byte == 0).unwrap_or(Self::MAX_LEN);
         &self.text[..len]
     }
+
+    /// The Region's name and zeroes behind it.
+    pub(crate) fn as_padded(&self) -> &[u8; Self::MAX_LEN] {
+        &self.text
+    }
+
+    /// The Region that [`Self::as_padded`] belongs to.
+    pub(crate) fn from_padded(text: [u8; Self::MAX_LEN]) -> Self {
+        Self { text }
+    }
 }
 
 impl fmt::Display for Region {
@@ -225,9 +287,9 @@ fn write_ascii(f: &mut fmt::Formatter<'_>, text: &[u8]) -> fmt::Result {
     f.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
 }
 
-/// Serde as the text that `parse` reads.
+/// Serde as the text that `$parse` reads.
 macro_rules! serde_as_text {
-    ($type:ty, $what:literal) => {
+    ($type:ty, $parse:expr, $what:literal) => {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -237,19 +299,15 @@ macro_rules! serde_as_text {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                Self::parse(text.as_bytes()).ok_or_else(|| serde::de::Error::custom(concat!("not ", $what)))
+                $parse(text.as_bytes()).ok_or_else(|| serde::de::Error::custom(concat!("not ", $what)))
             }
         }
     };
 }
 
-serde_as_text!(Account, "an account of 12 digits");
-serde_as_text!(Region, "a Region");
-
-/// The rollup kind of that name, or nothing when it is none.
-pub fn rollup_kind_named(name: &str) -> Option<&'static str> {
-    KNOWN_KINDS.into_iter().chain([OTHER, OTHER_SERVICE]).find(|kind| *kind == name)
-}
+serde_as_text!(Account, Account::parse, "an account of 12 digits");
+serde_as_text!(Region, Region::parse, "a Region");
+serde_as_text!(RollupKind, RollupKind::named, "a kind");
 
 /// Whether a form-encoded text differs from what it stands for.
 #[inline]
@@ -352,7 +410,7 @@ mod tests {
 
     #[test]
     fn invented_names_do_not_reach_a_rollup() {
-        let kind = |key: &str| ObjectKey::parse(key.as_bytes()).rollup_kind();
+        let kind = |key: &str| ObjectKey::parse(key.as_bytes()).rollup_kind().as_str();
         assert_eq!(kind("AWSLogs/111122223333/vpcflowlogs/us-east-1/f"), "vpcflowlogs");
         assert_eq!(kind("AWSLogs/111122223333/invented/us-east-1/f"), OTHER_SERVICE);
         assert_eq!(kind("CloudTrail/us-east-1/f"), OTHER);
@@ -368,6 +426,27 @@ mod tests {
             "xx-aaaaaaaaaaaaaaaaaaaaaaaaa-1",
         ] {
             assert_eq!(Region::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn kinds_are_in_order_and_found_by_name() {
+        assert!(ROLLUP_KINDS.is_sorted());
+        assert_eq!((RollupKind::OTHER.as_str(), RollupKind::OTHER_SERVICE.as_str()), (OTHER, OTHER_SERVICE));
+        for (index, name) in ROLLUP_KINDS.iter().enumerate() {
+            let kind = RollupKind::named(name.as_bytes()).expect("a kind");
+            assert_eq!((kind.as_str(), usize::from(kind.as_index())), (*name, index));
+        }
+        assert_eq!(RollupKind::named(b"invented"), None);
+    }
+
+    #[test]
+    fn accounts_keep_their_zeroes() {
+        for text in ["000000000000", "000000000012", "100000000000", "999999999999"] {
+            assert_eq!(Account::parse(text.as_bytes()).map(|account| account.to_string()), some(text));
+        }
+        for text in ["", "11112222333", "1111222233334", "11112222333x", "+11112222333"] {
+            assert_eq!(Account::parse(text.as_bytes()), None, "{text}");
         }
     }
 

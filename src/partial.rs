@@ -8,19 +8,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::object_key::{self, Account, ObjectKey, Region};
 use crate::plan::{Checksums, UnitId};
 use crate::policy::{Reason, Status, Verdict};
 use crate::readers::UnitFacts;
+use crate::rollup::{Collapsed, Group, GroupCounts, Period, Place, Rollup};
 use crate::timestamp::Month;
 
 /// How many spellings of what we do not know are kept.
 const MAX_SAMPLES: usize = 20;
 /// How many bytes of such a spelling are kept.
 pub(crate) const MAX_SAMPLE_LEN: usize = 60;
+
+/// How many bytes a place and a period may take together, on average. Those of AWS take about 30; those with names that
+/// somebody has invented could take any number.
+const MAX_GROUP_BYTES: usize = 48;
+/// So many bytes are fine whatever they hold.
+const SPARE_BYTES: usize = 1 << 20;
 
 /// What two partials must agree on to be about the same thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,69 +56,6 @@ pub struct Amount {
 /// Objects by verdict, in the order of [`Verdict`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdicts([u64; 5]);
-
-/// The objects of a group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupCounts {
-    /// All of them.
-    pub all: Amount,
-    /// By verdict.
-    pub verdicts: Verdicts,
-}
-
-/// A dimension of a rollup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Dimension<T> {
-    /// The objects do not have it.
-    Missing,
-    /// What they have.
-    Is(T),
-    /// Too many groups: it is no longer told apart.
-    Many,
-}
-
-/// Objects of one bucket, account, kind and Region.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Place {
-    /// The bucket's name.
-    pub bucket: Dimension<Arc<str>>,
-    /// The account in their keys.
-    pub account: Dimension<Account>,
-    /// A known kind, `other-service` or `other`.
-    pub kind: RollupKind,
-    /// The Region in their keys.
-    pub region: Dimension<Region>,
-}
-
-/// Objects of one bucket and account that were last modified in the same month.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Period {
-    /// The bucket's name.
-    pub bucket: Dimension<Arc<str>>,
-    /// The account in their keys.
-    pub account: Dimension<Account>,
-    /// The month, counted from January 1970.
-    pub month: Option<u32>,
-}
-
-/// A kind that is safe to count by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RollupKind(&'static str);
-
-/// How much detail the rollups have given up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Collapsed {
-    /// None.
-    #[default]
-    Nothing,
-    /// Accounts are not told apart.
-    Accounts,
-    /// Neither are Regions.
-    Regions,
-    /// Neither are buckets.
-    Buckets,
-}
 
 /// What was read of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,164 +152,15 @@ impl Verdicts {
         self.0[verdict as usize]
     }
 
-    fn count(&mut self, verdict: Verdict, number: u64) {
+    pub(crate) fn count(&mut self, verdict: Verdict, number: u64) {
         let sum = &mut self.0[verdict as usize];
         *sum = sum.saturating_add(number);
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         for (sum, number) in self.0.iter_mut().zip(other.0) {
             *sum = sum.saturating_add(number);
         }
-    }
-}
-
-impl GroupCounts {
-    fn add(&mut self, other: &Self) {
-        self.all.add(other.all);
-        self.verdicts.add(&other.verdicts);
-    }
-}
-
-impl Place {
-    /// The place of a key.
-    pub(crate) fn new(bucket: Arc<str>, key: &ObjectKey<'_>) -> Self {
-        Self {
-            bucket: Dimension::Is(bucket),
-            account: key.account.map_or(Dimension::Missing, Dimension::Is),
-            kind: RollupKind(key.rollup_kind()),
-            region: key.region.map_or(Dimension::Missing, Dimension::Is),
-        }
-    }
-
-    fn period(&self, month: Option<Month>) -> Period {
-        Period { bucket: self.bucket.clone(), account: self.account, month: month.map(Month::as_index) }
-    }
-}
-
-impl RollupKind {
-    /// Its name.
-    pub fn as_str(self) -> &'static str {
-        self.0
-    }
-}
-
-impl Serialize for RollupKind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for RollupKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        object_key::rollup_kind_named(&name).map(Self).ok_or_else(|| D::Error::custom("not a kind"))
-    }
-}
-
-impl Collapsed {
-    fn further(self) -> Option<Self> {
-        match self {
-            Self::Nothing => Some(Self::Accounts),
-            Self::Accounts => Some(Self::Regions),
-            Self::Regions => Some(Self::Buckets),
-            Self::Buckets => None,
-        }
-    }
-}
-
-/// The key of a rollup, which can give up detail.
-pub trait Group: Clone + Ord {
-    /// The same group with what `collapsed` says no longer told apart.
-    #[must_use]
-    fn collapse(self, collapsed: Collapsed) -> Self;
-}
-
-impl Group for Place {
-    fn collapse(mut self, collapsed: Collapsed) -> Self {
-        if collapsed >= Collapsed::Accounts {
-            self.account = Dimension::Many;
-        }
-        if collapsed >= Collapsed::Regions {
-            self.region = Dimension::Many;
-        }
-        if collapsed >= Collapsed::Buckets {
-            self.bucket = Dimension::Many;
-        }
-        self
-    }
-}
-
-impl Group for Period {
-    fn collapse(mut self, collapsed: Collapsed) -> Self {
-        if collapsed >= Collapsed::Accounts {
-            self.account = Dimension::Many;
-        }
-        if collapsed >= Collapsed::Buckets {
-            self.bucket = Dimension::Many;
-        }
-        self
-    }
-}
-
-/// Counts by group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<(G, GroupCounts)>", into = "Vec<(G, GroupCounts)>")]
-#[serde(bound(serialize = "G: Group + Serialize", deserialize = "G: Group + Deserialize<'de>"))]
-pub struct Rollup<G: Group>(BTreeMap<G, GroupCounts>);
-
-impl<G: Group> Rollup<G> {
-    /// The groups, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&G, &GroupCounts)> {
-        self.0.iter()
-    }
-
-    /// How many groups there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is no group.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn add(&mut self, group: G, counts: &GroupCounts) {
-        self.0.entry(group).or_default().add(counts);
-    }
-
-    /// Adds the smaller to the larger: a unit with many groups is not copied on its way into the total.
-    fn merge(&mut self, mut other: Self) {
-        if other.len() > self.len() {
-            std::mem::swap(self, &mut other);
-        }
-        other.0.into_iter().for_each(|(group, counts)| self.add(group, &counts));
-    }
-
-    fn collapse(&mut self, collapsed: Collapsed) {
-        for (group, counts) in std::mem::take(&mut self.0) {
-            self.add(group.collapse(collapsed), &counts);
-        }
-    }
-}
-
-impl<G: Group> Default for Rollup<G> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<G: Group> From<Vec<(G, GroupCounts)>> for Rollup<G> {
-    fn from(groups: Vec<(G, GroupCounts)>) -> Self {
-        let mut rollup = Self::default();
-        groups.into_iter().for_each(|(group, counts)| rollup.add(group, &counts));
-        rollup
-    }
-}
-
-impl<G: Group> From<Rollup<G>> for Vec<(G, GroupCounts)> {
-    fn from(rollup: Rollup<G>) -> Self {
-        rollup.0.into_iter().collect()
     }
 }
 
@@ -467,7 +260,7 @@ impl Partial {
         if let Some(rule) = ruling.rule {
             self.by_rule[rule.as_index()].count(ruling.verdict, amount.objects);
         }
-        let mut counts = GroupCounts { all: amount, verdicts: Verdicts::default() };
+        let mut counts = GroupCounts { verdicts: Verdicts::default(), bytes: amount.bytes };
         counts.verdicts.count(ruling.verdict, amount.objects);
         self.by_place.add(place.clone().collapse(self.collapsed), &counts);
         self.by_period.add(place.period(month).collapse(self.collapsed), &counts);
@@ -505,12 +298,31 @@ impl Partial {
         }
     }
 
-    /// Gives up as much detail as it takes to stay within the bound.
+    /// Keeps the rollups from growing far beyond their bounds. Counting groups for certain means merging all of them, so
+    /// a quarter more is tolerated, which may be groups that stand in several places.
     pub(crate) fn bound_rollups(&mut self) {
-        while self.by_place.len().max(self.by_period.len()) > self.terms.max_groups {
-            let Some(further) = self.collapsed.further() else { return };
+        let max_groups = self.terms.max_groups;
+        if !self.fits(max_groups.saturating_add(max_groups / 4)) {
+            self.settle();
+        }
+    }
+
+    /// Gives up as much detail as it takes to stay within the bounds, and no more: however the parts were merged, the
+    /// whole has given up the same when it is settled.
+    pub fn settle(&mut self) {
+        loop {
+            self.by_place.settle();
+            self.by_period.settle();
+            let further = self.collapsed.further().filter(|_| !self.fits(self.terms.max_groups));
+            let Some(further) = further else { return };
             self.collapse(further);
         }
+    }
+
+    fn fits(&self, max_groups: usize) -> bool {
+        let (places, periods) = (self.by_place.load(), self.by_period.load());
+        let max_bytes = max_groups.saturating_mul(MAX_GROUP_BYTES).saturating_add(SPARE_BYTES);
+        places.groups.max(periods.groups) <= max_groups && places.bytes + periods.bytes <= max_bytes
     }
 }
 
@@ -541,6 +353,7 @@ fn keep_sample(samples: &mut BTreeSet<String>, text: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object_key::ObjectKey;
     use crate::policy::Ruling;
 
     fn terms(max_groups: usize) -> Arc<Terms> {
@@ -569,6 +382,7 @@ mod tests {
     fn merged(order: impl IntoIterator<Item = u32>, max_groups: usize) -> Partial {
         let mut whole = Partial::new(terms(max_groups), 0);
         order.into_iter().for_each(|number| whole.merge(unit(number, max_groups)).expect("mergeable"));
+        whole.settle();
         whole
     }
 
@@ -581,6 +395,7 @@ mod tests {
             let mut right = merged(17..40, max_groups);
             right.merge(merged(40..60, max_groups)).expect("mergeable");
             left.merge(right).expect("mergeable");
+            left.settle();
             assert_eq!(forward, left, "{max_groups}");
             assert_eq!(forward.objects, Amount { objects: 60, bytes: u64::MAX });
         }
@@ -594,6 +409,80 @@ mod tests {
         assert_eq!(collapsed(34), Collapsed::Accounts);
         assert_eq!(collapsed(5), Collapsed::Accounts);
         assert_eq!(collapsed(4), Collapsed::Buckets);
+    }
+
+    /// A unit with an object in each of so many accounts.
+    fn unit_of_accounts(unit: u32, accounts: std::ops::Range<u32>, max_groups: usize) -> Partial {
+        let mut partial = Partial::new(terms(max_groups), 0);
+        let ruling = Ruling { verdict: Verdict::Compliant, reason: None, rule: None };
+        for account in accounts {
+            let key = format!("AWSLogs/{account:012}/CloudTrail/us-east-1/f");
+            let place = Place::new("bucket".into(), &ObjectKey::parse(key.as_bytes()));
+            let amount = Amount { objects: 1, bytes: 1 };
+            partial.count(&place, &Cell { month: None, status: Status::SseKms, ruling, amount });
+        }
+        partial.examined.insert(UnitId(unit));
+        partial.bound_rollups();
+        partial
+    }
+
+    #[test]
+    fn groups_that_several_units_have_are_counted_once() {
+        const ACCOUNTS: u32 = 10_000;
+        for (max_groups, expected) in [(ACCOUNTS, Collapsed::Nothing), (ACCOUNTS - 1, Collapsed::Accounts)] {
+            let mut whole = Partial::new(terms(max_groups as usize), 0);
+            for unit in 0..5 {
+                let part = unit_of_accounts(unit, 0..ACCOUNTS, max_groups as usize);
+                whole.merge(part).expect("mergeable");
+            }
+            whole.settle();
+            assert_eq!(whole.collapsed, expected);
+            let objects = |counts: &GroupCounts| counts.objects();
+            assert!(whole.by_place.iter().all(|(_, counts)| objects(&counts) % 5 == 0));
+            assert_eq!(whole.by_place.iter().map(|(_, counts)| objects(&counts)).sum::<u64>(), 50_000);
+            assert_eq!(whole.by_period.iter().map(|(_, counts)| objects(&counts)).sum::<u64>(), 50_000);
+        }
+    }
+
+    #[test]
+    fn the_bound_holds_while_units_are_added() {
+        let mut whole = Partial::new(terms(10_000), 0);
+        for unit in 0..9 {
+            whole.merge(unit_of_accounts(unit, unit * 3_000..(unit + 1) * 3_000, 10_000)).expect("mergeable");
+            assert!(whole.by_place.load().groups.max(whole.by_period.load().groups) <= 12_500);
+        }
+        assert_eq!(whole.collapsed, Collapsed::Accounts);
+    }
+
+    /// A unit with an object in each of so many buckets with long names.
+    fn unit_of_buckets(unit: u32, buckets: std::ops::Range<u32>) -> Partial {
+        let mut partial = Partial::new(terms(10_000), 0);
+        let ruling = Ruling { verdict: Verdict::Compliant, reason: None, rule: None };
+        for bucket in buckets {
+            let key = format!("AWSLogs/{bucket:012}/CloudTrail/us-east-1/f");
+            let place = Place::new(format!("{bucket:0200}").into(), &ObjectKey::parse(key.as_bytes()));
+            let amount = Amount { objects: 1, bytes: 1 };
+            partial.count(&place, &Cell { month: None, status: Status::SseKms, ruling, amount });
+        }
+        partial.examined.insert(UnitId(unit));
+        partial.bound_rollups();
+        partial
+    }
+
+    #[test]
+    fn long_names_take_no_more_than_short_ones() {
+        let units = |units: &[u32]| {
+            let mut whole = Partial::new(terms(10_000), 0);
+            let unit = |unit: &u32| unit_of_buckets(*unit, unit * 900..(unit + 1) * 900);
+            units.iter().map(unit).for_each(|unit| whole.merge(unit).expect("mergeable"));
+            whole.settle();
+            whole
+        };
+        // 400 bytes for each bucket: 1.44 MB are fine, 1.8 MB are not.
+        assert_eq!(units(&[0, 1, 2, 3]).collapsed, Collapsed::Nothing);
+        let whole = units(&[0, 1, 2, 3, 4]);
+        assert_eq!(whole.collapsed, Collapsed::Buckets);
+        assert_eq!(whole, units(&[4, 2, 0, 3, 1]));
     }
 
     #[test]

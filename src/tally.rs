@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::partial::{Amount, Cell, Partial, Place};
+use crate::partial::{Amount, Cell, Partial};
 use crate::policy::{Ruling, Status};
+use crate::rollup::Place;
 use crate::timestamp::Month;
 
 /// The position of a place in the list that belongs to the tally.

@@ -8,7 +8,7 @@
 use super::ruling::{BucketKey, Method, Reason, RuleId, Ruling, Status, Verdict};
 use super::{Answer, BucketKeyDemand, Policy, Rule, Unmatched, Versions, Where};
 use crate::batch::{Column, ColumnSet, Flag};
-use crate::object_key::ObjectKey;
+use crate::object_key::{Account, ObjectKey};
 use crate::timestamp::Timestamp;
 
 /// An object as its row describes it.
@@ -240,13 +240,13 @@ fn answer_row(scope: &Where, object: &Object<'_>) -> Answer {
 }
 
 fn open_conditions(scope: &Where, object: &Object<'_>, key: &ObjectKey<'_>) -> Vec<(&'static str, Answer)> {
-    let account = key.account.as_ref().map(|account| account.as_bytes());
+    let account = key.account.map(Account::to_digits);
     let region = key.region.as_ref().map(|region| region.as_bytes());
     let glob = |globs: &Option<super::Globs>, field| Answer::from_bool(super::matches(globs.as_ref(), field));
     let answers = [
         ("bucket", glob(&scope.bucket, Some(object.bucket))),
         ("kind", glob(&scope.kind, Some(key.kind))),
-        ("account", glob(&scope.account, account)),
+        ("account", glob(&scope.account, account.as_ref().map(<[u8; 12]>::as_slice))),
         ("region", glob(&scope.region, region)),
         ("key", glob(&scope.key, Some(object.key))),
         ("storage_class", scope.answer_class(object.storage_class)),

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::object_key::ObjectKey;
+use crate::object_key::{Account, ObjectKey};
 use crate::timestamp::Timestamp;
 
 /// A policy that has been checked.
@@ -205,11 +205,11 @@ impl KeyArn {
 impl Where {
     /// The conditions that follow from the bucket and from what the key says of itself.
     fn answer_place(&self, bucket: &[u8], key: &ObjectKey<'_>) -> Answer {
-        let account = key.account.as_ref().map(|account| account.as_bytes());
+        let account = key.account.map(Account::to_digits);
         let region = key.region.as_ref().map(|region| region.as_bytes());
         let holds = matches(self.bucket.as_ref(), Some(bucket))
             && matches(self.kind.as_ref(), Some(key.kind))
-            && matches(self.account.as_ref(), account)
+            && matches(self.account.as_ref(), account.as_ref().map(<[u8; 12]>::as_slice))
             && matches(self.region.as_ref(), region);
         Answer::from_bool(holds)
     }

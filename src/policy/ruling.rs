@@ -110,6 +110,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] = [Self::Compliant, Self::Violation, Self::Undetermined, Self::Excepted, Self::OutOfScope];
+
     /// Its name in reports.
     pub fn as_str(self) -> &'static str {
         match self {

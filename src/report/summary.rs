@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::escape::escape;
-use crate::partial::{Amount, Collapsed, Dimension, GroupCounts, Partial, Verdicts};
+use crate::partial::{Amount, Partial, Verdicts};
 use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault};
 use crate::policy::{Checker, Reason, Severity, Status, Verdict};
+use crate::rollup::{Collapsed, Dimension, GroupCounts, Period, Place, Rollup};
 use crate::timestamp::{Month, Timestamp};
 
 /// The name of this form of `summary.json`.
@@ -178,8 +179,8 @@ pub struct Summary {
     pub excepted_by_reason: BTreeMap<&'static str, u64>,
     pub by_rule: BTreeMap<String, RuleLine>,
     pub by_key: BTreeMap<String, Amount>,
-    pub by_account: Vec<AccountLine>,
-    pub by_month: Vec<MonthLine>,
+    pub by_account: AccountLines,
+    pub by_month: MonthLines,
     pub collapsed: Collapsed,
     pub faults: BTreeMap<String, u64>,
     pub remediation: BTreeMap<String, ()>,
@@ -273,6 +274,40 @@ pub struct GroupLine {
     pub out_of_scope: u64,
 }
 
+/// The lines of `by_account`, which are made one at a time: there can be a million.
+#[derive(Clone, Debug)]
+pub struct AccountLines(pub(super) Rollup<Place>);
+
+impl AccountLines {
+    /// The lines, in order.
+    pub fn iter(&self) -> impl Iterator<Item = AccountLine> + '_ {
+        self.0.iter().map(|(place, counts)| AccountLine::new(&place, &counts))
+    }
+}
+
+impl Serialize for AccountLines {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+/// The lines of `by_month`, which are made one at a time: there can be a million.
+#[derive(Clone, Debug)]
+pub struct MonthLines(Rollup<Period>);
+
+impl MonthLines {
+    /// The lines, in order.
+    pub fn iter(&self) -> impl Iterator<Item = MonthLine> + '_ {
+        self.0.iter().map(|(period, counts)| MonthLine::new(&period, &counts))
+    }
+}
+
+impl Serialize for MonthLines {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
 /// The objects of an account, kind and Region.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the README explains the fields")]
@@ -320,7 +355,9 @@ pub struct Run {
 
 impl Summary {
     /// Sums up what was found. `units_planned` are those that this result must cover.
-    pub fn new(facts: &AuditFacts, partial: &Partial, units_planned: u64, run: Run) -> Self {
+    pub fn new(facts: &AuditFacts, partial: Partial, units_planned: u64, run: Run) -> Self {
+        let whole = partial;
+        let partial = &whole;
         let reasons = outcome_reasons(facts, partial, units_planned);
         let finding_reasons = |counts: &BTreeMap<Reason, u64>| -> BTreeMap<&'static str, u64> {
             Reason::ALL.iter().map(|reason| (reason.as_str(), counts.get(reason).copied().unwrap_or(0))).collect()
@@ -354,8 +391,6 @@ impl Summary {
             excepted_by_reason: finding_reasons(&partial.excepted_by_reason),
             by_rule: rules.map(|(rule, verdicts)| (rule.id.clone(), rule_line(rule, verdicts))).collect(),
             by_key: BTreeMap::new(),
-            by_account: account_lines(partial),
-            by_month: month_lines(partial),
             collapsed: partial.collapsed,
             faults: fault_counts(facts, partial),
             remediation: BTreeMap::new(),
@@ -364,6 +399,8 @@ impl Summary {
                 rows_per_second: per_second(partial.rows_read(), run.elapsed_ms),
                 bytes_read,
             },
+            by_account: AccountLines(whole.by_place),
+            by_month: MonthLines(whole.by_period),
         }
     }
 }
@@ -448,38 +485,42 @@ fn rule_line(rule: &RuleFacts, verdicts: &Verdicts) -> RuleLine {
     }
 }
 
-fn group_line(counts: &GroupCounts) -> GroupLine {
-    let verdict = |verdict| counts.verdicts.get(verdict);
-    GroupLine {
-        objects: counts.all.objects,
-        bytes: counts.all.bytes,
-        compliant: verdict(Verdict::Compliant),
-        violation: verdict(Verdict::Violation),
-        undetermined: verdict(Verdict::Undetermined),
-        excepted: verdict(Verdict::Excepted),
-        out_of_scope: verdict(Verdict::OutOfScope),
+impl GroupLine {
+    fn new(counts: &GroupCounts) -> Self {
+        let verdict = |verdict| counts.verdicts.get(verdict);
+        Self {
+            objects: counts.objects(),
+            bytes: counts.bytes,
+            compliant: verdict(Verdict::Compliant),
+            violation: verdict(Verdict::Violation),
+            undetermined: verdict(Verdict::Undetermined),
+            excepted: verdict(Verdict::Excepted),
+            out_of_scope: verdict(Verdict::OutOfScope),
+        }
     }
 }
 
-fn account_lines(partial: &Partial) -> Vec<AccountLine> {
-    let line = |(place, counts): (&crate::partial::Place, &GroupCounts)| AccountLine {
-        bucket: name(&place.bucket),
-        account: name(&place.account),
-        kind: place.kind.as_str(),
-        region: name(&place.region),
-        counts: group_line(counts),
-    };
-    partial.by_place.iter().map(line).collect()
+impl AccountLine {
+    fn new(place: &Place, counts: &GroupCounts) -> Self {
+        Self {
+            bucket: name(&place.bucket),
+            account: name(&place.account),
+            kind: place.kind.as_str(),
+            region: name(&place.region),
+            counts: GroupLine::new(counts),
+        }
+    }
 }
 
-fn month_lines(partial: &Partial) -> Vec<MonthLine> {
-    let line = |(period, counts): (&crate::partial::Period, &GroupCounts)| MonthLine {
-        bucket: name(&period.bucket),
-        account: name(&period.account),
-        month: period.month.map_or_else(|| "-".to_owned(), |month| Month::from_index(month).to_string()),
-        counts: group_line(counts),
-    };
-    partial.by_period.iter().map(line).collect()
+impl MonthLine {
+    fn new(period: &Period, counts: &GroupCounts) -> Self {
+        Self {
+            bucket: name(&period.bucket),
+            account: name(&period.account),
+            month: period.month.map_or_else(|| "-".to_owned(), |month| Month::from_index(month).to_string()),
+            counts: GroupLine::new(counts),
+        }
+    }
 }
 
 fn name<T: ToString>(dimension: &Dimension<T>) -> String {

@@ -1,11 +1,11 @@
 //! The summary for people, at most 80 columns wide: the outcome first, what to do next last.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
 
-use super::summary::{GroupLine, Outcome, OutcomeReason, Summary};
-use crate::partial::Collapsed;
+use super::summary::{AccountLine, AccountLines, GroupLine, Outcome, OutcomeReason, Summary};
 use crate::policy::{Reason, Severity};
+use crate::rollup::Collapsed;
 
 /// Whether the text goes to a terminal that shows colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,35 +175,31 @@ impl Text {
     }
 
     fn accounts(&mut self, summary: &Summary) -> fmt::Result {
-        let mut accounts: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
-        for line in &summary.by_account {
-            let sums = accounts.entry((&line.account, &line.bucket)).or_default();
-            sums.0 = sums.0.saturating_add(line.counts.violation);
-            sums.1 = sums.1.saturating_add(line.counts.objects);
-        }
-        let mut worst: Vec<_> = accounts.into_iter().filter(|(_, (violations, _))| *violations > 0).collect();
-        // The sort keeps the order of names among equals.
-        worst.sort_by_key(|(_, (violations, _))| std::cmp::Reverse(*violations));
+        let (worst, others) = worst_accounts(&summary.by_account);
         if worst.is_empty() {
             return Ok(());
         }
         self.heading("Accounts with the most violations")?;
-        for ((account, bucket), (violations, objects)) in worst.iter().take(WORST_ACCOUNTS) {
+        for Account { account, bucket, violations, objects } in &worst {
             let name = if *account == "-" { "(no account)" } else { account };
             let share = percent(*violations, *objects);
             writeln!(self.text, "  {name:14}{:>22} {share:>7}  {}", number(*violations), shortened(bucket, 32))?;
         }
-        if worst.len() > WORST_ACCOUNTS {
-            writeln!(self.text, "  and {} more", number((worst.len() - WORST_ACCOUNTS) as u64))?;
+        if others > 0 {
+            writeln!(self.text, "  and {} more", number(others))?;
         }
         Ok(())
     }
 
     fn months(&mut self, summary: &Summary) -> fmt::Result {
-        let violating = |counts: &GroupLine| counts.violation > 0;
-        let months = || summary.by_month.iter().filter(|line| violating(&line.counts)).map(|line| line.month.as_str());
-        let known = || months().filter(|month| *month != "-");
-        let (Some(oldest), Some(newest)) = (known().min(), known().max()) else { return Ok(()) };
+        let mut range: Option<(String, String)> = None;
+        for line in summary.by_month.iter().filter(|line| line.counts.violation > 0 && line.month != "-") {
+            range = Some(match range {
+                None => (line.month.clone(), line.month),
+                Some((oldest, newest)) => (oldest.min(line.month.clone()), newest.max(line.month)),
+            });
+        }
+        let Some((oldest, newest)) = range else { return Ok(()) };
         self.heading("Violating objects by age")?;
         writeln!(self.text, "  oldest month {oldest}, newest month {newest}")
     }
@@ -290,6 +286,59 @@ impl Text {
 }
 
 /// Never more than was proven.
+/// The violations of an account in a bucket.
+struct Account {
+    account: String,
+    bucket: String,
+    violations: u64,
+    objects: u64,
+}
+
+impl Account {
+    fn new(line: AccountLine) -> Self {
+        let AccountLine { account, bucket, counts, .. } = line;
+        Self { account, bucket, violations: counts.violation, objects: counts.objects }
+    }
+
+    fn is_of(&self, line: &AccountLine) -> bool {
+        self.account == line.account && self.bucket == line.bucket
+    }
+
+    fn add(&mut self, counts: &GroupLine) {
+        self.violations = self.violations.saturating_add(counts.violation);
+        self.objects = self.objects.saturating_add(counts.objects);
+    }
+}
+
+/// The accounts with the most violations, and how many more have any. The lines of an account stand together, so that
+/// no more than these are held.
+fn worst_accounts(lines: &AccountLines) -> (Vec<Account>, u64) {
+    let (mut worst, mut number) = (Vec::new(), 0);
+    let mut note = |account: Account| {
+        if account.violations > 0 {
+            number += 1;
+            worst.push(account);
+            worst.sort_by(|one, other| rank(one).cmp(&rank(other)));
+            worst.truncate(WORST_ACCOUNTS);
+        }
+    };
+    let mut current: Option<Account> = None;
+    for line in lines.iter() {
+        match &mut current {
+            Some(account) if account.is_of(&line) => account.add(&line.counts),
+            _ => current.replace(Account::new(line)).into_iter().for_each(&mut note),
+        }
+    }
+    current.into_iter().for_each(&mut note);
+    let others = number - worst.len() as u64;
+    (worst, others)
+}
+
+/// The most violations first, then by name.
+fn rank(account: &Account) -> (Reverse<u64>, &str, &str) {
+    (Reverse(account.violations), &account.account, &account.bucket)
+}
+
 fn what_passed(summary: &Summary) -> &'static str {
     match (summary.counts.compliant, summary.counts.excepted) {
         (0, 0) => "nothing is in scope",
@@ -435,6 +484,48 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object_key::ObjectKey;
+    use crate::policy::Verdict;
+    use crate::rollup::{GroupCounts, Place};
+
+    /// A group for each (bucket, account and what follows, objects, violations).
+    fn account_lines(groups: &[(&str, &str, u64, u64)]) -> AccountLines {
+        let group = |(bucket, account, compliant, violations): &(&str, &str, u64, u64)| {
+            let key = format!("AWSLogs/{account}/CloudTrail/f");
+            let mut counts = GroupCounts::default();
+            counts.verdicts.count(Verdict::Compliant, *compliant);
+            counts.verdicts.count(Verdict::Violation, *violations);
+            (Place::new((*bucket).into(), &ObjectKey::parse(key.as_bytes())), counts)
+        };
+        AccountLines(groups.iter().map(group).collect())
+    }
+
+    #[test]
+    fn the_worst_accounts_are_those_of_all_their_lines() {
+        let lines = account_lines(&[
+            ("a", "111122223333", 5, 4),
+            ("a", "o-exampleorg1/111122223333/Config", 1, 4),
+            ("a", "222222222222", 0, 7),
+            ("a", "no account", 0, 7),
+            ("a", "333333333333", 9, 0),
+            ("b", "111122223333", 1, 7),
+            ("b", "444444444444", 1, 1),
+            ("b", "555555555555", 1, 2),
+            ("b", "666666666666", 1, 1),
+        ]);
+        let (worst, others) = worst_accounts(&lines);
+        let found: Vec<_> = worst.iter().map(|a| (&*a.account, &*a.bucket, a.violations, a.objects)).collect();
+        let expected = [
+            ("111122223333", "a", 8, 14),
+            ("-", "a", 7, 7),
+            ("111122223333", "b", 7, 8),
+            ("222222222222", "a", 7, 7),
+            ("555555555555", "b", 2, 3),
+        ];
+        assert_eq!((found.as_slice(), others), (&expected[..], 2));
+        assert!(worst_accounts(&account_lines(&[])).0.is_empty());
+        assert!(worst_accounts(&account_lines(&[("a", "333333333333", 9, 0)])).0.is_empty());
+    }
 
     #[test]
     fn shares_are_never_rounded_away() {
