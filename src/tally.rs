@@ -21,6 +21,10 @@ impl PlaceId {
     pub(crate) const LIMIT: usize = 1 << 16;
 }
 
+/// The position of a cell in the tally.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CellId(usize);
+
 /// Cells beyond this are folded before more are made, so that memory does not grow with the input.
 const MAX_CELLS: usize = 1 << 16;
 
@@ -29,27 +33,41 @@ const MAX_CELLS: usize = 1 << 16;
 pub(crate) struct Tally {
     cells: Vec<(PlaceId, Cell)>,
     positions: HashMap<u64, u32, RandomState>,
-    last: (u64, usize),
+    last: (u64, CellId),
 }
 
 impl Tally {
-    /// Counts one object.
+    /// Counts one object; says where, for others like it.
     #[inline]
-    pub(crate) fn add(&mut self, place: PlaceId, month: Option<Month>, status: Status, ruling: Ruling, bytes: u64) {
+    pub(crate) fn add(
+        &mut self,
+        place: PlaceId,
+        month: Option<Month>,
+        status: Status,
+        ruling: Ruling,
+        bytes: u64,
+    ) -> CellId {
         let key = cell_key(place, month, status, ruling);
         if self.cells.is_empty() || self.last.0 != key {
             self.last = (key, self.find(key, place, month, status, ruling));
         }
-        self.cells[self.last.1].1.amount.add(Amount { objects: 1, bytes });
+        self.add_again(self.last.1, bytes);
+        self.last.1
     }
 
-    fn find(&mut self, key: u64, place: PlaceId, month: Option<Month>, status: Status, ruling: Ruling) -> usize {
+    /// Counts one more object where one was counted, if nothing was folded or forgotten since.
+    #[inline]
+    pub(crate) fn add_again(&mut self, cell: CellId, bytes: u64) {
+        self.cells[cell.0].1.amount.add(Amount { objects: 1, bytes });
+    }
+
+    fn find(&mut self, key: u64, place: PlaceId, month: Option<Month>, status: Status, ruling: Ruling) -> CellId {
         let next = self.cells.len() as u32;
         let at = *self.positions.entry(key).or_insert(next);
         if at == next {
             self.cells.push((place, Cell { month, status, ruling, amount: Amount::default() }));
         }
-        at as usize
+        CellId(at as usize)
     }
 
     /// Whether it must be folded before it counts more.

@@ -39,7 +39,7 @@ pub struct Checker {
 }
 
 /// What a rule says for each pair of encryption status and Bucket Key status.
-type Table = [[(Verdict, Option<Reason>); 3]; Status::ALL.len()];
+type Table = [[(Verdict, Option<Reason>); BucketKey::ALL.len()]; Status::ALL.len()];
 
 /// The rules that can apply in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,16 @@ pub struct Scope {
     otherwise: Option<RuleId>,
     /// The exceptions that can cover violations here.
     exceptions: Vec<usize>,
+    /// The answers, where nothing but the two statuses of an object decides.
+    rulings: Option<[[Ruling; BucketKey::ALL.len()]; Status::ALL.len()]>,
+}
+
+impl Scope {
+    /// Whether nothing but the two statuses of an object decides.
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.rulings.is_some()
+    }
 }
 
 /// How one rule was tried on an object.
@@ -100,7 +110,7 @@ impl Checker {
 
     /// The rules that can apply to the objects of one place.
     pub fn scope(&self, bucket: &[u8], key: &ObjectKey<'_>) -> Scope {
-        let mut scope = Scope { conditional: Vec::new(), otherwise: None, exceptions: Vec::new() };
+        let mut scope = Scope { conditional: Vec::new(), otherwise: None, exceptions: Vec::new(), rulings: None };
         for (id, rule) in self.rules() {
             if rule.scope.answer_place(bucket, key) == Answer::No {
                 continue;
@@ -113,7 +123,18 @@ impl Checker {
         }
         let holds = |at: &usize| self.exception_holds(*at, |scope| scope.answer_place(bucket, key));
         scope.exceptions = (0..self.policy.exceptions.len()).filter(holds).collect();
+        let is_simple =
+            scope.conditional.is_empty() && scope.exceptions.is_empty() && self.policy.versions == Versions::All;
+        scope.rulings = is_simple.then(|| {
+            Status::ALL.map(|status| BucketKey::ALL.map(|key| self.rule_simply(scope.otherwise, status, key)))
+        });
         scope
+    }
+
+    fn rule_simply(&self, rule: Option<RuleId>, status: Status, bucket_key: BucketKey) -> Ruling {
+        let Some(rule) = rule else { return self.unmatched() };
+        let (verdict, reason) = self.tables[rule.as_index()][status as usize][bucket_key as usize];
+        Ruling { verdict, reason, rule: Some(rule) }
     }
 
     /// Whether the policy is not about such versions at all. A version that may be current is taken for current.
@@ -125,6 +146,9 @@ impl Checker {
     /// Judges an object whose place is known.
     #[inline]
     pub fn judge_in(&self, scope: &Scope, object: &Object<'_>) -> Ruling {
+        if let Some(rulings) = &scope.rulings {
+            return rulings[object.status as usize][object.bucket_key as usize];
+        }
         if self.leaves_out(object.is_latest) {
             return OUT_OF_SCOPE;
         }
@@ -206,12 +230,11 @@ impl Checker {
 
     #[inline]
     fn rule_on(&self, rule: RuleId, object: &Object<'_>, exceptions: &[usize]) -> Ruling {
-        let (verdict, reason) = self.tables[rule.as_index()][object.status as usize][object.bucket_key as usize];
-        let verdict = match verdict {
-            Verdict::Violation if self.is_excepted(rule, object, exceptions) => Verdict::Excepted,
-            verdict => verdict,
-        };
-        Ruling { verdict, reason, rule: Some(rule) }
+        let mut ruling = self.rule_simply(Some(rule), object.status, object.bucket_key);
+        if ruling.verdict == Verdict::Violation && self.is_excepted(rule, object, exceptions) {
+            ruling.verdict = Verdict::Excepted;
+        }
+        ruling
     }
 
     fn is_excepted(&self, rule: RuleId, object: &Object<'_>, exceptions: &[usize]) -> bool {
@@ -256,8 +279,7 @@ fn open_conditions(scope: &Where, object: &Object<'_>, key: &ObjectKey<'_>) -> V
 }
 
 fn table(rule: &Rule) -> Table {
-    let bucket_keys = [BucketKey::Enabled, BucketKey::Disabled, BucketKey::Unknown];
-    Status::ALL.map(|status| bucket_keys.map(|bucket_key| judge(rule, status, bucket_key)))
+    Status::ALL.map(|status| BucketKey::ALL.map(|bucket_key| judge(rule, status, bucket_key)))
 }
 
 /// What a rule says. Certain violations come before everything that is unknown.

@@ -86,6 +86,9 @@ pub enum BucketKey {
 }
 
 impl BucketKey {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Enabled, Self::Disabled, Self::Unknown];
+
     /// Reads a cell; a blank one says nothing.
     #[inline]
     pub fn parse(text: &[u8]) -> Self {

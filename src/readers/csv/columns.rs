@@ -1,5 +1,9 @@
 //! The columns of a block: each cell is where its text stands, or what its text means.
+//!
+//! Rows come first, as positions in the text; odd ones are written behind it in the common shape, so that all are alike.
+//! Then the columns are read one after the other, each in a loop of its own without a choice to make.
 
+use super::marks::Marks;
 use super::split::Split;
 use crate::batch::{
     Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, RowFault, RowState, Schema, Span, TextList, Texts,
@@ -10,7 +14,7 @@ use crate::timestamp::TimeParser;
 /// The cells of some lines. A line that is no sound row has blank ones.
 #[derive(Default)]
 pub(super) struct Columns {
-    states: Vec<RowState>,
+    rows: Rows,
     bucket: Vec<Span>,
     key: Vec<Span>,
     version_id: Vec<Span>,
@@ -21,146 +25,92 @@ pub(super) struct Columns {
     storage_class: Vec<Span>,
     encryption_status: Vec<Span>,
     bucket_key_status: Vec<Span>,
-    /// Cells that do not stand in the text as they are.
-    beside: Vec<u8>,
-    /// The length of the text: what is beside it is lent as if it stood behind it.
-    text_len: u32,
+    decoded: Vec<u8>,
     times: TimeParser,
 }
 
-/// The cells of a row, wherever they come from.
-trait Cells {
-    /// The field at a position: where it will stand when it is lent, and its text.
-    fn field(&self, at: usize) -> (u32, &[u8]);
+/// The rows of a block, as positions in its text.
+#[derive(Default)]
+struct Rows {
+    states: Vec<RowState>,
+    starts: Vec<RowStart>,
+    /// The closing quotes of rows that were written behind the text. They come after all that were marked.
+    closes: Vec<u32>,
+    marked_closes: u32,
+    /// A row of blank fields, if one was needed.
+    blank: Option<RowStart>,
 }
 
-/// A row whose fields are told by their closing quotes.
-struct Marked<'t> {
-    text: &'t [u8],
+#[derive(Clone, Copy)]
+struct RowStart {
+    /// The position of its first quote.
     from: u32,
-    closes: &'t [u32],
-}
-
-impl Cells for Marked<'_> {
-    #[inline]
-    fn field(&self, at: usize) -> (u32, &[u8]) {
-        // Between two fields stand a quote, a comma and a quote.
-        let from = if at == 0 { self.from + 1 } else { self.closes[at - 1] + 3 };
-        (from, &self.text[from as usize..self.closes[at] as usize])
-    }
-}
-
-/// A row that was split, whose fields will stand beside the text.
-struct Unquoted<'s> {
-    split: &'s Split,
-    base: u32,
-}
-
-impl Cells for Unquoted<'_> {
-    fn field(&self, at: usize) -> (u32, &[u8]) {
-        let field = self.split.fields[at].clone();
-        (self.base + field.start as u32, &self.split.unquoted[field])
-    }
+    /// Its first closing quote, as a position in the list of them.
+    close: u32,
 }
 
 impl Columns {
-    /// Forgets all rows and makes room for others.
-    pub(super) fn clear(&mut self, text_len: usize, lines: usize) {
-        self.states.clear();
-        self.states.reserve(lines);
-        self.spans().into_iter().for_each(Vec::clear);
-        for flags in [&mut self.is_latest, &mut self.is_delete_marker] {
-            flags.clear();
-        }
-        for numbers in [&mut self.size, &mut self.last_modified] {
-            numbers.clear();
-        }
-        self.beside.clear();
-        // A block is much shorter than what 32 bits can count.
-        self.text_len = text_len as u32;
-    }
-
-    fn spans(&mut self) -> [&mut Vec<Span>; 6] {
-        [
+    /// Forgets all rows and makes room for those that were marked.
+    pub(super) fn clear(&mut self, marks: &Marks) {
+        self.rows.clear(marks);
+        for spans in [
             &mut self.bucket,
             &mut self.key,
             &mut self.version_id,
             &mut self.storage_class,
             &mut self.encryption_status,
             &mut self.bucket_key_status,
-        ]
-    }
-
-    /// Appends a line that is no sound row.
-    pub(super) fn push_state(&mut self, state: RowState) {
-        self.states.push(state);
-        self.spans().into_iter().for_each(|spans| spans.push(Span::default()));
-        self.is_latest.push(Flag::Blank);
-        self.is_delete_marker.push(Flag::Blank);
-        self.size.push(Number::BLANK);
-        self.last_modified.push(Number::BLANK);
-    }
-
-    /// Appends a row whose fields end at `closes`.
-    #[inline]
-    pub(super) fn push_marked(&mut self, text: &[u8], from: u32, closes: &[u32], schema: &Schema) {
-        self.push(&Marked { text, from, closes }, schema);
-    }
-
-    /// Appends a row that was split.
-    pub(super) fn push_split(&mut self, split: &Split, schema: &Schema) {
-        let base = self.text_len + self.beside.len() as u32;
-        self.beside.extend_from_slice(&split.unquoted);
-        self.push(&Unquoted { split, base }, schema);
-    }
-
-    #[inline]
-    fn push(&mut self, cells: &impl Cells, schema: &Schema) {
-        let field = |column| schema.position(column).map_or((0, &[][..]), |at| cells.field(at));
-        let span = |column| {
-            let (from, text) = field(column);
-            Span { from, len: text.len() as u32 }
-        };
-        self.bucket.push(span(Column::Bucket));
-        self.version_id.push(span(Column::VersionId));
-        self.storage_class.push(span(Column::StorageClass));
-        self.encryption_status.push(span(Column::EncryptionStatus));
-        self.bucket_key_status.push(span(Column::BucketKeyStatus));
-        self.is_latest.push(parse_flag(field(Column::IsLatest).1));
-        self.is_delete_marker.push(parse_flag(field(Column::IsDeleteMarker).1));
-        self.size.push(parse_size(field(Column::Size).1));
-        self.last_modified.push(parse_time(&mut self.times, field(Column::LastModifiedDate).1));
-        let (from, key) = field(Column::Key);
-        self.push_key(from, key);
-    }
-
-    /// Appends a key, which stands in the text unless it has to be decoded.
-    #[inline]
-    fn push_key(&mut self, from: u32, encoded: &[u8]) {
-        if !is_form_encoded(encoded) {
-            self.key.push(Span { from, len: encoded.len() as u32 });
-            self.states.push(RowState::Sound);
-            return;
+        ] {
+            spans.clear();
         }
-        let before = self.beside.len();
-        let decoded = decode_form(encoded, &mut self.beside);
-        let len = (self.beside.len() - before) as u32;
-        self.key.push(Span { from: self.text_len + before as u32, len });
-        self.states.push(if decoded { RowState::Sound } else { RowState::Bad(RowFault::KeyEncoding) });
+        self.is_latest.clear();
+        self.is_delete_marker.clear();
+        self.size.clear();
+        self.last_modified.clear();
+        self.decoded.clear();
     }
 
-    /// The rows as a batch; `text` gets what stands beside it.
-    pub(super) fn lend<'a>(&'a self, text: &'a mut Vec<u8>, first_row: u64, schema: &Schema) -> Batch<'a> {
-        text.extend_from_slice(&self.beside);
+    /// Appends a row that begins at a position of the text, and the position of its first closing quote in the marks.
+    #[inline]
+    pub(super) fn push_marked(&mut self, from: u32, close: u32) {
+        self.rows.push_start(RowState::Sound, RowStart { from, close });
+    }
+
+    /// Appends a row that was split, and writes it behind the text.
+    pub(super) fn push_split(&mut self, split: &Split, text: &mut Vec<u8>) {
+        self.rows.push_fields(RowState::Sound, split.fields.iter().map(|field| &split.unquoted[field.clone()]), text);
+    }
+
+    /// Appends a line that is no sound row of so many fields.
+    pub(super) fn push_blank(&mut self, state: RowState, width: usize, text: &mut Vec<u8>) {
+        match self.rows.blank {
+            Some(blank) => self.rows.push_start(state, blank),
+            None => {
+                self.rows.push_fields(state, std::iter::repeat_n(&[][..], width), text);
+                self.rows.blank = self.rows.starts.last().copied();
+            }
+        }
+    }
+
+    /// Reads the columns of all rows and lends them; marks and text get what does not stand in them yet.
+    pub(super) fn lend<'a>(
+        &'a mut self,
+        marks: &mut Marks,
+        text: &'a mut Vec<u8>,
+        first_row: u64,
+        schema: &Schema,
+    ) -> Batch<'a> {
+        self.read(marks.with_closes(&self.rows.closes), text, schema);
+        self.read_keys(text, schema);
         let bytes = text.as_slice();
         let has = |column| schema.position(column).is_some();
         let texts = |column, spans| if has(column) { Texts::Plain(TextList::new(bytes, spans)) } else { Texts::Absent };
         let numbers = |column, numbers| if has(column) { Numbers::Plain(numbers) } else { Numbers::Absent };
         let flags = |column, flags| if has(column) { Flags::Plain(flags) } else { Flags::Absent };
         Batch {
-            len: self.states.len(),
+            len: self.rows.states.len(),
             first_row,
-            states: Some(&self.states),
+            states: Some(&self.rows.states),
             deferred: ColumnSet::NONE,
             bucket: texts(Column::Bucket, &self.bucket),
             key: texts(Column::Key, &self.key),
@@ -174,6 +124,104 @@ impl Columns {
             bucket_key_status: texts(Column::BucketKeyStatus, &self.bucket_key_status),
         }
     }
+
+    fn read(&mut self, closes: &[u32], text: &[u8], schema: &Schema) {
+        let rows = &self.rows;
+        for (column, spans) in [
+            (Column::Bucket, &mut self.bucket),
+            (Column::Key, &mut self.key),
+            (Column::VersionId, &mut self.version_id),
+            (Column::StorageClass, &mut self.storage_class),
+            (Column::EncryptionStatus, &mut self.encryption_status),
+            (Column::BucketKeyStatus, &mut self.bucket_key_status),
+        ] {
+            rows.each_field(closes, schema, column, |field| spans.push(field));
+        }
+        let cell = |field: Span| text.get(field.from as usize..(field.from + field.len) as usize).unwrap_or_default();
+        for (column, flags) in
+            [(Column::IsLatest, &mut self.is_latest), (Column::IsDeleteMarker, &mut self.is_delete_marker)]
+        {
+            rows.each_field(closes, schema, column, |field| flags.push(parse_flag(cell(field))));
+        }
+        rows.each_field(closes, schema, Column::Size, |field| self.size.push(parse_size(cell(field))));
+        let times = &mut self.times;
+        rows.each_field(closes, schema, Column::LastModifiedDate, |field| {
+            self.last_modified.push(parse_time(times, cell(field)));
+        });
+    }
+
+    /// Decodes the keys that need it. They stand behind the text then.
+    fn read_keys(&mut self, text: &mut Vec<u8>, schema: &Schema) {
+        if schema.position(Column::Key).is_none() {
+            return;
+        }
+        for (key, state) in self.key.iter_mut().zip(&mut self.rows.states) {
+            let encoded = &text[key.from as usize..(key.from + key.len) as usize];
+            if is_form_encoded(encoded) {
+                let from = self.decoded.len();
+                if !decode_form(encoded, &mut self.decoded) {
+                    *state = RowState::Bad(RowFault::KeyEncoding);
+                }
+                *key = Span { from: (text.len() + from) as u32, len: (self.decoded.len() - from) as u32 };
+            }
+        }
+        text.extend_from_slice(&self.decoded);
+    }
+}
+
+impl Rows {
+    fn clear(&mut self, marks: &Marks) {
+        self.states.clear();
+        self.starts.clear();
+        self.closes.clear();
+        self.marked_closes = marks.closes_len();
+        self.blank = None;
+        self.states.reserve(marks.len());
+        self.starts.reserve(marks.len());
+    }
+
+    #[inline]
+    fn push_start(&mut self, state: RowState, start: RowStart) {
+        self.states.push(state);
+        self.starts.push(start);
+    }
+
+    /// Writes fields behind the text as S3 writes them, but for quotes inside, which nobody looks for any more.
+    fn push_fields<'f>(&mut self, state: RowState, fields: impl Iterator<Item = &'f [u8]>, text: &mut Vec<u8>) {
+        let start = RowStart { from: text.len() as u32, close: self.marked_closes + self.closes.len() as u32 };
+        for (at, field) in fields.enumerate() {
+            text.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
+            text.extend_from_slice(field);
+            self.closes.push(text.len() as u32);
+            text.push(b'"');
+        }
+        self.push_start(state, start);
+    }
+
+    /// Hands over where the field of a column stands in each row; nothing when the report has no such column.
+    #[inline(always)]
+    fn each_field(&self, closes: &[u32], schema: &Schema, column: Column, mut each: impl FnMut(Span)) {
+        match schema.position(column) {
+            None => {}
+            Some(0) => {
+                for start in &self.starts {
+                    each(span(start.from + 1, closes[start.close as usize]));
+                }
+            }
+            Some(at) => {
+                for start in &self.starts {
+                    let closes = &closes[start.close as usize + at - 1..][..2];
+                    // Between two fields stand a quote, a comma and a quote.
+                    each(span(closes[0] + 3, closes[1]));
+                }
+            }
+        }
+    }
+}
+
+#[inline]
+fn span(from: u32, to: u32) -> Span {
+    Span { from, len: to - from }
 }
 
 fn parse_flag(text: &[u8]) -> Flag {

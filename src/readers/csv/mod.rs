@@ -133,35 +133,36 @@ impl Block {
         let Scratch { marks, split, columns, .. } = scratch;
         self.buffer[self.len..self.len + PADDING].fill(0);
         marks.find(&self.buffer, self.len);
-        columns.clear(self.buffer.len(), marks.len());
+        columns.clear(marks);
         for line in marks.lines() {
-            match line.closes {
-                Some(closes) if closes.len() == self.schema.width && line.len() <= MAX_ROW_LEN => {
-                    columns.push_marked(&self.buffer, line.from, closes, &self.schema);
-                }
-                _ => self.push_odd(line, split, columns),
+            if line.fields == Some(self.schema.width) && line.len() <= MAX_ROW_LEN {
+                columns.push_marked(line.from, line.close);
+            } else {
+                self.push_odd(line, split, columns);
             }
         }
-        let read = each(&columns.lend(&mut self.buffer, self.first_row, &self.schema), &mut NothingDeferred);
+        let read = each(&columns.lend(marks, &mut self.buffer, self.first_row, &self.schema), &mut NothingDeferred);
         scratch.spare = self.buffer;
         read
     }
 
     /// The strict way, for rows of any shape.
-    fn push_odd(&self, line: Line<'_>, split: &mut Split, columns: &mut Columns) {
+    fn push_odd(&mut self, line: Line, split: &mut Split, columns: &mut Columns) {
         let text = &self.buffer[line.from as usize..line.to as usize];
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if text.is_empty() {
-            columns.push_state(RowState::Blank);
+        let width = self.schema.width;
+        let state = if text.is_empty() {
+            RowState::Blank
         } else if text.len() > MAX_ROW_LEN {
-            columns.push_state(RowState::Bad(RowFault::TooLong));
+            RowState::Bad(RowFault::TooLong)
         } else if let Err(fault) = split_strict(text, split) {
-            columns.push_state(RowState::Bad(fault));
-        } else if split.fields.len() != self.schema.width {
-            columns.push_state(RowState::Bad(RowFault::Ragged));
+            RowState::Bad(fault)
+        } else if split.fields.len() != width {
+            RowState::Bad(RowFault::Ragged)
         } else {
-            columns.push_split(split, &self.schema);
-        }
+            return columns.push_split(split, &mut self.buffer);
+        };
+        columns.push_blank(state, width, &mut self.buffer);
     }
 }
 

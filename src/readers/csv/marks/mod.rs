@@ -37,16 +37,18 @@ struct LineEnd {
 
 /// A line of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Line<'m> {
+pub(super) struct Line {
     /// The position of its first byte.
     pub from: u32,
     /// The position of its newline.
     pub to: u32,
-    /// The positions of the closing quotes of its fields; nothing if it is odd.
-    pub closes: Option<&'m [u32]>,
+    /// Its first closing quote, as a position in the list of them.
+    pub close: u32,
+    /// How many fields it has; nothing if it is odd.
+    pub fields: Option<usize>,
 }
 
-impl Line<'_> {
+impl Line {
     pub(super) fn len(&self) -> usize {
         (self.to - self.from) as usize
     }
@@ -70,14 +72,26 @@ impl Marks {
     }
 
     /// The lines, in order.
-    pub(super) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let (mut from, mut first_close) = (0, 0);
+    pub(super) fn lines(&self) -> impl Iterator<Item = Line> {
+        let (mut from, mut close) = (0, 0);
         self.lines.iter().map(move |end| {
-            let closes = &self.closes[first_close..end.closes as usize];
-            let line = Line { from, to: end.at, closes: (!end.is_odd).then_some(closes) };
-            (from, first_close) = (end.at + 1, end.closes as usize);
+            let fields = (!end.is_odd).then_some((end.closes - close) as usize);
+            let line = Line { from, to: end.at, close, fields };
+            (from, close) = (end.at + 1, end.closes);
             line
         })
+    }
+
+    /// How many closing quotes were marked.
+    pub(super) fn closes_len(&self) -> u32 {
+        self.closes_len as u32
+    }
+
+    /// The closing quotes that were marked, and some more.
+    pub(super) fn with_closes(&mut self, more: &[u32]) -> &[u32] {
+        self.closes.truncate(self.closes_len);
+        self.closes.extend_from_slice(more);
+        &self.closes
     }
 
     pub(super) fn len(&self) -> usize {
@@ -119,7 +133,8 @@ mod tests {
     }
 
     fn lines(marks: &Marks) -> Vec<(u32, u32, Option<Vec<u32>>)> {
-        marks.lines().map(|line| (line.from, line.to, line.closes.map(<[u32]>::to_vec))).collect()
+        let closes = |line: Line| line.fields.map(|fields| marks.closes[line.close as usize..][..fields].to_vec());
+        marks.lines().map(|line| (line.from, line.to, closes(line))).collect()
     }
 
     /// Both ways agree on the text, but for fields that only the portable way can tell.
@@ -166,7 +181,7 @@ mod tests {
             let text = format!("\"x\",\"y\"\n{odd}\n\"z\",\"\"\n");
             let mut marks = Marks::default();
             marks.find(&padded(text.as_bytes()), text.len());
-            let is_odd: Vec<bool> = marks.lines().map(|line| line.closes.is_none()).collect();
+            let is_odd: Vec<bool> = marks.lines().map(|line| line.fields.is_none()).collect();
             assert_eq!(is_odd, [false, true, false], "{odd}");
             check(text.as_bytes());
         }

@@ -4,23 +4,25 @@
 //! counts that have not been folded, and the spool files. It looks at a row once; only rows that are findings or faults
 //! cost more than a lookup and an addition.
 
-use std::collections::HashMap;
+mod places;
+mod row;
+
 use std::io;
-use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-
-use crate::batch::{Batch, Column, Flag, RowFault, RowState, Texts};
+use crate::batch::{Batch, Column, RowFault, Texts};
 use crate::escape::escape;
-use crate::object_key::ObjectKey;
 use crate::partial::{MAX_SAMPLE_LEN, Partial};
 use crate::plan::{Unit, UnitId};
-use crate::policy::{BucketKey, Checker, Object, Ruling, Scope, Status};
+use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::{Details, UnitFault};
-use crate::rollup::Place;
 use crate::sinks::{Extent, Finding, List, SpoolWriter, push_fault, push_finding};
-use crate::tally::{PlaceId, Tally};
-use crate::timestamp::{Month, MonthMemo, Timestamp};
+use crate::tally::{CellId, PlaceId, Tally};
+use crate::timestamp::{Month, MonthMemo};
+
+use places::Places;
+use row::is_version_id;
+
+pub use row::Row;
 
 /// Lines are handed to the spool when this many bytes have come together.
 const LINES_LEN: usize = 1 << 16;
@@ -30,6 +32,7 @@ pub(crate) struct Examiner<'c> {
     checker: &'c Checker,
     places: Places,
     tally: Tally,
+    last: Option<LastObject>,
     spool: SpoolWriter,
     statuses: Vec<Status>,
     bucket_keys: Vec<BucketKey>,
@@ -44,6 +47,21 @@ pub(crate) struct Examiner<'c> {
     error: Option<io::Error>,
 }
 
+/// What was judged last, when nothing else could have changed the answer: objects that share it share the answer.
+#[derive(Clone, Copy, PartialEq)]
+struct LastObject {
+    shared: Shared,
+    cell: CellId,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+struct Shared {
+    place: PlaceId,
+    month: Option<Month>,
+    status: Status,
+    bucket_key: BucketKey,
+}
+
 /// A row that becomes a finding, if what was deferred of it can be read.
 #[derive(Clone, Copy)]
 struct Flagged {
@@ -51,79 +69,6 @@ struct Flagged {
     month: Option<Month>,
     status: Status,
     ruling: Ruling,
-}
-
-/// What an audit needs of a row, as it was read. Columns that are deferred are blank.
-#[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
-    /// The bucket's name.
-    pub bucket: &'a [u8],
-    /// The raw key.
-    pub key: &'a [u8],
-    /// Blank for the null version.
-    pub version_id: &'a [u8],
-    /// Whether it is the current version.
-    pub is_latest: Flag,
-    /// Whether it is a delete marker; a blank says no.
-    pub is_delete_marker: bool,
-    /// The size in bytes.
-    pub size: Option<u64>,
-    /// When it was last modified.
-    pub last_modified: Option<Timestamp>,
-}
-
-impl<'a> Row<'a> {
-    /// Reads a row of a batch and refuses it when it cannot be examined. Rows about another bucket than `bucket` are
-    /// refused, too. Blank lines are no rows.
-    #[inline]
-    pub fn read(batch: &Batch<'a>, row: usize, bucket: Option<&[u8]>) -> Result<Option<Self>, RowFault> {
-        match batch.states.map_or(RowState::Sound, |states| states[row]) {
-            RowState::Sound => {}
-            RowState::Blank => return Ok(None),
-            RowState::Bad(fault) => return Err(fault),
-        }
-        let read = Self {
-            bucket: batch.bucket.get(row),
-            key: batch.key.get(row),
-            version_id: batch.version_id.get(row),
-            is_latest: batch.is_latest.get(row),
-            is_delete_marker: batch.is_delete_marker.get(row) == Flag::True,
-            size: batch.size.get(row).size()?,
-            last_modified: batch.last_modified.get(row).time()?,
-        };
-        if read.bucket.is_empty() || (read.key.is_empty() && !batch.deferred.contains(Column::Key)) {
-            return Err(RowFault::NoKey);
-        }
-        if bucket.is_some_and(|bucket| bucket != read.bucket) {
-            return Err(RowFault::OtherBucket);
-        }
-        if !is_version_id(read.version_id) {
-            return Err(RowFault::VersionId);
-        }
-        if read.is_latest == Flag::Bad {
-            return Err(RowFault::IsLatest);
-        }
-        if batch.is_delete_marker.get(row) == Flag::Bad {
-            return Err(RowFault::IsDeleteMarker);
-        }
-        Ok(Some(read))
-    }
-}
-
-/// Version ids are opaque and URL-ready: at most 1,024 letters, digits and a few signs. Blank is the null version.
-#[inline]
-fn is_version_id(id: &[u8]) -> bool {
-    // Ids are nearly always fine: looking at all bytes at once is faster than looking for the first bad one.
-    id.len() <= 1024 && id.iter().fold(true, |all, &byte| all & is_url_ready(byte))
-}
-
-/// Ranges instead of a table, and no short circuits: the compiler makes vectors of it.
-#[inline]
-fn is_url_ready(byte: u8) -> bool {
-    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-    // From '-' to '9' there are only '-', '.', '/' and the digits.
-    let is_digit_or_sign = byte.wrapping_sub(b'-') < 13;
-    is_letter | is_digit_or_sign | (byte == b'_') | (byte == b'~') | (byte == b'+') | (byte == b'=')
 }
 
 impl<'a> Finding<'a> {
@@ -164,6 +109,7 @@ impl<'c> Examiner<'c> {
             checker,
             places: Places::default(),
             tally: Tally::default(),
+            last: None,
             spool,
             statuses: Vec::new(),
             bucket_keys: Vec::new(),
@@ -206,11 +152,17 @@ impl<'c> Examiner<'c> {
         code(&batch.bucket_key_status, BucketKey::Unknown, BucketKey::parse, batch.len, &mut self.bucket_keys);
         self.flagged.clear();
         self.flagged_rows.clear();
+        bucket.into_iter().for_each(|bucket| self.places.enter(bucket));
         for at in 0..batch.len {
             match Row::read(batch, at, bucket) {
                 Ok(None) => self.blank_lines += 1,
                 Ok(Some(row)) if row.is_delete_marker => partial.delete_markers += 1,
-                Ok(Some(row)) => self.judge(&row, at, batch, partial),
+                Ok(Some(row)) => {
+                    if bucket.is_none() {
+                        self.places.enter(row.bucket);
+                    }
+                    self.judge(&row, at, batch, partial);
+                }
                 Err(fault) => self.reject(unit, batch.first_row + at as u64, fault, partial),
             }
         }
@@ -226,7 +178,8 @@ impl<'c> Examiner<'c> {
 
     /// Moves the counts of this worker into a partial.
     pub(crate) fn fold(&mut self, partial: &mut Partial) {
-        self.tally.fold(&self.places.list, partial);
+        self.tally.fold(self.places.list(), partial);
+        self.last = None;
         if self.places.is_full() {
             self.places = Places::default();
         }
@@ -241,6 +194,7 @@ impl<'c> Examiner<'c> {
     pub(crate) fn forget(&mut self) {
         self.blank_lines = 0;
         self.tally.clear();
+        self.last = None;
         self.places = Places::default();
     }
 
@@ -266,7 +220,14 @@ impl<'c> Examiner<'c> {
     #[inline]
     fn judge(&mut self, row: &Row<'_>, at: usize, batch: &Batch<'_>, partial: &mut Partial) {
         let (status, bucket_key) = (self.statuses[at], self.bucket_keys[at]);
-        let place = self.places.find(self.checker, row.bucket, row.key);
+        let place = self.places.find(self.checker, row.key);
+        let month = row.last_modified.map(|time| self.months.month(time));
+        let shared = Shared { place, month, status, bucket_key };
+        if let Some(last) = self.last
+            && last.shared == shared
+        {
+            return self.tally.add_again(last.cell, row.size.unwrap_or(0));
+        }
         let object = Object {
             bucket: row.bucket,
             key: row.key,
@@ -276,8 +237,9 @@ impl<'c> Examiner<'c> {
             status,
             bucket_key,
         };
-        let ruling = self.checker.judge_in(&self.places.scopes[place.0 as usize], &object);
-        let month = row.last_modified.map(|time| self.months.month(time));
+        let scope = self.places.scope(place);
+        let ruling = self.checker.judge_in(scope, &object);
+        let is_settled = scope.is_settled();
         if status == Status::Unrecognised {
             let text = batch.encryption_status.get(at);
             partial.note_unrecognised(&escape(&text[..text.len().min(MAX_SAMPLE_LEN)]));
@@ -285,8 +247,11 @@ impl<'c> Examiner<'c> {
         if ruling.is_finding() {
             self.flagged.push(Flagged { place, month, status, ruling });
             self.flagged_rows.push(at as u32);
-        } else {
-            self.tally.add(place, month, status, ruling, row.size.unwrap_or(0));
+            return;
+        }
+        let cell = self.tally.add(place, month, status, ruling, row.size.unwrap_or(0));
+        if is_settled && status != Status::Unrecognised {
+            self.last = Some(LastObject { shared, cell });
         }
     }
 
@@ -345,71 +310,5 @@ fn code<C: Copy>(texts: &Texts<'_>, absent: C, parse: fn(&[u8]) -> C, len: usize
             let blank = parse(b"");
             codes.extend(numbers.iter().map(|&number| known.get(number as usize).copied().unwrap_or(blank)));
         }
-    }
-}
-
-/// Prefixes beyond this are forgotten before more are kept.
-const MAX_PREFIXES_LEN: usize = 1 << 22;
-
-/// The places that keys have led to, and the rules that apply there.
-#[derive(Default)]
-struct Places {
-    list: Vec<Place>,
-    scopes: Vec<Scope>,
-    by_prefix: HashMap<Box<[u8]>, PlaceId, RandomState>,
-    last_bucket: Arc<str>,
-    /// The bucket and the folder of the last key: the next is likely to lie in the same.
-    last: (Vec<u8>, Vec<u8>, Option<PlaceId>),
-    prefix: Vec<u8>,
-    /// The length of all prefixes together.
-    prefixes_len: usize,
-}
-
-impl Places {
-    /// A folder decides the place, so only a key in another folder than the last one is looked at.
-    #[inline]
-    fn find(&mut self, checker: &Checker, bucket: &[u8], key: &[u8]) -> PlaceId {
-        let folder = &key[..memchr::memrchr(b'/', key).map_or(0, |slash| slash + 1)];
-        if let (last_bucket, last_folder, Some(place)) = &self.last
-            && last_bucket == bucket
-            && last_folder == folder
-        {
-            return *place;
-        }
-        let place = self.look_up(checker, bucket, key);
-        let (last_bucket, last_folder, last_place) = &mut self.last;
-        last_bucket.clear();
-        last_bucket.extend_from_slice(bucket);
-        last_folder.clear();
-        last_folder.extend_from_slice(folder);
-        *last_place = Some(place);
-        place
-    }
-
-    fn look_up(&mut self, checker: &Checker, bucket: &[u8], key: &[u8]) -> PlaceId {
-        let parsed = ObjectKey::parse(key);
-        self.prefix.clear();
-        self.prefix.extend_from_slice(&(bucket.len() as u64).to_le_bytes());
-        self.prefix.extend_from_slice(bucket);
-        self.prefix.extend_from_slice(ObjectKey::scope_prefix(key, &parsed));
-        if let Some(place) = self.by_prefix.get(self.prefix.as_slice()) {
-            return *place;
-        }
-        let place = PlaceId(self.list.len() as u32);
-        let bucket_name = escape(bucket);
-        if *self.last_bucket != *bucket_name {
-            self.last_bucket = Arc::from(&*bucket_name);
-        }
-        self.list.push(Place::new(Arc::clone(&self.last_bucket), &parsed));
-        self.scopes.push(checker.scope(bucket, &parsed));
-        self.by_prefix.insert(self.prefix.as_slice().into(), place);
-        self.prefixes_len += self.prefix.len();
-        place
-    }
-
-    /// A batch has fewer rows than are left of the ids, so it is enough to ask after each batch. Whoever names the objects
-    /// decides how long the prefixes are.
-    fn is_full(&self) -> bool {
-        self.list.len() >= PlaceId::LIMIT / 2 || self.prefixes_len >= MAX_PREFIXES_LEN
     }
 }

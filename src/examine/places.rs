@@ -1,0 +1,165 @@
+//! The places that keys lead to: what decides their rollup and the rules that can apply.
+//!
+//! Neighbouring keys mostly lead to the same place, so the last one is remembered by the start of the key that decided it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::escape::escape;
+use crate::object_key::ObjectKey;
+use crate::policy::{Checker, Scope};
+use crate::rollup::Place;
+use crate::tally::PlaceId;
+
+/// Prefixes beyond this are forgotten before more are kept.
+const MAX_PREFIXES_LEN: usize = 1 << 22;
+
+/// The places that keys have led to, and the rules that apply there.
+#[derive(Default)]
+pub(super) struct Places {
+    list: Vec<Place>,
+    scopes: Vec<Scope>,
+    by_prefix: HashMap<Box<[u8]>, PlaceId, RandomState>,
+    bucket: Vec<u8>,
+    bucket_name: Arc<str>,
+    last: Neighbourhood,
+    prefix: Vec<u8>,
+    /// The length of all prefixes together.
+    prefixes_len: usize,
+}
+
+/// Keys of the current bucket that lead to the same place as the last one, if there was one.
+#[derive(Default)]
+struct Neighbourhood {
+    place: Option<PlaceId>,
+    start: Vec<u8>,
+    /// Whether the start decides everything. Otherwise only files right in that folder belong here.
+    is_decisive: bool,
+}
+
+impl Neighbourhood {
+    fn set(&mut self, key: &[u8], parsed: &ObjectKey<'_>, place: PlaceId) {
+        self.place = Some(place);
+        self.is_decisive = parsed.region.is_some();
+        let folder_len = memchr::memrchr(b'/', key).map_or(0, |slash| slash + 1);
+        let start = if self.is_decisive { ObjectKey::scope_prefix(key, parsed) } else { &key[..folder_len] };
+        self.start.clear();
+        self.start.extend_from_slice(start);
+    }
+
+    #[inline]
+    fn place_of(&self, key: &[u8]) -> Option<PlaceId> {
+        let rest = key.strip_prefix(self.start.as_slice())?;
+        let is_inside = self.is_decisive || memchr::memchr(b'/', rest).is_none();
+        if is_inside { self.place } else { None }
+    }
+}
+
+impl Places {
+    /// The keys that follow are those of this bucket.
+    #[inline]
+    pub(super) fn enter(&mut self, bucket: &[u8]) {
+        if self.bucket != bucket {
+            self.bucket.clear();
+            self.bucket.extend_from_slice(bucket);
+            self.last.place = None;
+        }
+    }
+
+    /// The place of a key of the current bucket.
+    #[inline]
+    pub(super) fn find(&mut self, checker: &Checker, key: &[u8]) -> PlaceId {
+        match self.last.place_of(key) {
+            Some(place) => place,
+            None => self.look_up(checker, key),
+        }
+    }
+
+    #[inline]
+    pub(super) fn scope(&self, place: PlaceId) -> &Scope {
+        &self.scopes[place.0 as usize]
+    }
+
+    pub(super) fn list(&self) -> &[Place] {
+        &self.list
+    }
+
+    fn look_up(&mut self, checker: &Checker, key: &[u8]) -> PlaceId {
+        let parsed = ObjectKey::parse(key);
+        self.prefix.clear();
+        self.prefix.extend_from_slice(&(self.bucket.len() as u64).to_le_bytes());
+        self.prefix.extend_from_slice(&self.bucket);
+        self.prefix.extend_from_slice(ObjectKey::scope_prefix(key, &parsed));
+        let known = self.by_prefix.get(self.prefix.as_slice()).copied();
+        let place = known.unwrap_or_else(|| self.add(checker, &parsed));
+        self.last.set(key, &parsed, place);
+        place
+    }
+
+    fn add(&mut self, checker: &Checker, parsed: &ObjectKey<'_>) -> PlaceId {
+        let place = PlaceId(self.list.len() as u32);
+        let bucket_name = escape(&self.bucket);
+        if *self.bucket_name != *bucket_name {
+            self.bucket_name = Arc::from(&*bucket_name);
+        }
+        self.list.push(Place::new(Arc::clone(&self.bucket_name), parsed));
+        self.scopes.push(checker.scope(&self.bucket, parsed));
+        self.by_prefix.insert(self.prefix.as_slice().into(), place);
+        self.prefixes_len += self.prefix.len();
+        place
+    }
+
+    /// A batch has fewer rows than are left of the ids, so it is enough to ask after each batch. Whoever names the objects
+    /// decides how long the prefixes are.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= PlaceId::LIMIT / 2 || self.prefixes_len >= MAX_PREFIXES_LEN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Preset;
+    use crate::timestamp::Timestamp;
+
+    /// What is remembered of one key never answers for a key of another place.
+    #[test]
+    fn any_two_neighbours_get_their_own_places() {
+        let checker = Checker::new(Preset::default_policy().expect("a policy"), Timestamp::now());
+        let tails = [
+            "",
+            "f",
+            "us-east-1/",
+            "us-east-1/f",
+            "us-east-1/2024/f",
+            "us-east-1",
+            "eu-west-1/f",
+            "x/f",
+            "x/us-east-1/f",
+        ];
+        let starts = [
+            "",
+            "AWSLogs/",
+            "AWSLogs/111122223333/",
+            "AWSLogs/111122223333/CloudTrail/",
+            "AWSLogs/111122223333/Config/",
+            "p/AWSLogs/111122223333/CloudTrail/",
+        ];
+        let keys: Vec<String> = starts.iter().flat_map(|start| tails.map(|tail| format!("{start}{tail}"))).collect();
+        for first in &keys {
+            for second in &keys {
+                for buckets in [["a", "a"], ["a", "b"]] {
+                    let mut places = Places::default();
+                    places.enter(buckets[0].as_bytes());
+                    places.find(&checker, first.as_bytes());
+                    places.enter(buckets[1].as_bytes());
+                    let found = places.find(&checker, second.as_bytes());
+                    let expected = Place::new(buckets[1].into(), &ObjectKey::parse(second.as_bytes()));
+                    assert_eq!(places.list()[found.0 as usize], expected, "{first} {second}");
+                }
+            }
+        }
+    }
+}
