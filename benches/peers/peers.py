@@ -693,7 +693,8 @@ def cpu_model() -> str:
 def print_report(head: Dict[str, Any], contests: List[Contest]) -> None:
     engines = ", ".join(f"{name} {version}" for name, version in head["versions"].items())
     print(f"{head['date']}, {head['cpu']}, {head['cores']} cores; {head['threads']} threads, medians of {head['runs']}")
-    print(f"{engines}; logseal verifies every MD5, the peers none; all results compared and equal; bold: the fastest peer")
+    print(engines)
+    print("logseal verifies every MD5, the peers none; all results compared and equal; bold: the fastest peer")
     print(TABLE_HEAD)
     for contest in contests:
         print("\n".join(table(contest)))
