@@ -1,20 +1,16 @@
 //! The main job: sources and a policy to a folder of evidence.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::engine::{self, Cancel, EngineError, Progress};
-use crate::merge::{PARTIAL_FILE, ShardFile};
+use crate::merge::{PARTIAL_FILE, ShardFile, fingerprint};
 use crate::partial::{Partial, Terms};
 use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
 use crate::report::{AuditFacts, Run, Summary};
-use crate::sinks::{Extent, FINDINGS_HEADER, List, OutputError, OutputFolder, Spools, UnitLengths, push_fault};
-use crate::source::hex;
+use crate::sinks::{FINDINGS_HEADER, List, OutputError, OutputFolder, Pieces, Spools, UnitLengths, push_fault};
 use crate::timestamp::Timestamp;
 
 /// How many groups a rollup has at most unless told otherwise.
@@ -69,11 +65,11 @@ pub fn audit(
     let units_planned = units.len() as u64;
     let nothing = Partial::new(Arc::new(terms(plan, checker, options)), facts.policy.rules.len());
     let mut examined = engine::run(units, checker, nothing, &spools, options.jobs, cancel, progress)?;
-    let run = Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
-    let result = Findings::new(facts, examined.partial, units_planned, run);
-    let lists = Lists { spools: &spools, extents: &mut examined.extents };
-    let keep_partial = options.shard.is_some();
-    write(output, result, lists, keep_partial, cancel)
+    let run = || Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
+    let result = Findings::new(facts, examined.partial, units_planned);
+    let pieces = |list, lengths: &mut UnitLengths| spools.pieces(list, &mut examined.extents, lengths);
+    let how = Writing { jobs: options.jobs, keep_partial: options.shard.is_some(), cancel };
+    write(output, result, pieces, run, &how)
 }
 
 fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
@@ -92,92 +88,59 @@ pub(crate) struct Findings {
     pub(crate) facts: AuditFacts,
     pub(crate) partial: Partial,
     units_planned: u64,
-    pub(crate) run: Run,
 }
 
 impl Findings {
     /// Nothing is added to the partial any more.
-    pub(crate) fn new(facts: AuditFacts, mut partial: Partial, units_planned: u64, run: Run) -> Self {
+    pub(crate) fn new(facts: AuditFacts, mut partial: Partial, units_planned: u64) -> Self {
         partial.settle();
-        Self { facts, partial, units_planned, run }
+        Self { facts, partial, units_planned }
     }
 }
 
-/// Where the lines of the lists come from.
-pub(crate) trait ListSource {
-    /// Writes the lines of all units in order, and says how much each unit has.
-    fn join(&mut self, list: List, out: &mut dyn io::Write, lengths: &mut UnitLengths) -> io::Result<()>;
+/// How an output is written.
+pub(crate) struct Writing<'c> {
+    pub(crate) jobs: usize,
+    /// Whether the output is to be merged.
+    pub(crate) keep_partial: bool,
+    pub(crate) cancel: &'c Cancel,
 }
 
-struct Lists<'s> {
-    spools: &'s Spools,
-    extents: &'s mut Vec<Extent>,
-}
-
-impl ListSource for Lists<'_> {
-    fn join(&mut self, list: List, out: &mut dyn io::Write, lengths: &mut UnitLengths) -> io::Result<()> {
-        self.spools.join(list, self.extents, out, lengths)
-    }
-}
-
-/// Writes the lists, the summary and, where it is to be merged, the partial; then publishes them.
+/// Writes the lists, the summary and, where it is to be merged, the partial; then publishes them. `pieces` are the lines
+/// of all units of a list, in order, and how much each unit has; `run` is asked when the lists are written.
 pub(crate) fn write(
     mut output: OutputFolder,
     result: Findings,
-    mut lists: impl ListSource,
-    keep_partial: bool,
-    cancel: &Cancel,
+    mut pieces: impl FnMut(List, &mut UnitLengths) -> Pieces,
+    run: impl FnOnce() -> Run,
+    how: &Writing<'_>,
 ) -> Result<Summary, AuditError> {
     let (mut lengths, mut sha256) = (UnitLengths::new(), Vec::new());
     for list in List::ALL {
-        let written = output.write(list.file_name(), |out| {
-            let mut out = ListWriter { out, cancel, hasher: keep_partial.then(Sha256::new) };
-            out.write_all(&preamble(list, &result.facts))?;
-            lists.join(list, &mut out, &mut lengths)?;
-            sha256.extend(out.hasher.map(|hasher| hex(&hasher.finalize())));
-            Ok(())
-        });
-        if cancel.is_cancelled() {
+        let pieces = pieces(list, &mut lengths);
+        let preamble = preamble(list, &result.facts);
+        let written = output.write_pieces(list.file_name(), &preamble, &pieces, how.jobs, how.cancel);
+        if how.cancel.is_cancelled() {
             return Err(EngineError::Cancelled.into());
         }
-        written?;
+        let path = written?;
+        if how.keep_partial {
+            let (_, hash) = fingerprint(&path).map_err(|error| OutputError::Write { path, error })?;
+            sha256.push(hash);
+        }
     }
-    if keep_partial {
-        let shard = ShardFile::new(&result, lengths, sha256);
+    let run = run();
+    if how.keep_partial {
+        let shard = ShardFile::new(&result, &run, lengths, sha256);
         output.write(PARTIAL_FILE, |out| Ok(serde_json::to_writer(out, &shard)?))?;
     }
-    let summary = Summary::new(&result.facts, result.partial, result.units_planned, result.run);
+    let summary = Summary::new(&result.facts, result.partial, result.units_planned, run);
     output.write("summary.json", |out| {
         serde_json::to_writer_pretty(&mut *out, &summary)?;
         out.write_all(b"\n")
     })?;
     output.publish()?;
     Ok(summary)
-}
-
-/// Writes a list. It can be long, so an interrupt does not wait for its end.
-struct ListWriter<'w> {
-    out: &'w mut dyn io::Write,
-    cancel: &'w Cancel,
-    /// What the list of a shard is recognised by when it is merged.
-    hasher: Option<Sha256>,
-}
-
-impl io::Write for ListWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.cancel.is_cancelled() {
-            return Err(io::Error::other("interrupted"));
-        }
-        let written = self.out.write(bytes)?;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&bytes[..written]);
-        }
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
 
 /// What a list holds before the lines of its units: a header, or the faults of whole sources.

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::audit::{AuditError, Findings, ListSource, preamble, write};
+use crate::audit::{AuditError, Findings, Writing, default_jobs, preamble, write};
 use crate::engine::Cancel;
 use crate::partial::{MergeError, Partial};
 use crate::plan::UnitId;
 use crate::report::{AuditFacts, Run, Summary};
-use crate::sinks::{List, OutputFolder, UnitLengthList, UnitLengths, copy_extent};
+use crate::sinks::{List, OutputFolder, Pieces, UnitLengthList, UnitLengths};
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 
@@ -90,13 +90,13 @@ impl MergeJobError {
 }
 
 impl<'r> ShardFile<'r> {
-    pub(crate) fn new(result: &'r Findings, lengths: UnitLengths, sha256: Vec<String>) -> Self {
+    pub(crate) fn new(result: &'r Findings, run: &Run, lengths: UnitLengths, sha256: Vec<String>) -> Self {
         Self {
             schema: PARTIAL_SCHEMA.to_owned(),
             facts: Cow::Borrowed(&result.facts),
-            started_at: result.run.started_at.as_millis(),
-            finished_at: result.run.finished_at.as_millis(),
-            elapsed_ms: result.run.elapsed_ms,
+            started_at: run.started_at.as_millis(),
+            finished_at: run.finished_at.as_millis(),
+            elapsed_ms: run.elapsed_ms,
             lengths: lengths.into(),
             sha256,
             partial: Cow::Borrowed(&result.partial),
@@ -129,9 +129,11 @@ pub fn merge(folders: &[PathBuf], out: &Path, overwrite: bool, cancel: &Cancel) 
     whole.lists.check()?;
     let units_planned = whole.facts.units;
     let is_whole = (whole.partial.examined.len() + whole.partial.faulted.len()) as u64 == units_planned;
-    let result = Findings::new(whole.facts, whole.partial, units_planned, whole.run.into());
+    let result = Findings::new(whole.facts, whole.partial, units_planned);
     let output = OutputFolder::create(out, overwrite).map_err(AuditError::from)?;
-    Ok(write(output, result, whole.lists, !is_whole, cancel)?)
+    let pieces = |list, lengths: &mut UnitLengths| whole.lists.pieces(list, lengths);
+    let how = Writing { jobs: default_jobs(), keep_partial: !is_whole, cancel };
+    Ok(write(output, result, pieces, || whole.run.into(), &how)?)
 }
 
 /// The shards that have been read.
@@ -219,6 +221,19 @@ impl ShardLists {
         self.units.extend(lengths.into_iter().map(|(unit, lengths)| (unit, (shard, lengths))));
     }
 
+    /// The lines of all units of a list, and how much each unit has.
+    fn pieces(&self, list: List, lengths: &mut UnitLengths) -> Pieces {
+        let mut offsets: Vec<u64> = self.preambles.iter().map(|lengths| lengths[list as usize]).collect();
+        let mut pieces = Pieces::of(self.folders.iter().map(|folder| folder.join(list.file_name())).collect());
+        for (unit, (shard, unit_lengths)) in &self.units {
+            let len = unit_lengths[list as usize];
+            pieces.push(*shard, offsets[*shard], len);
+            offsets[*shard] = offsets[*shard].saturating_add(len);
+            lengths.entry(*unit).or_default()[list as usize] = len;
+        }
+        pieces
+    }
+
     /// Fails when a list is not what its shard left, or has lines that belong to no unit.
     fn check(&self) -> Result<(), MergeJobError> {
         let mut lengths = self.preambles.clone();
@@ -240,7 +255,7 @@ impl ShardLists {
 }
 
 /// The length of a file and its SHA-256.
-fn fingerprint(path: &Path) -> io::Result<(u64, String)> {
+pub(crate) fn fingerprint(path: &Path) -> io::Result<(u64, String)> {
     let (mut hasher, mut sum) = (Sha256::new(), 0);
     let mut file = BufReader::with_capacity(1 << 18, File::open(path)?);
     loop {
@@ -252,22 +267,5 @@ fn fingerprint(path: &Path) -> io::Result<(u64, String)> {
         let len = bytes.len();
         sum += len as u64;
         file.consume(len);
-    }
-}
-
-impl ListSource for ShardLists {
-    fn join(&mut self, list: List, out: &mut dyn io::Write, lengths: &mut UnitLengths) -> io::Result<()> {
-        let mut offsets: Vec<u64> = self.preambles.iter().map(|lengths| lengths[list as usize]).collect();
-        let open = |folder: &PathBuf| {
-            File::open(folder.join(list.file_name())).map(|file| BufReader::with_capacity(1 << 18, file))
-        };
-        let mut files = self.folders.iter().map(open).collect::<io::Result<Vec<_>>>()?;
-        for (unit, (shard, unit_lengths)) in &self.units {
-            let len = unit_lengths[list as usize];
-            copy_extent(&mut files[*shard], offsets[*shard], len, out)?;
-            offsets[*shard] = offsets[*shard].saturating_add(len);
-            lengths.entry(*unit).or_default()[list as usize] = len;
-        }
-        Ok(())
     }
 }

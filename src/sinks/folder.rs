@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::Pieces;
+use crate::engine::Cancel;
+
 /// The file that marks a finished audit.
 const MARK: &str = "summary.json";
 
@@ -78,6 +81,22 @@ impl OutputFolder {
         written.map_err(|error| OutputError::Write { path: self.folder.join(name), error })?;
         self.files.push(name);
         Ok(())
+    }
+
+    /// Writes one file like [`Self::write`], and then the pieces behind it. Returns where it stands until it is published.
+    pub(crate) fn write_pieces(
+        &mut self,
+        name: &'static str,
+        preamble: &[u8],
+        pieces: &Pieces,
+        jobs: usize,
+        cancel: &Cancel,
+    ) -> Result<PathBuf, OutputError> {
+        self.write(name, |out| out.write_all(preamble))?;
+        let path = self.staging.path().join(name);
+        let appended = pieces.append_to(&path, jobs, cancel).and_then(|()| File::open(&path)?.sync_all());
+        appended.map_err(|error| OutputError::Write { path: self.folder.join(name), error })?;
+        Ok(path)
     }
 
     /// Gives all files their final names, the summary last.

@@ -4,13 +4,15 @@
 //! [`Extent`]; the finished list is its extents in the order of (unit, part). A unit that turns out to be a fault leaves
 //! nothing but bytes that no extent names.
 
+mod assemble;
 mod faults;
 mod findings;
 mod folder;
 mod spool;
 
+pub(crate) use assemble::Pieces;
 pub use faults::{FaultLine, FaultPlace, push_fault};
 pub use findings::{FINDINGS_HEADER, Finding, push_finding};
 pub use folder::{OutputError, OutputFolder};
+pub(crate) use spool::UnitLengthList;
 pub use spool::{Extent, List, SpoolWriter, Spools, UnitLengths};
-pub(crate) use spool::{UnitLengthList, copy_extent};

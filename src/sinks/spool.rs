@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::assemble::Pieces;
 use crate::plan::UnitId;
 
 const BUFFER_LEN: usize = 1 << 18;
@@ -82,41 +83,17 @@ impl Spools {
         self.folder.join(format!("{}.{worker}.spool", list.file_name()))
     }
 
-    /// Writes the extents of a list in the order of (unit, part), and says how much each unit has.
-    pub fn join(
-        &self,
-        list: List,
-        extents: &mut [Extent],
-        out: &mut dyn Write,
-        lengths: &mut UnitLengths,
-    ) -> io::Result<()> {
+    /// The extents of a list in the order of (unit, part), and how much each unit has.
+    pub(crate) fn pieces(&self, list: List, extents: &mut [Extent], lengths: &mut UnitLengths) -> Pieces {
         extents.sort_unstable();
-        let mut files: BTreeMap<u32, BufReader<File>> = BTreeMap::new();
+        let workers = extents.iter().map(|extent| extent.worker + 1).max().unwrap_or_default();
+        let mut pieces = Pieces::of((0..workers).map(|worker| self.path(worker, list)).collect());
         for extent in extents.iter().filter(|extent| extent.list == list) {
-            let file = match files.entry(extent.worker) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(BufReader::with_capacity(BUFFER_LEN, File::open(self.path(extent.worker, list))?))
-                }
-            };
-            copy_extent(file, extent.offset, extent.len, out)?;
+            pieces.push(extent.worker as usize, extent.offset, extent.len);
             lengths.entry(extent.unit).or_default()[list as usize] += extent.len;
         }
-        Ok(())
+        pieces
     }
-}
-
-/// Copies bytes of a file; fewer than there should be are an error.
-pub(crate) fn copy_extent(file: &mut BufReader<File>, offset: u64, len: u64, out: &mut dyn Write) -> io::Result<()> {
-    // A worker's extents mostly follow each other: a relative seek keeps what has been read ahead.
-    let position = file.stream_position()?;
-    match i64::try_from(i128::from(offset) - i128::from(position)) {
-        Ok(0) => {}
-        Ok(distance) => file.seek_relative(distance)?,
-        Err(_) => drop(file.seek(SeekFrom::Start(offset))?),
-    }
-    let copied = io::copy(&mut file.take(len), out)?;
-    if copied == len { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 impl SpoolWriter {

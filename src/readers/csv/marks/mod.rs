@@ -89,9 +89,11 @@ impl Marks {
 
     /// The closing quotes that were marked, and some more.
     pub(super) fn with_closes(&mut self, more: &[u32]) -> &[u32] {
-        self.closes.truncate(self.closes_len);
-        self.closes.extend_from_slice(more);
-        &self.closes
+        let len = self.closes_len + more.len();
+        // What is already there is not made anew.
+        self.closes.resize(self.closes.len().max(len), 0);
+        self.closes[self.closes_len..len].copy_from_slice(more);
+        &self.closes[..len]
     }
 
     pub(super) fn len(&self) -> usize {
