@@ -68,7 +68,7 @@ pub fn audit(
     let run = || Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
     let result = Findings::new(facts, examined.partial, units_planned);
     let pieces = |list, lengths: &mut UnitLengths| spools.pieces(list, &mut examined.extents, lengths);
-    let how = Writing { jobs: options.jobs, keep_partial: options.shard.is_some(), cancel };
+    let how = Writing { keep_partial: options.shard.is_some(), cancel };
     write(output, result, pieces, run, &how)
 }
 
@@ -100,7 +100,6 @@ impl Findings {
 
 /// How an output is written.
 pub(crate) struct Writing<'c> {
-    pub(crate) jobs: usize,
     /// Whether the output is to be merged.
     pub(crate) keep_partial: bool,
     pub(crate) cancel: &'c Cancel,
@@ -119,7 +118,7 @@ pub(crate) fn write(
     for list in List::ALL {
         let pieces = pieces(list, &mut lengths);
         let preamble = preamble(list, &result.facts);
-        let written = output.write_pieces(list.file_name(), &preamble, &pieces, how.jobs, how.cancel);
+        let written = output.write_pieces(list.file_name(), &preamble, &pieces, how.cancel);
         if how.cancel.is_cancelled() {
             return Err(EngineError::Cancelled.into());
         }

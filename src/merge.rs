@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::audit::{AuditError, Findings, Writing, default_jobs, preamble, write};
+use crate::audit::{AuditError, Findings, Writing, preamble, write};
 use crate::engine::Cancel;
 use crate::partial::{MergeError, Partial};
 use crate::plan::UnitId;
@@ -132,7 +132,7 @@ pub fn merge(folders: &[PathBuf], out: &Path, overwrite: bool, cancel: &Cancel) 
     let result = Findings::new(whole.facts, whole.partial, units_planned);
     let output = OutputFolder::create(out, overwrite).map_err(AuditError::from)?;
     let pieces = |list, lengths: &mut UnitLengths| whole.lists.pieces(list, lengths);
-    let how = Writing { jobs: default_jobs(), keep_partial: !is_whole, cancel };
+    let how = Writing { keep_partial: !is_whole, cancel };
     Ok(write(output, result, pieces, || whole.run.into(), &how)?)
 }
 

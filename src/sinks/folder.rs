@@ -89,12 +89,11 @@ impl OutputFolder {
         name: &'static str,
         preamble: &[u8],
         pieces: &Pieces,
-        jobs: usize,
         cancel: &Cancel,
     ) -> Result<PathBuf, OutputError> {
         self.write(name, |out| out.write_all(preamble))?;
         let path = self.staging.path().join(name);
-        let appended = pieces.append_to(&path, jobs, cancel).and_then(|()| File::open(&path)?.sync_all());
+        let appended = pieces.append_to(&path, cancel);
         appended.map_err(|error| OutputError::Write { path: self.folder.join(name), error })?;
         Ok(path)
     }
