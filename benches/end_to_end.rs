@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, audit, default_jobs};
 use logseal::engine::{Cancel, NoProgress};
 use logseal::generate::{Format, Options, Spread, generate};
+use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::{Checker, Preset};
 use logseal::report::Summary;
@@ -57,7 +58,7 @@ fn run_audit(run: &Path, out: PathBuf, jobs: usize) -> Summary {
         overwrite: true,
         jobs,
         shard: None,
-        max_groups: DEFAULT_MAX_GROUPS,
+        rollups: Rollups::UpTo(DEFAULT_MAX_GROUPS),
         allow_empty: false,
         checksums: Checksums::Verified,
         policy_source: "preset:cis".to_owned(),

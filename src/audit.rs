@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::engine::{self, Cancel, EngineError, Progress};
 use crate::merge::{PARTIAL_FILE, ShardFile, fingerprint};
-use crate::partial::{Partial, Terms};
+use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
 use crate::report::{AuditFacts, Run, Summary};
@@ -27,8 +27,8 @@ pub struct AuditOptions {
     pub jobs: usize,
     /// The part of the units that is examined; nothing means all, without leaving a partial to merge.
     pub shard: Option<Shard>,
-    /// How many groups a rollup may have.
-    pub max_groups: usize,
+    /// What is counted by group.
+    pub rollups: Rollups,
     /// Whether a result without any object in scope is fine.
     pub allow_empty: bool,
     /// Whether checksums are verified; the plan must have been made the same way.
@@ -77,7 +77,7 @@ fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
         plan: plan.fingerprint(),
         policy: checker.policy().sha256.clone(),
         as_of: checker.as_of().as_millis(),
-        max_groups: options.max_groups,
+        rollups: options.rollups,
         checksums: options.checksums,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::batch::{Column, ColumnSet};
 use crate::examine::Examiner;
-use crate::partial::{MergeError, Partial, Terms};
+use crate::partial::{MergeError, Partial, Rollups, Terms};
 use crate::plan::Unit;
 use crate::policy::Checker;
 use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFault, UnitFile, UnitReader};
@@ -154,7 +154,7 @@ pub(crate) fn run<'w>(
         verified: Condvar::new(),
         jobs: jobs.max(1),
         checker,
-        wanted: checker.wanted_columns().with(Column::Key).with(Column::LastModifiedDate),
+        wanted: wanted_columns(checker, total.terms.rollups),
         terms: Arc::clone(&total.terms),
         total: Mutex::new(Examined { partial: total, extents: Vec::new() }),
         failed: Mutex::new(None),
@@ -183,6 +183,14 @@ pub(crate) fn run<'w>(
         return Err(EngineError::Cancelled);
     }
     Ok(work.total.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The columns that every row is judged and counted by.
+fn wanted_columns(checker: &Checker, rollups: Rollups) -> ColumnSet {
+    match rollups {
+        Rollups::None => checker.wanted_columns(),
+        Rollups::UpTo(_) => checker.wanted_columns().with(Column::Key).with(Column::LastModifiedDate),
+    }
 }
 
 /// How the names of worker threads begin. A panic in one of them is a fault, not a crash.

@@ -36,12 +36,22 @@ pub struct Terms {
     pub policy: String,
     /// What "today" is, in milliseconds since the epoch.
     pub as_of: i64,
-    /// How many groups a rollup may have.
-    pub max_groups: usize,
+    /// What is counted by group.
+    pub rollups: Rollups,
     /// Whether checksums are verified.
     pub checksums: Checksums,
     /// The version of this program: verdicts of different versions are not added up.
     pub tool: String,
+}
+
+/// Whether objects are also counted by account and by month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rollups {
+    /// They are not: keys and times that the policy does not ask for need not be read.
+    None,
+    /// They are, and each rollup has no more groups than this.
+    UpTo(usize),
 }
 
 /// Objects and their bytes.
@@ -260,6 +270,9 @@ impl Partial {
         if let Some(rule) = ruling.rule {
             self.by_rule[rule.as_index()].count(ruling.verdict, amount.objects);
         }
+        if self.terms.rollups == Rollups::None {
+            return;
+        }
         let mut counts = GroupCounts { verdicts: Verdicts::default(), bytes: amount.bytes };
         counts.verdicts.count(ruling.verdict, amount.objects);
         self.by_place.add(place.clone().collapse(self.collapsed), &counts);
@@ -301,8 +314,9 @@ impl Partial {
     /// Keeps the rollups from growing far beyond their bounds. Counting groups for certain means merging all of them, so
     /// a quarter more is tolerated, which may be groups that stand in several places.
     pub(crate) fn bound_rollups(&mut self) {
-        let max_groups = self.terms.max_groups;
-        if !self.fits(max_groups.saturating_add(max_groups / 4)) {
+        if let Rollups::UpTo(max_groups) = self.terms.rollups
+            && !self.fits(max_groups.saturating_add(max_groups / 4))
+        {
             self.settle();
         }
     }
@@ -310,10 +324,11 @@ impl Partial {
     /// Gives up as much detail as it takes to stay within the bounds, and no more: however the parts were merged, the
     /// whole has given up the same when it is settled.
     pub fn settle(&mut self) {
+        let Rollups::UpTo(max_groups) = self.terms.rollups else { return };
         loop {
             self.by_place.settle();
             self.by_period.settle();
-            let further = self.collapsed.further().filter(|_| !self.fits(self.terms.max_groups));
+            let further = self.collapsed.further().filter(|_| !self.fits(max_groups));
             let Some(further) = further else { return };
             self.collapse(further);
         }
@@ -359,7 +374,8 @@ mod tests {
     fn terms(max_groups: usize) -> Arc<Terms> {
         let text = String::new;
         let (plan, policy, tool) = (text(), text(), text());
-        Arc::new(Terms { plan, policy, as_of: 0, max_groups, checksums: Checksums::Verified, tool })
+        let (rollups, checksums) = (Rollups::UpTo(max_groups), Checksums::Verified);
+        Arc::new(Terms { plan, policy, as_of: 0, rollups, checksums, tool })
     }
 
     /// One unit with one object in a place of its own.

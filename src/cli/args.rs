@@ -97,6 +97,9 @@ pub(super) struct AuditArgs {
     /// A result without any object in scope is fine
     #[arg(long)]
     pub allow_empty: bool,
+    /// What is counted by group; without it, only the columns that the policy asks for are read
+    #[arg(long, value_enum, default_value_t)]
+    pub rollup: Rollup,
     /// How many groups by_account and by_month may have before accounts are no longer told apart
     #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_GROUPS)]
     pub max_groups: usize,
@@ -240,6 +243,16 @@ pub(super) enum Format {
     Text,
     /// summary.json
     Json,
+}
+
+/// What is counted by group.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Rollup {
+    /// Objects by account and by month
+    #[default]
+    Full,
+    /// Nothing
+    None,
 }
 
 /// The format of an export.

@@ -18,12 +18,13 @@ use logseal::engine::{Cancel, EngineError, WORKER_NAME};
 use logseal::escape::{escape, harmless};
 use logseal::generate::generate;
 use logseal::merge::{MergeJobError, merge};
+use logseal::partial::Rollups;
 use logseal::plan::{Plan, PlanError, Shard};
 use logseal::policy::Checker;
 use logseal::report::{Style, Summary, render};
 use logseal::timestamp::Timestamp;
 
-use args::{AuditArgs, Cli, Command, Format, GenerateArgs, MergeArgs};
+use args::{AuditArgs, Cli, Command, Format, GenerateArgs, MergeArgs, Rollup};
 
 /// The job could not run.
 const COULD_NOT_RUN: u8 = 2;
@@ -143,7 +144,10 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
         overwrite: args.force,
         jobs: args.jobs.unwrap_or_else(default_jobs),
         shard: args.shard,
-        max_groups: args.max_groups,
+        rollups: match args.rollup {
+            Rollup::Full => Rollups::UpTo(args.max_groups),
+            Rollup::None => Rollups::None,
+        },
         allow_empty: args.allow_empty,
         checksums,
         policy_source,

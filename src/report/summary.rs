@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::escape::escape;
-use crate::partial::{Amount, Partial, Verdicts};
+use crate::partial::{Amount, Partial, Rollups, Verdicts};
 use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault};
 use crate::policy::{Checker, Reason, Severity, Status, Verdict};
 use crate::rollup::{Collapsed, Dimension, GroupCounts, Period, Place, Rollup};
@@ -179,6 +179,8 @@ pub struct Summary {
     pub excepted_by_reason: BTreeMap<&'static str, u64>,
     pub by_rule: BTreeMap<String, RuleLine>,
     pub by_key: BTreeMap<String, Amount>,
+    /// `full`, or `none` when nothing was counted by account and by month.
+    pub rollup: &'static str,
     pub by_account: AccountLines,
     pub by_month: MonthLines,
     pub collapsed: Collapsed,
@@ -391,6 +393,7 @@ impl Summary {
             excepted_by_reason: finding_reasons(&partial.excepted_by_reason),
             by_rule: rules.map(|(rule, verdicts)| (rule.id.clone(), rule_line(rule, verdicts))).collect(),
             by_key: BTreeMap::new(),
+            rollup: if partial.terms.rollups == Rollups::None { "none" } else { "full" },
             collapsed: partial.collapsed,
             faults: fault_counts(facts, partial),
             remediation: BTreeMap::new(),

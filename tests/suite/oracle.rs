@@ -11,6 +11,7 @@ use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, audit};
 use logseal::batch::Flag;
 use logseal::engine::{Cancel, NoProgress};
 use logseal::object_key::ObjectKey;
+use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::{BucketKey, Checker, Glob, Object, Policy, Status};
 use logseal::timestamp::Timestamp;
@@ -538,7 +539,7 @@ fn run_audit(desk: &Desk, sources: &[&Path], checker: &Checker, case: u64) -> (V
         overwrite: false,
         jobs: 2,
         shard: None,
-        max_groups: DEFAULT_MAX_GROUPS,
+        rollups: Rollups::UpTo(DEFAULT_MAX_GROUPS),
         allow_empty: false,
         checksums: Checksums::Verified,
         policy_source: "oracle".into(),
