@@ -241,7 +241,8 @@ pub type EachBatch<'e> = dyn FnMut(&Batch<'_>, &mut dyn Details) -> Result<(), U
 
 /// The deferred columns of a batch.
 pub trait Details {
-    /// Decodes the deferred columns of some rows, in ascending order. The result has these rows and these columns only.
+    /// Decodes the deferred columns of some rows, in ascending order and once a batch. The result has these rows and
+    /// these columns only.
     fn read(&mut self, rows: &[u32]) -> Result<Batch<'_>, UnitFault>;
 }
 
