@@ -78,7 +78,6 @@ struct Work<'w> {
     queue: Mutex<Queue<'w>>,
     /// Told when units were verified: somebody may wait for them.
     verified: Condvar,
-    jobs: usize,
     checker: &'w Checker,
     /// The columns that every row is judged and counted by.
     wanted: ColumnSet,
@@ -92,6 +91,8 @@ struct Work<'w> {
 struct Queue<'w> {
     /// Units that nobody has begun; the next one is the last.
     waiting: Vec<Unit<'w>>,
+    /// How many of them are verified together, at most.
+    group_len: usize,
     /// Units whose files are known to be what was delivered.
     verified: Vec<(Unit<'w>, UnitFile)>,
     /// How many workers are comparing checksums.
@@ -149,10 +150,11 @@ pub(crate) fn run<'w>(
 ) -> Result<Examined, EngineError> {
     // Small ones last: they even out who finishes when.
     units.sort_by_key(|unit| unit.size_hint());
+    let group_len = units.len().div_ceil(jobs.max(1)).clamp(1, FileChecksum::MAX_TOGETHER);
+    let queue = Queue { waiting: units, group_len, verified: Vec::new(), verifying: 0, open: Vec::new() };
     let work = Work {
-        queue: Mutex::new(Queue { waiting: units, verified: Vec::new(), verifying: 0, open: Vec::new() }),
+        queue: Mutex::new(queue),
         verified: Condvar::new(),
-        jobs: jobs.max(1),
         checker,
         wanted: wanted_columns(checker, total.terms.rollups),
         terms: Arc::clone(&total.terms),
@@ -246,7 +248,7 @@ impl<'w> Work<'w> {
             if let Some((unit, file)) = queue.verified.pop() {
                 return Some(Task::Visit(queue.begin(self.open_unit(unit, Some(file)))));
             }
-            let mut group = queue.take_group(self.jobs);
+            let mut group = queue.take_group();
             if group.len() > 1 {
                 queue.verifying += 1;
                 return Some(Task::Verify(group));
@@ -445,16 +447,15 @@ impl<'w> Queue<'w> {
     const MAX_GROUP_BYTES: u64 = 1 << 30;
 
     /// The next units, as many as should be verified together.
-    fn take_group(&mut self, jobs: usize) -> Vec<Unit<'w>> {
+    fn take_group(&mut self) -> Vec<Unit<'w>> {
         let Some(largest) = self.waiting.last() else { return Vec::new() };
-        let fair = self.waiting.len().div_ceil(jobs).min(FileChecksum::MAX_TOGETHER);
         // One that is much larger than the others would be alone in the end; its rows are examined meanwhile.
         let (size, mut bytes) = (largest.size_hint(), 0_u64);
         let alike = |unit: &&Unit<'_>| {
             bytes = bytes.saturating_add(unit.size_hint());
             unit.is_hashed() && unit.size_hint() >= size / 4 && bytes <= Self::MAX_GROUP_BYTES
         };
-        let len = self.waiting.iter().rev().take(fair).take_while(alike).count().max(1);
+        let len = self.waiting.iter().rev().take(self.group_len).take_while(alike).count().max(1);
         self.waiting.split_off(self.waiting.len() - len)
     }
 

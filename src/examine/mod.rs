@@ -153,13 +153,15 @@ impl<'c> Examiner<'c> {
         self.flagged.clear();
         self.flagged_rows.clear();
         bucket.into_iter().for_each(|bucket| self.places.enter(bucket));
+        let mut expected = bucket;
         for at in 0..batch.len {
-            match Row::read(batch, at, bucket) {
+            match Row::read(batch, at, expected) {
                 Ok(None) => self.blank_lines += 1,
                 Ok(Some(row)) if row.is_delete_marker => partial.delete_markers += 1,
                 Ok(Some(row)) => {
-                    if bucket.is_none() {
-                        self.places.enter(row.bucket);
+                    match bucket {
+                        Some(_) => expected = Some(row.bucket),
+                        None => self.places.enter(row.bucket),
                     }
                     self.judge(&row, at, batch, partial);
                 }
@@ -271,6 +273,8 @@ impl<'c> Examiner<'c> {
                 Ok(finding) => {
                     self.tally.add(place, month, status, ruling, finding.size.unwrap_or(0));
                     push_finding(&mut self.findings, &finding, self.checker.policy());
+                    // Lines can be long: they do not wait for the end of the batch.
+                    self.flush_lines(LINES_LEN);
                 }
                 Err(fault) => self.reject(unit, batch.first_row + u64::from(row), fault, partial),
             }
@@ -306,6 +310,11 @@ fn code<C: Copy>(texts: &Texts<'_>, absent: C, parse: fn(&[u8]) -> C, len: usize
         Texts::Absent => codes.resize(len, absent),
         Texts::Plain(list) => codes.extend((0..len).map(|row| parse(list.get(row)))),
         Texts::Coded { codes: numbers, dictionary } => {
+            // Whoever wrote the file decides how long its dictionaries are.
+            if dictionary.len() > numbers.len() {
+                codes.extend(numbers.iter().map(|&number| parse(dictionary.get(number as usize))));
+                return;
+            }
             let known: Vec<C> = (0..dictionary.len()).map(|at| parse(dictionary.get(at))).collect();
             let blank = parse(b"");
             codes.extend(numbers.iter().map(|&number| known.get(number as usize).copied().unwrap_or(blank)));

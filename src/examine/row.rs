@@ -45,7 +45,10 @@ impl<'a> Row<'a> {
             return Err(RowFault::NoKey);
         }
         match bucket {
-            Some(bucket) if bucket != read.bucket => return Err(RowFault::OtherBucket),
+            // The same entry of a dictionary is known by its address.
+            Some(bucket) if !std::ptr::eq(bucket, read.bucket) && bucket != read.bucket => {
+                return Err(RowFault::OtherBucket);
+            }
             None if read.bucket.len() > MAX_BUCKET_LEN => return Err(RowFault::BucketName),
             _ => {}
         }

@@ -46,6 +46,31 @@ fn an_audit_finds_what_the_truth_says_in_both_formats() {
     }
 }
 
+/// Without rollups fewer columns are read, and everything else that is said stays the same.
+#[test]
+fn leaving_out_the_rollups_changes_nothing_else() {
+    let desk = Desk::new();
+    let out = desk.path("export");
+    let by_status = "[[rule]]\nid = \"all\"\nencryption = [\"SSE-KMS\", \"DSSE-KMS\"]\n";
+    let by_kind = "[[rule]]\nid = \"logs\"\nwhere = { kind = [\"CloudTrail*\"] }\nencryption = [\"SSE-KMS\"]\n";
+    for run in generate(&out, &["--violations", "0.1"]) {
+        for policy in [by_status, by_kind] {
+            let [full, none] = [&[][..], &["--rollup", "none"]].map(|args| desk.audit_under(policy, &run, args));
+            assert_eq!(none.text("findings.csv"), full.text("findings.csv"));
+            let (mut full, mut none) = (full.summary(), none.summary());
+            assert_eq!((&full["rollup"], &none["rollup"]), (&"full".into(), &"none".into()));
+            assert!(
+                full["by_account"].as_array().unwrap().len() > 40 && full["by_month"].as_array().unwrap().len() > 40
+            );
+            assert_eq!((&none["by_account"], &none["by_month"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+            for differs in ["rollup", "by_account", "by_month", "timing", "started_at", "finished_at"] {
+                [&mut full, &mut none].map(|summary| summary.as_object_mut().unwrap().remove(differs));
+            }
+            assert_eq!(none, full);
+        }
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_bytes_with_any_number_of_jobs() {
     let desk = Desk::new();
