@@ -427,19 +427,26 @@ mod tests {
         assert_eq!(collapsed(4), Collapsed::Buckets);
     }
 
-    /// A unit with an object in each of so many accounts.
-    fn unit_of_accounts(unit: u32, accounts: std::ops::Range<u32>, max_groups: usize) -> Partial {
+    /// A unit with an object in each of so many places.
+    fn unit_of(unit: u32, max_groups: usize, places: impl IntoIterator<Item = Place>) -> Partial {
         let mut partial = Partial::new(terms(max_groups), 0);
         let ruling = Ruling { verdict: Verdict::Compliant, reason: None, rule: None };
-        for account in accounts {
-            let key = format!("AWSLogs/{account:012}/CloudTrail/us-east-1/f");
-            let place = Place::new("bucket".into(), &ObjectKey::parse(key.as_bytes()));
-            let amount = Amount { objects: 1, bytes: 1 };
+        let amount = Amount { objects: 1, bytes: 1 };
+        for place in places {
             partial.count(&place, &Cell { month: None, status: Status::SseKms, ruling, amount });
         }
         partial.examined.insert(UnitId(unit));
         partial.bound_rollups();
         partial
+    }
+
+    fn place(bucket: &str, account: u32) -> Place {
+        let key = format!("AWSLogs/{account:012}/CloudTrail/us-east-1/f");
+        Place::new(bucket.into(), &ObjectKey::parse(key.as_bytes()))
+    }
+
+    fn unit_of_accounts(unit: u32, accounts: std::ops::Range<u32>, max_groups: usize) -> Partial {
+        unit_of(unit, max_groups, accounts.map(|account| place("bucket", account)))
     }
 
     #[test]
@@ -470,19 +477,9 @@ mod tests {
         assert_eq!(whole.collapsed, Collapsed::Accounts);
     }
 
-    /// A unit with an object in each of so many buckets with long names.
+    /// Buckets with long names.
     fn unit_of_buckets(unit: u32, buckets: std::ops::Range<u32>) -> Partial {
-        let mut partial = Partial::new(terms(10_000), 0);
-        let ruling = Ruling { verdict: Verdict::Compliant, reason: None, rule: None };
-        for bucket in buckets {
-            let key = format!("AWSLogs/{bucket:012}/CloudTrail/us-east-1/f");
-            let place = Place::new(format!("{bucket:0200}").into(), &ObjectKey::parse(key.as_bytes()));
-            let amount = Amount { objects: 1, bytes: 1 };
-            partial.count(&place, &Cell { month: None, status: Status::SseKms, ruling, amount });
-        }
-        partial.examined.insert(UnitId(unit));
-        partial.bound_rollups();
-        partial
+        unit_of(unit, 10_000, buckets.map(|bucket| place(&format!("{bucket:0200}"), bucket)))
     }
 
     #[test]

@@ -169,7 +169,8 @@ impl<'c> Examiner<'c> {
             }
         }
         if !self.flagged.is_empty() {
-            self.list_flagged(unit, batch, details, partial)?;
+            let more = if batch.deferred.is_empty() { Batch::default() } else { details.read(&self.flagged_rows)? };
+            self.list_flagged(unit, batch, &more, partial);
         }
         self.flush_lines(LINES_LEN);
         if self.tally.is_full() || self.places.is_full() {
@@ -258,18 +259,10 @@ impl<'c> Examiner<'c> {
     }
 
     /// Counts and lists the flagged rows, or rejects those whose deferred columns are bad.
-    fn list_flagged(
-        &mut self,
-        unit: &Unit<'_>,
-        batch: &Batch<'_>,
-        details: &mut dyn Details,
-        partial: &mut Partial,
-    ) -> Result<(), UnitFault> {
-        let rows = std::mem::take(&mut self.flagged_rows);
-        let more = if batch.deferred.is_empty() { Batch::default() } else { details.read(&rows)? };
-        for (at, &row) in rows.iter().enumerate() {
-            let Flagged { place, month, status, ruling } = self.flagged[at];
-            match Finding::read(batch, row as usize, &more, at, ruling) {
+    fn list_flagged(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, more: &Batch<'_>, partial: &mut Partial) {
+        for at in 0..self.flagged.len() {
+            let (row, Flagged { place, month, status, ruling }) = (self.flagged_rows[at], self.flagged[at]);
+            match Finding::read(batch, row as usize, more, at, ruling) {
                 Ok(finding) => {
                     self.tally.add(place, month, status, ruling, finding.size.unwrap_or(0));
                     push_finding(&mut self.findings, &finding, self.checker.policy());
@@ -279,8 +272,6 @@ impl<'c> Examiner<'c> {
                 Err(fault) => self.reject(unit, batch.first_row + u64::from(row), fault, partial),
             }
         }
-        self.flagged_rows = rows;
-        Ok(())
     }
 
     fn reject(&mut self, unit: &Unit<'_>, row: u64, fault: RowFault, partial: &mut Partial) {

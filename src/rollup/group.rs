@@ -158,29 +158,19 @@ fn bit(flag: u8, holds: bool) -> u8 {
 
 impl Group for Place {
     fn collapse(mut self, collapsed: Collapsed) -> Self {
-        if collapsed >= Collapsed::Accounts {
-            self.account = Dimension::Many;
-        }
+        collapse_owner(&mut self.bucket, &mut self.account, collapsed);
         if collapsed >= Collapsed::Regions {
             self.region = Dimension::Many;
-        }
-        if collapsed >= Collapsed::Buckets {
-            self.bucket = Dimension::Many;
         }
         self
     }
 
     fn encode(&self, before: Option<&Self>, out: &mut Vec<u8>) {
-        let flags = bit(SAME_BUCKET, before.is_some_and(|before| before.bucket == self.bucket))
-            | bit(SAME_ACCOUNT, before.is_some_and(|before| before.account == self.account))
+        let owner_before = before.map(Self::owner);
+        let flags = same_owner(self.owner(), owner_before)
             | bit(SAME_REGION, before.is_some_and(|before| before.region == self.region));
         out.push(self.kind.as_index() << KIND_SHIFT | flags);
-        if flags & SAME_BUCKET == 0 {
-            encode_bucket(&self.bucket, out);
-        }
-        if flags & SAME_ACCOUNT == 0 {
-            encode_account(self.account, before.map(|before| before.account), out);
-        }
+        encode_owner(flags, self.owner(), owner_before, out);
         if flags & SAME_REGION == 0 {
             encode_region(&self.region, before.map(|before| &before.region), out);
         }
@@ -188,64 +178,89 @@ impl Group for Place {
 
     fn decode(before: Option<&Self>, encoded: &mut Encoded<'_>) -> Self {
         let head = encoded.take_byte();
-        let before = |flag| before.filter(|_| head & flag != 0).ok_or(before);
-        Self {
-            bucket: match before(SAME_BUCKET) {
-                Ok(same) => same.bucket.clone(),
-                Err(_) => decode_bucket(encoded),
-            },
-            account: match before(SAME_ACCOUNT) {
-                Ok(same) => same.account,
-                Err(before) => decode_account(before.map(|before| before.account), encoded),
-            },
-            kind: RollupKind::from_index(head >> KIND_SHIFT),
-            region: match before(SAME_REGION) {
-                Ok(same) => same.region,
-                Err(before) => decode_region(before.map(|before| &before.region), encoded),
-            },
-        }
+        let (bucket, account) = decode_owner(head, before.map(Self::owner), encoded);
+        let region = match before {
+            Some(same) if head & SAME_REGION != 0 => same.region,
+            before => decode_region(before.map(|before| &before.region), encoded),
+        };
+        Self { bucket, account, kind: RollupKind::from_index(head >> KIND_SHIFT), region }
+    }
+}
+
+impl Place {
+    fn owner(&self) -> Owner<'_> {
+        (&self.bucket, self.account)
     }
 }
 
 impl Group for Period {
     fn collapse(mut self, collapsed: Collapsed) -> Self {
-        if collapsed >= Collapsed::Accounts {
-            self.account = Dimension::Many;
-        }
-        if collapsed >= Collapsed::Buckets {
-            self.bucket = Dimension::Many;
-        }
+        collapse_owner(&mut self.bucket, &mut self.account, collapsed);
         self
     }
 
     fn encode(&self, before: Option<&Self>, out: &mut Vec<u8>) {
-        let flags = bit(SAME_BUCKET, before.is_some_and(|before| before.bucket == self.bucket))
-            | bit(SAME_ACCOUNT, before.is_some_and(|before| before.account == self.account));
+        let owner_before = before.map(Self::owner);
+        let flags = same_owner(self.owner(), owner_before);
         let month = self.month.map_or(0, |month| u64::from(month) + 1);
         push_number(out, month << 2 | u64::from(flags));
-        if flags & SAME_BUCKET == 0 {
-            encode_bucket(&self.bucket, out);
-        }
-        if flags & SAME_ACCOUNT == 0 {
-            encode_account(self.account, before.map(|before| before.account), out);
-        }
+        encode_owner(flags, self.owner(), owner_before, out);
     }
 
     fn decode(before: Option<&Self>, encoded: &mut Encoded<'_>) -> Self {
         let head = encoded.take_number();
-        let before = |flag| before.filter(|_| head & u64::from(flag) != 0).ok_or(before);
-        Self {
-            bucket: match before(SAME_BUCKET) {
-                Ok(same) => same.bucket.clone(),
-                Err(_) => decode_bucket(encoded),
-            },
-            account: match before(SAME_ACCOUNT) {
-                Ok(same) => same.account,
-                Err(before) => decode_account(before.map(|before| before.account), encoded),
-            },
-            month: (head >> 2).checked_sub(1).map(|month| month as u32),
-        }
+        let flags = head as u8 & (SAME_BUCKET | SAME_ACCOUNT);
+        let (bucket, account) = decode_owner(flags, before.map(Self::owner), encoded);
+        Self { bucket, account, month: (head >> 2).checked_sub(1).map(|month| month as u32) }
     }
+}
+
+impl Period {
+    fn owner(&self) -> Owner<'_> {
+        (&self.bucket, self.account)
+    }
+}
+
+/// What places and periods have in common.
+type Owner<'g> = (&'g Dimension<Arc<str>>, Dimension<Account>);
+
+fn collapse_owner(bucket: &mut Dimension<Arc<str>>, account: &mut Dimension<Account>, collapsed: Collapsed) {
+    if collapsed >= Collapsed::Accounts {
+        *account = Dimension::Many;
+    }
+    if collapsed >= Collapsed::Buckets {
+        *bucket = Dimension::Many;
+    }
+}
+
+fn same_owner((bucket, account): Owner<'_>, before: Option<Owner<'_>>) -> u8 {
+    bit(SAME_BUCKET, before.is_some_and(|before| before.0 == bucket))
+        | bit(SAME_ACCOUNT, before.is_some_and(|before| before.1 == account))
+}
+
+fn encode_owner(flags: u8, (bucket, account): Owner<'_>, before: Option<Owner<'_>>, out: &mut Vec<u8>) {
+    if flags & SAME_BUCKET == 0 {
+        encode_bucket(bucket, out);
+    }
+    if flags & SAME_ACCOUNT == 0 {
+        encode_account(account, before.map(|before| before.1), out);
+    }
+}
+
+fn decode_owner(
+    flags: u8,
+    before: Option<Owner<'_>>,
+    encoded: &mut Encoded<'_>,
+) -> (Dimension<Arc<str>>, Dimension<Account>) {
+    let bucket = match before {
+        Some((same, _)) if flags & SAME_BUCKET != 0 => same.clone(),
+        _ => decode_bucket(encoded),
+    };
+    let account = match before {
+        Some((_, same)) if flags & SAME_ACCOUNT != 0 => same,
+        before => decode_account(before.map(|before| before.1), encoded),
+    };
+    (bucket, account)
 }
 
 /// The forms of a dimension: what it is begins at the last of them.

@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK_LEN, ROTATIONS, SINES};
+use super::{BLOCK_LEN, ROTATIONS, SINES, each_step};
 
 /// The inputs that share a vector.
 pub(super) const LANES: usize = 8;
@@ -34,7 +34,6 @@ pub(super) fn update<const VECTORS: usize>(
 #[target_feature(enable = "avx2")]
 fn compress<const VECTORS: usize>(sums: &mut [States; VECTORS], words: &[[__m256i; 16]; VECTORS]) {
     let mut work = *sums;
-    // Written out, so that every index and rotation is a constant.
     macro_rules! step {
         ($($step:literal)*) => { $(
             for vector in 0..VECTORS {
@@ -42,8 +41,7 @@ fn compress<const VECTORS: usize>(sums: &mut [States; VECTORS], words: &[[__m256
             }
         )* };
     }
-    step!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
-    step!(32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63);
+    each_step!(step);
     for (sums, work) in sums.iter_mut().zip(work) {
         for (sum, word) in sums.iter_mut().zip(work) {
             *sum = _mm256_add_epi32(*sum, word);
