@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{self, Cancel, EngineError, Progress};
+use crate::engine::{self, Cancel, EngineError, Outcome, Progress};
 use crate::merge::{PARTIAL_FILE, ShardFile, fingerprint};
 use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
 use crate::report::{AuditFacts, Run, Summary};
-use crate::sinks::{FINDINGS_HEADER, List, OutputError, OutputFolder, Pieces, Spools, UnitLengths, push_fault};
+use crate::sinks::{
+    FINDINGS_HEADER, List, ListFile, OrderedLists, OutputError, OutputFolder, Spools, UnitLengths, push_fault,
+};
 use crate::timestamp::Timestamp;
 
 /// How many groups a rollup has at most unless told otherwise.
@@ -59,17 +61,23 @@ pub fn audit(
 ) -> Result<Summary, AuditError> {
     let (clock, started_at) = (Instant::now(), Timestamp::now());
     let facts = AuditFacts::new(plan, checker, &options.policy_source, options.allow_empty);
-    let output = OutputFolder::create(&options.out, options.overwrite)?;
+    let mut output = OutputFolder::create(&options.out, options.overwrite)?;
     let spools = Spools::new(output.staging());
+    let files = begin_lists(&mut output, &facts, |list| spools.paths(list, 0..options.jobs as u32))?;
     let units: Vec<_> = plan.units(options.shard.unwrap_or(Shard::WHOLE)).collect();
     let units_planned = units.len() as u64;
-    let nothing = Partial::new(Arc::new(terms(plan, checker, options)), facts.policy.rules.len());
-    let mut examined = engine::run(units, checker, nothing, &spools, options.jobs, cancel, progress)?;
+    let lists = OrderedLists::new(files, units.iter().map(|unit| unit.id).collect(), cancel);
+    let total = Partial::new(Arc::new(terms(plan, checker, options)), facts.policy.rules.len());
+    let outcome = Outcome { total, spools: &spools, lists: &lists };
+    let partial = engine::run(units, checker, outcome, options.jobs, cancel, progress)?;
+    let finished = lists.finish();
+    if cancel.is_cancelled() {
+        return Err(EngineError::Cancelled.into());
+    }
+    let (files, lengths) = finished?;
+    let lists = FinishedLists { files, lengths: options.shard.map(|_| lengths) };
     let run = || Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
-    let result = Findings::new(facts, examined.partial, units_planned);
-    let pieces = |list, lengths: &mut UnitLengths| spools.pieces(list, &mut examined.extents, lengths);
-    let how = Writing { keep_partial: options.shard.is_some(), cancel };
-    write(output, result, pieces, run, &how)
+    write(output, Findings::new(facts, partial, units_planned), lists, run)
 }
 
 fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
@@ -98,39 +106,38 @@ impl Findings {
     }
 }
 
-/// How an output is written.
-pub(crate) struct Writing<'c> {
-    /// Whether the output is to be merged.
-    pub(crate) keep_partial: bool,
-    pub(crate) cancel: &'c Cancel,
+/// Lists that lack nothing.
+pub(crate) struct FinishedLists {
+    /// In the order of [`List::ALL`].
+    pub(crate) files: Vec<ListFile>,
+    /// How much of them is each unit's, if the output is to be merged.
+    pub(crate) lengths: Option<UnitLengths>,
 }
 
-/// Writes the lists, the summary and, where it is to be merged, the partial; then publishes them. `pieces` are the lines
-/// of all units of a list, in order, and how much each unit has; `run` is asked when the lists are written.
+/// Begins all lists; `sources` are the files that a list is put together from.
+pub(crate) fn begin_lists(
+    output: &mut OutputFolder,
+    facts: &AuditFacts,
+    sources: impl Fn(List) -> Vec<PathBuf>,
+) -> Result<Vec<ListFile>, OutputError> {
+    List::ALL
+        .into_iter()
+        .map(|list| output.begin_list(list.file_name(), &preamble(list, facts), sources(list)))
+        .collect()
+}
+
+/// Writes the summary and, where the output is to be merged, the partial; then publishes everything. `run` is asked when
+/// the lists are written.
 pub(crate) fn write(
     mut output: OutputFolder,
     result: Findings,
-    mut pieces: impl FnMut(List, &mut UnitLengths) -> Pieces,
+    lists: FinishedLists,
     run: impl FnOnce() -> Run,
-    how: &Writing<'_>,
 ) -> Result<Summary, AuditError> {
-    let (mut lengths, mut sha256) = (UnitLengths::new(), Vec::new());
-    for list in List::ALL {
-        let pieces = pieces(list, &mut lengths);
-        let preamble = preamble(list, &result.facts);
-        let written = output.write_pieces(list.file_name(), &preamble, &pieces, how.cancel);
-        if how.cancel.is_cancelled() {
-            return Err(EngineError::Cancelled.into());
-        }
-        let path = written?;
-        if how.keep_partial {
-            let (_, hash) = fingerprint(&path).map_err(|error| OutputError::Write { path, error })?;
-            sha256.push(hash);
-        }
-    }
+    lists.files.into_iter().try_for_each(ListFile::finish)?;
     let run = run();
-    if how.keep_partial {
-        let shard = ShardFile::new(&result, &run, lengths, sha256);
+    if let Some(lengths) = lists.lengths {
+        let shard = ShardFile::new(&result, &run, lengths, hash_lists(&output)?);
         output.write(PARTIAL_FILE, |out| Ok(serde_json::to_writer(out, &shard)?))?;
     }
     let summary = Summary::new(&result.facts, result.partial, result.units_planned, run);
@@ -140,6 +147,14 @@ pub(crate) fn write(
     })?;
     output.publish()?;
     Ok(summary)
+}
+
+fn hash_lists(output: &OutputFolder) -> Result<Vec<String>, OutputError> {
+    let hash = |list: List| {
+        let path = output.staging().join(list.file_name());
+        fingerprint(&path).map(|(_, sha256)| sha256).map_err(|error| OutputError::Write { path, error })
+    };
+    List::ALL.into_iter().map(hash).collect()
 }
 
 /// What a list holds before the lines of its units: a header, or the faults of whole sources.

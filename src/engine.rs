@@ -1,11 +1,13 @@
 //! Workers, and what they do next.
 //!
-//! Every worker takes a few units of about the same size, the largest first, and compares their checksums side by side,
-//! which takes hardly longer than one. Then it examines them one by one. A worker that finds none left helps with the
+//! Every worker takes the next few units of about the same size and compares their checksums side by side, which takes
+//! hardly longer than one. Then it examines them one by one. A worker that finds none left helps with the
 //! units of others: it takes their next part, so that one large file keeps all cores busy. Who takes part in a unit is
 //! counted, and the last to leave finishes it: the unit counts as a whole, or not at all. So at most as many units are
 //! half examined as there are workers, and each worker holds one part: memory does not depend on how much there is to do.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,10 +16,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::batch::{Column, ColumnSet};
 use crate::examine::Examiner;
 use crate::partial::{MergeError, Partial, Rollups, Terms};
-use crate::plan::Unit;
+use crate::plan::{Unit, UnitId};
 use crate::policy::Checker;
 use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFault, UnitFile, UnitReader};
-use crate::sinks::{Extent, Spools};
+use crate::sinks::{Extent, OrderedLists, OutputError, Spools};
 
 /// Who wants to know how far the work has come.
 pub trait Progress: Sync {
@@ -58,19 +60,15 @@ pub enum EngineError {
     /// Findings could not be written down.
     #[error("cannot write a temporary file: {0}")]
     Spool(#[from] io::Error),
+    /// Findings could not be written to their list.
+    #[error(transparent)]
+    List(#[from] OutputError),
     /// Our own mistake: a worker stopped in a way that it should not.
     #[error("internal error: {0}")]
     Panicked(UnitFault),
     /// Our own mistake: a unit was examined twice.
     #[error(transparent)]
     Merge(#[from] MergeError),
-}
-
-/// What the work has come to.
-#[derive(Debug)]
-pub(crate) struct Examined {
-    pub(crate) partial: Partial,
-    pub(crate) extents: Vec<Extent>,
 }
 
 /// What all workers share.
@@ -82,7 +80,8 @@ struct Work<'w> {
     /// The columns that every row is judged and counted by.
     wanted: ColumnSet,
     terms: Arc<Terms>,
-    total: Mutex<Examined>,
+    total: Mutex<Partial>,
+    lists: &'w OrderedLists<'w>,
     failed: Mutex<Option<EngineError>>,
     cancel: &'w Cancel,
     progress: &'w dyn Progress,
@@ -94,7 +93,7 @@ struct Queue<'w> {
     /// How many of them are verified together, at most.
     group_len: usize,
     /// Units whose files are known to be what was delivered.
-    verified: Vec<(Unit<'w>, UnitFile)>,
+    verified: BTreeMap<UnitId, (Unit<'w>, UnitFile)>,
     /// How many workers are comparing checksums.
     verifying: usize,
     /// Units that somebody has begun and nobody has finished.
@@ -138,27 +137,32 @@ struct Found {
     visitors: usize,
 }
 
-/// Examines the units with `jobs` workers and adds what they find to `total`.
+/// Where the workers leave what they find.
+pub(crate) struct Outcome<'w> {
+    /// What was found before: counts are added to it.
+    pub(crate) total: Partial,
+    pub(crate) spools: &'w Spools,
+    pub(crate) lists: &'w OrderedLists<'w>,
+}
+
+/// Examines the units with `jobs` workers. Returns the total.
 pub(crate) fn run<'w>(
-    mut units: Vec<Unit<'w>>,
+    units: Vec<Unit<'w>>,
     checker: &'w Checker,
-    total: Partial,
-    spools: &Spools,
+    Outcome { total, spools, lists }: Outcome<'w>,
     jobs: usize,
     cancel: &'w Cancel,
     progress: &'w dyn Progress,
-) -> Result<Examined, EngineError> {
-    // Small ones last: they even out who finishes when.
-    units.sort_by_key(|unit| unit.size_hint());
-    let group_len = units.len().div_ceil(jobs.max(1)).clamp(1, FileChecksum::MAX_TOGETHER);
-    let queue = Queue { waiting: units, group_len, verified: Vec::new(), verifying: 0, open: Vec::new() };
+) -> Result<Partial, EngineError> {
+    let queue = Queue::new(units, jobs);
     let work = Work {
         queue: Mutex::new(queue),
         verified: Condvar::new(),
         checker,
         wanted: wanted_columns(checker, total.terms.rollups),
         terms: Arc::clone(&total.terms),
-        total: Mutex::new(Examined { partial: total, extents: Vec::new() }),
+        total: Mutex::new(total),
+        lists,
         failed: Mutex::new(None),
         cancel,
         progress,
@@ -178,11 +182,12 @@ pub(crate) fn run<'w>(
             }
         }
     });
-    if let Some(error) = lock(&work.failed).take() {
-        return Err(error);
-    }
+    // First, because being interrupted can be why something failed.
     if cancel.is_cancelled() {
         return Err(EngineError::Cancelled);
+    }
+    if let Some(error) = lock(&work.failed).take() {
+        return Err(error);
     }
     Ok(work.total.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
@@ -199,7 +204,7 @@ fn wanted_columns(checker: &Checker, rollups: Rollups) -> ColumnSet {
 pub const WORKER_NAME: &str = "worker-";
 
 /// A lock whose holder panicked guards plain data; the unit of the panic is a fault anyway.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -212,9 +217,6 @@ impl<'w> Work<'w> {
             if let Err(error) = self.run_task(task, &mut examiner, &mut scratch) {
                 self.fail(error);
             }
-        }
-        if let Err(error) = examiner.finish() {
-            self.fail(error.into());
         }
     }
 
@@ -245,7 +247,7 @@ impl<'w> Work<'w> {
     fn next_task(&self) -> Option<Task<'w>> {
         let mut queue = lock(&self.queue);
         loop {
-            if let Some((unit, file)) = queue.verified.pop() {
+            if let Some((_, (unit, file))) = queue.verified.pop_first() {
                 return Some(Task::Visit(queue.begin(self.open_unit(unit, Some(file)))));
             }
             let mut group = queue.take_group();
@@ -300,7 +302,7 @@ impl<'w> Work<'w> {
     }
 
     fn offer(&self, unit: Unit<'w>, file: UnitFile) {
-        lock(&self.queue).verified.push((unit, file));
+        lock(&self.queue).verified.insert(unit.id, (unit, file));
         self.verified.notify_one();
     }
 
@@ -436,24 +438,34 @@ impl<'w> Work<'w> {
                 found.extents = examiner.fail_unit(&open.unit, fault.code(), &fault.to_string())?.collect();
             }
         }
-        let mut total = lock(&self.total);
-        total.extents.append(&mut found.extents);
-        Ok(total.partial.merge(partial)?)
+        lock(&self.total).merge(partial)?;
+        Ok(self.lists.add(open.unit.id, std::mem::take(&mut found.extents))?)
     }
 }
 
 impl<'w> Queue<'w> {
+    /// Units come in order, so that lists can be written early. Only those much larger than others come first: nobody
+    /// should have to wait for one in the end.
+    fn new(mut units: Vec<Unit<'w>>, jobs: usize) -> Self {
+        let total: u64 = units.iter().fold(0, |sum, unit| sum.saturating_add(unit.size_hint()));
+        let large = (total / units.len().max(1) as u64).saturating_mul(2);
+        let size_if_large = |unit: &Unit<'_>| Some(unit.size_hint()).filter(|size| *size > large);
+        units.sort_by_key(|unit| (size_if_large(unit), Reverse(unit.id)));
+        let group_len = units.len().div_ceil(jobs.max(1)).clamp(1, FileChecksum::MAX_TOGETHER);
+        Self { waiting: units, group_len, verified: BTreeMap::new(), verifying: 0, open: Vec::new() }
+    }
+
     /// Files beyond this share are better hashed while they are in the cache of the operating system.
     const MAX_GROUP_BYTES: u64 = 1 << 30;
 
     /// The next units, as many as should be verified together.
     fn take_group(&mut self) -> Vec<Unit<'w>> {
-        let Some(largest) = self.waiting.last() else { return Vec::new() };
+        let Some(first) = self.waiting.last() else { return Vec::new() };
         // One that is much larger than the others would be alone in the end; its rows are examined meanwhile.
-        let (size, mut bytes) = (largest.size_hint(), 0_u64);
+        let (sizes, mut bytes) = (first.size_hint() / 4..=first.size_hint().saturating_mul(4), 0_u64);
         let alike = |unit: &&Unit<'_>| {
             bytes = bytes.saturating_add(unit.size_hint());
-            unit.is_hashed() && unit.size_hint() >= size / 4 && bytes <= Self::MAX_GROUP_BYTES
+            unit.is_hashed() && sizes.contains(&unit.size_hint()) && bytes <= Self::MAX_GROUP_BYTES
         };
         let len = self.waiting.iter().rev().take(self.group_len).take_while(alike).count().max(1);
         self.waiting.split_off(self.waiting.len() - len)

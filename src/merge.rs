@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::audit::{AuditError, Findings, Writing, preamble, write};
-use crate::engine::Cancel;
+use crate::audit::{AuditError, Findings, FinishedLists, begin_lists, preamble, write};
+use crate::engine::{Cancel, EngineError};
 use crate::partial::{MergeError, Partial};
 use crate::plan::UnitId;
 use crate::report::{AuditFacts, Run, Summary};
-use crate::sinks::{List, OutputFolder, Pieces, UnitLengthList, UnitLengths};
+use crate::sinks::{List, ListFile, OutputFolder, Pieces, UnitLengthList, UnitLengths};
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 
@@ -129,11 +129,11 @@ pub fn merge(folders: &[PathBuf], out: &Path, overwrite: bool, cancel: &Cancel) 
     whole.lists.check()?;
     let units_planned = whole.facts.units;
     let is_whole = (whole.partial.examined.len() + whole.partial.faulted.len()) as u64 == units_planned;
+    let mut output = OutputFolder::create(out, overwrite).map_err(AuditError::from)?;
+    let files = whole.lists.write(&mut output, &whole.facts, cancel)?;
+    let lists = FinishedLists { files, lengths: (!is_whole).then(|| whole.lists.lengths()) };
     let result = Findings::new(whole.facts, whole.partial, units_planned);
-    let output = OutputFolder::create(out, overwrite).map_err(AuditError::from)?;
-    let pieces = |list, lengths: &mut UnitLengths| whole.lists.pieces(list, lengths);
-    let how = Writing { keep_partial: !is_whole, cancel };
-    Ok(write(output, result, pieces, || whole.run.into(), &how)?)
+    Ok(write(output, result, lists, || whole.run.into())?)
 }
 
 /// The shards that have been read.
@@ -221,17 +221,40 @@ impl ShardLists {
         self.units.extend(lengths.into_iter().map(|(unit, lengths)| (unit, (shard, lengths))));
     }
 
-    /// The lines of all units of a list, and how much each unit has.
-    fn pieces(&self, list: List, lengths: &mut UnitLengths) -> Pieces {
+    /// Joins the lists, unit by unit.
+    fn write(
+        &self,
+        output: &mut OutputFolder,
+        facts: &AuditFacts,
+        cancel: &Cancel,
+    ) -> Result<Vec<ListFile>, AuditError> {
+        let sources = |list: List| self.folders.iter().map(|folder| folder.join(list.file_name())).collect();
+        let mut files = begin_lists(output, facts, sources)?;
+        for (list, file) in List::ALL.into_iter().zip(&mut files) {
+            let appended = file.append(&self.pieces(list), cancel);
+            if cancel.is_cancelled() {
+                return Err(EngineError::Cancelled.into());
+            }
+            appended?;
+        }
+        Ok(files)
+    }
+
+    /// The lines of all units of a list.
+    fn pieces(&self, list: List) -> Pieces {
         let mut offsets: Vec<u64> = self.preambles.iter().map(|lengths| lengths[list as usize]).collect();
-        let mut pieces = Pieces::of(self.folders.iter().map(|folder| folder.join(list.file_name())).collect());
-        for (unit, (shard, unit_lengths)) in &self.units {
+        let mut pieces = Pieces::default();
+        for (shard, unit_lengths) in self.units.values() {
             let len = unit_lengths[list as usize];
             pieces.push(*shard, offsets[*shard], len);
             offsets[*shard] = offsets[*shard].saturating_add(len);
-            lengths.entry(*unit).or_default()[list as usize] = len;
         }
         pieces
+    }
+
+    /// How much of the lists is each unit's.
+    fn lengths(&self) -> UnitLengths {
+        self.units.iter().map(|(unit, (_, lengths))| (*unit, *lengths)).collect()
     }
 
     /// Fails when a list is not what its shard left, or has lines that belong to no unit.

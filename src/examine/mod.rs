@@ -215,11 +215,6 @@ impl<'c> Examiner<'c> {
         self.end_part(unit.id, 0)
     }
 
-    /// Ends the spool files.
-    pub(crate) fn finish(self) -> io::Result<()> {
-        self.spool.finish()
-    }
-
     #[inline]
     fn judge(&mut self, row: &Row<'_>, at: usize, batch: &Batch<'_>, partial: &mut Partial) {
         let (status, bucket_key) = (self.statuses[at], self.bucket_keys[at]);

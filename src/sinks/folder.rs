@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::Pieces;
-use crate::engine::Cancel;
+use super::ListFile;
 
 /// The file that marks a finished audit.
 const MARK: &str = "summary.json";
@@ -83,19 +82,15 @@ impl OutputFolder {
         Ok(())
     }
 
-    /// Writes one file like [`Self::write`], and then the pieces behind it. Returns where it stands until it is published.
-    pub(crate) fn write_pieces(
+    /// Begins a list whose name appears with [`Self::publish`]: first the preamble, then pieces of these files.
+    pub(crate) fn begin_list(
         &mut self,
         name: &'static str,
         preamble: &[u8],
-        pieces: &Pieces,
-        cancel: &Cancel,
-    ) -> Result<PathBuf, OutputError> {
-        self.write(name, |out| out.write_all(preamble))?;
-        let path = self.staging.path().join(name);
-        let appended = pieces.append_to(&path, cancel);
-        appended.map_err(|error| OutputError::Write { path: self.folder.join(name), error })?;
-        Ok(path)
+        sources: Vec<PathBuf>,
+    ) -> Result<ListFile, OutputError> {
+        self.files.push(name);
+        ListFile::create(&self.staging.path().join(name), self.folder.join(name), preamble, sources)
     }
 
     /// Gives all files their final names, the summary last.

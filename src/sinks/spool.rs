@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::assemble::Pieces;
 use crate::plan::UnitId;
-
-const BUFFER_LEN: usize = 1 << 18;
 
 /// The lists that an audit writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,12 +35,12 @@ impl List {
 /// Where the lines of one part stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Extent {
-    unit: UnitId,
-    part: u32,
-    list: List,
-    worker: u32,
-    offset: u64,
-    len: u64,
+    pub(super) unit: UnitId,
+    pub(super) part: u32,
+    pub(super) list: List,
+    pub(super) worker: u32,
+    pub(super) offset: u64,
+    pub(super) len: u64,
 }
 
 /// How many bytes of each list belong to each unit, in the order of the list.
@@ -64,7 +62,7 @@ pub struct SpoolWriter {
 }
 
 struct Spool {
-    file: BufWriter<File>,
+    file: File,
     len: u64,
 }
 
@@ -79,20 +77,13 @@ impl Spools {
         SpoolWriter { worker, spools: self.clone(), files: [None, None], part_starts: [0; List::ALL.len()] }
     }
 
-    fn path(&self, worker: u32, list: List) -> PathBuf {
-        self.folder.join(format!("{}.{worker}.spool", list.file_name()))
+    /// The spool files of a list, in the order of these workers.
+    pub(crate) fn paths(&self, list: List, workers: Range<u32>) -> Vec<PathBuf> {
+        workers.map(|worker| self.path(worker, list)).collect()
     }
 
-    /// The extents of a list in the order of (unit, part), and how much each unit has.
-    pub(crate) fn pieces(&self, list: List, extents: &mut [Extent], lengths: &mut UnitLengths) -> Pieces {
-        extents.sort_unstable();
-        let workers = extents.iter().map(|extent| extent.worker + 1).max().unwrap_or_default();
-        let mut pieces = Pieces::of((0..workers).map(|worker| self.path(worker, list)).collect());
-        for extent in extents.iter().filter(|extent| extent.list == list) {
-            pieces.push(extent.worker as usize, extent.offset, extent.len);
-            lengths.entry(extent.unit).or_default()[list as usize] += extent.len;
-        }
-        pieces
+    fn path(&self, worker: u32, list: List) -> PathBuf {
+        self.folder.join(format!("{}.{worker}.spool", list.file_name()))
     }
 }
 
@@ -102,7 +93,7 @@ impl SpoolWriter {
         self.part_starts = List::ALL.map(|list| self.len(list));
     }
 
-    /// Appends lines of the part.
+    /// Appends lines of the part, at once: others read them as soon as the part has ended.
     pub fn write(&mut self, list: List, lines: &[u8]) -> io::Result<()> {
         if lines.is_empty() {
             return Ok(());
@@ -111,7 +102,7 @@ impl SpoolWriter {
             Some(spool) => spool,
             none => {
                 let file = File::create(self.spools.path(self.worker, list))?;
-                none.insert(Spool { file: BufWriter::with_capacity(BUFFER_LEN, file), len: 0 })
+                none.insert(Spool { file, len: 0 })
             }
         };
         spool.file.write_all(lines)?;
@@ -125,11 +116,6 @@ impl SpoolWriter {
         let worker = self.worker;
         let extents = ends.map(|(list, offset, end)| Extent { unit, part, list, worker, offset, len: end - offset });
         extents.into_iter().filter(|extent| extent.len > 0)
-    }
-
-    /// Makes sure that everything can be read back.
-    pub fn finish(self) -> io::Result<()> {
-        self.files.into_iter().flatten().try_for_each(|mut spool| spool.file.flush())
     }
 
     fn len(&self, list: List) -> u64 {
