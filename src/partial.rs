@@ -149,6 +149,11 @@ pub(crate) struct Cell {
 }
 
 impl Amount {
+    /// One object of this size.
+    pub fn object(bytes: u64) -> Self {
+        Self { objects: 1, bytes }
+    }
+
     /// Adds, and stops at the largest number.
     pub fn add(&mut self, other: Self) {
         self.objects = self.objects.saturating_add(other.objects);

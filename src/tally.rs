@@ -37,7 +37,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts one object; says where, for others like it.
+    /// Counts objects; says where, for others like them.
     #[inline]
     pub(crate) fn add(
         &mut self,
@@ -45,20 +45,20 @@ impl Tally {
         month: Option<Month>,
         status: Status,
         ruling: Ruling,
-        bytes: u64,
+        amount: Amount,
     ) -> CellId {
         let key = cell_key(place, month, status, ruling);
         if self.cells.is_empty() || self.last.0 != key {
             self.last = (key, self.find(key, place, month, status, ruling));
         }
-        self.add_again(self.last.1, bytes);
+        self.add_again(self.last.1, amount);
         self.last.1
     }
 
-    /// Counts one more object where one was counted, if nothing was folded or forgotten since.
+    /// Counts more objects where some were counted, if nothing was folded or forgotten since.
     #[inline]
-    pub(crate) fn add_again(&mut self, cell: CellId, bytes: u64) {
-        self.cells[cell.0].1.amount.add(Amount { objects: 1, bytes });
+    pub(crate) fn add_again(&mut self, cell: CellId, amount: Amount) {
+        self.cells[cell.0].1.amount.add(amount);
     }
 
     fn find(&mut self, key: u64, place: PlaceId, month: Option<Month>, status: Status, ruling: Ruling) -> CellId {

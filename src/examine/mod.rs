@@ -4,14 +4,15 @@
 //! counts that have not been folded, and the spool files. It looks at a row once; only rows that are findings or faults
 //! cost more than a lookup and an addition.
 
+mod columnwise;
 mod places;
 mod row;
 
 use std::io;
 
-use crate::batch::{Batch, Column, RowFault, Texts};
+use crate::batch::{Batch, Column, Flag, RowFault, Texts};
 use crate::escape::escape;
-use crate::partial::{MAX_SAMPLE_LEN, Partial};
+use crate::partial::{Amount, MAX_SAMPLE_LEN, Partial};
 use crate::plan::{Unit, UnitId};
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::{Details, UnitFault};
@@ -19,6 +20,7 @@ use crate::sinks::{Extent, Finding, List, SpoolWriter, push_fault, push_finding}
 use crate::tally::{CellId, PlaceId, Tally};
 use crate::timestamp::{Month, MonthMemo};
 
+use columnwise::{PairCounts, only_bucket, pairs};
 use places::Places;
 use row::is_version_id;
 
@@ -152,6 +154,22 @@ impl<'c> Examiner<'c> {
         code(&batch.bucket_key_status, BucketKey::Unknown, BucketKey::parse, batch.len, &mut self.bucket_keys);
         self.flagged.clear();
         self.flagged_rows.clear();
+        if !self.examine_columns(batch, bucket, partial) {
+            self.examine_rows(unit, batch, bucket, partial);
+        }
+        if !self.flagged.is_empty() {
+            let more = if batch.deferred.is_empty() { Batch::default() } else { details.read(&self.flagged_rows)? };
+            self.list_flagged(unit, batch, &more, partial);
+        }
+        self.flush_lines(LINES_LEN);
+        if self.tally.is_full() || self.places.is_full() {
+            self.fold(partial);
+        }
+        Ok(())
+    }
+
+    /// Examines the rows one by one.
+    fn examine_rows(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, bucket: Option<&[u8]>, partial: &mut Partial) {
         bucket.into_iter().for_each(|bucket| self.places.enter(bucket));
         let mut expected = bucket;
         for at in 0..batch.len {
@@ -168,15 +186,52 @@ impl<'c> Examiner<'c> {
                 Err(fault) => self.reject(unit, batch.first_row + at as u64, fault, partial),
             }
         }
-        if !self.flagged.is_empty() {
-            let more = if batch.deferred.is_empty() { Batch::default() } else { details.read(&self.flagged_rows)? };
-            self.list_flagged(unit, batch, &more, partial);
+    }
+
+    /// Examines all rows at once, if nothing but their statuses matters; says whether that was so.
+    fn examine_columns(&mut self, batch: &Batch<'_>, bucket: Option<&[u8]>, partial: &mut Partial) -> bool {
+        let Some(found) = only_bucket(batch) else { return false };
+        if found.is_empty() || Row::check_bucket(found, bucket).is_err() {
+            return false;
         }
-        self.flush_lines(LINES_LEN);
-        if self.tally.is_full() || self.places.is_full() {
-            self.fold(partial);
+        self.places.enter(found);
+        let place = self.places.find(self.checker, b"");
+        if !self.places.scope(place).is_settled() {
+            return false;
         }
-        Ok(())
+        let counts = PairCounts::new(batch, &self.statuses, &self.bucket_keys);
+        // Spellings that we do not know are kept, so their rows are looked at.
+        if counts.has_status(Status::Unrecognised) {
+            return false;
+        }
+        partial.delete_markers += counts.delete_markers;
+        let mut has_findings = false;
+        for ((status, bucket_key), amount) in pairs().zip(counts.amounts) {
+            let ruling = self.places.scope(place).settled(status, bucket_key);
+            match ruling.filter(|_| amount.objects > 0) {
+                Some(ruling) if ruling.is_finding() => has_findings = true,
+                Some(ruling) => drop(self.tally.add(place, None, status, ruling, amount)),
+                None => {}
+            }
+        }
+        if has_findings {
+            self.flag_rows(place, batch);
+        }
+        true
+    }
+
+    /// Flags the rows of a settled place whose statuses make them findings.
+    fn flag_rows(&mut self, place: PlaceId, batch: &Batch<'_>) {
+        let scope = self.places.scope(place);
+        for (at, (&status, &bucket_key)) in self.statuses.iter().zip(&self.bucket_keys).enumerate() {
+            let ruling = scope.settled(status, bucket_key).filter(|ruling| ruling.is_finding());
+            if let Some(ruling) = ruling
+                && batch.is_delete_marker.get(at) != Flag::True
+            {
+                self.flagged.push(Flagged { place, month: None, status, ruling });
+                self.flagged_rows.push(at as u32);
+            }
+        }
     }
 
     /// Moves the counts of this worker into a partial.
@@ -224,7 +279,7 @@ impl<'c> Examiner<'c> {
         if let Some(last) = self.last
             && last.shared == shared
         {
-            return self.tally.add_again(last.cell, row.size.unwrap_or(0));
+            return self.tally.add_again(last.cell, Amount::object(row.size.unwrap_or(0)));
         }
         let object = Object {
             bucket: row.bucket,
@@ -247,7 +302,7 @@ impl<'c> Examiner<'c> {
             self.flagged_rows.push(at as u32);
             return;
         }
-        let cell = self.tally.add(place, month, status, ruling, row.size.unwrap_or(0));
+        let cell = self.tally.add(place, month, status, ruling, Amount::object(row.size.unwrap_or(0)));
         if is_settled && status != Status::Unrecognised {
             self.last = Some(LastObject { shared, cell });
         }
@@ -259,7 +314,7 @@ impl<'c> Examiner<'c> {
             let (row, Flagged { place, month, status, ruling }) = (self.flagged_rows[at], self.flagged[at]);
             match Finding::read(batch, row as usize, more, at, ruling) {
                 Ok(finding) => {
-                    self.tally.add(place, month, status, ruling, finding.size.unwrap_or(0));
+                    self.tally.add(place, month, status, ruling, Amount::object(finding.size.unwrap_or(0)));
                     push_finding(&mut self.findings, &finding, self.checker.policy());
                     // Lines can be long: they do not wait for the end of the batch.
                     self.flush_lines(LINES_LEN);

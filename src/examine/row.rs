@@ -44,14 +44,7 @@ impl<'a> Row<'a> {
         if read.bucket.is_empty() || (read.key.is_empty() && !batch.deferred.contains(Column::Key)) {
             return Err(RowFault::NoKey);
         }
-        match bucket {
-            // The same entry of a dictionary is known by its address.
-            Some(bucket) if !std::ptr::eq(bucket, read.bucket) && bucket != read.bucket => {
-                return Err(RowFault::OtherBucket);
-            }
-            None if read.bucket.len() > MAX_BUCKET_LEN => return Err(RowFault::BucketName),
-            _ => {}
-        }
+        Self::check_bucket(read.bucket, bucket)?;
         if !is_version_id(read.version_id) {
             return Err(RowFault::VersionId);
         }
@@ -62,6 +55,17 @@ impl<'a> Row<'a> {
             return Err(RowFault::IsDeleteMarker);
         }
         Ok(Some(read))
+    }
+
+    /// Refuses buckets that are not `expected` and names that are none.
+    #[inline(always)]
+    pub(super) fn check_bucket(bucket: &[u8], expected: Option<&[u8]>) -> Result<(), RowFault> {
+        match expected {
+            // The same entry of a dictionary is known by its address.
+            Some(expected) if !std::ptr::eq(expected, bucket) && expected != bucket => Err(RowFault::OtherBucket),
+            None if bucket.len() > MAX_BUCKET_LEN => Err(RowFault::BucketName),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -140,6 +140,23 @@ impl Audited {
         let (summary, findings) = (without_times(&self.text("summary.json")), self.text("findings.csv"));
         Steady { summary, findings, faults: self.text("faults.jsonl") }
     }
+
+    /// Holds this audit against one of the same with `--rollup none`.
+    #[track_caller]
+    pub fn assert_same_without_rollups(&self, without: &Self) {
+        for list in ["findings.csv", "faults.jsonl"] {
+            assert_eq!(without.text(list), self.text(list));
+        }
+        let (mut with, mut without) = (self.summary(), without.summary());
+        assert_eq!((&with["rollup"], &without["rollup"]), (&"full".into(), &"none".into()));
+        assert_eq!((&without["by_account"], &without["by_month"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+        for differs in ["rollup", "by_account", "by_month", "timing", "started_at", "finished_at"] {
+            [&mut with, &mut without].into_iter().for_each(|summary| {
+                summary.as_object_mut().unwrap().remove(differs);
+            });
+        }
+        assert_eq!(without, with);
+    }
 }
 
 /// The text of a summary up to `timing`, which comes last, without the two lines that say when.

@@ -55,20 +55,10 @@ fn leaving_out_the_rollups_changes_nothing_else() {
     let by_kind = "[[rule]]\nid = \"logs\"\nwhere = { kind = [\"CloudTrail*\"] }\nencryption = [\"SSE-KMS\"]\n";
     for run in generate(&out, &["--violations", "0.1"]) {
         for policy in [by_status, by_kind] {
-            let [full, none] = [&[][..], &["--rollup", "none"]].map(|args| desk.audit_under(policy, &run, args));
-            assert_eq!(none.text("findings.csv"), full.text("findings.csv"));
-            let (mut full, mut none) = (full.summary(), none.summary());
-            assert_eq!((&full["rollup"], &none["rollup"]), (&"full".into(), &"none".into()));
-            assert!(
-                full["by_account"].as_array().unwrap().len() > 40 && full["by_month"].as_array().unwrap().len() > 40
-            );
-            assert_eq!((&none["by_account"], &none["by_month"]), (&Value::Array(vec![]), &Value::Array(vec![])));
-            for differs in ["rollup", "by_account", "by_month", "timing", "started_at", "finished_at"] {
-                [&mut full, &mut none].into_iter().for_each(|summary| {
-                    summary.as_object_mut().unwrap().remove(differs);
-                });
-            }
-            assert_eq!(none, full);
+            let full = desk.audit_under(policy, &run, &[]);
+            let (accounts, months) = (full.summary()["by_account"].clone(), full.summary()["by_month"].clone());
+            assert!(accounts.as_array().unwrap().len() > 40 && months.as_array().unwrap().len() > 40);
+            full.assert_same_without_rollups(&desk.audit_under(policy, &run, &["--rollup", "none"]));
         }
     }
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::audits::{Audited, Desk};
 use crate::delivery::{BUCKET, Columns, Delivery, ParquetForm, Row, all_columns, columns_without, csv_line, csv_text};
+use crate::random::Random;
 
 const SOUND: usize = 3;
 
@@ -433,4 +434,45 @@ fn a_row_that_comes_twice_counts_twice() {
     let rows = [with_status("NOT-SSE"), with_status("NOT-SSE")];
     let audited = desk.audit(Delivery::csv(&rows, &all_columns(), 2).write(&desk.path("config")).config, &[]);
     assert_eq!((audited.findings().len(), &audited.summary()["counts"]["violation"]), (2, &json!(2)));
+}
+
+/// Where nothing but statuses matters, Parquet rows are counted by the batch; odd ones are seen all the same.
+#[test]
+fn rows_that_are_counted_together_are_still_looked_at() {
+    let mut random = Random::new(3);
+    let statuses = ["SSE-KMS", "SSE-KMS", "SSE-KMS", "DSSE-KMS", "SSE-S3", "SSE-C", "NOT-SSE"];
+    let sound: Vec<Row> = (0..6_000)
+        .map(|at| match random.below(20) {
+            0 => Row { size: None, ..Row::delete_marker(&format!("f{at}")) },
+            1 => Row { encryption_status: None, bucket_key_status: None, ..Row::compliant(&format!("f{at}")) },
+            2 => Row { size: None, is_delete_marker: None, ..Row::compliant(&format!("f{at}")) },
+            3 => Row { bucket_key_status: Some("DISABLED".into()), ..Row::compliant(&format!("f{at}")) },
+            _ => Row { size: Some(at), ..Row::compliant(&format!("f{at}")) }.with_status(random.pick(&statuses)),
+        })
+        .collect();
+    let odd = [
+        Row::compliant("odd"),
+        Row { size: Some(-5), ..Row::compliant("odd") },
+        Row { bucket: b"another-bucket".to_vec(), ..Row::compliant("odd") },
+        Row { bucket: Vec::new(), ..Row::compliant("odd") },
+        Row::compliant("odd").with_status("SSE-NEW"),
+        Row::compliant("odd").with_status("NOT-SSE").with_key(""),
+    ];
+    let policies = [
+        "[[rule]]\nid = \"all\"\nencryption = [\"SSE-KMS\"]\n",
+        "[[rule]]\nid = \"all\"\nencryption = [\"SSE-KMS\", \"SSE-S3\"]\nbucket_key = \"required\"\n",
+        "unmatched = \"violation\"\n[[rule]]\nid = \"b\"\nwhere = { bucket = [\"x*\"] }\nencryption = [\"SSE-KMS\"]\n",
+    ];
+    let desk = Desk::new();
+    for (at, odd) in odd.into_iter().enumerate() {
+        let mut rows = sound.clone();
+        rows.insert(4_111, odd);
+        let delivery = Delivery::parquet(&rows, &all_columns(), 2, ParquetForm::default());
+        let config = delivery.write(&desk.path(&format!("config-{at}"))).config;
+        for policy in policies {
+            let full = desk.audit_under(policy, &config, &[]);
+            assert_ne!(full.code(), Some(2), "{full:?}");
+            full.assert_same_without_rollups(&desk.audit_under(policy, &config, &["--rollup", "none"]));
+        }
+    }
 }

@@ -1,0 +1,75 @@
+//! Batches that are counted column by column.
+//!
+//! Where a policy asks for neither keys nor times and nothing is counted by them, all rows of a batch lie in one place and
+//! only their two statuses tell them apart. Then there is no need to look at rows: pairs of statuses are counted, and
+//! judged once.
+
+use crate::batch::{Batch, Column, Flag, Flags, Numbers, Texts};
+use crate::partial::Amount;
+use crate::policy::{BucketKey, Status};
+
+/// Objects by their pair of statuses, and delete markers.
+pub(super) struct PairCounts {
+    /// In the order of [`pairs`].
+    pub(super) amounts: [Amount; PAIRS],
+    pub(super) delete_markers: u64,
+}
+
+const PAIRS: usize = Status::ALL.len() * BucketKey::ALL.len();
+
+/// All pairs, in the order in which they are counted.
+pub(super) fn pairs() -> impl Iterator<Item = (Status, BucketKey)> {
+    Status::ALL.into_iter().flat_map(|status| BucketKey::ALL.map(|bucket_key| (status, bucket_key)))
+}
+
+/// The position of a pair in that order.
+#[inline]
+pub(super) fn pair_at(status: Status, bucket_key: BucketKey) -> usize {
+    status as usize * BucketKey::ALL.len() + bucket_key as usize
+}
+
+/// The bucket of all rows, if nothing but the statuses of a row needs to be looked at.
+pub(super) fn only_bucket<'a>(batch: &Batch<'a>) -> Option<&'a [u8]> {
+    let Texts::Coded { codes, dictionary } = &batch.bucket else { return None };
+    let (&first, others) = codes.split_first()?;
+    let is_undated = batch.deferred.contains(Column::Key) && matches!(batch.last_modified, Numbers::Absent);
+    let is_sound = batch.states.is_none() && !has_bad_flag(&batch.is_delete_marker) && !has_bad_flag(&batch.is_latest);
+    // All codes are compared: many at once is faster than one after the other up to the first that differs.
+    let is_one = others.iter().fold(true, |is_one, &code| is_one & (code == first));
+    (is_undated && is_sound && is_one && !has_bad_number(&batch.size)).then(|| dictionary.get(first as usize))
+}
+
+fn has_bad_flag(flags: &Flags<'_>) -> bool {
+    match flags {
+        Flags::Absent => false,
+        Flags::Plain(flags) => flags.iter().fold(false, |is_bad, &flag| is_bad | (flag == Flag::Bad)),
+    }
+}
+
+fn has_bad_number(numbers: &Numbers<'_>) -> bool {
+    match numbers {
+        Numbers::Absent => false,
+        Numbers::Plain(numbers) => numbers.iter().fold(false, |is_bad, number| is_bad | number.size().is_err()),
+    }
+}
+
+impl PairCounts {
+    /// Counts the rows of a batch that has [`only_bucket`]; the statuses are those of its rows.
+    pub(super) fn new(batch: &Batch<'_>, statuses: &[Status], bucket_keys: &[BucketKey]) -> Self {
+        // Delete markers are counted behind the pairs, so that no row takes a way of its own.
+        let mut amounts = [Amount::default(); PAIRS + 1];
+        for (at, (&status, &bucket_key)) in statuses.iter().zip(bucket_keys).enumerate() {
+            let is_marker = batch.is_delete_marker.get(at) == Flag::True;
+            let bytes = batch.size.get(at).size().ok().flatten().unwrap_or(0);
+            let pair = if is_marker { PAIRS } else { pair_at(status, bucket_key) };
+            amounts[pair].add(Amount::object(bytes));
+        }
+        let [amounts @ .., markers] = amounts;
+        Self { amounts, delete_markers: markers.objects }
+    }
+
+    /// Whether there is an object with this status.
+    pub(super) fn has_status(&self, status: Status) -> bool {
+        BucketKey::ALL.into_iter().any(|bucket_key| self.amounts[pair_at(status, bucket_key)].objects > 0)
+    }
+}
