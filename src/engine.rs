@@ -1,17 +1,18 @@
 //! Workers, and what they do next.
 //!
 //! Every worker takes the next few units of about the same size and compares their checksums side by side, which takes
-//! hardly longer than one. Then it examines them one by one. A worker that finds none left helps with the
-//! units of others: it takes their next part, so that one large file keeps all cores busy. Who takes part in a unit is
-//! counted, and the last to leave finishes it: the unit counts as a whole, or not at all. So at most as many units are
-//! half examined as there are workers, and each worker holds one part: memory does not depend on how much there is to do.
+//! hardly longer than one. Then it examines those of them that nobody has begun meanwhile: a worker that finds no units
+//! left helps with those of others, first with units that nobody examines. Of a unit it takes the next part, so that one
+//! large file keeps all cores busy, too. Who takes part in a unit is counted, and the last to leave finishes it: the unit
+//! counts as a whole, or not at all. So at most as many units are half examined as there are workers, and each worker
+//! holds one part: memory does not depend on how much there is to do.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::batch::{Column, ColumnSet};
 use crate::examine::Examiner;
@@ -74,8 +75,6 @@ pub enum EngineError {
 /// What all workers share.
 struct Work<'w> {
     queue: Mutex<Queue<'w>>,
-    /// Told when units were verified: somebody may wait for them.
-    verified: Condvar,
     checker: &'w Checker,
     /// The columns that every row is judged and counted by.
     wanted: ColumnSet,
@@ -88,36 +87,43 @@ struct Work<'w> {
 }
 
 struct Queue<'w> {
-    /// Units that nobody has begun; the next one is the last.
+    /// Units that nobody has taken; the next one is the last.
     waiting: Vec<Unit<'w>>,
-    /// How many of them are verified together, at most.
-    group_len: usize,
-    /// Units whose files are known to be what was delivered.
-    verified: BTreeMap<UnitId, (Unit<'w>, UnitFile)>,
-    /// How many workers are comparing checksums.
-    verifying: usize,
-    /// Units that somebody has begun and nobody has finished.
-    open: Vec<Arc<OpenUnit<'w>>>,
+    /// Units that somebody has taken and nobody has finished.
+    open: BTreeMap<UnitId, Arc<OpenUnit<'w>>>,
 }
 
 /// What a worker does next.
 enum Task<'w> {
-    /// Compare the checksums of these.
-    Verify(Vec<Unit<'w>>),
+    /// Verify and examine these.
+    Take(Vec<Arc<OpenUnit<'w>>>),
     /// Take part in this one.
-    Visit(Arc<OpenUnit<'w>>),
+    Help(Arc<OpenUnit<'w>>),
+}
+
+/// What a worker can do for a unit, the more useful first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    /// Begin it.
+    Begin,
+    /// Examine its next part beside others.
+    Join,
 }
 
 /// A unit that is being examined.
 struct OpenUnit<'w> {
     unit: Unit<'w>,
+    /// Whether its checksum is compared together with those of other units, and not as a part of its own.
+    is_grouped: bool,
+    /// The checksum of a grouped unit, once its file is open.
+    checksum: Mutex<Option<FileChecksum>>,
     reader: Mutex<ReaderState>,
     found: Mutex<Found>,
 }
 
 enum ReaderState {
-    /// Its file may be open.
-    Waiting(Option<UnitFile>),
+    /// Nobody has begun the unit.
+    Untouched(Option<UnitFile>),
     Open(Box<UnitReader>),
     /// There are no more parts to hand out.
     Exhausted,
@@ -127,12 +133,15 @@ enum ReaderState {
 struct Found {
     partial: Partial,
     extents: Vec<Extent>,
-    facts: UnitFacts,
+    /// Whether its checksum is still to be compared, apart from its parts.
+    is_unverified: bool,
+    /// Known when the unit has been read to its end.
+    facts: Option<UnitFacts>,
     /// Lines that are no rows.
     blank_lines: u64,
-    /// The fault of the first part that has one: all parts before it have been handed out, so any number of workers
-    /// finds the same.
-    fault: Option<(u32, UnitFault)>,
+    /// The fault of the file as a whole, or else of the first part that has one: all parts before it have been handed
+    /// out, so any number of workers finds the same.
+    fault: Option<(Option<u32>, UnitFault)>,
     /// How many workers take part.
     visitors: usize,
 }
@@ -154,10 +163,9 @@ pub(crate) fn run<'w>(
     cancel: &'w Cancel,
     progress: &'w dyn Progress,
 ) -> Result<Partial, EngineError> {
-    let queue = Queue::new(units, jobs);
+    let queue = Queue::new(units);
     let work = Work {
         queue: Mutex::new(queue),
-        verified: Condvar::new(),
         checker,
         wanted: wanted_columns(checker, total.terms.rollups),
         terms: Arc::clone(&total.terms),
@@ -222,15 +230,18 @@ impl<'w> Work<'w> {
 
     fn run_task(&self, task: Task<'w>, examiner: &mut Examiner<'w>, scratch: &mut Scratch) -> Result<(), EngineError> {
         match task {
-            Task::Visit(open) => {
+            Task::Help(open) => {
                 self.visit(&open, examiner, scratch);
                 self.leave(&open, examiner)
             }
-            Task::Verify(units) => {
-                let verified = catch_unwind(AssertUnwindSafe(|| self.verify(units, examiner)));
-                lock(&self.queue).verifying -= 1;
-                self.verified.notify_all();
-                verified.unwrap_or_else(|panic| Err(EngineError::Panicked(UnitFault::panicked(&*panic))))
+            Task::Take(group) => {
+                self.verify(&group);
+                group.iter().try_for_each(|open| {
+                    if open.is_untouched() {
+                        self.visit(open, examiner, scratch);
+                    }
+                    self.leave(open, examiner)
+                })
             }
         }
     }
@@ -243,86 +254,53 @@ impl<'w> Work<'w> {
         lock(&self.failed).get_or_insert(error);
     }
 
-    /// A unit of its own, or a few whose checksums are to be compared; when there is neither, somebody else's unit.
+    /// The next units that nobody has taken; when there are none, somebody else's unit.
     fn next_task(&self) -> Option<Task<'w>> {
         let mut queue = lock(&self.queue);
-        loop {
-            if let Some((_, (unit, file))) = queue.verified.pop_first() {
-                return Some(Task::Visit(queue.begin(self.open_unit(unit, Some(file)))));
-            }
-            let mut group = queue.take_group();
-            if group.len() > 1 {
-                queue.verifying += 1;
-                return Some(Task::Verify(group));
-            }
-            if let Some(unit) = group.pop() {
-                return Some(Task::Visit(queue.begin(self.open_unit(unit, None))));
-            }
-            if let Some(open) = queue.open.iter().find(|open| open.has_parts()) {
-                lock(&open.found).visitors += 1;
-                return Some(Task::Visit(Arc::clone(open)));
-            }
-            if queue.verifying == 0 || self.is_over() {
-                return None;
-            }
-            queue = self.verified.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        let group = queue.take_group();
+        if !group.is_empty() {
+            let is_grouped = group.len() > 1;
+            let open: Vec<_> = group.into_iter().map(|unit| Arc::new(self.open_unit(unit, is_grouped))).collect();
+            queue.open.extend(open.iter().map(|open| (open.unit.id, Arc::clone(open))));
+            return Some(Task::Take(open));
         }
+        let needed = queue.open.values().filter_map(|open| Some((open.need()?, open)));
+        let (_, open) = needed.min_by_key(|(need, _)| *need)?;
+        lock(&open.found).visitors += 1;
+        Some(Task::Help(Arc::clone(open)))
     }
 
-    /// Compares the checksums of some units; those with a fault are finished.
-    fn verify(&self, units: Vec<Unit<'w>>, examiner: &mut Examiner<'w>) -> Result<(), EngineError> {
-        let (mut opened, mut checksums) = (Vec::new(), Vec::new());
-        for unit in units {
-            let mut file = match UnitFile::open(&unit) {
-                Ok(file) => file,
-                Err(fault) => {
-                    self.fail_unit(unit, fault, examiner)?;
-                    continue;
-                }
-            };
-            match file.take_checksum() {
-                Some(checksum) => {
+    /// Compares the checksums of a group. Others may be examining its units already.
+    fn verify(&self, group: &[Arc<OpenUnit<'w>>]) {
+        let (mut units, mut checksums) = (Vec::new(), Vec::new());
+        for open in group.iter().filter(|open| open.is_grouped) {
+            match open.prepare() {
+                Ok(Some(checksum)) => {
+                    units.push(open);
                     checksums.push(checksum);
-                    opened.push(Some((unit, file)));
                 }
-                None => self.offer(unit, file),
+                Ok(None) => {}
+                Err(fault) => open.fail(None, fault),
             }
         }
-        let mut result = Ok(());
-        FileChecksum::check_all(&checksums, &|| self.is_over(), &mut |at, checked| {
-            let Some((unit, file)) = opened[at].take() else { return };
-            match checked {
-                Ok(()) => self.offer(unit, file),
-                Err(fault) => {
-                    result = std::mem::replace(&mut result, Ok(())).and(self.fail_unit(unit, fault, examiner))
-                }
-            }
+        FileChecksum::check_all(&checksums, &|| self.is_over(), &mut |at, checked| match checked {
+            Ok(()) => lock(&units[at].found).is_unverified = false,
+            Err(fault) => units[at].fail(None, fault),
         });
-        result
     }
 
-    fn offer(&self, unit: Unit<'w>, file: UnitFile) {
-        lock(&self.queue).verified.insert(unit.id, (unit, file));
-        self.verified.notify_one();
-    }
-
-    /// Finishes a unit that cannot be examined.
-    fn fail_unit(&self, unit: Unit<'w>, fault: UnitFault, examiner: &mut Examiner<'w>) -> Result<(), EngineError> {
-        let open = self.open_unit(unit, None);
-        open.fail(0, fault);
-        self.finish(&open, examiner)
-    }
-
-    fn open_unit(&self, unit: Unit<'w>, file: Option<UnitFile>) -> OpenUnit<'w> {
+    fn open_unit(&self, unit: Unit<'w>, is_grouped: bool) -> OpenUnit<'w> {
         let found = Found {
             partial: self.nothing(),
             extents: Vec::new(),
-            facts: UnitFacts::default(),
+            is_unverified: is_grouped,
+            facts: None,
             blank_lines: 0,
             fault: None,
             visitors: 1,
         };
-        OpenUnit { unit, reader: Mutex::new(ReaderState::Waiting(file)), found: Mutex::new(found) }
+        let reader = Mutex::new(ReaderState::Untouched(None));
+        OpenUnit { unit, is_grouped, checksum: Mutex::new(None), reader, found: Mutex::new(found) }
     }
 
     fn nothing(&self) -> Partial {
@@ -355,7 +333,7 @@ impl<'w> Work<'w> {
             return;
         };
         examiner.forget();
-        open.fail(part_number, fault);
+        open.fail(Some(part_number), fault);
     }
 
     /// Takes the next part and notes its number; only one worker at a time reads a unit on.
@@ -366,8 +344,8 @@ impl<'w> Work<'w> {
         number: &mut u32,
     ) -> Result<Option<Part>, UnitFault> {
         let mut state = lock(&open.reader);
-        if let ReaderState::Waiting(file) = &mut *state {
-            let file = file.take().map_or_else(|| UnitFile::open(&open.unit), Ok)?;
+        if let ReaderState::Untouched(file) = &mut *state {
+            let file = file.take().map_or_else(|| open.open_file(), Ok)?;
             *state = ReaderState::Open(Box::new(UnitReader::new(&open.unit, file)?));
         }
         let ReaderState::Open(reader) = &mut *state else { return Ok(None) };
@@ -376,7 +354,7 @@ impl<'w> Work<'w> {
         let part = reader.next_part(scratch)?;
         self.progress.advance(reader.bytes_read() - before, 0);
         if part.is_none() {
-            lock(&open.found).facts = reader.facts();
+            lock(&open.found).facts = Some(reader.facts());
             *state = ReaderState::Exhausted;
         }
         Ok(part)
@@ -414,7 +392,7 @@ impl<'w> Work<'w> {
             return Ok(());
         }
         drop(found);
-        queue.open.retain(|other| !Arc::ptr_eq(other, open));
+        queue.open.remove(&open.unit.id);
         drop(queue);
         self.finish(open, examiner)
     }
@@ -426,12 +404,17 @@ impl<'w> Work<'w> {
         }
         let mut found = lock(&open.found);
         let mut partial = std::mem::replace(&mut found.partial, self.nothing());
-        let facts = std::mem::take(&mut found.facts);
         let rows = partial.rows_read() + partial.rows_rejected + found.blank_lines;
-        let miscounted = (facts.rows != rows).then_some(UnitFault::RowCount { expected: facts.rows, found: rows });
-        match found.fault.take().map(|(_, fault)| fault).or(miscounted) {
-            None => partial.count_unit(open.unit.id, open.unit.source_id, facts),
-            Some(fault) => {
+        let examined = match (found.fault.take(), found.facts.take()) {
+            (Some((_, fault)), _) => Err(fault),
+            (None, Some(_)) if found.is_unverified => Err(UnitFault::Panicked("its checksum was not compared".into())),
+            (None, Some(facts)) if facts.rows != rows => Err(UnitFault::RowCount { expected: facts.rows, found: rows }),
+            (None, Some(facts)) => Ok(facts),
+            (None, None) => Err(UnitFault::Panicked("it was not read to its end".into())),
+        };
+        match examined {
+            Ok(facts) => partial.count_unit(open.unit.id, open.unit.source_id, facts),
+            Err(fault) => {
                 partial = self.nothing();
                 partial.faulted.insert(open.unit.id);
                 partial.count_fault(fault.code());
@@ -446,13 +429,12 @@ impl<'w> Work<'w> {
 impl<'w> Queue<'w> {
     /// Units come in order, so that lists can be written early. Only those much larger than others come first: nobody
     /// should have to wait for one in the end.
-    fn new(mut units: Vec<Unit<'w>>, jobs: usize) -> Self {
+    fn new(mut units: Vec<Unit<'w>>) -> Self {
         let total: u64 = units.iter().fold(0, |sum, unit| sum.saturating_add(unit.size_hint()));
         let large = (total / units.len().max(1) as u64).saturating_mul(2);
         let size_if_large = |unit: &Unit<'_>| Some(unit.size_hint()).filter(|size| *size > large);
         units.sort_by_key(|unit| (size_if_large(unit), Reverse(unit.id)));
-        let group_len = units.len().div_ceil(jobs.max(1)).clamp(1, FileChecksum::MAX_TOGETHER);
-        Self { waiting: units, group_len, verified: BTreeMap::new(), verifying: 0, open: Vec::new() }
+        Self { waiting: units, open: BTreeMap::new() }
     }
 
     /// Files beyond this share are better hashed while they are in the cache of the operating system.
@@ -467,33 +449,52 @@ impl<'w> Queue<'w> {
             bytes = bytes.saturating_add(unit.size_hint());
             unit.is_hashed() && sizes.contains(&unit.size_hint()) && bytes <= Self::MAX_GROUP_BYTES
         };
-        let len = self.waiting.iter().rev().take(self.group_len).take_while(alike).count().max(1);
+        let len = self.waiting.iter().rev().take(FileChecksum::MAX_TOGETHER).take_while(alike).count().max(1);
         self.waiting.split_off(self.waiting.len() - len)
-    }
-
-    fn begin(&mut self, unit: OpenUnit<'w>) -> Arc<OpenUnit<'w>> {
-        let open = Arc::new(unit);
-        self.open.push(Arc::clone(&open));
-        open
     }
 }
 
 impl OpenUnit<'_> {
-    /// Whether a worker that joins now may get a part.
-    fn has_parts(&self) -> bool {
+    /// How much a worker is needed here: nothing if there are no more parts, and most where nobody is yet.
+    fn need(&self) -> Option<Need> {
         match self.reader.try_lock() {
-            Ok(state) => !matches!(*state, ReaderState::Exhausted),
+            Ok(state) => match *state {
+                ReaderState::Untouched(_) => Some(Need::Begin),
+                ReaderState::Open(_) => Some(Need::Join),
+                ReaderState::Exhausted => None,
+            },
             // Somebody is reading it at this moment.
-            Err(_) => true,
+            Err(_) => Some(Need::Join),
         }
     }
 
-    /// Notes a fault: nobody needs the rest of the unit.
-    fn fail(&self, part_number: u32, fault: UnitFault) {
+    /// Whether nobody has begun to examine it.
+    fn is_untouched(&self) -> bool {
+        matches!(*lock(&self.reader), ReaderState::Untouched(_))
+    }
+
+    /// Makes sure that the file of a grouped unit is open; returns its checksum, if it has one.
+    fn prepare(&self) -> Result<Option<FileChecksum>, UnitFault> {
+        if let ReaderState::Untouched(file @ None) = &mut *lock(&self.reader) {
+            *file = Some(self.open_file()?);
+        }
+        Ok(lock(&self.checksum).take())
+    }
+
+    fn open_file(&self) -> Result<UnitFile, UnitFault> {
+        let mut file = UnitFile::open(&self.unit)?;
+        if self.is_grouped {
+            *lock(&self.checksum) = file.take_checksum();
+        }
+        Ok(file)
+    }
+
+    /// Notes a fault of a part or of the file as a whole: nobody needs the rest of the unit.
+    fn fail(&self, part: Option<u32>, fault: UnitFault) {
         *lock(&self.reader) = ReaderState::Exhausted;
         let mut found = lock(&self.found);
-        if found.fault.as_ref().is_none_or(|(earlier, _)| part_number < *earlier) {
-            found.fault = Some((part_number, fault));
+        if found.fault.as_ref().is_none_or(|(earlier, _)| part < *earlier) {
+            found.fault = Some((part, fault));
         }
     }
 }
