@@ -96,7 +96,7 @@ impl Export {
 
     /// The name of a unit's data file in the flat data folder.
     pub(super) fn file_name(&self, unit: u32) -> String {
-        let mut name = Stream::keyed(self.seed ^ self.encoding.salt, !u64::from(unit)).hex(30);
+        let mut name = Stream::keyed(self.seed ^ self.encoding.salt, !u64::from(unit)).hex::<30>().as_str().to_owned();
         // A UUID of version 4 and variant 1; the rest is random.
         name.insert(12, '4');
         name.insert(16, 'a');

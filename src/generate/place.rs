@@ -3,8 +3,6 @@
 //! The key space is a line: account by account, Region by Region, day by day. Row number `n` of `rows` lies at the same
 //! fraction of that line, so neighbouring rows share directories and every date range is met at any size of the export.
 
-use std::fmt::Write as _;
-
 use super::Options;
 use super::random::{Stream, mix};
 use crate::timestamp::Timestamp;
@@ -102,6 +100,11 @@ pub(super) fn timestamp(seconds: u32) -> Timestamp {
     Timestamp::from_millis(i64::from(seconds) * 1000).unwrap_or(Timestamp::MAX)
 }
 
+pub(super) fn push_two_digits(text: &mut String, number: u32) {
+    let digit = |number: u32| char::from(b'0' + (number % 10) as u8);
+    text.extend([digit(number / 10), digit(number)]);
+}
+
 impl KeySpace {
     pub(super) fn new(options: &Options) -> Self {
         let (regions, days) = (u64::from(options.regions), u64::from(options.years) * 365);
@@ -151,8 +154,8 @@ fn lead(family: Family, service: &str, account: u64, region: &str, day: u32, str
     let resource = match family {
         Family::Log | Family::Outside => String::new(),
         Family::Digest => format!("{}_us-east-1_", stream.pick(TRAILS)),
-        Family::FlowLog => format!("fl-{}_", stream.hex(17)),
-        Family::LoadBalancer => format!("app.front-door.{}_", stream.hex(16)),
+        Family::FlowLog => format!("fl-{}_", stream.hex::<17>().as_str()),
+        Family::LoadBalancer => format!("app.front-door.{}_", stream.hex::<16>().as_str()),
         Family::Config => "ConfigHistory_AWS::EC2::Instance_".to_owned(),
     };
     format!(
@@ -175,15 +178,18 @@ impl Place {
         if self.family == Family::Outside {
             return push_outside(stream, text);
         }
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{}{:02}{:02}", self.lead, time / 3600, time / 60 % 60);
-        let second = time % 60;
+        text.push_str(&self.lead);
+        push_two_digits(text, time / 3600);
+        push_two_digits(text, time / 60 % 60);
+        if matches!(self.family, Family::Digest | Family::Config) {
+            push_two_digits(text, time % 60);
+        }
         match self.family {
-            Family::Digest => _ = write!(text, "{second:02}Z.json.gz"),
-            Family::Config => _ = write!(text, "{second:02}Z_1.json.gz"),
-            Family::FlowLog => _ = write!(text, "Z_{}.log.gz", stream.hex(8)),
-            Family::LoadBalancer => _ = write!(text, "Z_10.0.1.7_{}.log.gz", stream.alphanumeric(8)),
-            Family::Log | Family::Outside => _ = write!(text, "Z_{}.json.gz", stream.alphanumeric(16)),
+            Family::Digest => text.push_str("Z.json.gz"),
+            Family::Config => text.push_str("Z_1.json.gz"),
+            Family::FlowLog => text.extend(["Z_", stream.hex::<8>().as_str(), ".log.gz"]),
+            Family::LoadBalancer => text.extend(["Z_10.0.1.7_", stream.alphanumeric::<8>().as_str(), ".log.gz"]),
+            Family::Log | Family::Outside => text.extend(["Z_", stream.alphanumeric::<16>().as_str(), ".json.gz"]),
         }
     }
 }
@@ -191,5 +197,5 @@ impl Place {
 fn push_outside(stream: &mut Stream, text: &mut String) {
     let is_odd = stream.per_mille(100);
     let (before, after) = if is_odd { stream.pick(ODD_NAMES) } else { (stream.pick(PLAIN_FOLDERS), ".csv") };
-    text.extend([before, &stream.hex(16), after]);
+    text.extend([before, stream.hex::<16>().as_str(), after]);
 }

@@ -38,26 +38,35 @@ impl Stream {
         choices[(self.draw() >> 32) as usize % N]
     }
 
-    pub(super) fn alphanumeric(&mut self, len: usize) -> String {
-        self.letters(len, |byte| ALPHANUMERIC[(usize::from(byte) * ALPHANUMERIC.len()) >> 8])
+    pub(super) fn alphanumeric<const LEN: usize>(&mut self) -> Letters<LEN> {
+        self.letters(|byte| ALPHANUMERIC[(usize::from(byte) * ALPHANUMERIC.len()) >> 8])
     }
 
-    pub(super) fn version_id(&mut self) -> String {
-        self.letters(32, |byte| VERSION_ID[usize::from(byte & 63)])
+    pub(super) fn version_id(&mut self) -> Letters<32> {
+        self.letters(|byte| VERSION_ID[usize::from(byte & 63)])
     }
 
-    pub(super) fn hex(&mut self, len: usize) -> String {
-        self.letters(len, |byte| HEX[usize::from(byte & 15)])
+    pub(super) fn hex<const LEN: usize>(&mut self) -> Letters<LEN> {
+        self.letters(|byte| HEX[usize::from(byte & 15)])
     }
 
     /// Every eight letters take one number.
-    fn letters(&mut self, len: usize, letter: impl Fn(u8) -> u8) -> String {
-        let mut letters = vec![0; len];
+    fn letters<const LEN: usize>(&mut self, letter: impl Fn(u8) -> u8) -> Letters<LEN> {
+        let mut letters = [0; LEN];
         for eight in letters.chunks_mut(8) {
             let bytes = self.draw().to_le_bytes();
             eight.iter_mut().zip(bytes).for_each(|(to, byte)| *to = letter(byte));
         }
+        Letters(letters)
+    }
+}
+
+/// Random letters, without an allocation.
+pub(super) struct Letters<const LEN: usize>([u8; LEN]);
+
+impl<const LEN: usize> Letters<LEN> {
+    pub(super) fn as_str(&self) -> &str {
         // They are ASCII.
-        String::from_utf8(letters).unwrap_or_default()
+        str::from_utf8(&self.0).unwrap_or_default()
     }
 }

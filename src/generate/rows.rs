@@ -207,7 +207,7 @@ impl Pen<'_> {
         let deleted = version.written + (1 + self.stream.below(365)) * DAY;
         let row = Row {
             key: version.key.clone(),
-            version_id: self.block.append(|text| text.push_str(&self.stream.version_id())),
+            version_id: self.block.append(|text| text.push_str(self.stream.version_id().as_str())),
             is_latest: true,
             last_modified: deleted.min(SCAN_START - DAY),
             bucket_key: "DISABLED",
@@ -219,10 +219,13 @@ impl Pen<'_> {
     fn push_object(&mut self, run: &Run, row: u64, version: &Version) {
         let object = self.draw_object(run, row, version.written);
         let is_null_version = version.is_latest && self.stream.per_mille(5);
-        let version_id = if is_null_version { String::new() } else { self.stream.version_id() };
         let row = Row {
             key: version.key.clone(),
-            version_id: self.block.append(|text| text.push_str(&version_id)),
+            version_id: self.block.append(|text| {
+                if !is_null_version {
+                    text.push_str(self.stream.version_id().as_str());
+                }
+            }),
             is_latest: version.is_latest,
             last_modified: version.written,
             bucket_key: if object.status == Status::SseKms { run.kms_bucket_key } else { "DISABLED" },
@@ -236,7 +239,7 @@ impl Pen<'_> {
         let size = draw_size(run.place.family, &mut self.stream);
         let is_multipart = size >= 16 * MEBIBYTE;
         let e_tag = self.block.append(|text| {
-            text.push_str(&self.stream.hex(32));
+            text.push_str(self.stream.hex::<32>().as_str());
             if is_multipart {
                 // Writing to a string cannot fail.
                 let _ = write!(text, "-{}", size.div_ceil(8 * MEBIBYTE));
