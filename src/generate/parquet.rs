@@ -34,7 +34,8 @@ pub(super) const SCHEMA: &str = "message s3.inventory {  required binary bucket 
 
 const ROW_GROUP_ROWS: usize = 131_072;
 /// Dictionaries everywhere but where nearly every value is another one.
-const WITHOUT_DICTIONARY: [&str; 3] = ["key", "version_id", "e_tag"];
+const WITHOUT_DICTIONARY: [&str; 5] =
+    ["key", "version_id", "last_modified_date", "e_tag", "object_lock_retain_until_date"];
 
 pub(super) struct ParquetFile {
     writer: ArrowWriter<File>,
