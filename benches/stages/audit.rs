@@ -1,0 +1,37 @@
+//! Whole audits, from manifests to a folder of evidence.
+
+use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, audit};
+use logseal::engine::{Cancel, NoProgress};
+use logseal::partial::Rollups;
+use logseal::plan::{Checksums, Plan, PlanOptions};
+use logseal::policy::Checker;
+use logseal::report::Summary;
+use logseal::timestamp::Timestamp;
+
+use crate::exports::scratch_folder;
+use crate::judge;
+use crate::measure::{Input, Stopwatch, Work};
+
+/// Under the preset `cis`, with everything verified and counted.
+pub fn audit_once(input: &Input) -> Work {
+    let (watch, folder) = (Stopwatch::default(), scratch_folder());
+    let options = AuditOptions {
+        out: folder.path().to_owned(),
+        overwrite: false,
+        jobs: input.jobs,
+        shard: None,
+        rollups: Rollups::UpTo(DEFAULT_MAX_GROUPS),
+        allow_empty: false,
+        checksums: Checksums::Verified,
+        policy_source: "preset:cis".to_owned(),
+    };
+    let summary = watch.time(|| run(input, &options));
+    assert_eq!(summary.counts.rows, input.rows, "all rows are examined");
+    Work { seconds: watch.seconds(), rows: input.rows, bytes: summary.timing.bytes_read }
+}
+
+fn run(input: &Input, options: &AuditOptions) -> Summary {
+    let plan = Plan::new(std::slice::from_ref(&input.run), &PlanOptions::default()).expect("a plan");
+    let checker = Checker::new(judge::cis(), Timestamp::now());
+    audit(&plan, &checker, options, &Cancel::default(), &NoProgress).expect("an audit")
+}

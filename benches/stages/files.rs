@@ -1,0 +1,84 @@
+//! What must be done to the bytes of files whatever is in them: MD5 and inflating.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use logseal::plan::Unit;
+use logseal::readers::{FileChecksum, UnitFile};
+use logseal::source::{SourceFile, TextStream};
+
+use crate::measure::{Input, Stopwatch, Work};
+
+/// As much as the CSV reader asks for at a time.
+const BUFFER_LEN: usize = 1 << 20;
+
+/// All files, so many side by side, with one thread.
+pub fn md5(input: &Input, side_by_side: usize) -> Work {
+    let (watch, units) = (Stopwatch::default(), input.units().collect::<Vec<_>>());
+    watch.time(|| units.chunks(side_by_side).for_each(hash));
+    Work { seconds: watch.seconds(), rows: input.rows, bytes: input.files_len() }
+}
+
+/// All files with one thread, through the reader of an audit.
+pub fn inflate(input: &Input) -> Work {
+    let watch = Stopwatch::default();
+    let bytes = watch.time(|| input.units().map(|unit| inflate_file(&unit)).sum());
+    Work { seconds: watch.seconds(), rows: input.rows, bytes }
+}
+
+/// Both with as many threads as an audit has: no audit of CSV can be faster than this.
+pub fn floor_csv(input: &Input) -> Work {
+    let (watch, mut units) = (Stopwatch::default(), input.units().collect::<Vec<_>>());
+    watch.time(|| {
+        // The largest first: small ones even out who finishes when.
+        units.sort_by_key(|unit| std::cmp::Reverse(unit.size_hint()));
+        let side_by_side = units.len().div_ceil(input.jobs).clamp(1, FileChecksum::MAX_TOGETHER);
+        let hashes = units.chunks(side_by_side).map(Task::Hash);
+        let tasks: Vec<Task<'_>> = hashes.chain(units.iter().map(Task::Inflate)).collect();
+        do_all(&tasks, input.jobs);
+    });
+    Work { seconds: watch.seconds(), rows: input.rows, bytes: input.files_len() }
+}
+
+enum Task<'p> {
+    Hash(&'p [Unit<'p>]),
+    Inflate(&'p Unit<'p>),
+}
+
+fn do_all(tasks: &[Task<'_>], jobs: usize) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match task {
+                Task::Hash(units) => hash(units),
+                Task::Inflate(unit) => drop(inflate_file(unit)),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(work);
+        }
+    });
+}
+
+fn hash(units: &[Unit<'_>]) {
+    let checksum = |unit| UnitFile::open(unit).expect("a file").take_checksum().expect("a checksum");
+    let checksums: Vec<FileChecksum> = units.iter().map(checksum).collect();
+    FileChecksum::check_all(&checksums, &|| false, &mut |_, checked| checked.expect("the right checksum"));
+}
+
+/// Returns the length of the text.
+fn inflate_file(unit: &Unit<'_>) -> u64 {
+    let path = unit.path().expect("a path");
+    let file = SourceFile::open(&path, Some(unit.size_hint())).expect("a file");
+    let mut stream = TextStream::new(Arc::new(file), unit.is_called_gz()).expect("a gzip file");
+    let (mut buffer, mut len) = (vec![0; BUFFER_LEN], 0);
+    loop {
+        match stream.read(&mut buffer).expect("text") {
+            0 => return len,
+            read => len += read as u64,
+        }
+    }
+}
