@@ -29,10 +29,8 @@ import datetime
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -42,7 +40,12 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 from urllib.parse import unquote_plus
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from processes import (  # noqa: E402
+    ROOT, Run, audit_command, built_logseal, cpu_model, empty, found_manifest, generate, made, measure, median_run, say,
+    told_others)
+
 PACKAGES = ("duckdb", "polars", "chdb")
 
 LOG_KINDS = ("CloudTrail", "CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated")
@@ -341,61 +344,6 @@ def run_peer(order: str) -> None:
     print(json.dumps({"seconds": time.perf_counter() - start}))
 
 
-# Measuring.
-
-# The peak that the system tells for a process includes that of the process that started it, so a small one does.
-LAUNCHER = """
-import os, sys, time
-start = time.perf_counter()
-pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-_, status, usage = os.wait4(pid, 0)
-seconds = time.perf_counter() - start
-code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
-print([code, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss])
-"""
-
-
-class Run(NamedTuple):
-    """One measured process."""
-
-    seconds: float
-    cpu_seconds: float
-    peak_mib: float
-    # How much of the machine other processes had meanwhile.
-    others: Optional[float]
-
-
-def measure(command: List[str], accepted: Tuple[int, ...]) -> Run:
-    busy_before, start = busy_seconds(), time.perf_counter()
-    launch = [sys.executable, "-I", "-S", "-c", LAUNCHER, *command]
-    done = subprocess.run(launch, stdout=subprocess.PIPE, text=True, check=True)
-    *printed, last = done.stdout.splitlines()
-    code, seconds, cpu, peak = json.loads(last)
-    if code not in accepted:
-        raise SystemExit(f"exit code {code} of {' '.join(command)}")
-    if printed:
-        seconds = json.loads(printed[-1])["seconds"]
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Run(seconds, cpu, peak * unit / 2**20, share_of_others(busy_before, cpu, time.perf_counter() - start))
-
-
-def busy_seconds() -> Optional[float]:
-    """Processor time that the machine has spent so far, where the system tells."""
-    try:
-        fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    except OSError:
-        return None
-    idle, waiting = fields[3], fields[4]
-    return (sum(fields) - idle - waiting) / os.sysconf("SC_CLK_TCK")
-
-
-def share_of_others(busy_before: Optional[float], cpu: float, wall: float) -> Optional[float]:
-    busy = busy_seconds()
-    if busy is None or busy_before is None:
-        return None
-    return max(0.0, (busy - busy_before - cpu) / wall / (os.cpu_count() or 1))
-
-
 # Comparing.
 
 Group = Tuple[str, ...]
@@ -521,22 +469,13 @@ class Export(NamedTuple):
 
 def found_export(folder: Path, format: str) -> Export:
     options = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["options"]
-    (manifest,) = (folder / format).glob("*/*/*/manifest.json")
-    return Export(format, options["violations"], options["rows"], manifest)
+    return Export(format, options["violations"], options["rows"], found_manifest(folder, format))
 
 
 def made_export(options: argparse.Namespace, logseal: Path, format: str, violations: float) -> Export:
     folder = options.work / "exports" / f"{format}-{options.rows}-{options.files}-{violations:g}"
-    if not folder.exists():
-        say(f"generating {folder.name}")
-        unfinished = folder.with_name(f"{folder.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
-        command = [logseal, "generate", unfinished, "--rows", options.rows, "--files", options.files, "--format",
-                   format, "--violations", violations]
-        subprocess.run([str(word) for word in command], check=True, stdout=sys.stderr)
-        unfinished.rename(folder)
-    return found_export(folder, format)
+    arguments = ("--rows", options.rows, "--files", options.files, "--format", format, "--violations", violations)
+    return found_export(made(folder, lambda unfinished: generate(logseal, unfinished, *arguments)), format)
 
 
 def exports(options: argparse.Namespace, logseal: Path) -> Iterator[Export]:
@@ -545,12 +484,6 @@ def exports(options: argparse.Namespace, logseal: Path) -> Iterator[Export]:
             yield found_export(folder.resolve(), format)
         for violations in () if options.export else options.violations:
             yield made_export(options, logseal, format, violations)
-
-
-def built_logseal() -> Path:
-    subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
-    target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
-    return target / "release" / "logseal"
 
 
 def peers_python(work: Path) -> Path:
@@ -614,22 +547,16 @@ class Contest:
                 raise SystemExit(f"{self.export.name}: {peer} ({plan}) differs: {difference}")
 
     def run_ours(self) -> Run:
-        self.empty_out()
-        command = [self.logseal, "audit", self.export.manifest, "--out", self.out, "--jobs", self.options.threads,
-                   "--force", "--quiet", "--no-progress"]
-        return measure([str(word) for word in command], accepted=(0, 1))
+        empty(self.out)
+        command = audit_command(self.logseal, self.export.manifest, self.out, self.options.threads)
+        return measure(command, accepted=(0, 1))
 
     def run_peer(self, peer: str, plan: str) -> Run:
-        self.empty_out()
+        empty(self.out)
         job = Job(self.export.format, self.export.data_files(), str(self.out / "rollup.csv"),
                   str(self.out / "violations.csv"), self.options.threads)
         order = json.dumps([peer, plan, job])
         return measure([str(self.python), str(Path(__file__).resolve()), "--peer", order], accepted=(0,))
-
-    def empty_out(self) -> None:
-        """Nobody pays for truncating what another one wrote."""
-        shutil.rmtree(self.out, ignore_errors=True)
-        self.out.mkdir(parents=True)
 
     def best_plan(self, peer: str) -> Tuple[str, Run]:
         """The plan with the lowest median time."""
@@ -641,16 +568,6 @@ class Contest:
                for (who, plan), runs in self.runs.items()]
         return {"export": self.export.name, "format": self.export.format, "violations": self.export.violations,
                 "rows": self.export.rows, "results": raw}
-
-
-def median_run(runs: List[Run]) -> Run:
-    others = [run.others for run in runs if run.others is not None]
-    return Run(
-        statistics.median(run.seconds for run in runs),
-        statistics.median(run.cpu_seconds for run in runs),
-        statistics.median(run.peak_mib for run in runs),
-        statistics.median(others) if others else None,
-    )
 
 
 def table(contest: Contest) -> Iterator[str]:
@@ -682,14 +599,6 @@ def heading(options: argparse.Namespace, told: Dict[str, str]) -> Dict[str, Any]
     }
 
 
-def cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 def print_report(head: Dict[str, Any], contests: List[Contest]) -> None:
     engines = ", ".join(f"{name} {version}" for name, version in head["versions"].items())
     print(f"{head['date']}, {head['cpu']}, {head['cores']} cores; {head['threads']} threads, medians of {head['runs']}")
@@ -698,14 +607,9 @@ def print_report(head: Dict[str, Any], contests: List[Contest]) -> None:
     print(TABLE_HEAD)
     for contest in contests:
         print("\n".join(table(contest)))
-    others = [run.others for contest in contests for runs in contest.runs.values() for run in runs]
-    known = [share for share in others if share is not None]
-    if known:
-        print(f"\nOther processes had {statistics.mean(known):.0%} of the machine meanwhile, at most {max(known):.0%}.")
-
-
-def say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    others = told_others([run for contest in contests for runs in contest.runs.values() for run in runs])
+    if others:
+        print(f"\n{others}")
 
 
 def parsed_options() -> argparse.Namespace:
