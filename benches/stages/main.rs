@@ -110,6 +110,7 @@ fn print_table(wishes: &[String]) {
                 run: exports.run(stage.format, shape),
                 rows,
                 jobs,
+                warm_up: true,
                 runs: RUNS,
             };
             print_line(stage, shape, &order.give());

@@ -25,7 +25,9 @@ pub struct Order {
     /// The rows of the export.
     pub rows: u64,
     pub jobs: usize,
-    /// How often the work is done after the warm-up.
+    /// Whether the work is done once before it counts.
+    pub warm_up: bool,
+    /// How often it is done then.
     pub runs: usize,
 }
 
@@ -82,10 +84,11 @@ impl Measured {
     }
 }
 
-/// The median run after a warm-up.
 pub fn measure(order: &Order, run: fn(&Input) -> Work) -> Measured {
     let input = Input::new(order);
-    run(&input);
+    if order.warm_up {
+        run(&input);
+    }
     let mut works: Vec<Work> = (0..order.runs).map(|_| run(&input)).collect();
     works.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     let Work { seconds, rows, bytes } = works.swap_remove(works.len() / 2);
