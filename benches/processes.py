@@ -117,7 +117,8 @@ def made(folder: Path, make: Callable[[Path], None]) -> Path:
 
 
 def generate(logseal: Path, folder: Path, *arguments: Any) -> None:
-    command = [logseal, "generate", folder, *arguments]
+    # CSV files as AWS compresses them.
+    command = [logseal, "generate", folder, "--gzip-level", 6, *arguments]
     subprocess.run([str(word) for word in command], check=True, stdout=sys.stderr)
 
 

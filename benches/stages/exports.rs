@@ -46,6 +46,8 @@ impl Exports {
             rows: self.rows,
             files: FILES,
             format,
+            // As AWS compresses them.
+            gzip_level: 6,
             violations: shape.violations,
             spread: shape.spread,
             ..Options::default()

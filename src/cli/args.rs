@@ -191,6 +191,9 @@ pub(super) struct GenerateArgs {
     /// The format of the data files
     #[arg(long, value_enum, default_value_t)]
     pub format: ExportFormat,
+    /// How hard CSV files are compressed, 1 to 9: 1 is fastest, 6 is what AWS's files look like
+    #[arg(long, value_name = "LEVEL", default_value_t = generate::Options::default().gzip_level)]
+    pub gzip_level: u32,
     /// What everything follows from
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -224,6 +227,7 @@ impl GenerateArgs {
                 ExportFormat::Parquet => generate::Format::Parquet,
                 ExportFormat::Both => generate::Format::Both,
             },
+            gzip_level: self.gzip_level,
             seed: self.seed,
             violations: self.violations,
             spread: if self.clustered { generate::Spread::Clustered } else { generate::Spread::Scattered },

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::GenerateError;
 use super::csv::{self, CsvFile};
 use super::parquet::{self, ParquetFile};
 use super::place::{BUCKET, SCAN_START};
 use super::random::Stream;
 use super::rows::Block;
+use super::{GenerateError, Options};
 use crate::source::{HashingReader, Md5};
 
 const CONFIGURATION: &str = "weekly-all-versions";
@@ -32,7 +32,7 @@ pub(super) struct Encoding {
     extension: &'static str,
     name: &'static str,
     schema: &'static str,
-    begin: fn(File) -> io::Result<Box<dyn DataFile>>,
+    begin: fn(File, &Options) -> io::Result<Box<dyn DataFile>>,
     /// Makes the names of files differ between formats.
     salt: u64,
 }
@@ -42,7 +42,7 @@ pub(super) const CSV: Encoding = Encoding {
     extension: "csv.gz",
     name: "CSV",
     schema: csv::SCHEMA,
-    begin: |file| Ok(Box::new(CsvFile::new(file))),
+    begin: |file, options| Ok(Box::new(CsvFile::new(file, options.gzip_level))),
     salt: 0,
 };
 
@@ -51,15 +51,15 @@ pub(super) const PARQUET: Encoding = Encoding {
     extension: "parquet",
     name: "Parquet",
     schema: parquet::SCHEMA,
-    begin: |file| Ok(Box::new(ParquetFile::new(file)?)),
+    begin: |file, _| Ok(Box::new(ParquetFile::new(file)?)),
     salt: 1,
 };
 
 /// A delivery in the making.
-pub(super) struct Export {
+pub(super) struct Export<'o> {
     pub(super) encoding: &'static Encoding,
     configuration: PathBuf,
-    seed: u64,
+    options: &'o Options,
 }
 
 #[derive(Serialize)]
@@ -83,11 +83,11 @@ pub(super) struct ManifestFile {
     md5: String,
 }
 
-impl Export {
+impl<'o> Export<'o> {
     /// Makes the folders of a delivery below `root`.
-    pub(super) fn begin(root: &Path, encoding: &'static Encoding, seed: u64) -> Result<Self, GenerateError> {
-        let export =
-            Self { encoding, configuration: root.join(encoding.folder).join(BUCKET).join(CONFIGURATION), seed };
+    pub(super) fn begin(root: &Path, encoding: &'static Encoding, options: &'o Options) -> Result<Self, GenerateError> {
+        let configuration = root.join(encoding.folder).join(BUCKET).join(CONFIGURATION);
+        let export = Self { encoding, configuration, options };
         for folder in ["data", RUN].map(|name| export.configuration.join(name)) {
             fs::create_dir_all(&folder).map_err(GenerateError::at(&folder))?;
         }
@@ -96,7 +96,8 @@ impl Export {
 
     /// The name of a unit's data file in the flat data folder.
     pub(super) fn file_name(&self, unit: u32) -> String {
-        let mut name = Stream::keyed(self.seed ^ self.encoding.salt, !u64::from(unit)).hex::<30>().as_str().to_owned();
+        let mut name =
+            Stream::keyed(self.options.seed ^ self.encoding.salt, !u64::from(unit)).hex::<30>().as_str().to_owned();
         // A UUID of version 4 and variant 1; the rest is random.
         name.insert(12, '4');
         name.insert(16, 'a');
@@ -109,7 +110,7 @@ impl Export {
     }
 
     pub(super) fn create(&self, unit: u32) -> io::Result<Box<dyn DataFile>> {
-        (self.encoding.begin)(File::create_new(self.data_path(unit))?)
+        (self.encoding.begin)(File::create_new(self.data_path(unit))?, self.options)
     }
 
     /// Finishes a unit's data file and measures what has come to the disk.

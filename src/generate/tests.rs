@@ -132,6 +132,24 @@ fn another_seed_gives_other_rows_and_files() -> Outcome {
 }
 
 #[test]
+fn the_level_changes_how_rows_are_compressed_and_nothing_else() -> Outcome {
+    let (one, six) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let options = Options { rows: 5000, format: Format::Csv, ..small() };
+    let fast = generate(one.path(), &options)?;
+    let small = generate(six.path(), &Options { gzip_level: 6, ..options })?;
+    for (fast, small) in data_files(&fast.runs[0])?.iter().zip(&data_files(&small.runs[0])?) {
+        assert_eq!(csv_lines(fast)?, csv_lines(small)?);
+        // A third more, because its codes are not made for the text.
+        assert!(fs::metadata(fast)?.len() > fs::metadata(small)?.len() * 6 / 5);
+        // RFC 1951, 3.2.3: the second and third bit of a block say whether its codes are fixed (1) or its own (2).
+        let kind = |path| fs::read(path).map(|bytes| bytes[10] >> 1 & 3);
+        assert_eq!((kind(fast)?, kind(small)?), (1, 2));
+    }
+    assert_eq!(fs::read(fast.truth)?, fs::read(small.truth)?);
+    Ok(())
+}
+
+#[test]
 fn csv_and_parquet_hold_the_same_rows() -> Outcome {
     let out = tempfile::tempdir()?;
     let made = generate(out.path(), &small())?;
