@@ -2,12 +2,18 @@
 //!
 //! S3 Inventory gives the MD5 of every data file, and hashing one file after the other would be half of the work of an
 //! audit of Parquet files. Each step of MD5 waits for the one before it, so a core that hashes one file is idle most of
-//! the time. Sixteen files side by side take hardly longer than one: where the processor has AVX2, each is a lane of its
-//! vectors; elsewhere a core works on two in turn. The crate `md-5`, which does everything else, is the oracle of the
-//! tests.
+//! the time. Sixteen files side by side take hardly longer than one: where the processor has AVX-512 or AVX2, each is a
+//! lane of its vectors; elsewhere a core works on two in turn. The algorithm is written once ([`vectors`]), the kinds of
+//! vectors one file each. The crate `md-5`, which does everything else, is the oracle of the tests.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_single;
+mod portable;
+mod vectors;
 
 use std::fmt;
 
@@ -50,6 +56,8 @@ impl fmt::Debug for Md5 {
 /// Bytes that are hashed at a time.
 pub(super) const BLOCK_LEN: usize = 64;
 
+type Block = [u8; BLOCK_LEN];
+
 /// The state of one hash between blocks.
 #[derive(Clone, Copy)]
 pub(super) struct Lane {
@@ -84,55 +92,82 @@ impl Lane {
 pub(super) const MAX_LANES: usize = 16;
 
 /// Hashes whole blocks of all inputs, as many as the shortest has, each in the lane of its position.
-pub(super) fn update_all(mut lanes: &mut [Lane], mut inputs: &[&[u8]]) {
+pub(super) fn update_all(lanes: &mut [Lane], inputs: &[&[u8]]) {
+    update_all_by(best_way, lanes, inputs);
+}
+
+fn update_all_by(way_for: impl Fn(usize) -> Way, mut lanes: &mut [Lane], mut inputs: &[&[u8]]) {
     let blocks = inputs.iter().map(|input| input.len() / BLOCK_LEN).min().unwrap_or(0);
     while !inputs.is_empty() {
-        let len = update_some(lanes, inputs, blocks);
+        let len = way_for(inputs.len())(lanes, inputs, blocks);
         (lanes, inputs) = (&mut lanes[len..], &inputs[len..]);
     }
 }
 
-/// Hashes whole blocks of the first inputs; returns how many inputs that were.
-fn update_some(lanes: &mut [Lane], inputs: &[&[u8]], blocks: usize) -> usize {
+/// Hashes so many blocks of the first inputs, of which there is one at least; returns how many inputs that were.
+type Way = fn(&mut [Lane], &[&[u8]], usize) -> usize;
+
+/// The fastest way of the processor to hash so many inputs.
+fn best_way(inputs: usize) -> Way {
     #[cfg(target_arch = "x86_64")]
-    if inputs.len() > 2 && std::arch::is_x86_feature_detected!("avx2") {
-        return match inputs.len() {
-            ..=avx2::LANES => update_wide::<1>(lanes, inputs, blocks),
-            _ => update_wide::<2>(lanes, inputs, blocks),
-        };
+    {
+        if avx512::is_available() {
+            return avx512_way;
+        }
+        // One or two lanes of eight are not worth it.
+        if inputs > 2 && avx2::is_available() {
+            return avx2_way;
+        }
     }
-    match (lanes, inputs) {
-        ([first, second, ..], [a, b, ..]) => update_narrow([first, second], [a, b], blocks),
-        ([only, ..], [a, ..]) => update_narrow([only], [a], blocks),
-        _ => inputs.len(),
+    portable_way
+}
+
+fn portable_way(lanes: &mut [Lane], inputs: &[&[u8]], blocks: usize) -> usize {
+    match inputs.len() {
+        1 => update_by(portable::update::<1>, lanes, inputs, blocks),
+        _ => update_by(portable::update::<2>, lanes, inputs, blocks),
     }
 }
 
-/// The portable way, of one or two inputs.
-fn update_narrow<const LANES: usize>(mut lanes: [&mut Lane; LANES], inputs: [&[u8]; LANES], blocks: usize) -> usize {
-    let mut states = std::array::from_fn(|at| lanes[at].state);
-    for block in 0..blocks {
-        compress(&mut states, inputs.map(|input| &input[block * BLOCK_LEN..(block + 1) * BLOCK_LEN]));
-    }
-    for (lane, state) in lanes.iter_mut().zip(states) {
-        **lane = Lane { state, blocks: lane.blocks + blocks as u64 };
-    }
-    LANES
-}
-
-/// The way of processors with AVX2. Lanes without an input hash the first one, for nothing.
 #[cfg(target_arch = "x86_64")]
-fn update_wide<const VECTORS: usize>(lanes: &mut [Lane], inputs: &[&[u8]], blocks: usize) -> usize {
-    let mut states = [[Lane::NEW.state; avx2::LANES]; VECTORS];
-    let mut all_inputs = [[inputs[0]; avx2::LANES]; VECTORS];
-    states.as_flattened_mut().iter_mut().zip(&*lanes).for_each(|(state, lane)| *state = lane.state);
-    all_inputs.as_flattened_mut().iter_mut().zip(inputs).for_each(|(to, from)| *to = from);
-    #[expect(unsafe_code, reason = "only the caller can know that the processor has AVX2")]
-    // SAFETY: `update_some` asked the processor.
-    unsafe {
-        avx2::update(&mut states, &all_inputs, blocks);
+#[expect(unsafe_code, reason = "only the caller can know that the processor has AVX2")]
+fn avx2_way(lanes: &mut [Lane], inputs: &[&[u8]], blocks: usize) -> usize {
+    assert!(avx2::is_available());
+    match inputs.len() {
+        // SAFETY: the processor was asked.
+        ..=avx2::LANES => update_by(|a, b, c| unsafe { avx2::update::<1>(a, b, c) }, lanes, inputs, blocks),
+        // SAFETY: the processor was asked.
+        _ => update_by(|a, b, c| unsafe { avx2::update::<2>(a, b, c) }, lanes, inputs, blocks),
     }
-    let len = inputs.len().min(VECTORS * avx2::LANES);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "only the caller can know that the processor has AVX-512")]
+fn avx512_way(lanes: &mut [Lane], inputs: &[&[u8]], blocks: usize) -> usize {
+    assert!(avx512::is_available());
+    match inputs.len() {
+        // SAFETY: the processor was asked.
+        1 => update_by(|a, b, c| unsafe { avx512_single::update::<1>(a, b, c) }, lanes, inputs, blocks),
+        // SAFETY: the processor was asked.
+        2 => update_by(|a, b, c| unsafe { avx512_single::update::<2>(a, b, c) }, lanes, inputs, blocks),
+        // SAFETY: the processor was asked.
+        _ => update_by(|a, b, c| unsafe { avx512::update::<1>(a, b, c) }, lanes, inputs, blocks),
+    }
+}
+
+/// Puts inputs into the lanes of vectors and hashes them. Lanes without an input hash the first one, for nothing.
+fn update_by<const LANES: usize, const VECTORS: usize>(
+    update: impl Fn(&mut [[[u32; 4]; LANES]; VECTORS], &[[&[Block]; LANES]; VECTORS], usize),
+    lanes: &mut [Lane],
+    inputs: &[&[u8]],
+    blocks: usize,
+) -> usize {
+    let mut states = [[Lane::NEW.state; LANES]; VECTORS];
+    let mut all_inputs = [[inputs[0].as_chunks().0; LANES]; VECTORS];
+    states.as_flattened_mut().iter_mut().zip(&*lanes).for_each(|(state, lane)| *state = lane.state);
+    all_inputs.as_flattened_mut().iter_mut().zip(inputs).for_each(|(to, from)| *to = from.as_chunks().0);
+    update(&mut states, &all_inputs, blocks);
+    let len = inputs.len().min(VECTORS * LANES);
     for (lane, state) in lanes[..len].iter_mut().zip(states.as_flattened()) {
         *lane = Lane { state: *state, blocks: lane.blocks + blocks as u64 };
     }
@@ -155,54 +190,6 @@ const SINES: [u32; 64] = [
 /// RFC 1321, 3.4: how far each round rotates.
 const ROTATIONS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
-/// Writes out all steps, so that every index and rotation is a constant: a loop over steps leaves the lanes in memory and
-/// takes twice as long.
-macro_rules! each_step {
-    ($step:ident) => {
-        $step!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
-        $step!(32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63);
-    };
-}
-#[cfg(target_arch = "x86_64")]
-use each_step;
-
-/// One block in each lane. The lanes stand inside the step, so that a core has work while a step waits for the last.
-fn compress<const LANES: usize>(states: &mut [[u32; 4]; LANES], blocks: [&[u8]; LANES]) {
-    let words: [[u32; 16]; LANES] = blocks.map(|block| {
-        std::array::from_fn(|at| {
-            let four = &block[4 * at..4 * at + 4];
-            u32::from_le_bytes([four[0], four[1], four[2], four[3]])
-        })
-    });
-    let mut work = *states;
-    // Plain indices: iterators over lanes cost as much as a loop over steps.
-    macro_rules! step {
-        ($($step:literal)*) => { $(
-            for lane in 0..LANES {
-                work[lane] = step::<$step>(work[lane], &words[lane]);
-            }
-        )* };
-    }
-    each_step!(step);
-    for lane in 0..LANES {
-        for word in 0..4 {
-            states[lane][word] = states[lane][word].wrapping_add(work[lane][word]);
-        }
-    }
-}
-
-#[inline(always)]
-fn step<const STEP: usize>([a, b, c, d]: [u32; 4], words: &[u32; 16]) -> [u32; 4] {
-    let (round, word) = match STEP / 16 {
-        0 => (d ^ (b & (c ^ d)), STEP),
-        1 => ((c & !d).wrapping_add(b & d), (5 * STEP + 1) % 16),
-        2 => (b ^ c ^ d, (3 * STEP + 5) % 16),
-        _ => (c ^ (b | !d), (7 * STEP) % 16),
-    };
-    let sum = a.wrapping_add(SINES[STEP]).wrapping_add(words[word]).wrapping_add(round);
-    [d, b.wrapping_add(sum.rotate_left(ROTATIONS[STEP / 16][STEP % 4])), b, c]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,39 +206,61 @@ mod tests {
         assert_eq!(Md5::parse("+473bcc2407d0a5cec5229b21d967e59"), None);
     }
 
-    #[test]
-    fn every_length_agrees_with_the_crate() {
-        for len in 0..=4 * BLOCK_LEN + 1 {
-            let (bytes, mut lane) = (bytes(len, len), Lane::NEW);
-            let whole = len / BLOCK_LEN * BLOCK_LEN;
-            update_all(std::slice::from_mut(&mut lane), &[&bytes[..whole]]);
-            assert_eq!(lane.finish(&bytes[whole..]), Md5::of(&bytes), "{len}");
+    /// All ways that the processor has. Where it lacks AVX-512 or AVX2, their tests test nothing.
+    fn ways() -> Vec<(&'static str, Way)> {
+        let mut ways: Vec<(&str, Way)> = vec![("portable", portable_way)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            ways.extend(avx2::is_available().then_some(("AVX2", avx2_way as Way)));
+            ways.extend(avx512::is_available().then_some(("AVX-512", avx512_way as Way)));
         }
+        ways
     }
 
     #[test]
-    fn any_number_of_lanes_agrees_with_the_crate() {
-        for count in 1..=2 * MAX_LANES + 1 {
-            let inputs: Vec<Vec<u8>> = (0..count).map(|at| bytes((3 + at % 4) * BLOCK_LEN, at)).collect();
-            let mut lanes = vec![Lane::NEW; count];
-            update_all(&mut lanes, &inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            for (lane, input) in lanes.into_iter().zip(&inputs) {
-                let hashed = lane.bytes_since(&Lane::NEW);
-                assert_eq!(hashed, 3 * BLOCK_LEN);
-                assert_eq!(lane.finish(&[]), Md5::of(&input[..hashed]), "{count} lanes");
+    fn every_length_agrees_with_the_crate() {
+        for (name, way) in ways() {
+            for len in 0..=4 * BLOCK_LEN + 1 {
+                let (bytes, mut lane) = (bytes(len, len), Lane::NEW);
+                let whole = len / BLOCK_LEN * BLOCK_LEN;
+                assert_eq!(way(std::slice::from_mut(&mut lane), &[&bytes], len / BLOCK_LEN), 1);
+                assert_eq!(lane.finish(&bytes[whole..]), Md5::of(&bytes), "{name}: {len}");
             }
         }
     }
 
     #[test]
-    fn the_narrow_way_agrees_with_the_wide_one() {
-        let inputs: Vec<Vec<u8>> = (0..MAX_LANES).map(|at| bytes(9 * BLOCK_LEN, at)).collect();
-        let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
-        let (mut wide, mut narrow) = (vec![Lane::NEW; MAX_LANES], vec![Lane::NEW; MAX_LANES]);
-        update_all(&mut wide, &inputs);
-        for (lane, input) in narrow.iter_mut().zip(&inputs) {
-            assert_eq!(update_narrow([lane], [input], 9), 1);
+    fn any_number_of_lanes_agrees_with_the_crate() {
+        for (name, way) in ways() {
+            for count in 1..=2 * MAX_LANES + 1 {
+                let inputs: Vec<Vec<u8>> = (0..count).map(|at| bytes((3 + at % 4) * BLOCK_LEN, at)).collect();
+                let mut lanes = vec![Lane::NEW; count];
+                update_all_by(|_| way, &mut lanes, &inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                for (lane, input) in lanes.into_iter().zip(&inputs) {
+                    let hashed = lane.bytes_since(&Lane::NEW);
+                    assert_eq!(hashed, 3 * BLOCK_LEN);
+                    assert_eq!(lane.finish(&[]), Md5::of(&input[..hashed]), "{name}: {count} lanes");
+                }
+            }
         }
-        assert!(wide.iter().zip(&narrow).all(|(wide, narrow)| wide.state == narrow.state));
+    }
+
+    #[test]
+    fn lanes_go_on_where_they_were() {
+        let inputs: Vec<Vec<u8>> = (0..MAX_LANES).map(|at| bytes(9 * BLOCK_LEN, at)).collect();
+        let parts = |from: usize, to: usize| -> Vec<&[u8]> {
+            inputs.iter().map(|input| &input[from * BLOCK_LEN..to * BLOCK_LEN]).collect()
+        };
+        // Each part by another way: what they keep is the same.
+        for (first_name, first) in ways() {
+            for (second_name, second) in ways() {
+                let mut lanes = vec![Lane::NEW; MAX_LANES];
+                update_all_by(|_| first, &mut lanes, &parts(0, 4));
+                update_all_by(|_| second, &mut lanes, &parts(4, 9));
+                for (lane, input) in lanes.into_iter().zip(&inputs) {
+                    assert_eq!(lane.finish(&[]), Md5::of(input), "{first_name}, then {second_name}");
+                }
+            }
+        }
     }
 }
