@@ -14,15 +14,15 @@ pub(super) struct Split {
 }
 
 /// Finds the closing quotes of a line of which every field is quoted and none has a quote inside; says no to every other
-/// line. The line stands at `base` of its text.
-pub(super) fn split_quoted(line: &[u8], base: u32, closes: &mut Vec<u32>) -> bool {
+/// line, at the latest at its end.
+pub(super) fn split_quoted(line: &[u8], mut each_close: impl FnMut(usize)) -> bool {
     let mut from = 1;
     if line.first() != Some(&b'"') {
         return false;
     }
     while let Some(len) = memchr(b'"', &line[from..]) {
         let close = from + len;
-        closes.push(base + close as u32);
+        each_close(close);
         match &line[close + 1..] {
             [] => return true,
             [b',', b'"', ..] => from = close + 3,
@@ -88,13 +88,12 @@ mod tests {
     }
 
     fn quoted(line: &str) -> Option<Vec<String>> {
-        let (mut closes, mut from) = (Vec::new(), 1);
-        let field = |close: u32| {
-            let field = &line[from..close as usize];
-            from = close as usize + 3;
-            field.to_owned()
-        };
-        split_quoted(line.as_bytes(), 0, &mut closes).then(|| closes.into_iter().map(field).collect())
+        let (mut fields, mut from) = (Vec::new(), 1);
+        let is_quoted = split_quoted(line.as_bytes(), |close| {
+            fields.push(line[from..close].to_owned());
+            from = close + 3;
+        });
+        is_quoted.then_some(fields)
     }
 
     #[test]
