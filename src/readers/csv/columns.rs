@@ -135,18 +135,18 @@ impl Columns {
             (Column::EncryptionStatus, &mut self.encryption_status),
             (Column::BucketKeyStatus, &mut self.bucket_key_status),
         ] {
-            rows.each_field(closes, schema, column, |field| spans.push(field));
+            rows.read_column(closes, schema, column, spans, |field| field);
         }
         let cell = |field: Span| text.get(field.from as usize..(field.from + field.len) as usize).unwrap_or_default();
         for (column, flags) in
             [(Column::IsLatest, &mut self.is_latest), (Column::IsDeleteMarker, &mut self.is_delete_marker)]
         {
-            rows.each_field(closes, schema, column, |field| flags.push(parse_flag(cell(field))));
+            rows.read_column(closes, schema, column, flags, |field| parse_flag(cell(field)));
         }
-        rows.each_field(closes, schema, Column::Size, |field| self.size.push(parse_size(cell(field))));
-        let times = &mut self.times;
-        rows.each_field(closes, schema, Column::LastModifiedDate, |field| {
-            self.last_modified.push(parse_time(times, cell(field)));
+        rows.read_column(closes, schema, Column::Size, &mut self.size, |field| parse_size(cell(field)));
+        let (times, last_modified) = (&mut self.times, &mut self.last_modified);
+        rows.read_column(closes, schema, Column::LastModifiedDate, last_modified, |field| {
+            parse_time(times, cell(field))
         });
     }
 
@@ -198,22 +198,30 @@ impl Rows {
         self.push_start(state, start);
     }
 
-    /// Hands over where the field of a column stands in each row; nothing when the report has no such column.
+    /// Reads the field of a column in each row; nothing when the report has no such column. The list grows once, not row
+    /// by row.
     #[inline(always)]
-    fn each_field(&self, closes: &[u32], schema: &Schema, column: Column, mut each: impl FnMut(Span)) {
+    fn read_column<T>(
+        &self,
+        closes: &[u32],
+        schema: &Schema,
+        column: Column,
+        cells: &mut Vec<T>,
+        mut read: impl FnMut(Span) -> T,
+    ) {
         match schema.position(column) {
             None => {}
             Some(0) => {
-                for start in &self.starts {
-                    each(span(start.from + 1, closes[start.close as usize]));
-                }
+                let first = |start: &RowStart| span(start.from + 1, closes[start.close as usize]);
+                cells.extend(self.starts.iter().map(|start| read(first(start))));
             }
             Some(at) => {
-                for start in &self.starts {
+                let field = |start: &RowStart| {
                     let closes = &closes[start.close as usize + at - 1..][..2];
                     // Between two fields stand a quote, a comma and a quote.
-                    each(span(closes[0] + 3, closes[1]));
-                }
+                    span(closes[0] + 3, closes[1])
+                };
+                cells.extend(self.starts.iter().map(|start| read(field(start))));
             }
         }
     }

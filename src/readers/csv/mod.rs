@@ -12,13 +12,13 @@ mod split;
 
 use std::sync::Arc;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memrchr};
 
 use super::{EachBatch, NothingDeferred, SharedSchema, UnitFacts, UnitFault};
 use crate::batch::{RowFault, RowState};
 use crate::source::{FileFault, SourceFile, TextStream};
 use columns::Columns;
-use marks::{Line, Marks, PADDING};
+use marks::{Line, Marks, PADDING, count_lines};
 use split::{Split, split_strict};
 
 /// Blocks of this size keep two workers busy and stay in the cache.
@@ -61,7 +61,7 @@ impl Reader {
         buffer.resize(BLOCK_LEN + PADDING, 0);
         let len = self.read_lines(&mut buffer[..BLOCK_LEN + 1])?;
         let first_row = self.lines + 1;
-        self.lines += memchr_iter(b'\n', &buffer[..len]).count() as u64;
+        self.lines += count_lines(&buffer[..len]) as u64;
         Ok((len > 0).then(|| Block { buffer, len, first_row, schema: Arc::clone(&self.schema) }))
     }
 

@@ -27,6 +27,18 @@ pub(super) fn find(marks: &mut Marks, padded: &[u8], len: usize) {
     }
 }
 
+/// See [`super::count_lines`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,popcnt")]
+pub(super) fn count_lines(text: &[u8]) -> usize {
+    let (chunks, rest) = text.as_chunks();
+    let newline = _mm512_set1_epi8(b'\n' as i8);
+    let mut lines = rest.iter().filter(|&&byte| byte == b'\n').count();
+    for bytes in chunks {
+        lines += _mm512_cmpeq_epi8_mask(load(bytes), newline).count_ones() as usize;
+    }
+    lines
+}
+
 /// Appends the positions of the bits. Few chunks have more than fit into a vector.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,popcnt")]

@@ -169,6 +169,17 @@ fn avx512_way(marks: &mut Marks, padded: &[u8], len: usize) {
     }
 }
 
+/// How many newlines there are.
+pub(super) fn count_lines(text: &[u8]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if avx512::is_available() {
+        #[expect(unsafe_code, reason = "only the caller can know what the processor has")]
+        // SAFETY: the processor was asked.
+        return unsafe { avx512::count_lines(text) };
+    }
+    memchr_iter(b'\n', text).count()
+}
+
 /// The text in chunks, each with its position. The last one has some of the padding.
 #[cfg(target_arch = "x86_64")]
 #[inline]
@@ -206,6 +217,7 @@ mod tests {
     fn check(text: &[u8]) {
         let mut portable = Marks::default();
         portable_way(&mut portable, text, text.len());
+        assert_eq!(count_lines(text), portable.len());
         let mut expected = lines(&portable);
         for (from, to, closes) in &mut expected {
             // A comma at the start of a field looks like one between fields.
