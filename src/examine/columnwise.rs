@@ -56,14 +56,21 @@ fn has_bad_number(numbers: &Numbers<'_>) -> bool {
 impl PairCounts {
     /// Counts the rows of a batch that has [`only_bucket`]; the statuses are those of its rows.
     pub(super) fn new(batch: &Batch<'_>, statuses: &[Status], bucket_keys: &[BucketKey]) -> Self {
-        // Delete markers are counted behind the pairs, so that no row takes a way of its own.
+        // Delete markers are counted behind the pairs, so that no row takes a way of its own. Most rows are like the one
+        // before: their sum stays out of memory until another kind comes.
         let mut amounts = [Amount::default(); PAIRS + 1];
+        let (mut last, mut run) = (PAIRS, Amount::default());
         for (at, (&status, &bucket_key)) in statuses.iter().zip(bucket_keys).enumerate() {
             let is_marker = batch.is_delete_marker.get(at) == Flag::True;
             let bytes = batch.size.get(at).size().ok().flatten().unwrap_or(0);
             let pair = if is_marker { PAIRS } else { pair_at(status, bucket_key) };
-            amounts[pair].add(Amount::object(bytes));
+            if pair != last {
+                amounts[last].add(std::mem::take(&mut run));
+                last = pair;
+            }
+            run.add(Amount::object(bytes));
         }
+        amounts[last].add(run);
         let [amounts @ .., markers] = amounts;
         Self { amounts, delete_markers: markers.objects }
     }

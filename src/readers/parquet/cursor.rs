@@ -338,8 +338,10 @@ impl Dictionary {
 
     /// Codes that the dictionary does not have would read as blank.
     fn check(&self, codes: &[u32]) -> Option<()> {
-        let max = codes.iter().copied().max();
-        max.is_none_or(|max| (max as usize) < self.len && max != NULL_CODE).then_some(())
+        // Pages are shorter than 4 GiB. No early end: many are compared at once.
+        let len = self.len as u32;
+        let has_unknown = codes.iter().fold(false, |has_unknown, &code| has_unknown | (code >= len));
+        (!has_unknown).then_some(())
     }
 
     /// Codes have been checked.
@@ -395,8 +397,28 @@ fn read_flags(bits: &[u32], flags: &mut Vec<Flag>) {
 
 /// Moves values apart, from the last to the first, so that every null gets its place.
 fn spread<T: Copy>(values: &mut Vec<T>, levels: &[u32], null: T) {
-    let mut unmoved = values.len();
+    /// Where fewer rows are null than one of so many, what stands between two nulls is long enough to be moved at once.
+    const FEW: usize = 32;
+    let unmoved = values.len();
     values.resize(levels.len(), null);
+    if (levels.len() - unmoved) * FEW < levels.len() {
+        spread_runs(values, unmoved, levels, null);
+    } else {
+        spread_one_by_one(values, unmoved, levels, null);
+    }
+}
+
+fn spread_runs<T: Copy>(values: &mut [T], mut unmoved: usize, levels: &[u32], null: T) {
+    let mut end = levels.len();
+    while let Some(at) = levels[..end].iter().rposition(|&level| level == 0) {
+        let run = end - at - 1;
+        values.copy_within(unmoved - run..unmoved, at + 1);
+        values[at] = null;
+        (unmoved, end) = (unmoved - run, at);
+    }
+}
+
+fn spread_one_by_one<T: Copy>(values: &mut [T], mut unmoved: usize, levels: &[u32], null: T) {
     // Without a branch for nulls, which come as they like.
     for (to, &level) in levels.iter().enumerate().rev() {
         unmoved -= level as usize;
@@ -413,6 +435,25 @@ impl Buffers {
         let dictionary = &mut self.values.dictionary;
         if dictionary.page.shrink() {
             *dictionary = Dictionary::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nulls_get_their_places_whether_they_are_few_or_many() {
+        for one_in in [1, 2, 3, 40, 1000] {
+            for (rows, first) in [(1, 0), (7, 3), (64, 0), (1000, 1), (1000, 999)] {
+                let levels: Vec<u32> = (0..rows).map(|row| u32::from((row + first) % one_in != 0)).collect();
+                let expected: Vec<u32> =
+                    levels.iter().zip(1..).map(|(&level, row)| if level == 1 { row } else { 0 }).collect();
+                let mut values: Vec<u32> = expected.iter().copied().filter(|value| *value > 0).collect();
+                spread(&mut values, &levels, 0);
+                assert_eq!(values, expected, "{one_in} {rows} {first}");
+            }
         }
     }
 }
