@@ -1,10 +1,12 @@
 //! A list of the output, put together from pieces of other files.
 //!
-//! Copying from file to file is left to the operating system, which can do it without handing the bytes over.
+//! Copying from file to file is left to the operating system, which can do it without handing the bytes over. What has
+//! been copied is brought to the disk meanwhile: in the end a gigabyte would keep everybody waiting.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 use super::OutputError;
 use crate::engine::Cancel;
@@ -31,6 +33,10 @@ pub(crate) struct ListFile {
     /// The file's final name, for messages.
     path: PathBuf,
     sources: Vec<Source>,
+    /// How many bytes nobody has begun to bring to the disk.
+    unsynced: u64,
+    /// Who brings bytes to the disk at the moment.
+    syncing: Option<JoinHandle<io::Result<()>>>,
 }
 
 /// A file that pieces are of, opened when the first one is needed.
@@ -70,6 +76,9 @@ impl Pieces {
 }
 
 impl ListFile {
+    /// Fewer bytes are not worth a thread.
+    const MIN_SYNC: u64 = 64 << 20;
+
     /// Begins a list at `staged`, which will be at `path`, of pieces of these files.
     pub(super) fn create(
         staged: &Path,
@@ -81,7 +90,7 @@ impl ListFile {
         match created {
             Ok(file) => {
                 let sources = sources.into_iter().map(|path| Source { path, file: None }).collect();
-                Ok(Self { file, path, sources })
+                Ok(Self { file, path, sources, unsynced: 0, syncing: None })
             }
             Err(error) => Err(OutputError::Write { path, error }),
         }
@@ -92,7 +101,28 @@ impl ListFile {
         let mut appended = pieces.pieces.iter().map(|&piece| {
             if cancel.is_cancelled() { Err(io::Error::other("interrupted")) } else { self.append_piece(piece) }
         });
-        appended.try_for_each(|result| result).map_err(|error| OutputError::Write { path: self.path.clone(), error })
+        let appended = appended.try_for_each(|result| result);
+        self.unsynced += pieces.len();
+        appended.and_then(|()| self.sync_early()).map_err(|error| OutputError::Write { path: self.path.clone(), error })
+    }
+
+    /// Begins to bring to the disk what has come together, unless somebody is still doing so.
+    fn sync_early(&mut self) -> io::Result<()> {
+        let is_busy = self.syncing.as_ref().is_some_and(|syncing| !syncing.is_finished());
+        if is_busy || self.unsynced < Self::MIN_SYNC {
+            return Ok(());
+        }
+        self.end_sync()?;
+        let file = self.file.try_clone()?;
+        self.unsynced = 0;
+        self.syncing = Some(thread::Builder::new().spawn(move || file.sync_data())?);
+        Ok(())
+    }
+
+    /// An error is told once: whoever asks later is not told that bytes were lost.
+    fn end_sync(&mut self) -> io::Result<()> {
+        let ended = self.syncing.take().map(JoinHandle::join);
+        ended.unwrap_or(Ok(Ok(()))).unwrap_or_else(|_| Err(io::Error::other("syncing failed")))
     }
 
     fn append_piece(&mut self, Piece { file, from, len }: Piece) -> io::Result<()> {
@@ -103,8 +133,9 @@ impl ListFile {
     }
 
     /// Makes sure that the list outlives a power failure.
-    pub(crate) fn finish(self) -> Result<(), OutputError> {
-        self.file.sync_all().map_err(|error| OutputError::Write { path: self.path, error })
+    pub(crate) fn finish(mut self) -> Result<(), OutputError> {
+        let synced = self.end_sync().and_then(|()| self.file.sync_all());
+        synced.map_err(|error| OutputError::Write { path: self.path, error })
     }
 }
 
