@@ -450,7 +450,7 @@ impl<'w> Queue<'w> {
             unit.is_hashed() && sizes.contains(&unit.size_hint()) && bytes <= Self::MAX_GROUP_BYTES
         };
         let len = self.waiting.iter().rev().take(FileChecksum::MAX_TOGETHER).take_while(alike).count().max(1);
-        self.waiting.split_off(self.waiting.len() - len)
+        self.waiting.drain(self.waiting.len() - len..).rev().collect()
     }
 }
 
