@@ -24,7 +24,7 @@ pub(super) fn pairs() -> impl Iterator<Item = (Status, BucketKey)> {
 
 /// The position of a pair in that order.
 #[inline]
-pub(super) fn pair_at(status: Status, bucket_key: BucketKey) -> usize {
+fn pair_at(status: Status, bucket_key: BucketKey) -> usize {
     status as usize * BucketKey::ALL.len() + bucket_key as usize
 }
 

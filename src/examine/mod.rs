@@ -1,8 +1,8 @@
 //! One batch at a time: rows to verdicts, counts, findings and rejected rows.
 //!
 //! An [`Examiner`] belongs to one worker and keeps what saves work between batches: the places that keys led to, the
-//! counts that have not been folded, and the spool files. It looks at a row once; only rows that are findings or faults
-//! cost more than a lookup and an addition.
+//! counts that have not been folded, and the spool files. It looks at a row once, or at whole columns where that is enough;
+//! only rows that are findings or faults cost more than a lookup and an addition.
 
 mod columnwise;
 mod places;

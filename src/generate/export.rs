@@ -14,7 +14,7 @@ use super::place::{BUCKET, SCAN_START};
 use super::random::Stream;
 use super::rows::Block;
 use super::{GenerateError, Options};
-use crate::source::{HashingReader, Md5};
+use crate::source::{FileFault, Md5, SourceFile, hash_all};
 
 const CONFIGURATION: &str = "weekly-all-versions";
 const RUN: &str = "2026-01-04T01-00Z";
@@ -113,16 +113,23 @@ impl<'o> Export<'o> {
         (self.encoding.begin)(File::create_new(self.data_path(unit))?, self.options)
     }
 
-    /// Finishes a unit's data file and measures what has come to the disk.
-    pub(super) fn close(&self, unit: u32, file: Box<dyn DataFile>) -> io::Result<ManifestFile> {
-        file.finish()?;
-        let path = self.data_path(unit);
-        let md5 = HashingReader::open(&path).and_then(HashingReader::into_md5).map_err(io::Error::other)?;
-        Ok(ManifestFile {
-            key: format!("inventory/{BUCKET}/{CONFIGURATION}/data/{}", self.file_name(unit)),
-            size: fs::metadata(&path)?.len(),
-            md5: md5.to_string(),
-        })
+    /// What the manifest says of finished files, as they have come to the disk.
+    pub(super) fn describe(&self, units: &[u32]) -> Result<Vec<ManifestFile>, GenerateError> {
+        let at = |unit: u32| move |fault: FileFault| GenerateError::at(&self.data_path(unit))(io::Error::other(fault));
+        let open = |&unit: &u32| SourceFile::open(&self.data_path(unit), None).map_err(at(unit));
+        let files = units.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let mut described = Vec::new();
+        hash_all(&files.iter().collect::<Vec<_>>(), &|| false, &mut |file, md5| {
+            described
+                .push((file, md5.map(|md5| self.entry(units[file], files[file].len(), md5)).map_err(at(units[file]))));
+        });
+        described.sort_by_key(|(file, _)| *file);
+        described.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    fn entry(&self, unit: u32, size: u64, md5: Md5) -> ManifestFile {
+        let key = format!("inventory/{BUCKET}/{CONFIGURATION}/data/{}", self.file_name(unit));
+        ManifestFile { key, size, md5: md5.to_string() }
     }
 
     /// Writes the manifest of these files, and then its checksum.

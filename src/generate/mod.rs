@@ -21,12 +21,14 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
-use std::{fs, io, thread};
+use std::{fs, io, iter, thread};
 
 use export::{Encoding, Export, ManifestFile};
 use place::REGIONS;
 use rows::{BLOCK_ROWS, Block, Recipe};
 use truth::{Tally, TruthUnit, truth};
+
+use crate::source::Checksum;
 
 const TRUTH: &str = "truth.json";
 
@@ -229,23 +231,41 @@ struct Unit {
 fn make_units(options: &Options, exports: &[Export]) -> Result<Vec<Unit>, GenerateError> {
     let (recipe, next) = (Recipe::new(options), AtomicU32::new(0));
     let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < options.files);
-    let make = |number| make_unit(number, options, &recipe, exports);
+    let make = |number| make_unit(number, options, &recipe, exports).map(|tally| (number, tally));
+    let make_some = || -> Option<Result<Vec<Unit>, _>> {
+        match iter::from_fn(take).take(Checksum::MAX_TOGETHER).map(make).collect::<Result<Vec<_>, _>>() {
+            Ok(made) if made.is_empty() => None,
+            made => Some(made.and_then(|made| describe_units(made, exports))),
+        }
+    };
     let made: Result<Vec<_>, _> = thread::scope(|scope| {
         let (sender, made) = mpsc::channel();
         for _ in 0..options.jobs {
-            let (sender, take, make) = (sender.clone(), &take, &make);
+            let (sender, make_some) = (sender.clone(), &make_some);
             // The first failure closes the channel, and then nobody makes more.
-            scope.spawn(move || while take().is_some_and(|number| sender.send(make(number)).is_ok()) {});
+            scope.spawn(move || while make_some().is_some_and(|units| sender.send(units).is_ok()) {});
         }
         drop(sender);
         made.into_iter().collect()
     });
-    let mut units: Vec<Unit> = made?;
+    let mut units: Vec<Unit> = made?.into_iter().flatten().collect();
     units.sort_by_key(|unit| unit.number);
     Ok(units)
 }
 
-fn make_unit(number: u32, options: &Options, recipe: &Recipe, exports: &[Export]) -> Result<Unit, GenerateError> {
+/// Hashes the files of some units, which is much faster side by side than one after the other.
+fn describe_units(made: Vec<(u32, Tally)>, exports: &[Export]) -> Result<Vec<Unit>, GenerateError> {
+    let numbers: Vec<u32> = made.iter().map(|(number, _)| *number).collect();
+    let unit = |(number, tally)| Unit { number, tally, files: Vec::new() };
+    let mut units: Vec<Unit> = made.into_iter().map(unit).collect();
+    for export in exports {
+        units.iter_mut().zip(export.describe(&numbers)?).for_each(|(unit, file)| unit.files.push(file));
+    }
+    Ok(units)
+}
+
+/// Writes a unit in all formats.
+fn make_unit(number: u32, options: &Options, recipe: &Recipe, exports: &[Export]) -> Result<Tally, GenerateError> {
     let failed = |export: &Export, error| GenerateError::Write { path: export.data_path(number), error };
     let mut open = Vec::new();
     for export in exports {
@@ -260,9 +280,10 @@ fn make_unit(number: u32, options: &Options, recipe: &Recipe, exports: &[Export]
             file.write(&block).map_err(|error| failed(export, error))?;
         }
     }
-    let close = |(export, file): (&Export, _)| export.close(number, file).map_err(|error| failed(export, error));
-    let files = open.into_iter().map(close).collect::<Result<_, _>>()?;
-    Ok(Unit { number, tally, files })
+    for (export, file) in open {
+        file.finish().map_err(|error| failed(export, error))?;
+    }
+    Ok(tally)
 }
 
 fn write_truth(path: &Path, options: &Options, exports: &[Export], units: &[Unit]) -> Result<(), GenerateError> {

@@ -77,7 +77,7 @@ impl Pieces {
 
 impl ListFile {
     /// Fewer bytes are not worth a thread.
-    const MIN_SYNC: u64 = 64 << 20;
+    const MIN_SYNC: u64 = 8 << 20;
 
     /// Begins a list at `staged`, which will be at `path`, of pieces of these files.
     pub(super) fn create(

@@ -177,25 +177,39 @@ impl<'f> Checksum<'f> {
         cancelled: &dyn Fn() -> bool,
         each: &mut dyn FnMut(usize, Result<(), FileFault>),
     ) {
-        let mut files: Vec<(usize, HashedFile<'f>)> =
-            checksums.iter().map(|checksum| HashedFile::new(*checksum)).enumerate().collect();
-        while !files.is_empty() && !cancelled() {
-            for (at, file) in files.extract_if(.., |(_, file)| !file.fill()) {
-                each(at, file.finish());
-            }
-            let mut lanes: Vec<Lane> = files.iter().map(|(_, file)| file.lane).collect();
-            let unhashed: Vec<&[u8]> = files.iter().map(|(_, file)| file.unhashed()).collect();
-            update_all(&mut lanes, &unhashed);
-            for ((_, file), lane) in files.iter_mut().zip(lanes) {
-                file.take_hashed(lane);
-            }
+        let files: Vec<&SourceFile> = checksums.iter().map(|checksum| checksum.file).collect();
+        hash_all(&files, cancelled, &mut |at, hashed| each(at, hashed.and_then(|found| checksums[at].compare(found))));
+    }
+
+    fn compare(self, found: Md5) -> Result<(), FileFault> {
+        let expected = self.expected;
+        if found == expected { Ok(()) } else { Err(FileFault::Checksum { expected, found }) }
+    }
+}
+
+/// Hashes whole files side by side, like [`Checksum::check_all`].
+pub(crate) fn hash_all(
+    files: &[&SourceFile],
+    cancelled: &dyn Fn() -> bool,
+    each: &mut dyn FnMut(usize, Result<Md5, FileFault>),
+) {
+    let mut files: Vec<(usize, HashedFile<'_>)> = files.iter().map(|file| HashedFile::new(file)).enumerate().collect();
+    while !files.is_empty() && !cancelled() {
+        for (at, file) in files.extract_if(.., |(_, file)| !file.fill()) {
+            each(at, file.finish());
+        }
+        let mut lanes: Vec<Lane> = files.iter().map(|(_, file)| file.lane).collect();
+        let unhashed: Vec<&[u8]> = files.iter().map(|(_, file)| file.unhashed()).collect();
+        update_all(&mut lanes, &unhashed);
+        for ((_, file), lane) in files.iter_mut().zip(lanes) {
+            file.take_hashed(lane);
         }
     }
 }
 
 /// A file on its way through a hash.
 struct HashedFile<'f> {
-    checksum: Checksum<'f>,
+    file: &'f SourceFile,
     lane: Lane,
     buffer: Vec<u8>,
     /// The bytes of the buffer that are read and not hashed.
@@ -205,8 +219,8 @@ struct HashedFile<'f> {
 }
 
 impl<'f> HashedFile<'f> {
-    fn new(checksum: Checksum<'f>) -> Self {
-        Self { checksum, lane: Lane::NEW, buffer: vec![0; HASHED_LEN], unhashed: 0..0, offset: 0, error: None }
+    fn new(file: &'f SourceFile) -> Self {
+        Self { file, lane: Lane::NEW, buffer: vec![0; HASHED_LEN], unhashed: 0..0, offset: 0, error: None }
     }
 
     fn unhashed(&self) -> &[u8] {
@@ -219,7 +233,7 @@ impl<'f> HashedFile<'f> {
             let kept = self.unhashed.len();
             self.buffer.copy_within(self.unhashed.clone(), 0);
             self.unhashed = 0..kept;
-            match self.checksum.file.read_at(&mut self.buffer[kept..], self.offset) {
+            match self.file.read_at(&mut self.buffer[kept..], self.offset) {
                 Ok(0) => return false,
                 Ok(read) => {
                     self.unhashed.end += read;
@@ -240,17 +254,13 @@ impl<'f> HashedFile<'f> {
         self.lane = lane;
     }
 
-    /// Compares the checksum of a file that was read to its end.
-    fn finish(self) -> Result<(), FileFault> {
+    /// The checksum of a file that was read to its end.
+    fn finish(self) -> Result<Md5, FileFault> {
         if let Some(error) = self.error {
             return Err(error.into());
         }
-        let Checksum { file, expected } = self.checksum;
-        let found = self.lane.finish(&self.buffer[self.unhashed]);
-        if found != expected {
-            return Err(FileFault::Checksum { expected, found });
-        }
-        file.check_unchanged()
+        self.file.check_unchanged()?;
+        Ok(self.lane.finish(&self.buffer[self.unhashed]))
     }
 }
 
