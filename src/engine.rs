@@ -58,12 +58,12 @@ pub enum EngineError {
     /// It was ended early.
     #[error("interrupted")]
     Cancelled,
+    /// The operating system gave no thread.
+    #[error("cannot start a worker: {0}")]
+    Thread(io::Error),
     /// Findings could not be written down.
-    #[error("cannot write a temporary file: {0}")]
-    Spool(#[from] io::Error),
-    /// Findings could not be written to their list.
     #[error(transparent)]
-    List(#[from] OutputError),
+    Output(#[from] OutputError),
     /// Our own mistake: a worker stopped in a way that it should not.
     #[error("internal error: {0}")]
     Panicked(UnitFault),
@@ -186,7 +186,7 @@ pub(crate) fn run<'w>(
             };
             let started = std::thread::Builder::new().name(format!("{WORKER_NAME}{worker}")).spawn_scoped(scope, body);
             if let Err(error) = started {
-                work.fail(error.into());
+                work.fail(EngineError::Thread(error));
             }
         }
     });

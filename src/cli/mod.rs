@@ -54,7 +54,9 @@ impl From<PlanError> for Failure {
 impl From<AuditError> for Failure {
     fn from(error: AuditError) -> Self {
         match &error {
-            AuditError::Output(output) => Self::with_hint(output, output.hint()),
+            AuditError::Output(output) | AuditError::Engine(EngineError::Output(output)) => {
+                Self::with_hint(output, output.hint())
+            }
             AuditError::Engine(EngineError::Cancelled) => Self::new("interrupted: nothing was written"),
             error => Self::new(error.to_string()),
         }

@@ -8,15 +8,13 @@ mod columnwise;
 mod places;
 mod row;
 
-use std::io;
-
 use crate::batch::{Batch, Column, Flag, RowFault, Texts};
 use crate::escape::escape;
 use crate::partial::{Amount, MAX_SAMPLE_LEN, Partial};
 use crate::plan::{Unit, UnitId};
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::{Details, UnitFault};
-use crate::sinks::{Extent, Finding, List, SpoolWriter, push_fault, push_finding};
+use crate::sinks::{Extent, Finding, List, OutputError, SpoolWriter, push_fault, push_finding};
 use crate::tally::{CellId, PlaceId, Tally};
 use crate::timestamp::{Month, MonthMemo};
 
@@ -46,7 +44,7 @@ pub(crate) struct Examiner<'c> {
     findings: Vec<u8>,
     faults: Vec<u8>,
     /// The first error of the spool; nothing more is written after it.
-    error: Option<io::Error>,
+    error: Option<OutputError>,
 }
 
 /// What was judged last, when nothing else could have changed the answer: objects that share it share the answer.
@@ -133,7 +131,7 @@ impl<'c> Examiner<'c> {
     }
 
     /// Ends a part: where its lines stand.
-    pub(crate) fn end_part(&mut self, unit: UnitId, part: u32) -> io::Result<impl Iterator<Item = Extent>> {
+    pub(crate) fn end_part(&mut self, unit: UnitId, part: u32) -> Result<impl Iterator<Item = Extent>, OutputError> {
         self.flush_lines(0);
         match self.error.take() {
             Some(error) => Err(error),
@@ -262,7 +260,7 @@ impl<'c> Examiner<'c> {
         unit: &Unit<'_>,
         what: &str,
         why: &str,
-    ) -> io::Result<impl Iterator<Item = Extent>> {
+    ) -> Result<impl Iterator<Item = Extent>, OutputError> {
         self.begin_part();
         let source = unit.source.display_path();
         let key = unit.key();

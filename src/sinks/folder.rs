@@ -45,6 +45,9 @@ impl OutputError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Finished(_) => Some("name another folder, or add --force to replace it"),
+            Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
+                Some("findings take twice their room while they are put together: name a folder with more with --out")
+            }
             Self::Write { .. } => None,
         }
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::OutputError;
 use crate::plan::UnitId;
 
 /// The lists that an audit writes.
@@ -94,10 +95,15 @@ impl SpoolWriter {
     }
 
     /// Appends lines of the part, at once: others read them as soon as the part has ended.
-    pub fn write(&mut self, list: List, lines: &[u8]) -> io::Result<()> {
+    pub fn write(&mut self, list: List, lines: &[u8]) -> Result<(), OutputError> {
         if lines.is_empty() {
             return Ok(());
         }
+        let appended = self.append(list, lines);
+        appended.map_err(|error| OutputError::Write { path: self.spools.path(self.worker, list), error })
+    }
+
+    fn append(&mut self, list: List, lines: &[u8]) -> io::Result<()> {
         let spool = match &mut self.files[list as usize] {
             Some(spool) => spool,
             none => {
@@ -137,5 +143,18 @@ impl From<UnitLengths> for UnitLengthList {
 impl From<UnitLengthList> for UnitLengths {
     fn from(list: UnitLengthList) -> Self {
         list.0.into_iter().map(|(unit, findings, faults)| (unit, [findings, faults])).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_where() {
+        let folder = tempfile::tempdir().expect("a temporary folder").path().join("gone");
+        let mut spool = Spools::new(&folder).writer(3);
+        let error = spool.write(List::Findings, b"a line").expect_err("there is no such folder");
+        assert!(error.to_string().contains("findings.csv.3.spool: "), "{error}");
     }
 }
