@@ -279,6 +279,7 @@ impl<'w> Work<'w> {
                     units.push(open);
                     checksums.push(checksum);
                 }
+                // Somebody else could not open the file.
                 Ok(None) => {}
                 Err(fault) => open.fail(None, fault),
             }

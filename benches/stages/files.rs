@@ -33,8 +33,7 @@ pub fn floor_csv(input: &Input) -> Work {
     watch.time(|| {
         // The largest first: small ones even out who finishes when.
         units.sort_by_key(|unit| std::cmp::Reverse(unit.size_hint()));
-        let side_by_side = units.len().div_ceil(input.jobs).clamp(1, FileChecksum::MAX_TOGETHER);
-        let hashes = units.chunks(side_by_side).map(Task::Hash);
+        let hashes = units.chunks(FileChecksum::MAX_TOGETHER).map(Task::Hash);
         let tasks: Vec<Task<'_>> = hashes.chain(units.iter().map(Task::Inflate)).collect();
         do_all(&tasks, input.jobs);
     });

@@ -6,7 +6,13 @@
 //! a process of its own, so peaks of memory do not mix: it does its work once to warm up, then some times more, and
 //! tells the median. The peak includes whatever hands a stage its rows.
 
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a bench prints its result and may fail")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::exit,
+    clippy::expect_used,
+    reason = "a bench prints its result and may fail"
+)]
 
 mod audit;
 mod exports;
@@ -93,8 +99,11 @@ fn print_table(wishes: &[String]) {
     let (numbers, names): (Vec<&String>, Vec<&String>) = wishes.iter().partition(|wish| wish.parse::<u64>().is_ok());
     let mut numbers = numbers.iter().filter_map(|number| number.parse::<u64>().ok());
     let (rows, jobs) = (numbers.next().unwrap_or(2_000_000), numbers.next().map_or_else(default_jobs, |n| n as usize));
-    for name in &names {
-        assert!(STAGES.iter().any(|stage| stage.name == *name), "no stage is called {name}");
+    if let Some(name) = names.iter().find(|name| STAGES.iter().all(|stage| stage.name != **name)) {
+        let mut known: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+        known.dedup();
+        eprintln!("no stage is called {name}; there are {}", known.join(", "));
+        std::process::exit(2);
     }
     println!("{rows} rows in {} files, {jobs} jobs, medians of {RUNS}", exports::FILES);
     println!(

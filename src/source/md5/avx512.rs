@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::vectors::{each_step, md5_of_vectors};
+use super::vectors::{each_step, md5_of_vectors, whole_vectors};
 use super::{Block, ROTATIONS, SINES};
 
 pub(super) const LANES: usize = 16;
@@ -16,36 +16,7 @@ pub(super) fn is_available() -> bool {
 }
 
 md5_of_vectors!(with "avx512f");
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn from_numbers(numbers: [u32; LANES]) -> Vector {
-    #[expect(unsafe_code, reason = "the safe ways take the numbers one by one")]
-    // SAFETY: both are 64 plain bytes, and any bits will do for either.
-    unsafe {
-        std::mem::transmute::<[u32; LANES], Vector>(numbers)
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn to_numbers(vector: Vector) -> [u32; LANES] {
-    #[expect(unsafe_code, reason = "the safe ways give the numbers one by one")]
-    // SAFETY: both are 64 plain bytes, and any bits will do for either.
-    unsafe {
-        std::mem::transmute::<Vector, [u32; LANES]>(vector)
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn from_bytes(bytes: &[u8; 4 * LANES]) -> Vector {
-    #[expect(unsafe_code, reason = "there is no safe way to load a whole vector")]
-    // SAFETY: both are 64 plain bytes, and any bits will do for either.
-    unsafe {
-        std::mem::transmute::<[u8; 4 * LANES], Vector>(*bytes)
-    }
-}
+whole_vectors!(with "avx512f");
 
 #[inline]
 #[target_feature(enable = "avx512f")]

@@ -108,3 +108,40 @@ macro_rules! md5_of_vectors {
     };
 }
 pub(super) use md5_of_vectors;
+
+/// Makes what [`md5_of_vectors`] needs to fill and to read vectors, where all their numbers count.
+macro_rules! whole_vectors {
+    (with $features:literal) => {
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn from_numbers(numbers: [u32; LANES]) -> Vector {
+            #[expect(unsafe_code, reason = "the safe ways take the numbers one by one")]
+            // SAFETY: both are plain bytes, as many, and any bits will do for either.
+            unsafe {
+                std::mem::transmute::<[u32; LANES], Vector>(numbers)
+            }
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn to_numbers(vector: Vector) -> [u32; LANES] {
+            #[expect(unsafe_code, reason = "the safe ways give the numbers one by one")]
+            // SAFETY: both are plain bytes, as many, and any bits will do for either.
+            unsafe {
+                std::mem::transmute::<Vector, [u32; LANES]>(vector)
+            }
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn from_bytes(bytes: &[u8; 4 * LANES]) -> Vector {
+            #[expect(unsafe_code, reason = "there is no safe way to load a whole vector")]
+            // SAFETY: both are plain bytes, as many, and any bits will do for either.
+            unsafe {
+                std::mem::transmute::<[u8; 4 * LANES], Vector>(*bytes)
+            }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+pub(super) use whole_vectors;
