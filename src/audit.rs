@@ -25,7 +25,7 @@ pub struct AuditOptions {
     pub out: PathBuf,
     /// Whether a finished audit in that folder may be replaced.
     pub overwrite: bool,
-    /// How many workers there are.
+    /// How many workers there are; nought is taken for one.
     pub jobs: usize,
     /// The part of the units that is examined; nothing means all, without leaving a partial to merge.
     pub shard: Option<Shard>,
@@ -61,15 +61,16 @@ pub fn audit(
 ) -> Result<Summary, AuditError> {
     let (clock, started_at) = (Instant::now(), Timestamp::now());
     let facts = AuditFacts::new(plan, checker, &options.policy_source, options.allow_empty);
+    let jobs = options.jobs.max(1);
     let mut output = OutputFolder::create(&options.out, options.overwrite)?;
     let spools = Spools::new(output.staging());
-    let files = begin_lists(&mut output, &facts, |list| spools.paths(list, 0..options.jobs as u32))?;
+    let files = begin_lists(&mut output, &facts, |list| spools.paths(list, 0..jobs as u32))?;
     let units: Vec<_> = plan.units(options.shard.unwrap_or(Shard::WHOLE)).collect();
     let units_planned = units.len() as u64;
     let lists = OrderedLists::new(files, units.iter().map(|unit| unit.id).collect(), cancel);
     let total = Partial::new(Arc::new(terms(plan, checker, options)), facts.policy.rules.len());
     let outcome = Outcome { total, spools: &spools, lists: &lists };
-    let partial = engine::run(units, checker, outcome, options.jobs, cancel, progress)?;
+    let partial = engine::run(units, checker, outcome, jobs, cancel, progress)?;
     let finished = lists.finish();
     if cancel.is_cancelled() {
         return Err(EngineError::Cancelled.into());

@@ -176,7 +176,7 @@ pub(crate) fn run<'w>(
         progress,
     };
     std::thread::scope(|scope| {
-        for worker in 0..jobs.max(1) {
+        for worker in 0..jobs {
             let (work, spool) = (&work, spools.writer(worker as u32));
             let body = move || {
                 let run = AssertUnwindSafe(|| work.run_worker(Examiner::new(checker, spool)));
