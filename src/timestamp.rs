@@ -77,23 +77,53 @@ impl Timestamp {
     /// The form of inventory reports, `YYYY-MM-DDThh:mm:ss.mmmZ`.
     pub fn as_text(self) -> [u8; 24] {
         let (year, month, day) = civil_from_days(self.0 / DAY_MS);
-        let ms = self.0 % DAY_MS;
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        // Millions of findings have one: no formatting machinery.
-        let mut put = |end: usize, digits: usize, mut number: i64| {
-            for at in (end - digits..end).rev() {
-                text[at] += (number % 10) as u8;
-                number /= 10;
-            }
-        };
-        put(4, 4, year);
-        put(7, 2, month);
-        put(10, 2, day);
-        put(13, 2, ms / 3_600_000);
-        put(16, 2, ms / 60_000 % 60);
-        put(19, 2, ms / 1000 % 60);
-        put(23, 3, ms % 1000);
+        put_digits(&mut text[..4], year);
+        put_digits(&mut text[5..7], month);
+        put_digits(&mut text[8..10], day);
+        put_clock(&mut text, self.0 % DAY_MS);
         text
+    }
+}
+
+fn put_clock(text: &mut [u8; 24], ms: i64) {
+    put_digits(&mut text[11..13], ms / 3_600_000);
+    put_digits(&mut text[14..16], ms / 60_000 % 60);
+    put_digits(&mut text[17..19], ms / 1000 % 60);
+    put_digits(&mut text[20..23], ms % 1000);
+}
+
+/// Millions of findings have a time: no formatting machinery.
+#[inline(always)]
+fn put_digits(text: &mut [u8], mut number: i64) {
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+/// Writes moments one after the other, and remembers the last date: neighbouring objects often have the same.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeWriter {
+    midnight: i64,
+    text: [u8; 24],
+}
+
+impl Default for TimeWriter {
+    fn default() -> Self {
+        Self { midnight: 0, text: Timestamp(0).as_text() }
+    }
+}
+
+impl TimeWriter {
+    /// The same as [`Timestamp::as_text`].
+    #[inline]
+    pub fn text(&mut self, time: Timestamp) -> [u8; 24] {
+        match time.0 - self.midnight {
+            ms @ 0..DAY_MS => put_clock(&mut self.text, ms),
+            _ => *self = Self { midnight: time.0 - time.0 % DAY_MS, text: time.as_text() },
+        }
+        self.text
     }
 }
 
@@ -284,13 +314,17 @@ mod tests {
 
     #[test]
     fn every_day_survives_a_round_trip() {
-        let mut memo = MonthMemo::default();
+        let (mut memo, mut writer) = (MonthMemo::default(), TimeWriter::default());
         for day in 0..=Timestamp::MAX.as_millis() / DAY_MS {
             let time = Timestamp::from_millis(day * DAY_MS + 43_200_123).expect("in range");
             let text = time.to_string();
             assert_eq!(Timestamp::parse(text.as_bytes()), Some(time));
             assert_eq!(time.month().to_string(), text[..7]);
             assert_eq!(memo.month(time), time.month());
+            for ms in [day * DAY_MS, time.as_millis(), (day + 1) * DAY_MS - 1] {
+                let time = Timestamp::from_millis(ms).expect("in range");
+                assert_eq!(writer.text(time), time.as_text());
+            }
         }
     }
 }

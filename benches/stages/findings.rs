@@ -7,6 +7,7 @@ use std::path::Path;
 use logseal::batch::{Batch, ColumnSet};
 use logseal::policy::Ruling;
 use logseal::sinks::{FINDINGS_HEADER, Finding, List, Spools, push_finding};
+use logseal::timestamp::TimeWriter;
 
 use crate::exports::scratch_folder;
 use crate::judge::{self, Judge};
@@ -34,13 +35,14 @@ pub fn to_disk(input: &Input) -> Work {
 
 /// Returns how many lines and bytes there were.
 fn write_lines(input: &Input, watch: &Stopwatch, mut write: impl FnMut(&[u8])) -> (u64, u64) {
-    let (mut judge, mut lines) = (Judge::new(judge::cis()), Vec::new());
+    let (mut judge, mut lines, mut times) = (Judge::new(judge::cis()), Vec::new(), TimeWriter::default());
     let (mut rows, mut bytes) = (0, 0);
     each_batch(input, ColumnSet::ALL, |batch, _| {
         let found = judge.findings(batch);
         let findings: Vec<Finding<'_>> = found.iter().map(|(row, ruling)| finding(batch, *row, *ruling)).collect();
         lines.clear();
-        watch.time(|| findings.iter().for_each(|finding| push_finding(&mut lines, finding, judge.checker.policy())));
+        let policy = judge.checker.policy();
+        watch.time(|| findings.iter().for_each(|finding| push_finding(&mut lines, finding, policy, &mut times)));
         write(&lines);
         rows += findings.len() as u64;
         bytes += lines.len() as u64;

@@ -16,7 +16,7 @@ use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::{Details, UnitFault};
 use crate::sinks::{Extent, Finding, List, OutputError, SpoolWriter, push_fault, push_finding};
 use crate::tally::{CellId, PlaceId, Tally};
-use crate::timestamp::{Month, MonthMemo};
+use crate::timestamp::{Month, MonthMemo, TimeWriter};
 
 use columnwise::{PairCounts, only_bucket, pairs};
 use places::Places;
@@ -37,6 +37,7 @@ pub(crate) struct Examiner<'c> {
     statuses: Vec<Status>,
     bucket_keys: Vec<BucketKey>,
     months: MonthMemo,
+    times: TimeWriter,
     /// The rows of the batch that become findings.
     flagged: Vec<Flagged>,
     flagged_rows: Vec<u32>,
@@ -114,6 +115,7 @@ impl<'c> Examiner<'c> {
             statuses: Vec::new(),
             bucket_keys: Vec::new(),
             months: MonthMemo::default(),
+            times: TimeWriter::default(),
             flagged: Vec::new(),
             flagged_rows: Vec::new(),
             blank_lines: 0,
@@ -313,7 +315,7 @@ impl<'c> Examiner<'c> {
             match Finding::read(batch, row as usize, more, at, ruling) {
                 Ok(finding) => {
                     self.tally.add(place, month, status, ruling, Amount::object(finding.size.unwrap_or(0)));
-                    push_finding(&mut self.findings, &finding, self.checker.policy());
+                    push_finding(&mut self.findings, &finding, self.checker.policy(), &mut self.times);
                     // Lines can be long: they do not wait for the end of the batch.
                     self.flush_lines(LINES_LEN);
                 }

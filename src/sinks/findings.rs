@@ -3,7 +3,7 @@
 use crate::batch::Flag;
 use crate::escape::push_cell;
 use crate::policy::{Policy, Ruling};
-use crate::timestamp::Timestamp;
+use crate::timestamp::{TimeWriter, Timestamp};
 
 /// The first line of `findings.csv`.
 pub const FINDINGS_HEADER: &str = "bucket,key,version_id,is_latest,size,last_modified,storage_class,\
@@ -25,8 +25,8 @@ pub struct Finding<'a> {
     pub ruling: Ruling,
 }
 
-/// Appends the line.
-pub fn push_finding(lines: &mut Vec<u8>, finding: &Finding<'_>, policy: &Policy) {
+/// Appends the line. `times` remembers the last date.
+pub fn push_finding(lines: &mut Vec<u8>, finding: &Finding<'_>, policy: &Policy, times: &mut TimeWriter) {
     let rule = finding.ruling.rule.map_or("", |rule| policy.rules[rule.as_index()].id.as_str());
     let is_latest = match finding.is_latest {
         Flag::True => "true",
@@ -41,7 +41,7 @@ pub fn push_finding(lines: &mut Vec<u8>, finding: &Finding<'_>, policy: &Policy)
     lines.push(b',');
     finding.size.into_iter().for_each(|size| push_number(lines, size));
     lines.push(b',');
-    finding.last_modified.into_iter().for_each(|time| lines.extend_from_slice(&time.as_text()));
+    finding.last_modified.into_iter().for_each(|time| lines.extend_from_slice(&times.text(time)));
     for text in [finding.storage_class, finding.encryption_status, finding.bucket_key_status] {
         lines.push(b',');
         push_cell(lines, text);

@@ -125,6 +125,11 @@ impl ListFile {
         ended.unwrap_or(Ok(Ok(()))).unwrap_or_else(|_| Err(io::Error::other("syncing failed")))
     }
 
+    /// Closes the files that pieces were of. None can be appended any more.
+    pub(super) fn close_sources(&mut self) {
+        self.sources = Vec::new();
+    }
+
     fn append_piece(&mut self, Piece { file, from, len }: Piece) -> io::Result<()> {
         let source = self.sources[file].open()?;
         source.seek(SeekFrom::Start(from))?;

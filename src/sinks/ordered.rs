@@ -58,7 +58,8 @@ impl<'c> OrderedLists<'c> {
     /// Writes what is left. Returns the lists, and how much of them is each unit's.
     pub(crate) fn finish(self) -> Result<(Vec<ListFile>, UnitLengths), OutputError> {
         self.write_ready(&mut lock(&self.files))?;
-        let files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);
+        files.iter_mut().for_each(ListFile::close_sources);
         Ok((files, self.waiting.into_inner().unwrap_or_else(PoisonError::into_inner).lengths))
     }
 }

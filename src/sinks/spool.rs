@@ -1,7 +1,7 @@
 //! Spool files: one for each worker and list, written to the end and read back once.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -81,6 +81,13 @@ impl Spools {
     /// The spool files of a list, in the order of these workers.
     pub(crate) fn paths(&self, list: List, workers: Range<u32>) -> Vec<PathBuf> {
         workers.map(|worker| self.path(worker, list)).collect()
+    }
+
+    /// Removes the spool files of these workers. Whatever cannot be removed goes with the folder.
+    pub(crate) fn remove(&self, workers: Range<u32>) {
+        for worker in workers {
+            List::ALL.into_iter().for_each(|list| drop(fs::remove_file(self.path(worker, list))));
+        }
     }
 
     fn path(&self, worker: u32, list: List) -> PathBuf {
