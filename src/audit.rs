@@ -5,18 +5,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::engine::{self, Cancel, EngineError, Outcome, Progress};
-use crate::merge::{PARTIAL_FILE, ShardFile, fingerprint};
+use crate::merge::{PARTIAL_FILE, ShardFile, ShardGroupFile, fingerprint};
 use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
+use crate::remediation::{Group, GroupFile, Groups, Targets};
 use crate::report::{AuditFacts, Run, Summary};
 use crate::sinks::{
-    FINDINGS_HEADER, List, ListFile, OrderedLists, OutputError, OutputFolder, Spools, UnitLengths, push_fault,
+    FINDINGS_HEADER, List, ListFile, ListFiles, OrderedLists, OutputError, OutputFolder, REMEDIATION, Sources, Spools,
+    Stream, UnitLengths, push_fault, with_groups,
 };
 use crate::timestamp::Timestamp;
 
 /// How many groups a rollup has at most unless told otherwise.
 pub const DEFAULT_MAX_GROUPS: usize = 1_000_000;
+
+/// How many rows a manifest has at most unless told otherwise: far fewer than a job may have, and a file that is uploaded
+/// in one part.
+pub const DEFAULT_MANIFEST_ROWS: u64 = 10_000_000;
 
 /// How an audit is to be done.
 #[derive(Clone, Debug)]
@@ -37,6 +43,23 @@ pub struct AuditOptions {
     pub checksums: Checksums,
     /// Where the policy is from, for the reports.
     pub policy_source: String,
+    /// How objects are to be put right.
+    pub remediation: RemediationOptions,
+}
+
+/// How objects are to be put right.
+#[derive(Clone, Debug)]
+pub struct RemediationOptions {
+    /// How many rows a manifest has at most.
+    pub manifest_rows: u64,
+    /// Whether objects whose key is not known are put right, too, where doing so twice does no harm.
+    pub includes_undetermined: bool,
+}
+
+impl Default for RemediationOptions {
+    fn default() -> Self {
+        Self { manifest_rows: DEFAULT_MANIFEST_ROWS, includes_undetermined: false }
+    }
 }
 
 /// Why an audit could not be done.
@@ -64,12 +87,16 @@ pub fn audit(
     let jobs = options.jobs.max(1);
     let mut output = OutputFolder::create(&options.out, options.overwrite)?;
     let spools = Spools::new(output.staging());
-    let files = begin_lists(&mut output, &facts, |list| spools.paths(list, 0..jobs as u32))?;
+    let rows = options.remediation.manifest_rows;
+    let files = begin_lists(&mut output, &facts, rows, |stream| spools.paths(stream, 0..jobs as u32))?;
     let units: Vec<_> = plan.units(options.shard.unwrap_or(Shard::WHOLE)).collect();
     let units_planned = units.len() as u64;
-    let lists = OrderedLists::new(files, units.iter().map(|unit| unit.id).collect(), cancel);
+    let groups = Groups::default();
+    let ids = units.iter().map(|unit| unit.id).collect();
+    let lists = OrderedLists::new(files, ids, &groups, options.shard.is_some(), cancel);
+    let targets = Targets::new(checker.policy(), checker.as_of(), options.remediation.includes_undetermined);
     let total = Partial::new(Arc::new(terms(plan, checker, options)), facts.policy.rules.len());
-    let outcome = Outcome { total, spools: &spools, lists: &lists };
+    let outcome = Outcome { total, spools: &spools, lists: &lists, targets: &targets, groups: &groups };
     let partial = engine::run(units, checker, outcome, jobs, cancel, progress)?;
     let finished = lists.finish();
     if cancel.is_cancelled() {
@@ -78,9 +105,10 @@ pub fn audit(
     let (files, lengths) = finished?;
     // Freeing a gigabyte takes a while, in which the lists are brought to the disk.
     spools.remove(0..jobs as u32);
-    let lists = FinishedLists { files, lengths: options.shard.map(|_| lengths) };
+    let lengths = lengths.map(|lengths| with_groups(lengths, &groups));
+    let lists = FinishedLists { files, lengths };
     let run = || Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
-    write(output, Findings::new(facts, partial, units_planned), lists, run)
+    write(output, Findings::new(facts, partial, units_planned), lists, run, cancel)
 }
 
 fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
@@ -90,6 +118,8 @@ fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
         as_of: checker.as_of().as_millis(),
         rollups: options.rollups,
         checksums: options.checksums,
+        manifest_rows: options.remediation.manifest_rows,
+        remediates_undetermined: options.remediation.includes_undetermined,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -111,22 +141,23 @@ impl Findings {
 
 /// Lists that lack nothing.
 pub(crate) struct FinishedLists {
-    /// In the order of [`List::ALL`].
-    pub(crate) files: Vec<ListFile>,
+    pub(crate) files: ListFiles,
     /// How much of them is each unit's, if the output is to be merged.
-    pub(crate) lengths: Option<UnitLengths>,
+    pub(crate) lengths: Option<UnitLengths<Group>>,
 }
 
 /// Begins all lists; `sources` are the files that a list is put together from.
 pub(crate) fn begin_lists(
     output: &mut OutputFolder,
     facts: &AuditFacts,
-    sources: impl Fn(List) -> Vec<PathBuf>,
-) -> Result<Vec<ListFile>, OutputError> {
-    List::ALL
-        .into_iter()
-        .map(|list| output.begin_list(list.file_name(), &preamble(list, facts), sources(list)))
-        .collect()
+    manifest_rows: u64,
+    sources: impl Fn(Stream) -> Vec<PathBuf>,
+) -> Result<ListFiles, OutputError> {
+    let sources = |stream| Sources::new(sources(stream));
+    let mut begin =
+        |list: List| output.begin_list(list.file_name(), &preamble(list, facts), sources(Stream::Named(list)));
+    let named = List::ALL.into_iter().map(&mut begin).collect::<Result<_, _>>()?;
+    Ok(ListFiles { named, groups: output.begin_groups(manifest_rows, sources(Stream::Groups))? })
 }
 
 /// Writes the summary and, where the output is to be merged, the partial; then publishes everything. `run` is asked when
@@ -136,14 +167,19 @@ pub(crate) fn write(
     result: Findings,
     lists: FinishedLists,
     run: impl FnOnce() -> Run,
+    cancel: &Cancel,
 ) -> Result<Summary, AuditError> {
-    lists.files.into_iter().try_for_each(ListFile::finish)?;
+    lists.files.named.into_iter().try_for_each(ListFile::finish)?;
+    let files = lists.files.groups.finish(cancel)?;
+    if cancel.is_cancelled() {
+        return Err(EngineError::Cancelled.into());
+    }
     let run = run();
     if let Some(lengths) = lists.lengths {
-        let shard = ShardFile::new(&result, &run, lengths, hash_lists(&output)?);
+        let shard = ShardFile::new(&result, &run, lengths, hash_lists(&output)?, shard_files(&output, &files)?);
         output.write(PARTIAL_FILE, |out| Ok(serde_json::to_writer(out, &shard)?))?;
     }
-    let summary = Summary::new(&result.facts, result.partial, result.units_planned, run);
+    let summary = Summary::new(&result.facts, result.partial, result.units_planned, &files, run);
     output.write("summary.json", |out| {
         serde_json::to_writer_pretty(&mut *out, &summary)?;
         out.write_all(b"\n")
@@ -153,11 +189,27 @@ pub(crate) fn write(
 }
 
 fn hash_lists(output: &OutputFolder) -> Result<Vec<String>, OutputError> {
-    let hash = |list: List| {
-        let path = output.staging().join(list.file_name());
-        fingerprint(&path).map(|(_, sha256)| sha256).map_err(|error| OutputError::Write { path, error })
+    List::ALL.into_iter().map(|list| hash_file(output, list.file_name())).collect()
+}
+
+/// The SHA-256 of a file that has not been published.
+pub(crate) fn hash_file(output: &OutputFolder, name: &str) -> Result<String, OutputError> {
+    let path = output.staging().join(name);
+    fingerprint(&path).map(|(_, sha256)| sha256).map_err(|error| OutputError::Write { path, error })
+}
+
+fn shard_files(output: &OutputFolder, files: &[GroupFile]) -> Result<Vec<ShardGroupFile>, OutputError> {
+    let of_shard = |file: &GroupFile| {
+        let sha256 = hash_file(output, &format!("{REMEDIATION}/{}", file.path))?;
+        Ok(ShardGroupFile {
+            group: file.group.clone(),
+            path: file.path.clone(),
+            rows: file.objects,
+            len: file.len,
+            sha256,
+        })
     };
-    List::ALL.into_iter().map(hash).collect()
+    files.iter().map(of_shard).collect()
 }
 
 /// What a list holds before the lines of its units: a header, or the faults of whole sources.

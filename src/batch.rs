@@ -23,6 +23,11 @@ pub enum Column {
     StorageClass,
     EncryptionStatus,
     BucketKeyStatus,
+    IntelligentTieringAccessTier,
+    ObjectLockMode,
+    ObjectLockRetainUntilDate,
+    ObjectLockLegalHoldStatus,
+    ObjectLockEventHoldStatus,
 }
 
 /// All fields of S3 Inventory that are known, with the column that an audit reads them as, if it does.
@@ -40,12 +45,12 @@ const FIELDS: [(&str, &str, Option<Column>); 24] = [
     ("IsMultipartUploaded", "is_multipart_uploaded", None),
     ("ReplicationStatus", "replication_status", None),
     ("EncryptionStatus", "encryption_status", Some(Column::EncryptionStatus)),
-    ("ObjectLockRetainUntilDate", "object_lock_retain_until_date", None),
-    ("ObjectLockMode", "object_lock_mode", None),
-    ("ObjectLockLegalHoldStatus", "object_lock_legal_hold_status", None),
-    ("ObjectLockEventHoldStatus", "object_lock_event_hold_status", None),
+    ("ObjectLockRetainUntilDate", "object_lock_retain_until_date", Some(Column::ObjectLockRetainUntilDate)),
+    ("ObjectLockMode", "object_lock_mode", Some(Column::ObjectLockMode)),
+    ("ObjectLockLegalHoldStatus", "object_lock_legal_hold_status", Some(Column::ObjectLockLegalHoldStatus)),
+    ("ObjectLockEventHoldStatus", "object_lock_event_hold_status", Some(Column::ObjectLockEventHoldStatus)),
     ("ObjectLockEventHoldDuration", "object_lock_event_hold_duration", None),
-    ("IntelligentTieringAccessTier", "intelligent_tiering_access_tier", None),
+    ("IntelligentTieringAccessTier", "intelligent_tiering_access_tier", Some(Column::IntelligentTieringAccessTier)),
     ("IntelligentTieringReferenceDate", "intelligent_tiering_reference_date", None),
     ("BucketKeyStatus", "bucket_key_status", Some(Column::BucketKeyStatus)),
     ("ChecksumAlgorithm", "checksum_algorithm", None),
@@ -56,7 +61,7 @@ const FIELDS: [(&str, &str, Option<Column>); 24] = [
 
 impl Column {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Bucket,
         Self::Key,
         Self::VersionId,
@@ -67,6 +72,11 @@ impl Column {
         Self::StorageClass,
         Self::EncryptionStatus,
         Self::BucketKeyStatus,
+        Self::IntelligentTieringAccessTier,
+        Self::ObjectLockMode,
+        Self::ObjectLockRetainUntilDate,
+        Self::ObjectLockLegalHoldStatus,
+        Self::ObjectLockEventHoldStatus,
     ];
 }
 
@@ -80,10 +90,24 @@ impl ColumnSet {
     /// All of them.
     pub const ALL: Self = Self((1 << Column::ALL.len()) - 1);
 
+    /// Those that only say how an object can be put right, beside what findings list.
+    pub const REMEDIATION: Self = Self::NONE
+        .with(Column::IntelligentTieringAccessTier)
+        .with(Column::ObjectLockMode)
+        .with(Column::ObjectLockRetainUntilDate)
+        .with(Column::ObjectLockLegalHoldStatus)
+        .with(Column::ObjectLockEventHoldStatus);
+
     /// These, and one more.
     #[must_use]
     pub const fn with(self, column: Column) -> Self {
         Self(self.0 | 1 << column as u16)
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn union(self, those: Self) -> Self {
+        Self(self.0 | those.0)
     }
 
     /// Whether it is one of these.
@@ -97,10 +121,10 @@ impl ColumnSet {
         self.0 == 0
     }
 
-    /// Those that are not among these.
+    /// Those that are among `these`, and those that are not.
     #[must_use]
-    pub const fn complement(self) -> Self {
-        Self(Self::ALL.0 & !self.0)
+    pub const fn partition(self, these: Self) -> (Self, Self) {
+        (Self(self.0 & these.0), Self(self.0 & !these.0))
     }
 }
 
@@ -177,6 +201,17 @@ impl Schema {
             schema.position(column).ok_or(SchemaError::Lacks(name))?;
         }
         Ok(schema)
+    }
+
+    /// The same without a column, whose cells cannot be read. It counts as one that S3 Inventory is not known to have.
+    pub fn forget(&mut self, column: Column, name: &str) {
+        self.positions[column as usize] = None;
+        self.unknown.push(name.to_owned());
+    }
+
+    /// The columns that the report has.
+    pub fn columns(&self) -> ColumnSet {
+        Column::ALL.into_iter().filter(|&column| self.position(column).is_some()).collect()
     }
 
     /// Where the column stands, if the report has it.
@@ -438,6 +473,11 @@ pub struct Batch<'a> {
     pub storage_class: Texts<'a>,
     pub encryption_status: Texts<'a>,
     pub bucket_key_status: Texts<'a>,
+    pub intelligent_tiering_access_tier: Texts<'a>,
+    pub object_lock_mode: Texts<'a>,
+    pub object_lock_retain_until_date: Numbers<'a>,
+    pub object_lock_legal_hold_status: Texts<'a>,
+    pub object_lock_event_hold_status: Texts<'a>,
 }
 
 #[cfg(test)]

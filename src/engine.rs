@@ -20,6 +20,7 @@ use crate::partial::{MergeError, Partial, Rollups, Terms};
 use crate::plan::{Unit, UnitId};
 use crate::policy::Checker;
 use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFault, UnitFile, UnitReader};
+use crate::remediation::{Groups, Targets};
 use crate::sinks::{Extent, OrderedLists, OutputError, Spools};
 
 /// Who wants to know how far the work has come.
@@ -152,13 +153,17 @@ pub(crate) struct Outcome<'w> {
     pub(crate) total: Partial,
     pub(crate) spools: &'w Spools,
     pub(crate) lists: &'w OrderedLists<'w>,
+    /// What violating objects should become.
+    pub(crate) targets: &'w Targets,
+    /// The groups of objects that are put right together.
+    pub(crate) groups: &'w Groups,
 }
 
 /// Examines the units with `jobs` workers. Returns the total.
 pub(crate) fn run<'w>(
     units: Vec<Unit<'w>>,
     checker: &'w Checker,
-    Outcome { total, spools, lists }: Outcome<'w>,
+    Outcome { total, spools, lists, targets, groups }: Outcome<'w>,
     jobs: usize,
     cancel: &'w Cancel,
     progress: &'w dyn Progress,
@@ -179,7 +184,7 @@ pub(crate) fn run<'w>(
         for worker in 0..jobs {
             let (work, spool) = (&work, spools.writer(worker as u32));
             let body = move || {
-                let run = AssertUnwindSafe(|| work.run_worker(Examiner::new(checker, spool)));
+                let run = AssertUnwindSafe(|| work.run_worker(Examiner::new(checker, targets, groups, spool)));
                 if let Err(panic) = catch_unwind(run) {
                     work.fail(EngineError::Panicked(UnitFault::panicked(&*panic)));
                 }

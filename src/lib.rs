@@ -27,6 +27,7 @@ pub mod partial;
 pub mod plan;
 pub mod policy;
 pub mod readers;
+pub mod remediation;
 pub mod report;
 pub mod rollup;
 pub mod sinks;

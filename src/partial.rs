@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::{Checksums, UnitId};
 use crate::policy::{Reason, Status, Verdict};
 use crate::readers::UnitFacts;
+use crate::remediation;
 use crate::rollup::{Collapsed, Group, GroupCounts, Period, Place, Rollup};
 use crate::timestamp::Month;
 
@@ -40,6 +41,10 @@ pub struct Terms {
     pub rollups: Rollups,
     /// Whether checksums are verified.
     pub checksums: Checksums,
+    /// How many rows a file of objects to be put right has at most.
+    pub manifest_rows: u64,
+    /// Whether objects whose key is not known are put right, too.
+    pub remediates_undetermined: bool,
     /// The version of this program: verdicts of different versions are not added up.
     pub tool: String,
 }
@@ -119,6 +124,8 @@ pub struct Partial {
     pub sources: BTreeMap<usize, SourceCounts>,
     /// Faults of units and rows, by name.
     pub faults: BTreeMap<String, u64>,
+    /// Objects that are to be put right.
+    pub remediation: remediation::Counts,
 }
 
 /// Why two partials cannot be merged.
@@ -132,7 +139,9 @@ pub enum MergeError {
     #[error("they were made with different policies")]
     Policy,
     /// They were made with different settings.
-    #[error("they were made with a different --as-of, --max-groups or --no-checksums, or by another version")]
+    #[error(
+        "they were made with a different --as-of, --max-groups, --manifest-rows, --remediate-undetermined or --no-checksums, or by another version"
+    )]
     Settings,
     /// A unit is in both.
     #[error("both have examined unit {}", .0.0)]
@@ -201,6 +210,7 @@ impl Partial {
             unrecognised: BTreeSet::new(),
             sources: BTreeMap::new(),
             faults: BTreeMap::new(),
+            remediation: remediation::Counts::default(),
         }
     }
 
@@ -233,6 +243,7 @@ impl Partial {
             self.sources.entry(id).or_default().add(counts);
         }
         add_counts(&mut self.faults, other.faults);
+        self.remediation.merge(other.remediation);
         self.by_place.merge(other.by_place);
         self.by_period.merge(other.by_period);
         self.bound_rollups();
@@ -380,7 +391,8 @@ mod tests {
         let text = String::new;
         let (plan, policy, tool) = (text(), text(), text());
         let (rollups, checksums) = (Rollups::UpTo(max_groups), Checksums::Verified);
-        Arc::new(Terms { plan, policy, as_of: 0, rollups, checksums, tool })
+        let (manifest_rows, remediates_undetermined) = (1, false);
+        Arc::new(Terms { plan, policy, as_of: 0, rollups, checksums, manifest_rows, remediates_undetermined, tool })
     }
 
     /// One unit with one object in a place of its own.

@@ -6,6 +6,8 @@
 use std::fmt::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 const DAY_MS: i64 = 86_400_000;
 
 /// A moment, in milliseconds since the Unix epoch, within the years 1970 to 9999.
@@ -13,7 +15,8 @@ const DAY_MS: i64 = 86_400_000;
 pub struct Timestamp(i64);
 
 /// A calendar month, counted from January 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Month(u32);
 
 impl Timestamp {

@@ -1,6 +1,6 @@
 //! Whole audits, from manifests to a folder of evidence.
 
-use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, audit};
+use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, audit};
 use logseal::engine::{Cancel, NoProgress};
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
@@ -24,6 +24,7 @@ pub fn audit_once(input: &Input) -> Work {
         allow_empty: false,
         checksums: Checksums::Verified,
         policy_source: "preset:cis".to_owned(),
+        remediation: RemediationOptions::default(),
     };
     let summary = watch.time(|| run(input, &options));
     assert_eq!(summary.counts.rows, input.rows, "all rows are examined");

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use logseal::batch::{Batch, ColumnSet};
 use logseal::policy::Ruling;
-use logseal::sinks::{FINDINGS_HEADER, Finding, List, Spools, push_finding};
+use logseal::sinks::{FINDINGS_HEADER, Finding, List, ListId, Spools, push_finding};
 use logseal::timestamp::TimeWriter;
 
 use crate::exports::scratch_folder;
@@ -26,7 +26,7 @@ pub fn to_disk(input: &Input) -> Work {
     let (watch, folder) = (Stopwatch::default(), scratch_folder());
     let mut spool = Spools::new(folder.path()).writer(0);
     let (rows, bytes) = write_lines(input, &watch, |lines| {
-        watch.time(|| spool.write(List::Findings, lines).expect("written"));
+        watch.time(|| spool.write(ListId::Named(List::Findings), lines, 0).expect("written"));
     });
     drop(spool);
     watch.time(|| copy_spool(folder.path()).expect("copied"));
@@ -62,6 +62,7 @@ fn finding<'b>(batch: &Batch<'b>, row: usize, ruling: Ruling) -> Finding<'b> {
         encryption_status: batch.encryption_status.get(row),
         bucket_key_status: batch.bucket_key_status.get(row),
         ruling,
+        lane: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use logseal::audit::DEFAULT_MAX_GROUPS;
+use logseal::audit::{DEFAULT_MANIFEST_ROWS, DEFAULT_MAX_GROUPS};
 use logseal::generate;
 use logseal::plan::{Checksums, PlanOptions, Shard};
 use logseal::policy::Preset;
@@ -97,6 +97,12 @@ pub(super) struct AuditArgs {
     /// A result without any object in scope is fine
     #[arg(long)]
     pub allow_empty: bool,
+    /// How many objects a manifest for S3 Batch Operations names at most
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MANIFEST_ROWS, value_parser = parse_manifest_rows)]
+    pub manifest_rows: u64,
+    /// Re-encrypt SSE-KMS objects whose key is not known, too; doing so twice does no harm
+    #[arg(long)]
+    pub remediate_undetermined: bool,
     /// What is counted by group; without it, only the columns that the policy asks for are read
     #[arg(long, value_enum, default_value_t)]
     pub rollup: Rollup,
@@ -272,6 +278,15 @@ fn parse_jobs(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(jobs @ 1..=1024) => Ok(jobs),
         _ => Err("not a number from 1 to 1024".into()),
+    }
+}
+
+fn parse_manifest_rows(text: &str) -> Result<u64, String> {
+    /// What S3 Batch Operations takes at most.
+    const MAX: u64 = 4_000_000_000;
+    match text.parse() {
+        Ok(rows @ 1..=MAX) => Ok(rows),
+        _ => Err(format!("not a number from 1 to {MAX}")),
     }
 }
 

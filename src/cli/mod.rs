@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use logseal::audit::{AuditError, AuditOptions, audit, default_jobs};
+use logseal::audit::{AuditError, AuditOptions, RemediationOptions, audit, default_jobs};
 use logseal::engine::{Cancel, EngineError, WORKER_NAME};
 use logseal::escape::{escape, harmless};
 use logseal::generate::generate;
@@ -153,6 +153,10 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
         allow_empty: args.allow_empty,
         checksums,
         policy_source,
+        remediation: RemediationOptions {
+            manifest_rows: args.manifest_rows,
+            includes_undetermined: args.remediate_undetermined,
+        },
     };
     let bytes = plan.units(options.shard.unwrap_or(Shard::WHOLE)).map(|unit| unit.size_hint()).sum();
     let bar = progress::Bar::new(bytes, args.no_progress || args.quiet);

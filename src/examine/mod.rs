@@ -6,24 +6,29 @@
 
 mod columnwise;
 mod places;
+mod remedies;
 mod row;
 
-use crate::batch::{Batch, Column, Flag, RowFault, Texts};
+use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault, Texts};
 use crate::escape::escape;
 use crate::partial::{Amount, MAX_SAMPLE_LEN, Partial};
 use crate::plan::{Unit, UnitId};
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::{Details, UnitFault};
-use crate::sinks::{Extent, Finding, List, OutputError, SpoolWriter, push_fault, push_finding};
+use crate::remediation::{Groups, Targets};
+use crate::sinks::{Extent, Finding, List, ListId, OutputError, SpoolWriter, push_fault, push_finding};
 use crate::tally::{CellId, PlaceId, Tally};
 use crate::timestamp::{Month, MonthMemo, TimeWriter};
 
 use columnwise::{PairCounts, only_bucket, pairs};
 use places::Places;
+use remedies::Remedies;
 use row::is_version_id;
 
 pub use row::Row;
 
+/// The columns of the list of findings.
+const LISTED: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION).1;
 /// Lines are handed to the spool when this many bytes have come together.
 const LINES_LEN: usize = 1 << 16;
 
@@ -34,6 +39,7 @@ pub(crate) struct Examiner<'c> {
     tally: Tally,
     last: Option<LastObject>,
     spool: SpoolWriter,
+    remedies: Remedies<'c>,
     statuses: Vec<Status>,
     bucket_keys: Vec<BucketKey>,
     months: MonthMemo,
@@ -93,6 +99,7 @@ impl<'a> Finding<'a> {
             encryption_status: batch.encryption_status.get(row),
             bucket_key_status: text(Column::BucketKeyStatus, |batch| batch.bucket_key_status),
             ruling,
+            lane: None,
         };
         if finding.key.is_empty() {
             return Err(RowFault::NoKey);
@@ -105,13 +112,14 @@ impl<'a> Finding<'a> {
 }
 
 impl<'c> Examiner<'c> {
-    pub(crate) fn new(checker: &'c Checker, spool: SpoolWriter) -> Self {
+    pub(crate) fn new(checker: &'c Checker, targets: &'c Targets, groups: &'c Groups, spool: SpoolWriter) -> Self {
         Self {
             checker,
             places: Places::default(),
             tally: Tally::default(),
             last: None,
             spool,
+            remedies: Remedies::new(targets, groups),
             statuses: Vec::new(),
             bucket_keys: Vec::new(),
             months: MonthMemo::default(),
@@ -129,12 +137,16 @@ impl<'c> Examiner<'c> {
     pub(crate) fn begin_part(&mut self) {
         self.findings.clear();
         self.faults.clear();
+        self.remedies.begin_part();
         self.spool.begin_part();
     }
 
     /// Ends a part: where its lines stand.
     pub(crate) fn end_part(&mut self, unit: UnitId, part: u32) -> Result<impl Iterator<Item = Extent>, OutputError> {
         self.flush_lines(0);
+        if self.error.is_none() {
+            self.error = self.remedies.flush(&mut self.spool).err();
+        }
         match self.error.take() {
             Some(error) => Err(error),
             None => Ok(self.spool.end_part(unit, part)),
@@ -158,7 +170,11 @@ impl<'c> Examiner<'c> {
             self.examine_rows(unit, batch, bucket, partial);
         }
         if !self.flagged.is_empty() {
-            let more = if batch.deferred.is_empty() { Batch::default() } else { details.read(&self.flagged_rows)? };
+            let columns = LISTED.union(self.remedies.columns());
+            let more = match batch.deferred.is_empty() {
+                true => Batch::default(),
+                false => details.read(&self.flagged_rows, columns)?,
+            };
             self.list_flagged(unit, batch, &more, partial);
         }
         self.flush_lines(LINES_LEN);
@@ -237,6 +253,7 @@ impl<'c> Examiner<'c> {
     /// Moves the counts of this worker into a partial.
     pub(crate) fn fold(&mut self, partial: &mut Partial) {
         self.tally.fold(self.places.list(), partial);
+        self.remedies.fold(partial);
         self.last = None;
         if self.places.is_full() {
             self.places = Places::default();
@@ -252,6 +269,7 @@ impl<'c> Examiner<'c> {
     pub(crate) fn forget(&mut self) {
         self.blank_lines = 0;
         self.tally.clear();
+        self.remedies.forget();
         self.last = None;
         self.places = Places::default();
     }
@@ -313,7 +331,15 @@ impl<'c> Examiner<'c> {
         for at in 0..self.flagged.len() {
             let (row, Flagged { place, month, status, ruling }) = (self.flagged_rows[at], self.flagged[at]);
             match Finding::read(batch, row as usize, more, at, ruling) {
-                Ok(finding) => {
+                Ok(mut finding) => {
+                    let details = remedies::Details::read(batch, row as usize, more, at);
+                    let remedy = self.remedies.choose(&finding, status, &details);
+                    finding.lane = remedy.map(|remedy| remedy.kind.lane);
+                    if let Some(remedy) = remedy
+                        && let Err(error) = self.remedies.push(&finding, remedy, &details, &mut self.spool)
+                    {
+                        self.error.get_or_insert(error);
+                    }
                     self.tally.add(place, month, status, ruling, Amount::object(finding.size.unwrap_or(0)));
                     push_finding(&mut self.findings, &finding, self.checker.policy(), &mut self.times);
                     // Lines can be long: they do not wait for the end of the batch.
@@ -333,11 +359,12 @@ impl<'c> Examiner<'c> {
 
     fn flush_lines(&mut self, at_least: usize) {
         for (list, lines) in [(List::Findings, &mut self.findings), (List::Faults, &mut self.faults)] {
+            // Nobody counts the lines of these.
             if lines.len() < at_least {
                 continue;
             }
             if self.error.is_none() {
-                self.error = self.spool.write(list, lines).err();
+                self.error = self.spool.write(ListId::Named(list), lines, 0).err();
             }
             lines.clear();
         }

@@ -230,7 +230,7 @@ impl Rows {
         each: &mut EachBatch<'_>,
     ) -> Result<(), UnitFault> {
         match self.encoded {
-            EncodedRows::CsvBlock(block) => block.read(&mut scratch.csv, each),
+            EncodedRows::CsvBlock(block) => block.read(wanted, &mut scratch.csv, each),
             EncodedRows::RowGroup(row_group) => row_group.read(wanted, &mut scratch.parquet, cancelled, each),
         }
     }
@@ -241,16 +241,16 @@ pub type EachBatch<'e> = dyn FnMut(&Batch<'_>, &mut dyn Details) -> Result<(), U
 
 /// The deferred columns of a batch.
 pub trait Details {
-    /// Decodes the deferred columns of some rows, in ascending order and once a batch. The result has these rows and
-    /// these columns only.
-    fn read(&mut self, rows: &[u32]) -> Result<Batch<'_>, UnitFault>;
+    /// Decodes the deferred columns of some rows, as far as they are among `columns`; in ascending order and once a
+    /// batch. The result has these rows and these columns only.
+    fn read(&mut self, rows: &[u32], columns: ColumnSet) -> Result<Batch<'_>, UnitFault>;
 }
 
 /// All columns were read at once.
 struct NothingDeferred;
 
 impl Details for NothingDeferred {
-    fn read(&mut self, rows: &[u32]) -> Result<Batch<'_>, UnitFault> {
+    fn read(&mut self, rows: &[u32], _: ColumnSet) -> Result<Batch<'_>, UnitFault> {
         Ok(Batch { len: rows.len(), ..Batch::default() })
     }
 }

@@ -4,7 +4,8 @@ mod summary;
 mod text;
 
 pub use summary::{
-    AccountLine, AccountLines, AuditFacts, ByteCounts, Counts, Coverage, GroupLine, MonthLine, MonthLines, Outcome,
-    OutcomeReason, PolicyFacts, RuleFacts, RuleLine, Run, SourceFacts, SourceLine, Summary, Timing, ToolFacts,
+    AccountLine, AccountLines, AuditFacts, ByteCounts, Counts, Coverage, GroupLine, LaneLine, MonthLine, MonthLines,
+    Outcome, OutcomeReason, PolicyFacts, RemediationFacts, RuleFacts, RuleLine, Run, SourceFacts, SourceLine, Summary,
+    Timing, ToolFacts,
 };
 pub use text::{Style, render};

@@ -8,6 +8,7 @@ use crate::escape::escape;
 use crate::partial::{Amount, Partial, Rollups, Verdicts};
 use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault};
 use crate::policy::{Checker, Reason, Severity, Status, Verdict};
+use crate::remediation::{self, GroupFile, Lane};
 use crate::rollup::{Collapsed, Dimension, GroupCounts, Period, Place, Rollup};
 use crate::timestamp::{Month, Timestamp};
 
@@ -44,6 +45,17 @@ pub struct PolicyFacts {
     pub rules: Vec<RuleFacts>,
     /// Exceptions that no longer hold.
     pub expired_exceptions: Vec<String>,
+    /// What violating objects should become.
+    pub remediation: Option<RemediationFacts>,
+}
+
+/// What violating objects should become, as reports name it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RemediationFacts {
+    /// The ARN of the key to encrypt them under.
+    pub key: String,
+    /// Whether to use a Bucket Key.
+    pub bucket_key: bool,
 }
 
 /// A rule, as reports name it.
@@ -90,6 +102,10 @@ impl AuditFacts {
                 sha256: policy.sha256.clone(),
                 rules: rules.collect(),
                 expired_exceptions: expired.collect(),
+                remediation: policy.remediation.as_ref().map(|remediation| RemediationFacts {
+                    key: remediation.key.as_str().to_owned(),
+                    bucket_key: remediation.bucket_key,
+                }),
             },
             sources: plan.sources().iter().map(SourceFacts::new).collect(),
             units: plan.units(Shard::WHOLE).count() as u64,
@@ -185,8 +201,17 @@ pub struct Summary {
     pub by_month: MonthLines,
     pub collapsed: Collapsed,
     pub faults: BTreeMap<String, u64>,
-    pub remediation: BTreeMap<String, ()>,
+    pub remediation: BTreeMap<&'static str, LaneLine>,
     pub timing: Timing,
+}
+
+/// A lane of remediation.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct LaneLine {
+    pub objects: u64,
+    pub bytes: u64,
+    pub manifests: u64,
 }
 
 /// The program.
@@ -224,6 +249,19 @@ pub struct Coverage {
     pub rows_read: u64,
     pub rows_rejected: u64,
     pub completeness: Completeness,
+}
+
+fn lanes(counts: &remediation::Counts, files: &[GroupFile]) -> BTreeMap<&'static str, LaneLine> {
+    let mut lanes: BTreeMap<_, _> = Lane::ALL.iter().map(|lane| (lane.as_str(), LaneLine::default())).collect();
+    for (group, amount) in &counts.groups {
+        let lane = lanes.entry(group.kind.lane.as_str()).or_default();
+        lane.objects = lane.objects.saturating_add(amount.objects);
+        lane.bytes = lane.bytes.saturating_add(amount.bytes);
+    }
+    for file in files.iter().filter(|file| file.group.kind.lane.has_manifests()) {
+        lanes.entry(file.group.kind.lane.as_str()).or_default().manifests += 1;
+    }
+    lanes
 }
 
 /// Rows and objects.
@@ -357,7 +395,7 @@ pub struct Run {
 
 impl Summary {
     /// Sums up what was found. `units_planned` are those that this result must cover.
-    pub fn new(facts: &AuditFacts, partial: Partial, units_planned: u64, run: Run) -> Self {
+    pub fn new(facts: &AuditFacts, partial: Partial, units_planned: u64, files: &[GroupFile], run: Run) -> Self {
         let whole = partial;
         let partial = &whole;
         let reasons = outcome_reasons(facts, partial, units_planned);
@@ -396,7 +434,7 @@ impl Summary {
             rollup: if partial.terms.rollups == Rollups::None { "none" } else { "full" },
             collapsed: partial.collapsed,
             faults: fault_counts(facts, partial),
-            remediation: BTreeMap::new(),
+            remediation: lanes(&partial.remediation, files),
             timing: Timing {
                 elapsed_ms: run.elapsed_ms,
                 rows_per_second: per_second(partial.rows_read(), run.elapsed_ms),

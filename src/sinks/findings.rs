@@ -3,6 +3,7 @@
 use crate::batch::Flag;
 use crate::escape::push_cell;
 use crate::policy::{Policy, Ruling};
+use crate::remediation::Lane;
 use crate::timestamp::{TimeWriter, Timestamp};
 
 /// The first line of `findings.csv`.
@@ -23,6 +24,7 @@ pub struct Finding<'a> {
     pub encryption_status: &'a [u8],
     pub bucket_key_status: &'a [u8],
     pub ruling: Ruling,
+    pub lane: Option<Lane>,
 }
 
 /// Appends the line. `times` remembers the last date.
@@ -48,8 +50,9 @@ pub fn push_finding(lines: &mut Vec<u8>, finding: &Finding<'_>, policy: &Policy,
     }
     let verdict = finding.ruling.verdict.as_str();
     let reason = finding.ruling.reason.map_or("", |reason| reason.as_str());
-    // No source of key evidence yet, so no key; no remediation yet, so no lane.
-    for text in ["", verdict, reason, rule, ""] {
+    let lane = finding.lane.map_or("", Lane::as_str);
+    // No source of key evidence yet, so no key.
+    for text in ["", verdict, reason, rule, lane] {
         lines.push(b',');
         lines.extend_from_slice(text.as_bytes());
     }

@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::ListFile;
+use super::{GroupFiles, ListFile, Sources};
+use crate::remediation::Groups;
 
 /// The file that marks a finished audit.
 const MARK: &str = "summary.json";
+/// The folder of everything that puts objects right.
+pub(crate) const REMEDIATION: &str = "remediation";
 
 /// An output folder that is being filled.
 #[derive(Debug)]
@@ -27,6 +30,9 @@ pub struct OutputFolder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutputError {
+    /// The objects to be put right are of too many buckets.
+    #[error("objects to be put right are in too many buckets for one audit: more than {} files", Groups::MAX)]
+    TooManyGroups,
     /// The folder holds a finished audit.
     #[error("the folder holds a finished audit: {}", .0.display())]
     Finished(PathBuf),
@@ -44,6 +50,7 @@ impl OutputError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::TooManyGroups => Some("audit data files without a manifest bucket by bucket"),
             Self::Finished(_) => Some("name another folder, or add --force to replace it"),
             Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
                 Some("findings take twice their room while they are put together: name a folder with more with --out")
@@ -90,10 +97,19 @@ impl OutputFolder {
         &mut self,
         name: &'static str,
         preamble: &[u8],
-        sources: Vec<PathBuf>,
+        sources: Sources,
     ) -> Result<ListFile, OutputError> {
         self.files.push(name);
         ListFile::create(&self.staging.path().join(name), self.folder.join(name), preamble, sources)
+    }
+
+    /// Begins the files of objects that are put right together, whose names appear with [`Self::publish`]: pieces of
+    /// these files, so many rows each.
+    pub(crate) fn begin_groups(&mut self, max_rows: u64, sources: Sources) -> Result<GroupFiles, OutputError> {
+        let (staged, path) = (self.staging.path().join(REMEDIATION), self.folder.join(REMEDIATION));
+        fs::create_dir(&staged).map_err(|error| OutputError::Write { path: path.clone(), error })?;
+        self.files.push(REMEDIATION);
+        Ok(GroupFiles::new(staged, path, max_rows, sources))
     }
 
     /// Gives all files their final names, the summary last.
@@ -107,6 +123,14 @@ impl OutputFolder {
                 }
                 _ => {}
             }
+        }
+        // A folder takes the place of an empty one only.
+        let (old, stale) = (self.folder.join(REMEDIATION), self.staging.path().join("stale"));
+        match fs::rename(&old, stale) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(OutputError::Write { path: old, error });
+            }
+            _ => {}
         }
         self.files.sort_by_key(|name| *name == MARK);
         for name in &self.files {

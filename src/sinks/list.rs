@@ -4,9 +4,11 @@
 //! been copied is brought to the disk meanwhile: in the end a gigabyte would keep everybody waiting.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
+
+use memchr::memchr_iter;
 
 use super::OutputError;
 use crate::engine::Cancel;
@@ -18,12 +20,20 @@ pub(crate) struct Pieces {
     len: u64,
 }
 
-/// Bytes of one file.
+/// Some lines of one file.
 #[derive(Clone, Copy, Debug)]
-struct Piece {
-    file: usize,
-    from: u64,
-    len: u64,
+pub(super) struct Piece {
+    pub(super) file: usize,
+    pub(super) from: u64,
+    pub(super) len: u64,
+    pub(super) rows: u64,
+}
+
+/// The files that pieces are of.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    paths: Vec<PathBuf>,
+    open: Vec<Option<File>>,
 }
 
 /// A list that is being written.
@@ -32,46 +42,123 @@ pub(crate) struct ListFile {
     file: File,
     /// The file's final name, for messages.
     path: PathBuf,
-    sources: Vec<Source>,
+    sources: Sources,
     /// How many bytes nobody has begun to bring to the disk.
     unsynced: u64,
     /// Who brings bytes to the disk at the moment.
     syncing: Option<JoinHandle<io::Result<()>>>,
 }
 
-/// A file that pieces are of, opened when the first one is needed.
-#[derive(Debug)]
-struct Source {
-    path: PathBuf,
-    file: Option<File>,
+impl Piece {
+    /// At most so many rows of it; how long they are is not known if these are not all.
+    pub(super) fn first(self, rows: u64) -> Self {
+        if rows < self.rows { Self { rows, len: Self::UNKNOWN, ..self } } else { self }
+    }
+
+    /// What is left of it behind these rows.
+    pub(super) fn behind(self, first: Self) -> Self {
+        let (len, rows) = (self.len.saturating_sub(first.len), self.rows.saturating_sub(first.rows));
+        Self { from: self.from.saturating_add(first.len), len, rows, ..self }
+    }
+
+    const UNKNOWN: u64 = u64::MAX;
 }
 
 impl Pieces {
-    /// Longer pieces are cut: an interrupt does not wait for more.
-    const MAX_LEN: u64 = 16 << 20;
-
     /// How many bytes they are.
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    /// Appends bytes of the file at a position of a list of files.
-    pub(crate) fn push(&mut self, file: usize, mut from: u64, mut len: u64) {
+    /// Appends so many bytes of the file at a position of a list of files.
+    pub(crate) fn push(&mut self, file: usize, from: u64, len: u64, rows: u64) {
         self.len = self.len.saturating_add(len);
-        // Pieces of one worker mostly follow each other.
-        if let Some(last) = self.pieces.last_mut()
-            && last.file == file
-            && last.from + last.len == from
-        {
-            let taken = len.min(Self::MAX_LEN - last.len);
-            last.len += taken;
-            (from, len) = (from + taken, len - taken);
+        match self.pieces.last_mut() {
+            // Pieces of one worker mostly follow each other.
+            Some(last) if last.file == file && last.from.checked_add(last.len) == Some(from) => {
+                last.len = last.len.saturating_add(len);
+                last.rows = last.rows.saturating_add(rows);
+            }
+            _ if len > 0 => self.pieces.push(Piece { file, from, len, rows }),
+            _ => {}
         }
-        while len > 0 {
-            let taken = len.min(Self::MAX_LEN);
-            self.pieces.push(Piece { file, from, len: taken });
-            (from, len) = (from + taken, len - taken);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Piece> {
+        self.pieces.iter().copied()
+    }
+}
+
+impl Sources {
+    /// Files are opened when the first piece of them is needed.
+    pub(crate) fn new(paths: Vec<PathBuf>) -> Self {
+        let open = paths.iter().map(|_| None).collect();
+        Self { paths, open }
+    }
+
+    /// Closes all files. There are no more pieces of them.
+    pub(super) fn close(&mut self) {
+        *self = Self::new(Vec::new());
+    }
+
+    /// The same rows with their length.
+    pub(super) fn measured(&mut self, piece: Piece) -> io::Result<Piece> {
+        match piece.len {
+            Piece::UNKNOWN => Ok(Piece { len: self.len_of_rows(piece.file, piece.from, piece.rows)?, ..piece }),
+            _ => Ok(piece),
         }
+    }
+
+    /// Copies a piece.
+    pub(super) fn copy(&mut self, piece: Piece, to: &mut File, cancel: &Cancel) -> io::Result<()> {
+        /// An interrupt does not wait for more.
+        const MAX_LEN: u64 = 16 << 20;
+        let source = self.seek(piece.file, piece.from)?;
+        let mut left = piece.len;
+        while left > 0 {
+            if cancel.is_cancelled() {
+                return Err(io::Error::other("interrupted"));
+            }
+            let wanted = left.min(MAX_LEN);
+            let copied = io::copy(&mut source.take(wanted), to)?;
+            if copied < wanted {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            left -= copied;
+        }
+        Ok(())
+    }
+
+    /// How many bytes so many lines of a file take.
+    fn len_of_rows(&mut self, file: usize, from: u64, rows: u64) -> io::Result<u64> {
+        let mut source = BufReader::new(self.seek(file, from)?);
+        let (mut len, mut left) = (0, rows);
+        while left > 0 {
+            let bytes = source.fill_buf()?;
+            let Some(last) = memchr_iter(b'\n', bytes).take(left as usize).enumerate().last() else {
+                if bytes.is_empty() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                let read = bytes.len();
+                len += read as u64;
+                source.consume(read);
+                continue;
+            };
+            let (count, end) = (last.0 as u64 + 1, last.1 + 1);
+            left -= count;
+            len += end as u64;
+            source.consume(end);
+        }
+        Ok(len)
+    }
+
+    fn seek(&mut self, file: usize, from: u64) -> io::Result<&File> {
+        let source = match &mut self.open[file] {
+            Some(source) => source,
+            none => none.insert(File::open(&self.paths[file])?),
+        };
+        source.seek(SeekFrom::Start(from))?;
+        Ok(source)
     }
 }
 
@@ -80,28 +167,17 @@ impl ListFile {
     const MIN_SYNC: u64 = 8 << 20;
 
     /// Begins a list at `staged`, which will be at `path`, of pieces of these files.
-    pub(super) fn create(
-        staged: &Path,
-        path: PathBuf,
-        preamble: &[u8],
-        sources: Vec<PathBuf>,
-    ) -> Result<Self, OutputError> {
+    pub(super) fn create(staged: &Path, path: PathBuf, preamble: &[u8], sources: Sources) -> Result<Self, OutputError> {
         let created = File::create(staged).and_then(|mut file| file.write_all(preamble).map(|()| file));
         match created {
-            Ok(file) => {
-                let sources = sources.into_iter().map(|path| Source { path, file: None }).collect();
-                Ok(Self { file, path, sources, unsynced: 0, syncing: None })
-            }
+            Ok(file) => Ok(Self { file, path, sources, unsynced: 0, syncing: None }),
             Err(error) => Err(OutputError::Write { path, error }),
         }
     }
 
     /// Appends the pieces.
     pub(crate) fn append(&mut self, pieces: &Pieces, cancel: &Cancel) -> Result<(), OutputError> {
-        let mut appended = pieces.pieces.iter().map(|&piece| {
-            if cancel.is_cancelled() { Err(io::Error::other("interrupted")) } else { self.append_piece(piece) }
-        });
-        let appended = appended.try_for_each(|result| result);
+        let appended = pieces.iter().try_for_each(|piece| self.sources.copy(piece, &mut self.file, cancel));
         self.unsynced += pieces.len();
         appended.and_then(|()| self.sync_early()).map_err(|error| OutputError::Write { path: self.path.clone(), error })
     }
@@ -127,29 +203,13 @@ impl ListFile {
 
     /// Closes the files that pieces were of. None can be appended any more.
     pub(super) fn close_sources(&mut self) {
-        self.sources = Vec::new();
-    }
-
-    fn append_piece(&mut self, Piece { file, from, len }: Piece) -> io::Result<()> {
-        let source = self.sources[file].open()?;
-        source.seek(SeekFrom::Start(from))?;
-        let copied = io::copy(&mut source.take(len), &mut self.file)?;
-        if copied == len { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        self.sources.close();
     }
 
     /// Makes sure that the list outlives a power failure.
     pub(crate) fn finish(mut self) -> Result<(), OutputError> {
         let synced = self.end_sync().and_then(|()| self.file.sync_all());
         synced.map_err(|error| OutputError::Write { path: self.path, error })
-    }
-}
-
-impl Source {
-    fn open(&mut self) -> io::Result<&mut File> {
-        match &mut self.file {
-            Some(file) => Ok(file),
-            none => Ok(none.insert(File::open(&self.path)?)),
-        }
     }
 }
 
@@ -175,12 +235,12 @@ mod tests {
             (2, 0, 1),
         ];
         let staged = folder.path().join("list");
-        let mut list = ListFile::create(&staged, staged.clone(), b"preamble", paths).expect("created");
+        let mut list = ListFile::create(&staged, staged.clone(), b"preamble", Sources::new(paths)).expect("created");
         let mut expected = b"preamble".to_vec();
         for some in parts.chunks(3) {
             let mut pieces = Pieces::default();
             for &(file, from, len) in some {
-                pieces.push(file, from as u64, len as u64);
+                pieces.push(file, from as u64, len as u64, 0);
                 expected.extend_from_slice(&texts[file][from..from + len]);
             }
             list.append(&pieces, &Cancel::default()).expect("copied");
@@ -194,10 +254,26 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (short, staged) = (folder.path().join("short"), folder.path().join("list"));
         fs::write(&short, b"abc").expect("written");
-        let mut list = ListFile::create(&staged, staged.clone(), b"", vec![short]).expect("created");
+        let mut list = ListFile::create(&staged, staged.clone(), b"", Sources::new(vec![short])).expect("created");
         let mut pieces = Pieces::default();
-        pieces.push(0, 1, 3);
+        pieces.push(0, 1, 3, 1);
         let error = list.append(&pieces, &Cancel::default()).expect_err("too short");
         assert!(matches!(error, OutputError::Write { error, .. } if error.kind() == io::ErrorKind::UnexpectedEof));
+    }
+
+    #[test]
+    fn so_many_rows_are_so_many_bytes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("lines");
+        let lines: Vec<String> = (0..5000).map(|at| format!("{}\n", "x".repeat(at % 97))).collect();
+        fs::write(&path, lines.concat()).expect("written");
+        let mut sources = Sources::new(vec![path]);
+        for (first, rows) in [(0, 0), (0, 1), (0, 5000), (7, 3), (100, 4900), (4999, 1)] {
+            let len = |lines: &[String]| lines.iter().map(|line| line.len() as u64).sum::<u64>();
+            let found = sources.len_of_rows(0, len(&lines[..first]), rows as u64).expect("read");
+            assert_eq!(found, len(&lines[first..first + rows]), "{first} {rows}");
+        }
+        let error = sources.len_of_rows(0, 0, 5001).expect_err("there are fewer");
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

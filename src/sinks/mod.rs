@@ -7,14 +7,19 @@
 mod faults;
 mod findings;
 mod folder;
+mod groups;
+mod lengths;
 mod list;
 mod ordered;
 mod spool;
 
 pub use faults::{FaultLine, FaultPlace, push_fault};
 pub use findings::{FINDINGS_HEADER, Finding, push_finding};
+pub(crate) use folder::REMEDIATION;
 pub use folder::{OutputError, OutputFolder};
-pub(crate) use list::{ListFile, Pieces};
-pub(crate) use ordered::OrderedLists;
-pub(crate) use spool::UnitLengthList;
-pub use spool::{Extent, List, SpoolWriter, Spools, UnitLengths};
+pub(crate) use groups::GroupFiles;
+pub(crate) use lengths::{Lines, UnitLengthList, UnitLengths, UnitLines, with_groups};
+pub(crate) use list::{ListFile, Pieces, Sources};
+pub(crate) use ordered::{ListFiles, OrderedLists};
+pub(crate) use spool::Stream;
+pub use spool::{Extent, List, ListId, SpoolWriter, Spools};

@@ -1,17 +1,15 @@
-//! Spool files: one for each worker and list, written to the end and read back once.
+//! Spool files: a few for each worker, written to the end and read back once.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::OutputError;
 use crate::plan::UnitId;
+use crate::remediation::GroupId;
 
-/// The lists that an audit writes.
+/// A list that every audit writes as one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum List {
     /// Objects that are not compliant.
@@ -33,19 +31,26 @@ impl List {
     }
 }
 
-/// Where the lines of one part stand.
+/// Where lines belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ListId {
+    /// To a list that is one file.
+    Named(List),
+    /// To objects that are put right together.
+    Group(GroupId),
+}
+
+/// Where some lines of a part stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Extent {
     pub(super) unit: UnitId,
     pub(super) part: u32,
-    pub(super) list: List,
+    pub(super) list: ListId,
     pub(super) worker: u32,
     pub(super) offset: u64,
     pub(super) len: u64,
+    pub(super) rows: u64,
 }
-
-/// How many bytes of each list belong to each unit, in the order of the list.
-pub type UnitLengths = BTreeMap<UnitId, [u64; List::ALL.len()]>;
 
 /// The folder of the spool files.
 #[derive(Clone, Debug)]
@@ -57,14 +62,46 @@ pub struct Spools {
 pub struct SpoolWriter {
     worker: u32,
     spools: Spools,
-    files: [Option<Spool>; List::ALL.len()],
-    /// Where the lines of the part begin that is being written.
-    part_starts: [u64; List::ALL.len()],
+    files: [Option<Spool>; Stream::ALL.len()],
+    /// What has been written of the part.
+    written: Vec<Written>,
 }
 
 struct Spool {
     file: File,
     len: u64,
+}
+
+struct Written {
+    list: ListId,
+    offset: u64,
+    len: u64,
+    rows: u64,
+}
+
+/// What shares a spool file. There can be many groups, so they share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Named(List),
+    Groups,
+}
+
+impl Stream {
+    const ALL: [Self; 3] = [Self::Named(List::Findings), Self::Named(List::Faults), Self::Groups];
+
+    fn of(list: ListId) -> Self {
+        match list {
+            ListId::Named(list) => Self::Named(list),
+            ListId::Group(_) => Self::Groups,
+        }
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::Named(list) => list as usize,
+            Self::Groups => List::ALL.len(),
+        }
+    }
 }
 
 impl Spools {
@@ -75,81 +112,83 @@ impl Spools {
 
     /// The spool files of a worker, which are made when they are first written to.
     pub fn writer(&self, worker: u32) -> SpoolWriter {
-        SpoolWriter { worker, spools: self.clone(), files: [None, None], part_starts: [0; List::ALL.len()] }
+        SpoolWriter { worker, spools: self.clone(), files: [const { None }; Stream::ALL.len()], written: Vec::new() }
     }
 
-    /// The spool files of a list, in the order of these workers.
-    pub(crate) fn paths(&self, list: List, workers: Range<u32>) -> Vec<PathBuf> {
-        workers.map(|worker| self.path(worker, list)).collect()
+    /// The spool files of a stream, in the order of these workers.
+    pub(crate) fn paths(&self, stream: Stream, workers: Range<u32>) -> Vec<PathBuf> {
+        workers.map(|worker| self.path(worker, stream)).collect()
     }
 
     /// Removes the spool files of these workers. Whatever cannot be removed goes with the folder.
     pub(crate) fn remove(&self, workers: Range<u32>) {
         for worker in workers {
-            List::ALL.into_iter().for_each(|list| drop(fs::remove_file(self.path(worker, list))));
+            Stream::ALL.into_iter().for_each(|stream| drop(fs::remove_file(self.path(worker, stream))));
         }
     }
 
-    fn path(&self, worker: u32, list: List) -> PathBuf {
-        self.folder.join(format!("{}.{worker}.spool", list.file_name()))
+    fn path(&self, worker: u32, stream: Stream) -> PathBuf {
+        let name = match stream {
+            Stream::Named(list) => list.file_name(),
+            Stream::Groups => "remediation",
+        };
+        self.folder.join(format!("{name}.{worker}.spool"))
     }
 }
 
 impl SpoolWriter {
     /// Begins a part: what is written from now on is its own.
     pub fn begin_part(&mut self) {
-        self.part_starts = List::ALL.map(|list| self.len(list));
+        self.written.clear();
     }
 
-    /// Appends lines of the part, at once: others read them as soon as the part has ended.
-    pub fn write(&mut self, list: List, lines: &[u8]) -> Result<(), OutputError> {
+    /// Appends so many lines of the part, at once: others read them as soon as the part has ended.
+    pub fn write(&mut self, list: ListId, lines: &[u8], rows: u64) -> Result<(), OutputError> {
         if lines.is_empty() {
             return Ok(());
         }
-        let appended = self.append(list, lines);
-        appended.map_err(|error| OutputError::Write { path: self.spools.path(self.worker, list), error })
+        let stream = Stream::of(list);
+        let offset = self
+            .append(stream, lines)
+            .map_err(|error| OutputError::Write { path: self.spools.path(self.worker, stream), error })?;
+        let len = lines.len() as u64;
+        match self.written.last_mut() {
+            Some(last) if last.list == list && last.offset + last.len == offset => {
+                last.len += len;
+                last.rows += rows;
+            }
+            _ => self.written.push(Written { list, offset, len, rows }),
+        }
+        Ok(())
     }
 
-    fn append(&mut self, list: List, lines: &[u8]) -> io::Result<()> {
-        let spool = match &mut self.files[list as usize] {
+    /// Returns where the lines begin.
+    fn append(&mut self, stream: Stream, lines: &[u8]) -> io::Result<u64> {
+        let spool = match &mut self.files[stream.index()] {
             Some(spool) => spool,
             none => {
-                let file = File::create(self.spools.path(self.worker, list))?;
+                let file = File::create(self.spools.path(self.worker, stream))?;
                 none.insert(Spool { file, len: 0 })
             }
         };
         spool.file.write_all(lines)?;
+        let offset = spool.len;
         spool.len += lines.len() as u64;
-        Ok(())
+        Ok(offset)
     }
 
     /// Ends the part: where its lines stand.
-    pub fn end_part(&self, unit: UnitId, part: u32) -> impl Iterator<Item = Extent> {
-        let ends = List::ALL.map(|list| (list, self.part_starts[list as usize], self.len(list)));
+    pub fn end_part(&mut self, unit: UnitId, part: u32) -> impl Iterator<Item = Extent> {
         let worker = self.worker;
-        let extents = ends.map(|(list, offset, end)| Extent { unit, part, list, worker, offset, len: end - offset });
-        extents.into_iter().filter(|extent| extent.len > 0)
-    }
-
-    fn len(&self, list: List) -> u64 {
-        self.files[list as usize].as_ref().map_or(0, |spool| spool.len)
-    }
-}
-
-/// The lengths in the form of a shard's partial: `[unit, findings, faults]`.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct UnitLengthList(Vec<(UnitId, u64, u64)>);
-
-impl From<UnitLengths> for UnitLengthList {
-    fn from(lengths: UnitLengths) -> Self {
-        Self(lengths.into_iter().map(|(unit, [findings, faults])| (unit, findings, faults)).collect())
-    }
-}
-
-impl From<UnitLengthList> for UnitLengths {
-    fn from(list: UnitLengthList) -> Self {
-        list.0.into_iter().map(|(unit, findings, faults)| (unit, [findings, faults])).collect()
+        self.written.drain(..).map(move |Written { list, offset, len, rows }| Extent {
+            unit,
+            part,
+            list,
+            worker,
+            offset,
+            len,
+            rows,
+        })
     }
 }
 
@@ -161,7 +200,8 @@ mod tests {
     fn an_error_says_where() {
         let folder = tempfile::tempdir().expect("a temporary folder").path().join("gone");
         let mut spool = Spools::new(&folder).writer(3);
-        let error = spool.write(List::Findings, b"a line").expect_err("there is no such folder");
+        let findings = ListId::Named(List::Findings);
+        let error = spool.write(findings, b"a line", 1).expect_err("there is no such folder");
         assert!(error.to_string().contains("findings.csv.3.spool: "), "{error}");
     }
 }

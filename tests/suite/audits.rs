@@ -1,6 +1,7 @@
 //! Runs of the built command, and what they leave behind.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 /// "Today" of all audits here.
 pub const AS_OF: &str = "2026-01-10";
 
-pub const FINAL_FILES: [&str; 4] = ["summary.json", "findings.csv", "faults.jsonl", "partial.json"];
+pub const FINAL_FILES: [&str; 5] = ["summary.json", "findings.csv", "faults.jsonl", "partial.json", "remediation"];
 
 /// What a process said.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ pub struct Steady {
     pub summary: String,
     pub findings: String,
     pub faults: String,
+    pub remediation: BTreeMap<String, Vec<u8>>,
 }
 
 impl Desk {
@@ -138,7 +140,25 @@ impl Audited {
 
     pub fn steady(&self) -> Steady {
         let (summary, findings) = (without_times(&self.text("summary.json")), self.text("findings.csv"));
-        Steady { summary, findings, faults: self.text("faults.jsonl") }
+        Steady { summary, findings, faults: self.text("faults.jsonl"), remediation: self.remediation() }
+    }
+
+    /// The files that put objects right, by their paths.
+    pub fn remediation(&self) -> BTreeMap<String, Vec<u8>> {
+        let (root, mut files) = (self.out.join("remediation"), BTreeMap::new());
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                    files.insert(name, fs::read(path).unwrap());
+                }
+            }
+        }
+        files
     }
 
     /// Holds this audit against one of the same with `--rollup none`.

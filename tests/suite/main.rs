@@ -14,4 +14,5 @@ mod generate;
 mod merge;
 mod oracle;
 mod random;
+mod remediation;
 mod rows;

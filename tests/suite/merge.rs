@@ -11,7 +11,9 @@ use crate::random::Random;
 
 const POLICY: &str = "[[rule]]\nid = 'logs'\nwhere = { kind = ['CloudTrail*'], storage_class = ['*'] }\n\
     encryption = ['SSE-KMS']\nbucket_key = 'required'\n\
-    [[exception]]\nid = 'e'\nrule = 'logs'\nwhere = { account = ['4*'] }\nexpires = 2030-01-01\n";
+    [[exception]]\nid = 'e'\nrule = 'logs'\nwhere = { account = ['4*'] }\nexpires = 2030-01-01\n\
+    [remediation]\nkey = 'k'\nbucket_key = true\n\
+    [keys]\nk = 'arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'\n";
 
 /// Three reports of which each has something wrong: rejected rows, a file that breaks while it is decoded, a file that is
 /// missing, no checksum of the manifest, no manifest.
@@ -72,6 +74,10 @@ fn troubled_parquet(random: &mut Random, rows: usize, config: &Path) -> Delivere
 fn assert_same(expected: &Steady, found: &Audited) {
     let found = found.steady();
     assert_eq!(expected.summary, found.summary);
+    assert_eq!(expected.remediation.keys().collect::<Vec<_>>(), found.remediation.keys().collect::<Vec<_>>());
+    for (path, bytes) in &expected.remediation {
+        assert!(found.remediation[path] == *bytes, "{path}");
+    }
     // Lists are long: where they differ is told by line.
     let lists = [(&expected.findings, &found.findings), (&expected.faults, &found.faults)];
     for (expected, found) in lists {
@@ -170,7 +176,10 @@ fn what_is_merged_in_steps_is_the_whole() {
         let two_of_three = troubled.desk.merge([one, two]);
         let reasons = &two_of_three.summary()["outcome_reasons"];
         assert!(reasons.as_array().unwrap().contains(&json!("units_missing")), "{reasons}");
-        assert_eq!(names_in(&two_of_three.out), ["faults.jsonl", "findings.csv", "partial.json", "summary.json"]);
+        assert_eq!(
+            names_in(&two_of_three.out),
+            ["faults.jsonl", "findings.csv", "partial.json", "remediation", "summary.json"]
+        );
         assert_same(&whole, &troubled.desk.merge([&two_of_three, three]));
         assert_same(&whole, &troubled.desk.merge([three, &two_of_three]));
         let alone = troubled.desk.merge([three]);
@@ -357,10 +366,10 @@ fn a_partial_with_fewer_units_in_its_plan_than_in_its_counts_is_no_crash() {
 #[test]
 fn a_partial_whose_lengths_are_not_those_of_its_lists_is_refused() {
     let changes: [fn(&mut Value); 4] = [
-        |lengths| *lengths = json!([]),
-        |lengths| drop(lengths.as_array_mut().unwrap().pop()),
-        |lengths| lengths[0][1] = json!(0),
-        |lengths| lengths[0][1] = json!(lengths[0][1].as_u64().unwrap() - 1),
+        |lengths| lengths["units"] = json!([]),
+        |lengths| drop(lengths["units"].as_array_mut().unwrap().pop()),
+        |lengths| lengths["units"][0][1] = json!(0),
+        |lengths| lengths["units"][0][1] = json!(lengths["units"][0][1].as_u64().unwrap() - 1),
     ];
     for change in changes {
         let pair = Pair::new();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
-use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, audit};
+use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, audit};
 use logseal::batch::Flag;
 use logseal::engine::{Cancel, NoProgress};
 use logseal::object_key::ObjectKey;
@@ -496,7 +496,8 @@ fn finding(row: &Row, ruling: Ruling) -> Finding {
         ruling.verdict.into(),
         ruling.reason.into(),
         ruling.rule.map_or(String::new(), |rule| format!("r{rule}")),
-        String::new(),
+        // None of the policies says what objects should become.
+        if ruling.verdict == "violation" { "no-target".into() } else { String::new() },
     ];
     [row.bucket.clone(), row.key.clone()].into_iter().chain(cells.map(String::into_bytes)).collect()
 }
@@ -543,6 +544,7 @@ fn run_audit(desk: &Desk, sources: &[&Path], checker: &Checker, case: u64) -> (V
         allow_empty: false,
         checksums: Checksums::Verified,
         policy_source: "oracle".into(),
+        remediation: RemediationOptions::default(),
     };
     let plan = Plan::new(&sources, &PlanOptions::default()).unwrap();
     let summary = audit(&plan, checker, &options, &Cancel::default(), &NoProgress).unwrap();

@@ -1,7 +1,8 @@
 //! The columns of a block: each cell is where its text stands, or what its text means.
 //!
 //! Rows come first, as positions in the text; odd ones are written behind it in the common shape, so that all are alike.
-//! Then the columns are read one after the other, each in a loop of its own without a choice to make.
+//! Then the columns are read one after the other, each in a loop of its own without a choice to make: those that are
+//! wanted of all rows, the others of the rows that are asked for.
 
 use super::marks::Marks;
 use super::split::Split;
@@ -9,24 +10,26 @@ use crate::batch::{
     Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, RowFault, RowState, Schema, Span, TextList, Texts,
 };
 use crate::object_key::{decode_form, is_form_encoded};
+use crate::readers::{Details, EachBatch, UnitFault};
 use crate::timestamp::TimeParser;
 
-/// The cells of some lines. A line that is no sound row has blank ones.
+/// The columns that every row is checked by.
+const CHECKED: ColumnSet = ColumnSet::NONE
+    .with(Column::Bucket)
+    .with(Column::Key)
+    .with(Column::VersionId)
+    .with(Column::IsLatest)
+    .with(Column::IsDeleteMarker)
+    .with(Column::Size)
+    .with(Column::LastModifiedDate);
+
+/// The rows of a block, and what was read of them.
 #[derive(Default)]
 pub(super) struct Columns {
     rows: Rows,
-    bucket: Vec<Span>,
-    key: Vec<Span>,
-    version_id: Vec<Span>,
-    is_latest: Vec<Flag>,
-    is_delete_marker: Vec<Flag>,
-    size: Vec<Number>,
-    last_modified: Vec<Number>,
-    storage_class: Vec<Span>,
-    encryption_status: Vec<Span>,
-    bucket_key_status: Vec<Span>,
+    wanted: Cells,
+    deferred: Cells,
     decoded: Vec<u8>,
-    times: TimeParser,
 }
 
 /// The rows of a block, as positions in its text.
@@ -49,24 +52,47 @@ struct RowStart {
     close: u32,
 }
 
+/// The text of a block in which all rows have the common shape.
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    bytes: &'a [u8],
+    closes: &'a [u32],
+    schema: &'a Schema,
+}
+
+/// Cells of some rows.
+#[derive(Default)]
+struct Cells {
+    bucket: Vec<Span>,
+    key: Vec<Span>,
+    version_id: Vec<Span>,
+    is_latest: Vec<Flag>,
+    is_delete_marker: Vec<Flag>,
+    size: Vec<Number>,
+    last_modified: Vec<Number>,
+    storage_class: Vec<Span>,
+    encryption_status: Vec<Span>,
+    bucket_key_status: Vec<Span>,
+    tier: Vec<Span>,
+    lock_mode: Vec<Span>,
+    retain_until: Vec<Number>,
+    legal_hold: Vec<Span>,
+    event_hold: Vec<Span>,
+    times: TimeParser,
+}
+
+/// The columns that were not wanted of all rows.
+struct Deferred<'a> {
+    columns: ColumnSet,
+    text: Text<'a>,
+    starts: &'a [RowStart],
+    cells: &'a mut Cells,
+}
+
 impl Columns {
     /// Forgets all rows and makes room for those that were marked.
     pub(super) fn clear(&mut self, marks: &Marks) {
         self.rows.clear(marks);
-        for spans in [
-            &mut self.bucket,
-            &mut self.key,
-            &mut self.version_id,
-            &mut self.storage_class,
-            &mut self.encryption_status,
-            &mut self.bucket_key_status,
-        ] {
-            spans.clear();
-        }
-        self.is_latest.clear();
-        self.is_delete_marker.clear();
-        self.size.clear();
-        self.last_modified.clear();
         self.decoded.clear();
     }
 
@@ -92,70 +118,31 @@ impl Columns {
         }
     }
 
-    /// Reads the columns of all rows and lends them; marks and text get what does not stand in them yet.
-    pub(super) fn lend<'a>(
-        &'a mut self,
+    /// Reads the wanted columns of all rows and hands them over; marks and text get what does not stand in them yet.
+    /// Columns in which a cell can be bad are always read: whether a row is sound does not depend on who asks.
+    pub(super) fn read(
+        &mut self,
         marks: &mut Marks,
-        text: &'a mut Vec<u8>,
+        bytes: &mut Vec<u8>,
         first_row: u64,
         schema: &Schema,
-    ) -> Batch<'a> {
-        self.read(marks.with_closes(&self.rows.closes), text, schema);
-        self.read_keys(text, schema);
-        let bytes = text.as_slice();
-        let has = |column| schema.position(column).is_some();
-        let texts = |column, spans| if has(column) { Texts::Plain(TextList::new(bytes, spans)) } else { Texts::Absent };
-        let numbers = |column, numbers| if has(column) { Numbers::Plain(numbers) } else { Numbers::Absent };
-        let flags = |column, flags| if has(column) { Flags::Plain(flags) } else { Flags::Absent };
-        Batch {
-            len: self.rows.states.len(),
-            first_row,
-            states: Some(&self.rows.states),
-            deferred: ColumnSet::NONE,
-            bucket: texts(Column::Bucket, &self.bucket),
-            key: texts(Column::Key, &self.key),
-            version_id: texts(Column::VersionId, &self.version_id),
-            is_latest: flags(Column::IsLatest, &self.is_latest),
-            is_delete_marker: flags(Column::IsDeleteMarker, &self.is_delete_marker),
-            size: numbers(Column::Size, &self.size),
-            last_modified: numbers(Column::LastModifiedDate, &self.last_modified),
-            storage_class: texts(Column::StorageClass, &self.storage_class),
-            encryption_status: texts(Column::EncryptionStatus, &self.encryption_status),
-            bucket_key_status: texts(Column::BucketKeyStatus, &self.bucket_key_status),
-        }
-    }
-
-    fn read(&mut self, closes: &[u32], text: &[u8], schema: &Schema) {
-        let rows = &self.rows;
-        for (column, spans) in [
-            (Column::Bucket, &mut self.bucket),
-            (Column::Key, &mut self.key),
-            (Column::VersionId, &mut self.version_id),
-            (Column::StorageClass, &mut self.storage_class),
-            (Column::EncryptionStatus, &mut self.encryption_status),
-            (Column::BucketKeyStatus, &mut self.bucket_key_status),
-        ] {
-            rows.read_column(closes, schema, column, spans, |field| field);
-        }
-        let cell = |field: Span| text.get(field.from as usize..(field.from + field.len) as usize).unwrap_or_default();
-        for (column, flags) in
-            [(Column::IsLatest, &mut self.is_latest), (Column::IsDeleteMarker, &mut self.is_delete_marker)]
-        {
-            rows.read_column(closes, schema, column, flags, |field| parse_flag(cell(field)));
-        }
-        rows.read_column(closes, schema, Column::Size, &mut self.size, |field| parse_size(cell(field)));
-        let (times, last_modified) = (&mut self.times, &mut self.last_modified);
-        rows.read_column(closes, schema, Column::LastModifiedDate, last_modified, |field| {
-            parse_time(times, cell(field))
-        });
+        wanted: ColumnSet,
+        each: &mut EachBatch<'_>,
+    ) -> Result<(), UnitFault> {
+        let closes = marks.with_closes(&self.rows.closes);
+        let (wanted, deferred) = schema.columns().partition(wanted.union(CHECKED));
+        self.wanted.read(wanted, &Text { bytes, closes, schema }, self.rows.starts.iter().copied());
+        self.decode_keys(bytes);
+        let text = Text { bytes, closes, schema };
+        let mut details = Deferred { columns: deferred, text, starts: &self.rows.starts, cells: &mut self.deferred };
+        let states = Some(self.rows.states.as_slice());
+        let len = self.rows.states.len();
+        each(&Batch { len, first_row, states, deferred, ..self.wanted.lend(wanted, bytes) }, &mut details)
     }
 
     /// Decodes the keys that need it. They stand behind the text then.
-    fn read_keys(&mut self, text: &mut Vec<u8>, schema: &Schema) {
-        if schema.position(Column::Key).is_none() {
-            return;
-        }
-        for (key, state) in self.key.iter_mut().zip(&mut self.rows.states) {
+    fn decode_keys(&mut self, text: &mut Vec<u8>) {
+        for (key, state) in self.wanted.key.iter_mut().zip(&mut self.rows.states) {
             let encoded = &text[key.from as usize..(key.from + key.len) as usize];
             if is_form_encoded(encoded) {
                 let from = self.decoded.len();
@@ -166,6 +153,14 @@ impl Columns {
             }
         }
         text.extend_from_slice(&self.decoded);
+    }
+}
+
+impl Details for Deferred<'_> {
+    fn read(&mut self, rows: &[u32], columns: ColumnSet) -> Result<Batch<'_>, UnitFault> {
+        let (columns, starts) = (self.columns.partition(columns).0, self.starts);
+        self.cells.read(columns, &self.text, rows.iter().map(|&row| starts[row as usize]));
+        Ok(Batch { len: rows.len(), ..self.cells.lend(columns, self.text.bytes) })
     }
 }
 
@@ -197,31 +192,94 @@ impl Rows {
         }
         self.push_start(state, start);
     }
+}
 
-    /// Reads the field of a column in each row; nothing when the report has no such column. The list grows once, not row
-    /// by row.
+impl Cells {
+    /// Reads some columns of some rows; forgets all others.
+    fn read(&mut self, columns: ColumnSet, text: &Text<'_>, rows: impl Iterator<Item = RowStart> + Clone) {
+        for (column, spans) in [
+            (Column::Bucket, &mut self.bucket),
+            (Column::Key, &mut self.key),
+            (Column::VersionId, &mut self.version_id),
+            (Column::StorageClass, &mut self.storage_class),
+            (Column::EncryptionStatus, &mut self.encryption_status),
+            (Column::BucketKeyStatus, &mut self.bucket_key_status),
+            (Column::IntelligentTieringAccessTier, &mut self.tier),
+            (Column::ObjectLockMode, &mut self.lock_mode),
+            (Column::ObjectLockLegalHoldStatus, &mut self.legal_hold),
+            (Column::ObjectLockEventHoldStatus, &mut self.event_hold),
+        ] {
+            text.read_column(columns, column, rows.clone(), spans, |field| field);
+        }
+        let cell =
+            |field: Span| text.bytes.get(field.from as usize..(field.from + field.len) as usize).unwrap_or_default();
+        for (column, flags) in
+            [(Column::IsLatest, &mut self.is_latest), (Column::IsDeleteMarker, &mut self.is_delete_marker)]
+        {
+            text.read_column(columns, column, rows.clone(), flags, |field| parse_flag(cell(field)));
+        }
+        text.read_column(columns, Column::Size, rows.clone(), &mut self.size, |field| parse_size(cell(field)));
+        let times = &mut self.times;
+        for (column, numbers) in [
+            (Column::LastModifiedDate, &mut self.last_modified),
+            (Column::ObjectLockRetainUntilDate, &mut self.retain_until),
+        ] {
+            text.read_column(columns, column, rows.clone(), numbers, |field| parse_time(times, cell(field)));
+        }
+    }
+
+    /// The columns that were read, as a batch without rows.
+    fn lend<'a>(&'a self, columns: ColumnSet, bytes: &'a [u8]) -> Batch<'a> {
+        let has = |column| columns.contains(column);
+        let texts = |column, spans| if has(column) { Texts::Plain(TextList::new(bytes, spans)) } else { Texts::Absent };
+        let numbers = |column, numbers| if has(column) { Numbers::Plain(numbers) } else { Numbers::Absent };
+        let flags = |column, flags| if has(column) { Flags::Plain(flags) } else { Flags::Absent };
+        Batch {
+            bucket: texts(Column::Bucket, &self.bucket),
+            key: texts(Column::Key, &self.key),
+            version_id: texts(Column::VersionId, &self.version_id),
+            is_latest: flags(Column::IsLatest, &self.is_latest),
+            is_delete_marker: flags(Column::IsDeleteMarker, &self.is_delete_marker),
+            size: numbers(Column::Size, &self.size),
+            last_modified: numbers(Column::LastModifiedDate, &self.last_modified),
+            storage_class: texts(Column::StorageClass, &self.storage_class),
+            encryption_status: texts(Column::EncryptionStatus, &self.encryption_status),
+            bucket_key_status: texts(Column::BucketKeyStatus, &self.bucket_key_status),
+            intelligent_tiering_access_tier: texts(Column::IntelligentTieringAccessTier, &self.tier),
+            object_lock_mode: texts(Column::ObjectLockMode, &self.lock_mode),
+            object_lock_retain_until_date: numbers(Column::ObjectLockRetainUntilDate, &self.retain_until),
+            object_lock_legal_hold_status: texts(Column::ObjectLockLegalHoldStatus, &self.legal_hold),
+            object_lock_event_hold_status: texts(Column::ObjectLockEventHoldStatus, &self.event_hold),
+            ..Batch::default()
+        }
+    }
+}
+
+impl Text<'_> {
+    /// Reads the field of a column in each row, if it is one of `columns`. The list grows once, not row by row.
     #[inline(always)]
     fn read_column<T>(
         &self,
-        closes: &[u32],
-        schema: &Schema,
+        columns: ColumnSet,
         column: Column,
+        rows: impl Iterator<Item = RowStart>,
         cells: &mut Vec<T>,
         mut read: impl FnMut(Span) -> T,
     ) {
-        match schema.position(column) {
+        cells.clear();
+        match self.schema.position(column).filter(|_| columns.contains(column)) {
             None => {}
             Some(0) => {
-                let first = |start: &RowStart| span(start.from + 1, closes[start.close as usize]);
-                cells.extend(self.starts.iter().map(|start| read(first(start))));
+                let first = |start: RowStart| span(start.from + 1, self.closes[start.close as usize]);
+                cells.extend(rows.map(|start| read(first(start))));
             }
             Some(at) => {
-                let field = |start: &RowStart| {
-                    let closes = &closes[start.close as usize + at - 1..][..2];
+                let field = |start: RowStart| {
+                    let closes = &self.closes[start.close as usize + at - 1..][..2];
                     // Between two fields stand a quote, a comma and a quote.
                     span(closes[0] + 3, closes[1])
                 };
-                cells.extend(self.starts.iter().map(|start| read(field(start))));
+                cells.extend(rows.map(|start| read(field(start))));
             }
         }
     }

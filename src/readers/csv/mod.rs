@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use memchr::{memchr, memrchr};
 
-use super::{EachBatch, NothingDeferred, SharedSchema, UnitFacts, UnitFault};
-use crate::batch::{RowFault, RowState};
+use super::{EachBatch, SharedSchema, UnitFacts, UnitFault};
+use crate::batch::{ColumnSet, RowFault, RowState};
 use crate::source::{FileFault, SourceFile, TextStream};
 use columns::Columns;
 use marks::{Line, Marks, PADDING, count_lines};
@@ -129,7 +129,12 @@ fn end_line(text: &mut [u8], len: usize) -> usize {
 }
 
 impl Block {
-    pub(super) fn read(mut self, scratch: &mut Scratch, each: &mut EachBatch<'_>) -> Result<(), UnitFault> {
+    pub(super) fn read(
+        mut self,
+        wanted: ColumnSet,
+        scratch: &mut Scratch,
+        each: &mut EachBatch<'_>,
+    ) -> Result<(), UnitFault> {
         let Scratch { marks, split, columns, .. } = scratch;
         self.buffer[self.len..self.len + PADDING].fill(0);
         marks.find(&self.buffer, self.len);
@@ -141,7 +146,7 @@ impl Block {
                 self.push_odd(line, split, columns);
             }
         }
-        let read = each(&columns.lend(marks, &mut self.buffer, self.first_row, &self.schema), &mut NothingDeferred);
+        let read = columns.read(marks, &mut self.buffer, self.first_row, &self.schema, wanted, each);
         scratch.spare = self.buffer;
         read
     }
@@ -200,7 +205,7 @@ mod tests {
                 );
                 Ok(())
             };
-            block.read(&mut scratch, &mut keep).expect("nothing fails");
+            block.read(ColumnSet::ALL, &mut scratch, &mut keep).expect("nothing fails");
         }
         rows
     }

@@ -54,6 +54,11 @@ pub(super) struct Scratch {
     storage_class: CodedTexts,
     encryption_status: CodedTexts,
     bucket_key_status: CodedTexts,
+    tier: CodedTexts,
+    lock_mode: CodedTexts,
+    legal_hold: CodedTexts,
+    event_hold: CodedTexts,
+    retain_until: Vec<Number>,
     is_latest: Vec<Flag>,
     is_delete_marker: Vec<Flag>,
     size: Vec<Number>,
@@ -95,6 +100,11 @@ impl Scratch {
             storage_class: coded_texts(array(Column::StorageClass), &mut self.storage_class)?,
             encryption_status: coded_texts(array(Column::EncryptionStatus), &mut self.encryption_status)?,
             bucket_key_status: coded_texts(array(Column::BucketKeyStatus), &mut self.bucket_key_status)?,
+            intelligent_tiering_access_tier: coded_texts(array(Column::IntelligentTieringAccessTier), &mut self.tier)?,
+            object_lock_mode: coded_texts(array(Column::ObjectLockMode), &mut self.lock_mode)?,
+            object_lock_retain_until_date: numbers(array(Column::ObjectLockRetainUntilDate), &mut self.retain_until)?,
+            object_lock_legal_hold_status: coded_texts(array(Column::ObjectLockLegalHoldStatus), &mut self.legal_hold)?,
+            object_lock_event_hold_status: coded_texts(array(Column::ObjectLockEventHoldStatus), &mut self.event_hold)?,
         };
         each(&batch, &mut NothingDeferred)
     }

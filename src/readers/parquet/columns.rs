@@ -5,7 +5,7 @@
 
 use super::cursor::{Buffers, Cells, Chunk, Cursor, MAX_ROWS};
 use super::pages::damaged;
-use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, Span, TextList, Texts};
+use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, Span, TextList, Texts};
 use crate::readers::{Details, EachBatch, UnitFault};
 use crate::source::SourceFile;
 
@@ -118,9 +118,9 @@ impl<'s> Columns<'s> {
 }
 
 impl Details for Deferred<'_> {
-    fn read(&mut self, rows: &[u32]) -> Result<Batch<'_>, UnitFault> {
+    fn read(&mut self, rows: &[u32], columns: ColumnSet) -> Result<Batch<'_>, UnitFault> {
         let mut batch = Batch { len: rows.len(), ..Batch::default() };
-        for column in &mut self.columns {
+        for column in self.columns.iter_mut().filter(|deferred| columns.contains(deferred.column)) {
             column.gather(self.batch_row, rows)?;
             put(&mut batch, column.column, column.cells());
         }
@@ -199,6 +199,11 @@ fn put<'a>(batch: &mut Batch<'a>, column: Column, cells: Cells<'a>) {
         (Column::StorageClass, Cells::Texts(texts)) => batch.storage_class = texts,
         (Column::EncryptionStatus, Cells::Texts(texts)) => batch.encryption_status = texts,
         (Column::BucketKeyStatus, Cells::Texts(texts)) => batch.bucket_key_status = texts,
+        (Column::IntelligentTieringAccessTier, Cells::Texts(texts)) => batch.intelligent_tiering_access_tier = texts,
+        (Column::ObjectLockMode, Cells::Texts(texts)) => batch.object_lock_mode = texts,
+        (Column::ObjectLockRetainUntilDate, Cells::Numbers(numbers)) => batch.object_lock_retain_until_date = numbers,
+        (Column::ObjectLockLegalHoldStatus, Cells::Texts(texts)) => batch.object_lock_legal_hold_status = texts,
+        (Column::ObjectLockEventHoldStatus, Cells::Texts(texts)) => batch.object_lock_event_hold_status = texts,
         (Column::IsLatest, Cells::Flags(flags)) => batch.is_latest = flags,
         (Column::IsDeleteMarker, Cells::Flags(flags)) => batch.is_delete_marker = flags,
         (Column::Size, Cells::Numbers(numbers)) => batch.size = numbers,

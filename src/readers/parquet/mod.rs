@@ -59,8 +59,9 @@ impl Reader {
         let footer = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(damaged)?;
         let metadata = without_text_annotations(footer).map_err(damaged)?;
         let names = metadata.file_metadata().schema_descr().root_schema().get_fields().iter().map(|field| field.name());
-        let schema = Arc::new(Schema::from_names(names)?);
-        let metadata = with_wanted_types(metadata, &schema)?;
+        let mut schema = Schema::from_names(names)?;
+        let metadata = with_wanted_types(metadata, &mut schema)?;
+        let schema = Arc::new(schema);
         Ok(Self { file, metadata, schema, next_row_group: 0, rows_before: 0 })
     }
 
@@ -238,8 +239,9 @@ fn without_text_annotation(field: &Arc<Type>) -> Result<Arc<Type>, ParquetError>
         .map(Arc::new)
 }
 
-/// Asks for the types that batches are made of, and refuses columns that cannot have them.
-fn with_wanted_types(footer: ParquetMetaData, schema: &Schema) -> Result<ArrowReaderMetadata, UnitFault> {
+/// Asks for the types that batches are made of, and refuses columns that cannot have them. Those that only say how an
+/// object can be put right are left out instead: no verdict depends on them, and AWS does not state the types of all.
+fn with_wanted_types(footer: ParquetMetaData, schema: &mut Schema) -> Result<ArrowReaderMetadata, UnitFault> {
     let footer = Arc::new(footer);
     let found = ArrowReaderMetadata::try_new(Arc::clone(&footer), ArrowReaderOptions::new()).map_err(damaged)?;
     let mut fields = found.schema().fields().to_vec();
@@ -247,6 +249,10 @@ fn with_wanted_types(footer: ParquetMetaData, schema: &Schema) -> Result<ArrowRe
         let Some(position) = schema.position(column) else { continue };
         let Some(field) = fields.get(position) else { continue };
         let Some(wanted) = wanted_type(column, field.data_type()) else {
+            if ColumnSet::REMEDIATION.contains(column) {
+                schema.forget(column, field.name());
+                continue;
+            }
             return Err(UnitFault::ColumnType { column: field.name().clone(), found: field.data_type().to_string() });
         };
         fields[position] = Arc::new(ArrowField::new(field.name(), wanted, field.is_nullable()));
@@ -261,14 +267,25 @@ fn wanted_type(column: Column, found: &DataType) -> Option<DataType> {
     match (column, found) {
         (Column::Key | Column::VersionId, DataType::Binary) => Some(DataType::Binary),
         (
-            Column::Bucket | Column::StorageClass | Column::EncryptionStatus | Column::BucketKeyStatus,
+            Column::Bucket
+            | Column::StorageClass
+            | Column::EncryptionStatus
+            | Column::BucketKeyStatus
+            | Column::IntelligentTieringAccessTier
+            | Column::ObjectLockMode
+            | Column::ObjectLockLegalHoldStatus
+            | Column::ObjectLockEventHoldStatus,
             DataType::Binary,
         ) => Some(coded()),
         (Column::IsLatest | Column::IsDeleteMarker, DataType::Boolean) => Some(DataType::Boolean),
         (Column::Size, DataType::Int32 | DataType::Int64) => Some(found.clone()),
-        (Column::LastModifiedDate, DataType::Int64) => Some(DataType::Int64),
+        (Column::LastModifiedDate | Column::ObjectLockRetainUntilDate, DataType::Int64) => Some(DataType::Int64),
         // INT96 is read as nanoseconds, which reach only the years 1677 to 2262.
-        (Column::LastModifiedDate, DataType::Timestamp(unit, _)) if *unit != TimeUnit::Second => Some(found.clone()),
+        (Column::LastModifiedDate | Column::ObjectLockRetainUntilDate, DataType::Timestamp(unit, _))
+            if *unit != TimeUnit::Second =>
+        {
+            Some(found.clone())
+        }
         _ => None,
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn read_pages(
         read.rows.extend((0..batch.len).map(|row| cells(batch, row)));
         let asked = ask(batch.len);
         if !asked.is_empty() {
-            let more = details.read(&asked)?;
+            let more = details.read(&asked, ColumnSet::ALL)?;
             assert_eq!(more.len, asked.len());
             let numbered = asked.iter().enumerate().map(|(at, row)| (before + *row as usize, cells(&more, at)));
             read.details.extend(numbered);
@@ -107,5 +107,10 @@ fn cells(batch: &Batch<'_>, row: usize) -> RowCells {
         Column::StorageClass => text(&batch.storage_class),
         Column::EncryptionStatus => text(&batch.encryption_status),
         Column::BucketKeyStatus => text(&batch.bucket_key_status),
+        Column::IntelligentTieringAccessTier => text(&batch.intelligent_tiering_access_tier),
+        Column::ObjectLockMode => text(&batch.object_lock_mode),
+        Column::ObjectLockRetainUntilDate => number(&batch.object_lock_retain_until_date),
+        Column::ObjectLockLegalHoldStatus => text(&batch.object_lock_legal_hold_status),
+        Column::ObjectLockEventHoldStatus => text(&batch.object_lock_event_hold_status),
     })
 }

@@ -152,12 +152,17 @@ fn columns(form: Form, rows: usize, random: &mut Random) -> Vec<(String, ArrayRe
         columns.flags("is_delete_marker"),
         columns.texts("encryption_status", of(&["SSE-KMS", "SSE-S3", "NOT-SSE", ""])),
         columns.sizes(),
-        columns.times(),
+        columns.times("last_modified_date"),
         columns.texts("version_id", |random| format!("{:x}", random.number()).into_bytes()),
         columns.texts("bucket", of(&["one-bucket"])),
         columns.flags("is_latest"),
         columns.texts("storage_class", of(&["STANDARD", "GLACIER", "DEEP_ARCHIVE"])),
         columns.texts("bucket_key_status", of(&["ENABLED", "DISABLED"])),
+        columns.texts("intelligent_tiering_access_tier", of(&["FREQUENT", "ARCHIVE"])),
+        columns.times("object_lock_retain_until_date"),
+        columns.texts("object_lock_mode", of(&["COMPLIANCE", "GOVERNANCE"])),
+        columns.texts("object_lock_legal_hold_status", of(&["ON", "OFF"])),
+        columns.texts("object_lock_event_hold_status", of(&["ON", "OFF"])),
     ]
 }
 
@@ -211,7 +216,7 @@ impl Columns<'_> {
         }
     }
 
-    fn times(&mut self) -> (String, ArrayRef) {
+    fn times(&mut self, name: &str) -> (String, ArrayRef) {
         let cells = self.cells(|random| random.number() as i64 >> random.below(40));
         let utc = |unit: &str| format!("(TIMESTAMP({unit},true))");
         let (annotation, array): (String, ArrayRef) = match self.form.times {
@@ -220,7 +225,7 @@ impl Columns<'_> {
             Times::Nanos => (utc("NANOS"), Arc::new(TimestampNanosecondArray::from(cells).with_timezone("UTC"))),
             Times::Bare => (String::new(), Arc::new(Int64Array::from(cells))),
         };
-        (self.line("int64", "last_modified_date", &annotation), array)
+        (self.line("int64", name, &annotation), array)
     }
 }
 

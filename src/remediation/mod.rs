@@ -1,0 +1,31 @@
+//! What puts violating objects right: the operation for each, the files that S3 Batch Operations takes, and a plan.
+//!
+//! [`choose`] finds the lane of one object. Objects that one job can put right are a [`Group`]; their rows are the files of
+//! that group.
+
+mod counts;
+mod group;
+mod lane;
+mod rows;
+mod targets;
+
+pub use counts::Counts;
+pub use group::{Group, GroupId, GroupKind, Groups, VersionState};
+pub use lane::{Holds, Lane, Lock, NoTarget, Retention, StorageClass, Stored, Target, TargetMethod, Why, choose};
+pub use rows::{LIST_HEADER, push_list_row, push_manifest_row};
+pub use targets::{Remedy, Targets};
+
+/// A file with the rows of a group, as it was written.
+#[derive(Clone, Debug)]
+pub struct GroupFile {
+    /// Whose rows they are.
+    pub group: Group,
+    /// Where it is in the folder of all remediation, with `/` between the parts.
+    pub path: String,
+    /// How many objects it lists.
+    pub objects: u64,
+    /// Its length in bytes.
+    pub len: u64,
+    /// The MD5 of its content, in hexadecimal: the ETag that S3 gives it when it is uploaded in one part without SSE-KMS.
+    pub md5: String,
+}
