@@ -126,3 +126,108 @@ fn every_violating_object_is_in_one_list() {
         assert_eq!(csv.remediation(), parquet.remediation(), "{case}");
     }
 }
+
+/// The names of the CSV files, each with its lines.
+fn lists(audited: &Audited) -> Vec<(String, Vec<String>)> {
+    let lists = audited.remediation().into_iter().filter(|(path, _)| path.ends_with(".csv"));
+    let lines = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect();
+    lists.map(|(path, bytes)| (path, lines(bytes))).collect()
+}
+
+#[test]
+fn manifests_are_what_batch_operations_takes() {
+    let odd = Row { version_id: None, ..Row::compliant("f") };
+    let odd = odd.with_key(b"a+b c%20,\"d\";\n\xff/=x~".to_vec()).with_status("SSE-S3");
+    let desk = Desk::new();
+    let delivered = Delivery::csv(&[odd], &all_columns(), 1).write(&desk.path("config"));
+    let audited = desk.audit_under(&policy("'SSE-KMS'"), delivered.config, &[]);
+    let row = "org-audit-logs,a%2Bb%20c%2520%2C%22d%22%3B%0A%FF/%3Dx%7E,null".to_owned();
+    let path = "update-encryption/org-audit-logs/sse-kms-0001.csv".to_owned();
+    assert_eq!(lists(&audited), [(path, vec![row])]);
+}
+
+#[test]
+fn copies_are_grouped_by_class_with_noncurrent_versions_first() {
+    let desk = Desk::new();
+    let row = |file: &str, class: &str, is_latest| {
+        let row = Row::compliant(file).with_status("NOT-SSE");
+        Row { storage_class: Some(class.into()), is_latest: Some(is_latest), ..row }
+    };
+    let rows = [row("a", "STANDARD", true), row("b", "STANDARD", false), row("c", "STANDARD_IA", true)];
+    let archived = row("d", "GLACIER", true);
+    let large = Row { size: Some((5 << 30) + 1), ..row("e", "STANDARD", true) };
+    let rows = [&rows[..], &[archived, large]].concat();
+    let delivered = Delivery::csv(&rows, &all_columns(), 1).write(&desk.path("config"));
+    let audited = desk.audit_under(&policy("'SSE-KMS'"), delivered.config, &[]);
+    let names: Vec<_> = lists(&audited).into_iter().map(|(path, _)| path).collect();
+    let expected = [
+        "copy/org-audit-logs/1-noncurrent-STANDARD-sse-kms-0001.csv",
+        "copy/org-audit-logs/2-current-STANDARD-sse-kms-0001.csv",
+        "copy/org-audit-logs/2-current-STANDARD_IA-sse-kms-0001.csv",
+        "multipart-copy/org-audit-logs/sse-kms-0001.csv",
+        "restore-then-copy/org-audit-logs/2-current-GLACIER-sse-kms-0001.csv",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_lock_blocks_until_it_ends() {
+    let desk = Desk::new();
+    let locked = Row {
+        lock_mode: Some("COMPLIANCE".into()),
+        lock_retain_until: Some(1_768_003_200_000),
+        ..Row::compliant("f").with_status("SSE-S3")
+    };
+    let delivered = Delivery::csv(&[locked], &all_columns(), 1).write(&desk.path("config"));
+    let lane = |as_of: &str| {
+        let audited = desk.audit_under(&policy("'SSE-KMS'"), &delivered.config, &["--as-of", as_of]);
+        String::from_utf8(audited.findings()[0][13].clone()).unwrap()
+    };
+    assert_eq!(lane("2026-01-09T23:59:59Z"), "blocked");
+    assert_eq!(lane("2026-01-10T00:00:00Z"), "update-encryption");
+}
+
+#[test]
+fn objects_whose_key_is_unknown_are_put_right_if_somebody_asks() {
+    let policy = policy("'SSE-KMS'").replace("id = 'all'\n", "id = 'all'\nkeys = ['k']\n");
+    let desk = Desk::new();
+    let rows = [Row::compliant("f"), Row::compliant("g").with_status("SSE-S3")];
+    let delivered = Delivery::csv(&rows, &all_columns(), 1).write(&desk.path("config"));
+    let lanes = |args: &[&str]| -> (Vec<(String, usize)>, Vec<String>) {
+        let audited = desk.audit_under(&policy, &delivered.config, args);
+        let names: Vec<_> = lists(&audited).into_iter().map(|(path, lines)| (path, lines.len())).collect();
+        let lanes = audited.findings().iter().map(|cells| String::from_utf8(cells[13].clone()).unwrap()).collect();
+        (names, lanes)
+    };
+    let known = ("update-encryption/org-audit-logs/sse-kms-0001.csv".to_owned(), 1);
+    let unknown = ("update-encryption/org-audit-logs/sse-kms-undetermined-0001.csv".to_owned(), 1);
+    assert_eq!(lanes(&[]), (vec![known.clone()], vec![String::new(), "update-encryption".into()]));
+    let both = vec!["update-encryption".to_owned(), "update-encryption".to_owned()];
+    assert_eq!(lanes(&["--remediate-undetermined"]), (vec![known, unknown], both));
+}
+
+#[test]
+fn a_policy_without_remediation_has_no_lists() {
+    let desk = Desk::new();
+    let delivered = Delivery::csv(&[Row::compliant("f").with_status("SSE-S3")], &all_columns(), 1);
+    let audited = desk.audit(delivered.write(&desk.path("config")).config, &[]);
+    assert_eq!(lists(&audited), []);
+    assert_eq!(audited.findings()[0][13], b"no-target");
+    assert_eq!(audited.summary()["remediation"]["no-target"], json!({"objects": 1, "bytes": 100, "manifests": 0}));
+}
+
+#[test]
+fn a_shard_whose_manifest_was_changed_is_refused() {
+    let desk = Desk::new();
+    let rows: Vec<Row> = (0..8).map(|at| Row::compliant(&format!("f{at}")).with_status("SSE-S3")).collect();
+    let delivered = Delivery::csv(&rows, &all_columns(), 4).write(&desk.path("config"));
+    let shards =
+        ["1/2", "2/2"].map(|shard| desk.audit_under(&policy("'SSE-KMS'"), &delivered.config, &["--shard", shard]));
+    assert_eq!(desk.merge(&shards).code(), Some(1));
+    let path = shards[1].out.join("remediation/update-encryption/org-audit-logs/sse-kms-0001.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("CloudTrail", "CloudTrial", 1)).unwrap();
+    let refused = desk.merge(&shards);
+    assert_eq!(refused.code(), Some(2), "{refused:?}");
+    assert!(refused.ran.stderr.contains("sse-kms-0001.csv"), "{refused:?}");
+}
