@@ -1,6 +1,6 @@
 //! Objects that are to be put right: counted by group, and listed in the files of that group.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
@@ -23,22 +23,29 @@ const MAX_PENDING_LEN: usize = 1 << 22;
 pub(super) struct Remedies<'c> {
     targets: &'c Targets,
     groups: &'c Groups,
-    /// Numbers of groups of that bucket.
+    /// Of all groups that this worker has met.
+    lists: Vec<GroupList>,
+    by_id: HashMap<GroupId, usize, RandomState>,
+    /// Those of them that are of that bucket.
     bucket: Vec<u8>,
-    ids: HashMap<GroupKind, GroupId, RandomState>,
-    /// Rows that the spool does not have.
-    pending: BTreeMap<GroupId, Pending>,
+    by_kind: HashMap<GroupKind, usize, RandomState>,
+    /// Neighbours mostly go the same way.
+    last: Option<(GroupKind, usize)>,
+    /// Bytes that the spool does not have.
     pending_len: usize,
-    by_group: HashMap<GroupId, Amount, RandomState>,
-    by_reason: HashMap<(Lane, Why), Amount, RandomState>,
+    /// There are few reasons.
+    by_reason: Vec<((Lane, Why), Amount)>,
     free: HashMap<Month, Amount, RandomState>,
     months: MonthMemo,
 }
 
-#[derive(Default)]
-struct Pending {
+struct GroupList {
+    id: GroupId,
+    /// Rows that the spool does not have.
     lines: Vec<u8>,
     rows: u64,
+    /// Objects that have not been folded.
+    amount: Amount,
 }
 
 /// What decides how the object of a finding is put right, beside the finding.
@@ -76,12 +83,13 @@ impl<'c> Remedies<'c> {
         Self {
             targets,
             groups,
+            lists: Vec::new(),
+            by_id: HashMap::default(),
             bucket: Vec::new(),
-            ids: HashMap::default(),
-            pending: BTreeMap::new(),
+            by_kind: HashMap::default(),
+            last: None,
             pending_len: 0,
-            by_group: HashMap::default(),
-            by_reason: HashMap::default(),
+            by_reason: Vec::new(),
             free: HashMap::default(),
             months: MonthMemo::default(),
         }
@@ -115,76 +123,116 @@ impl<'c> Remedies<'c> {
     ) -> Result<(), OutputError> {
         let Remedy { kind, why } = remedy;
         let amount = Amount::object(finding.size.unwrap_or(0));
-        let id = self.group(finding.bucket, kind)?;
-        self.by_group.entry(id).or_default().add(amount);
-        self.by_reason.entry((kind.lane, why)).or_default().add(amount);
-        let free_from = match why {
-            Why::Locked(holds) if holds.is_only_retention() => details.lock.retain_until,
-            _ => None,
-        };
-        if let Some(free_from) = free_from.filter(|time| *time < Timestamp::MAX) {
-            let month = self.months.month(free_from);
-            self.free.entry(month).or_default().add(amount);
-        }
+        let list = self.list(finding.bucket, kind)?;
+        self.count_reason((kind.lane, why), amount);
+        let free_from = self.free_from(why, details, amount);
+        let list = &mut self.lists[list];
+        list.amount.add(amount);
         if !self.targets.has_remediation() {
             return Ok(());
         }
-        let pending = self.pending.entry(id).or_default();
-        let before = pending.lines.len();
+        let before = list.lines.len();
         match kind.lane.has_manifests() {
-            true => push_manifest_row(&mut pending.lines, &kind, finding),
-            false => push_list_row(&mut pending.lines, finding, why, free_from),
+            true => push_manifest_row(&mut list.lines, &kind, finding),
+            false => push_list_row(&mut list.lines, finding, why, free_from),
         }
-        pending.rows += 1;
-        self.pending_len += pending.lines.len() - before;
-        if pending.lines.len() >= ROWS_LEN {
-            self.pending_len -= pending.lines.len();
-            spool.write(ListId::Group(id), &pending.lines, pending.rows)?;
-            pending.lines.clear();
-            pending.rows = 0;
+        list.rows += 1;
+        self.pending_len += list.lines.len() - before;
+        if list.lines.len() >= ROWS_LEN {
+            self.pending_len -= list.lines.len();
+            list.flush(spool)?;
         }
         if self.pending_len >= MAX_PENDING_LEN { self.flush(spool) } else { Ok(()) }
     }
 
-    fn group(&mut self, bucket: &[u8], kind: GroupKind) -> Result<GroupId, OutputError> {
+    /// The list of a group.
+    fn list(&mut self, bucket: &[u8], kind: GroupKind) -> Result<usize, OutputError> {
         if self.bucket != bucket {
             self.bucket.clear();
             self.bucket.extend_from_slice(bucket);
-            self.ids.clear();
+            self.by_kind.clear();
+            self.last = None;
         }
-        if let Some(id) = self.ids.get(&kind) {
-            return Ok(*id);
+        if let Some((last, at)) = self.last
+            && last == kind
+        {
+            return Ok(at);
         }
-        let id = self.groups.id(kind.of_bucket(&escape(bucket))).ok_or(OutputError::TooManyGroups)?;
-        self.ids.insert(kind, id);
-        Ok(id)
+        let at = match self.by_kind.get(&kind) {
+            Some(at) => *at,
+            None => {
+                let id = self.groups.id(kind.of_bucket(&escape(bucket))).ok_or(OutputError::TooManyGroups)?;
+                let at = *self.by_id.entry(id).or_insert(self.lists.len());
+                if at == self.lists.len() {
+                    self.lists.push(GroupList { id, lines: Vec::new(), rows: 0, amount: Amount::default() });
+                }
+                self.by_kind.insert(kind, at);
+                at
+            }
+        };
+        self.last = Some((kind, at));
+        Ok(at)
+    }
+
+    fn count_reason(&mut self, reason: (Lane, Why), amount: Amount) {
+        match self.by_reason.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, sum)) => sum.add(amount),
+            None => self.by_reason.push((reason, amount)),
+        }
+    }
+
+    /// When the object becomes free by itself, if it does.
+    fn free_from(&mut self, why: Why, details: &Details<'_>, amount: Amount) -> Option<Timestamp> {
+        let Why::Locked(holds) = why else { return None };
+        let free_from = details.lock.retain_until.filter(|time| holds.is_only_retention() && *time < Timestamp::MAX)?;
+        self.free.entry(self.months.month(free_from)).or_default().add(amount);
+        Some(free_from)
     }
 
     /// Hands everything to the spool.
     pub(super) fn flush(&mut self, spool: &mut SpoolWriter) -> Result<(), OutputError> {
         self.pending_len = 0;
-        let pending = std::mem::take(&mut self.pending);
-        pending.into_iter().try_for_each(|(id, Pending { lines, rows })| spool.write(ListId::Group(id), &lines, rows))
+        let are_many = self.lists.len() > MAX_PENDING_LEN / ROWS_LEN;
+        for list in &mut self.lists {
+            list.flush(spool)?;
+            if are_many {
+                list.lines = Vec::new();
+            }
+        }
+        Ok(())
     }
 
     /// Forgets rows that the spool does not have.
     pub(super) fn begin_part(&mut self) {
-        self.pending.clear();
         self.pending_len = 0;
+        for list in &mut self.lists {
+            list.lines.clear();
+            list.rows = 0;
+        }
     }
 
     /// Moves the counts into a partial.
     pub(super) fn fold(&mut self, partial: &mut Partial) {
-        let groups = self.by_group.drain().map(|(id, amount)| (self.groups.get(id), amount)).collect();
-        let (reasons, free) = (self.by_reason.drain().collect(), self.free.drain().collect());
+        let counted = self.lists.iter_mut().filter(|list| list.amount.objects > 0);
+        let groups = counted.map(|list| (self.groups.get(list.id), std::mem::take(&mut list.amount))).collect();
+        let (reasons, free) = (self.by_reason.drain(..).collect(), self.free.drain().collect());
         partial.remediation.merge(Counts { groups, reasons, free });
     }
 
     /// Forgets all counts.
     pub(super) fn forget(&mut self) {
         self.begin_part();
-        self.by_group.clear();
+        self.lists.iter_mut().for_each(|list| list.amount = Amount::default());
         self.by_reason.clear();
         self.free.clear();
+    }
+}
+
+impl GroupList {
+    fn flush(&mut self, spool: &mut SpoolWriter) -> Result<(), OutputError> {
+        let written = spool.write(ListId::Group(self.id), &self.lines, self.rows);
+        self.lines.clear();
+        self.rows = 0;
+        written
     }
 }
