@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::campaign::{CampaignOptions, write_campaign};
 use crate::engine::{self, Cancel, EngineError, Outcome, Progress};
 use crate::merge::{PARTIAL_FILE, ShardFile, ShardGroupFile, fingerprint};
 use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
-use crate::remediation::{Group, GroupFile, Groups, Targets};
+use crate::remediation::{Group, GroupFile, Groups, JobSettings, Prices, PricesError, Targets};
 use crate::report::{AuditFacts, Run, Summary};
 use crate::sinks::{
     FINDINGS_HEADER, List, ListFile, ListFiles, OrderedLists, OutputError, OutputFolder, REMEDIATION, Sources, Spools,
@@ -54,11 +55,15 @@ pub struct RemediationOptions {
     pub manifest_rows: u64,
     /// Whether objects whose key is not known are put right, too, where doing so twice does no harm.
     pub includes_undetermined: bool,
+    /// What no inventory report can tell.
+    pub campaign: CampaignOptions,
 }
 
-impl Default for RemediationOptions {
-    fn default() -> Self {
-        Self { manifest_rows: DEFAULT_MANIFEST_ROWS, includes_undetermined: false }
+impl RemediationOptions {
+    /// What is done unless told otherwise, with placeholders for what no report can tell.
+    pub fn with_built_in_prices() -> Result<Self, PricesError> {
+        let campaign = CampaignOptions { jobs: JobSettings::default(), prices: Prices::built_in()? };
+        Ok(Self { manifest_rows: DEFAULT_MANIFEST_ROWS, includes_undetermined: false, campaign })
     }
 }
 
@@ -108,7 +113,8 @@ pub fn audit(
     let lengths = lengths.map(|lengths| with_groups(lengths, &groups));
     let lists = FinishedLists { files, lengths };
     let run = || Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
-    write(output, Findings::new(facts, partial, units_planned), lists, run, cancel)
+    let result = Findings::new(facts, partial, units_planned);
+    write(output, result, lists, run, &options.remediation.campaign, cancel)
 }
 
 fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
@@ -167,6 +173,7 @@ pub(crate) fn write(
     result: Findings,
     lists: FinishedLists,
     run: impl FnOnce() -> Run,
+    campaign: &CampaignOptions,
     cancel: &Cancel,
 ) -> Result<Summary, AuditError> {
     lists.files.named.into_iter().try_for_each(ListFile::finish)?;
@@ -174,6 +181,7 @@ pub(crate) fn write(
     if cancel.is_cancelled() {
         return Err(EngineError::Cancelled.into());
     }
+    write_campaign(&output, &result.facts, &result.partial, &files, campaign)?;
     let run = run();
     if let Some(lengths) = lists.lengths {
         let shard = ShardFile::new(&result, &run, lengths, hash_lists(&output)?, shard_files(&output, &files)?);

@@ -7,6 +7,8 @@
 //! Columns that only rows of interest need can be deferred: the batch does not have them, and the reader gives them for
 //! the rows that are asked for.
 
+use serde::{Deserialize, Serialize};
+
 use crate::timestamp::Timestamp;
 
 /// The columns that an audit reads.
@@ -81,7 +83,8 @@ impl Column {
 }
 
 /// Some of the columns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ColumnSet(u16);
 
 impl ColumnSet {

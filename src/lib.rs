@@ -16,6 +16,7 @@
 
 pub mod audit;
 pub mod batch;
+pub mod campaign;
 pub mod engine;
 pub mod escape;
 mod examine;

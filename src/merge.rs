@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::audit::{AuditError, Findings, FinishedLists, begin_lists, preamble, write};
+use crate::campaign::CampaignOptions;
 use crate::engine::{Cancel, EngineError};
 use crate::partial::{MergeError, Partial};
 use crate::plan::UnitId;
@@ -141,7 +142,13 @@ impl ShardFile<'static> {
 }
 
 /// Joins the outputs of shards. One that still lacks shards can be merged again.
-pub fn merge(folders: &[PathBuf], out: &Path, overwrite: bool, cancel: &Cancel) -> Result<Summary, MergeJobError> {
+pub fn merge(
+    folders: &[PathBuf],
+    out: &Path,
+    overwrite: bool,
+    campaign: &CampaignOptions,
+    cancel: &Cancel,
+) -> Result<Summary, MergeJobError> {
     let Some((first, others)) = folders.split_first() else {
         let error = io::ErrorKind::NotFound.into();
         return Err(MergeJobError::Read { path: PathBuf::new(), error });
@@ -157,7 +164,7 @@ pub fn merge(folders: &[PathBuf], out: &Path, overwrite: bool, cancel: &Cancel) 
     let files = whole.lists.write(&mut output, &whole.facts, manifest_rows, cancel)?;
     let lists = FinishedLists { files, lengths: (!is_whole).then(|| whole.lists.lengths()) };
     let result = Findings::new(whole.facts, whole.partial, units_planned);
-    Ok(write(output, result, lists, || whole.run.into(), cancel)?)
+    Ok(write(output, result, lists, || whole.run.into(), campaign, cancel)?)
 }
 
 /// The shards that have been read.

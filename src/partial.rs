@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::batch::ColumnSet;
 use crate::plan::{Checksums, UnitId};
 use crate::policy::{Reason, Status, Verdict};
 use crate::readers::UnitFacts;
@@ -81,6 +82,8 @@ pub struct SourceCounts {
     pub rows: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Columns that some of its files lack.
+    pub lacking: ColumnSet,
     /// Columns that S3 Inventory is not known to have.
     pub unknown_columns: BTreeSet<String>,
 }
@@ -313,7 +316,8 @@ impl Partial {
     pub(crate) fn count_unit(&mut self, unit: UnitId, source: usize, facts: UnitFacts) {
         self.examined.insert(unit);
         let rows = self.rows_read();
-        let mut counts = SourceCounts { files: 1, rows, bytes: facts.bytes, unknown_columns: BTreeSet::new() };
+        let lacking = ColumnSet::ALL.partition(facts.columns).1;
+        let mut counts = SourceCounts { files: 1, rows, bytes: facts.bytes, lacking, unknown_columns: BTreeSet::new() };
         let name = |name: &String| name.chars().take(MAX_SAMPLE_LEN).collect();
         facts.unknown_columns.iter().for_each(|column| keep_sample(&mut counts.unknown_columns, name(column)));
         self.sources.entry(source).or_default().add(counts);
@@ -362,6 +366,7 @@ impl SourceCounts {
         self.files = self.files.saturating_add(other.files);
         self.rows = self.rows.saturating_add(other.rows);
         self.bytes = self.bytes.saturating_add(other.bytes);
+        self.lacking = self.lacking.union(other.lacking);
         other.unknown_columns.into_iter().for_each(|name| keep_sample(&mut self.unknown_columns, name));
     }
 }
@@ -406,7 +411,12 @@ mod tests {
         partial.count(&place, &Cell { month, status: Status::Unrecognised, ruling, amount });
         partial.note_unrecognised(&format!("status-{}", number * 7 % 40));
         partial.count_fault("row_ragged");
-        let facts = UnitFacts { rows: 1, bytes: 10, unknown_columns: vec![format!("column-{number}")] };
+        let facts = UnitFacts {
+            rows: 1,
+            bytes: 10,
+            columns: ColumnSet::ALL,
+            unknown_columns: vec![format!("column-{number}")],
+        };
         partial.count_unit(UnitId(number), number as usize % 2, facts);
         partial.bound_rollups();
         partial

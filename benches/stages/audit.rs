@@ -24,7 +24,7 @@ pub fn audit_once(input: &Input) -> Work {
         allow_empty: false,
         checksums: Checksums::Verified,
         policy_source: "preset:cis".to_owned(),
-        remediation: RemediationOptions::default(),
+        remediation: RemediationOptions::with_built_in_prices().expect("prices"),
     };
     let summary = watch.time(|| run(input, &options));
     assert_eq!(summary.counts.rows, input.rows, "all rows are examined");

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use logseal::audit::{DEFAULT_MANIFEST_ROWS, DEFAULT_MAX_GROUPS};
 use logseal::generate;
+use logseal::object_key::Account;
 use logseal::plan::{Checksums, PlanOptions, Shard};
 use logseal::policy::Preset;
+use logseal::remediation::{RoleArn, S3Location};
 use logseal::timestamp::Timestamp;
 
 /// Check every stored log object's encryption against a policy, offline
@@ -69,6 +71,27 @@ impl SourceArgs {
     }
 }
 
+/// What the jobs that put objects right need and no report tells; what is not given becomes a placeholder
+#[derive(Args)]
+#[command(next_help_heading = "Remediation")]
+pub(super) struct CampaignArgs {
+    /// The account that runs the jobs
+    #[arg(long, value_name = "111122223333", value_parser = parse_account)]
+    pub account_id: Option<Account>,
+    /// The role that the jobs assume
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<RoleArn>,
+    /// Where the manifests will be uploaded
+    #[arg(long, value_name = "s3://BUCKET/PREFIX")]
+    pub manifest_location: Option<S3Location>,
+    /// Where S3 is to write what became of each object
+    #[arg(long, value_name = "s3://BUCKET/PREFIX")]
+    pub report_location: Option<S3Location>,
+    /// Prices and quotas for the plan [default: those of this version]
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
+}
+
 #[derive(Args)]
 pub(super) struct AuditArgs {
     #[command(flatten)]
@@ -97,12 +120,6 @@ pub(super) struct AuditArgs {
     /// A result without any object in scope is fine
     #[arg(long)]
     pub allow_empty: bool,
-    /// How many objects a manifest for S3 Batch Operations names at most
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_MANIFEST_ROWS, value_parser = parse_manifest_rows)]
-    pub manifest_rows: u64,
-    /// Re-encrypt SSE-KMS objects whose key is not known, too; doing so twice does no harm
-    #[arg(long)]
-    pub remediate_undetermined: bool,
     /// What is counted by group; without it, only the columns that the policy asks for are read
     #[arg(long, value_enum, default_value_t)]
     pub rollup: Rollup,
@@ -118,6 +135,20 @@ pub(super) struct AuditArgs {
     /// Show no progress bar
     #[arg(long)]
     pub no_progress: bool,
+    #[command(flatten)]
+    pub campaign: CampaignArgs,
+    /// How many objects a manifest for S3 Batch Operations names at most
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = DEFAULT_MANIFEST_ROWS,
+        value_parser = parse_manifest_rows,
+        help_heading = "Remediation"
+    )]
+    pub manifest_rows: u64,
+    /// Re-encrypt SSE-KMS objects whose key is not known, too; doing so twice does no harm
+    #[arg(long, help_heading = "Remediation")]
+    pub remediate_undetermined: bool,
 }
 
 #[derive(Args)]
@@ -137,6 +168,8 @@ pub(super) struct MergeArgs {
     /// Show nothing but errors
     #[arg(long)]
     pub quiet: bool,
+    #[command(flatten)]
+    pub campaign: CampaignArgs,
 }
 
 #[derive(Args)]
@@ -279,6 +312,10 @@ fn parse_jobs(text: &str) -> Result<usize, String> {
         Ok(jobs @ 1..=1024) => Ok(jobs),
         _ => Err("not a number from 1 to 1024".into()),
     }
+}
+
+fn parse_account(text: &str) -> Result<Account, String> {
+    Account::parse(text.as_bytes()).ok_or_else(|| "not the 12 digits of an account".into())
 }
 
 fn parse_manifest_rows(text: &str) -> Result<u64, String> {

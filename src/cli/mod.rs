@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 use logseal::audit::{AuditError, AuditOptions, RemediationOptions, audit, default_jobs};
+use logseal::campaign::CampaignOptions;
 use logseal::engine::{Cancel, EngineError, WORKER_NAME};
 use logseal::escape::{escape, harmless};
 use logseal::generate::generate;
@@ -21,10 +22,11 @@ use logseal::merge::{MergeJobError, merge};
 use logseal::partial::Rollups;
 use logseal::plan::{Plan, PlanError, Shard};
 use logseal::policy::Checker;
+use logseal::remediation::{JobSettings, Prices};
 use logseal::report::{Style, Summary, render};
 use logseal::timestamp::Timestamp;
 
-use args::{AuditArgs, Cli, Command, Format, GenerateArgs, MergeArgs, Rollup};
+use args::{AuditArgs, CampaignArgs, Cli, Command, Format, GenerateArgs, MergeArgs, Rollup};
 
 /// The job could not run.
 const COULD_NOT_RUN: u8 = 2;
@@ -83,7 +85,7 @@ pub fn run() -> ExitCode {
     silence_workers();
     let code = match Cli::parse().command {
         Command::Audit(args) => run_audit(args),
-        Command::Merge(args) => run_merge(&args),
+        Command::Merge(args) => run_merge(args),
         Command::Explain(args) => explain::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Generate(args) => run_generate(&args),
@@ -156,6 +158,7 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
         remediation: RemediationOptions {
             manifest_rows: args.manifest_rows,
             includes_undetermined: args.remediate_undetermined,
+            campaign: campaign_options(args.campaign)?,
         },
     };
     let bytes = plan.units(options.shard.unwrap_or(Shard::WHOLE)).map(|unit| unit.size_hint()).sum();
@@ -179,9 +182,25 @@ fn warn(plan: &Plan, checker: &Checker) {
     }
 }
 
-fn run_merge(args: &MergeArgs) -> Result<u8, Failure> {
+fn campaign_options(args: CampaignArgs) -> Result<CampaignOptions, Failure> {
+    let CampaignArgs { account_id, role_arn, manifest_location, report_location, prices } = args;
+    let jobs = JobSettings { account_id, role_arn, manifest_location, report_location };
+    let prices = match prices {
+        None => Prices::built_in().map_err(|error| Failure::with_hint(&error, None))?,
+        Some(path) => {
+            let shown = escape(path.as_os_str().as_encoded_bytes()).into_owned();
+            let text = std::fs::read_to_string(&path);
+            let text = text.map_err(|error| Failure::new(format!("cannot read {shown}: {error}")))?;
+            Prices::parse(&text).map_err(|error| Failure::new(format!("{shown}: {error}")))?
+        }
+    };
+    Ok(CampaignOptions { jobs, prices })
+}
+
+fn run_merge(args: MergeArgs) -> Result<u8, Failure> {
     let cancel = cancel_on_interrupt();
-    let summary = merge(&args.folders, &args.out, args.force, &cancel)?;
+    let campaign = campaign_options(args.campaign)?;
+    let summary = merge(&args.folders, &args.out, args.force, &campaign, &cancel)?;
     show(&summary, &args.out, args.format, args.quiet)
 }
 

@@ -138,6 +138,8 @@ pub struct UnitFacts {
     pub rows: u64,
     /// The bytes of the file.
     pub bytes: u64,
+    /// The columns that it has.
+    pub columns: ColumnSet,
     /// Names of columns that S3 Inventory is not known to have.
     pub unknown_columns: Vec<String>,
 }

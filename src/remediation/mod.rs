@@ -1,18 +1,39 @@
 //! What puts violating objects right: the operation for each, the files that S3 Batch Operations takes, and a plan.
 //!
 //! [`choose`] finds the lane of one object. Objects that one job can put right are a [`Group`]; their rows are the files of
-//! that group.
+//! that group. [`jobs`] makes the requests that run such a file, [`readme`] tells people what to do with all of them.
 
 mod counts;
+mod decimal;
+mod estimate;
 mod group;
+mod job;
 mod lane;
+mod permissions;
+mod plan;
+mod prices;
+mod readme;
 mod rows;
+#[cfg(test)]
+mod samples;
+mod settings;
 mod targets;
 
 pub use counts::Counts;
+pub(crate) use decimal::grouped;
+pub use decimal::{Decimal, Usd};
+pub use estimate::{Cost, Duration, Estimate, Restore, RestoreTier, Term, Time, UsdBounds};
 pub use group::{Group, GroupId, GroupKind, Groups, VersionState};
+pub use job::{JobFacts, jobs};
 pub use lane::{Holds, Lane, Lock, NoTarget, Retention, StorageClass, Stored, Target, TargetMethod, Why, choose};
+pub use plan::{
+    Blocked, Campaign, FileLine, Found, FreeLine, GroupLine, JobLine, LaneLine, Missing, MissingLine, NoteLine,
+    Operation, PLAN_SCHEMA, PriceFacts, PriceLine, ReasonLine, Step, StepLine,
+};
+pub use prices::{Mistake, Prices, PricesError};
+pub use readme::readme;
 pub use rows::{LIST_HEADER, push_list_row, push_manifest_row};
+pub use settings::{JobSettings, RoleArn, S3Location, SettingError};
 pub use targets::{Remedy, Targets};
 
 /// A file with the rows of a group, as it was written.
@@ -29,3 +50,6 @@ pub struct GroupFile {
     /// The MD5 of its content, in hexadecimal: the ETag that S3 gives it when it is uploaded in one part without SSE-KMS.
     pub md5: String,
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

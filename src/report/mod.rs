@@ -1,8 +1,10 @@
 //! What people and programs take away from an audit.
 
+mod campaign;
 mod summary;
 mod text;
 
+pub use campaign::render_campaign;
 pub use summary::{
     AccountLine, AccountLines, AuditFacts, ByteCounts, Counts, Coverage, GroupLine, LaneLine, MonthLine, MonthLines,
     Outcome, OutcomeReason, PolicyFacts, RemediationFacts, RuleFacts, RuleLine, Run, SourceFacts, SourceLine, Summary,

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use super::summary::{AccountLine, AccountLines, GroupLine, Outcome, OutcomeReason, Summary};
 use crate::policy::{Reason, Severity};
+use crate::remediation::grouped;
 use crate::rollup::Collapsed;
 
 /// Whether the text goes to a terminal that shows colours.
@@ -45,6 +46,7 @@ impl Text {
         self.rules(summary)?;
         self.accounts(summary)?;
         self.months(summary)?;
+        self.remediation(summary)?;
         self.next_steps(summary, out)
     }
 
@@ -204,6 +206,23 @@ impl Text {
         writeln!(self.text, "  oldest month {oldest}, newest month {newest}")
     }
 
+    /// How violating objects can be put right, if the policy says anything about that.
+    fn remediation(&mut self, summary: &Summary) -> fmt::Result {
+        let lanes = summary.remediation.iter().filter(|(_, line)| line.objects > 0);
+        if summary.policy.remediation.is_none() || lanes.clone().next().is_none() {
+            return Ok(());
+        }
+        self.heading("Remediation")?;
+        for (lane, line) in lanes {
+            let manifests = match line.manifests {
+                0 => String::new(),
+                manifests => format!("  {}", count(manifests, "manifest", "manifests")),
+            };
+            writeln!(self.text, "  {lane:18}{:>18} {:>20}{manifests}", number(line.objects), size(line.bytes))?;
+        }
+        Ok(())
+    }
+
     fn next_steps(&mut self, summary: &Summary, out: &str) -> fmt::Result {
         let mut steps = Vec::new();
         let out = escaped(out);
@@ -214,6 +233,10 @@ impl Text {
         }
         if summary.counts.violation > 0 {
             steps.push("logseal explain SOURCE --key KEY shows why one object got its verdict".to_owned());
+            steps.push(match summary.policy.remediation {
+                Some(_) => format!("{out}/remediation/plan.md says how to put objects right, README.md how to run it"),
+                None => "a [remediation] with a key in the policy makes manifests that put objects right".to_owned(),
+            });
         }
         if !summary.faults.is_empty() {
             steps.push(format!("what could not be examined is listed in {out}/faults.jsonl: fetch those files again"));
@@ -411,7 +434,7 @@ fn shortened(text: &str, width: usize) -> String {
 }
 
 /// How many columns a terminal needs at most: characters of some scripts take two.
-fn columns(text: &str) -> usize {
+pub(super) fn columns(text: &str) -> usize {
     text.chars().map(char_columns).sum()
 }
 
@@ -437,15 +460,7 @@ fn broken(word: &str, width: usize) -> impl Iterator<Item = &str> {
 
 /// `1234567` as `1,234,567`.
 pub(crate) fn number(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    grouped(number.into())
 }
 
 fn count(number_of: u64, one: &str, many: &str) -> String {
@@ -467,7 +482,7 @@ fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 1024 {
         return format!("{bytes} B");

@@ -92,6 +92,21 @@ impl OutputFolder {
         Ok(())
     }
 
+    /// Writes one file of those that put objects right.
+    pub(crate) fn write_remediation(&self, path: &str, text: &[u8]) -> Result<(), OutputError> {
+        let staged = self.staging.path().join(REMEDIATION).join(path);
+        let written = File::create(staged).and_then(|mut file| {
+            file.write_all(text)?;
+            file.sync_all()
+        });
+        written.map_err(|error| self.fails(path, error))
+    }
+
+    /// A file of those that put objects right cannot be written.
+    pub(crate) fn fails(&self, path: &str, error: io::Error) -> OutputError {
+        OutputError::Write { path: self.folder.join(REMEDIATION).join(path), error }
+    }
+
     /// Begins a list whose name appears with [`Self::publish`]: first the preamble, then pieces of these files.
     pub(crate) fn begin_list(
         &mut self,

@@ -544,7 +544,7 @@ fn run_audit(desk: &Desk, sources: &[&Path], checker: &Checker, case: u64) -> (V
         allow_empty: false,
         checksums: Checksums::Verified,
         policy_source: "oracle".into(),
-        remediation: RemediationOptions::default(),
+        remediation: RemediationOptions::with_built_in_prices().unwrap(),
     };
     let plan = Plan::new(&sources, &PlanOptions::default()).unwrap();
     let summary = audit(&plan, checker, &options, &Cancel::default(), &NoProgress).unwrap();

@@ -70,7 +70,12 @@ impl Reader {
     }
 
     pub(super) fn facts(&self) -> UnitFacts {
-        UnitFacts { rows: self.lines, bytes: self.file_len, unknown_columns: self.schema.unknown.clone() }
+        UnitFacts {
+            rows: self.lines,
+            bytes: self.file_len,
+            columns: self.schema.columns(),
+            unknown_columns: self.schema.unknown.clone(),
+        }
     }
 
     /// Reads until the block is full or the file ends, and keeps an unfinished last line for the next block. There is

@@ -90,7 +90,12 @@ impl Reader {
     }
 
     pub(super) fn facts(&self) -> UnitFacts {
-        UnitFacts { rows: self.rows_before, bytes: self.file.0.len(), unknown_columns: self.schema.unknown.clone() }
+        UnitFacts {
+            rows: self.rows_before,
+            bytes: self.file.0.len(),
+            columns: self.schema.columns(),
+            unknown_columns: self.schema.unknown.clone(),
+        }
     }
 
     fn finish(&self) -> Result<(), UnitFault> {
