@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use crate::campaign::{CampaignOptions, write_campaign};
@@ -10,6 +11,7 @@ use crate::merge::{PARTIAL_FILE, ShardFile, ShardGroupFile, fingerprint};
 use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
+use crate::readers::UnitFault;
 use crate::remediation::{Group, GroupFile, Groups, JobSettings, Prices, PricesError, Targets};
 use crate::report::{AuditFacts, Run, Summary};
 use crate::sinks::{
@@ -21,9 +23,9 @@ use crate::timestamp::Timestamp;
 /// How many groups a rollup has at most unless told otherwise.
 pub const DEFAULT_MAX_GROUPS: usize = 1_000_000;
 
-/// How many rows a manifest has at most unless told otherwise: far fewer than a job may have, and a file that is uploaded
-/// in one part.
-pub const DEFAULT_MANIFEST_ROWS: u64 = 10_000_000;
+/// How many rows a manifest has at most unless told otherwise: far fewer than a job may have, a file that is uploaded in
+/// one part, and small enough for several to be hashed side by side.
+pub const DEFAULT_MANIFEST_ROWS: u64 = 1_000_000;
 
 /// How an audit is to be done.
 #[derive(Clone, Debug)]
@@ -176,8 +178,7 @@ pub(crate) fn write(
     campaign: &CampaignOptions,
     cancel: &Cancel,
 ) -> Result<Summary, AuditError> {
-    lists.files.named.into_iter().try_for_each(ListFile::finish)?;
-    let files = lists.files.groups.finish(cancel)?;
+    let files = finish_lists(lists.files, cancel)?;
     if cancel.is_cancelled() {
         return Err(EngineError::Cancelled.into());
     }
@@ -194,6 +195,19 @@ pub(crate) fn write(
     })?;
     output.publish()?;
     Ok(summary)
+}
+
+/// Waits until all lists are on the disk, while those of groups are hashed.
+fn finish_lists(ListFiles { named, groups }: ListFiles, cancel: &Cancel) -> Result<Vec<GroupFile>, AuditError> {
+    thread::scope(|scope| {
+        let finish_named = || named.into_iter().try_for_each(ListFile::finish);
+        let finishing = thread::Builder::new().spawn_scoped(scope, finish_named).map_err(EngineError::Thread)?;
+        let files = groups.finish(cancel)?;
+        match finishing.join() {
+            Ok(finished) => Ok(finished.map(|()| files)?),
+            Err(panic) => Err(EngineError::Panicked(UnitFault::panicked(&*panic)).into()),
+        }
+    })
 }
 
 fn hash_lists(output: &OutputFolder) -> Result<Vec<String>, OutputError> {

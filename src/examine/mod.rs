@@ -332,7 +332,7 @@ impl<'c> Examiner<'c> {
             let (row, Flagged { place, month, status, ruling }) = (self.flagged_rows[at], self.flagged[at]);
             match Finding::read(batch, row as usize, more, at, ruling) {
                 Ok(mut finding) => {
-                    let details = remedies::Details::read(batch, row as usize, more, at);
+                    let details = remedies::Details::read(&self.remedies, batch, row as usize, more, at);
                     let remedy = self.remedies.choose(&finding, status, &details);
                     finding.lane = remedy.map(|remedy| remedy.kind.lane);
                     if let Some(remedy) = remedy

@@ -49,6 +49,7 @@ struct GroupList {
 }
 
 /// What decides how the object of a finding is put right, beside the finding.
+#[derive(Default)]
 pub(super) struct Details<'a> {
     tier: &'a [u8],
     lock: Lock<'a>,
@@ -56,8 +57,11 @@ pub(super) struct Details<'a> {
 }
 
 impl<'a> Details<'a> {
-    /// Reads them from a row of a batch and, for deferred columns, from a row of `more`.
-    pub(super) fn read(batch: &Batch<'a>, row: usize, more: &Batch<'a>, at: usize) -> Self {
+    /// Reads them, if they matter, from a row of a batch and, for deferred columns, from a row of `more`.
+    pub(super) fn read(of: &Remedies<'_>, batch: &Batch<'a>, row: usize, more: &Batch<'a>, at: usize) -> Self {
+        if !of.targets.has_remediation() {
+            return Self::default();
+        }
         let cell = |column| if batch.deferred.contains(column) { (more, at) } else { (batch, row) };
         let text = |column, of: fn(&Batch<'a>) -> Texts<'a>| {
             let (batch, row) = cell(column);
@@ -174,6 +178,7 @@ impl<'c> Remedies<'c> {
         Ok(at)
     }
 
+    #[inline]
     fn count_reason(&mut self, reason: (Lane, Why), amount: Amount) {
         match self.by_reason.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, sum)) => sum.add(amount),

@@ -148,7 +148,7 @@ pub struct Stored<'a> {
 }
 
 /// What the report says of Object Lock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Lock<'a> {
     /// `COMPLIANCE` or `GOVERNANCE`.
     pub mode: &'a [u8],

@@ -2,7 +2,7 @@
 
 use super::group::GroupKind;
 use super::lane::Why;
-use crate::escape::push_cell;
+use crate::escape::{holds_for_all, push_cell};
 use crate::sinks::Finding;
 use crate::timestamp::Timestamp;
 
@@ -45,6 +45,10 @@ pub fn push_list_row(lines: &mut Vec<u8>, finding: &Finding<'_>, why: Why, retai
 
 /// Appends bytes, of which all but a few that stand for themselves everywhere become `%XX`.
 fn push_percent_encoded(lines: &mut Vec<u8>, mut bytes: &[u8]) {
+    // Most names need nothing of the kind.
+    if holds_for_all(bytes, stands_for_itself) {
+        return lines.extend_from_slice(bytes);
+    }
     while let Some(at) = bytes.iter().position(|&byte| !stands_for_itself(byte)) {
         let (plain, rest) = bytes.split_at(at);
         lines.extend_from_slice(plain);
@@ -56,7 +60,9 @@ fn push_percent_encoded(lines: &mut Vec<u8>, mut bytes: &[u8]) {
 }
 
 fn stands_for_itself(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/')
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    // From '-' to '9' there are only these three signs and the digits.
+    is_letter | (byte.wrapping_sub(b'-') < 13) | (byte == b'_')
 }
 
 #[cfg(test)]
@@ -66,6 +72,11 @@ mod tests {
 
     #[test]
     fn every_byte_comes_back() {
+        let signs = b"-_./";
+        assert!(
+            (0..=255)
+                .all(|byte: u8| stands_for_itself(byte) == (byte.is_ascii_alphanumeric() || signs.contains(&byte)))
+        );
         for pair in 0..=u16::MAX {
             let bytes = pair.to_be_bytes();
             let (mut encoded, mut decoded) = (Vec::new(), Vec::new());

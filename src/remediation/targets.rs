@@ -24,6 +24,22 @@ pub struct Remedy {
     pub why: Why,
 }
 
+impl Remedy {
+    /// What becomes of an object whose policy says nothing about it.
+    fn without_remediation(ruling: &Ruling) -> Option<Self> {
+        let kind = GroupKind {
+            lane: Lane::NoTarget,
+            version: None,
+            class: None,
+            target: None,
+            has_versions: true,
+            is_undetermined: false,
+        };
+        let why = Why::NoTarget(NoTarget::NoRemediation);
+        (ruling.verdict == Verdict::Violation).then_some(Self { kind, why })
+    }
+}
+
 impl Targets {
     /// What a policy says. `includes_undetermined` is whether objects whose key is not known are put right, too, where
     /// doing so twice does no harm.
@@ -46,13 +62,15 @@ impl Targets {
     /// apart.
     pub fn remedy(&self, ruling: &Ruling, stored: &Stored<'_>, is_latest: Flag, has_versions: bool) -> Option<Remedy> {
         let is_undetermined = ruling.verdict == Verdict::Undetermined;
+        if !self.has_remediation {
+            return Remedy::without_remediation(ruling);
+        }
         if !(ruling.verdict == Verdict::Violation || is_undetermined && self.can_repeat(ruling, stored.status)) {
             return None;
         }
         let target = match ruling.rule {
             Some(rule) => self.by_rule[rule.as_index()],
-            None if self.has_remediation => Err(NoTarget::NoRule),
-            None => Err(NoTarget::NoRemediation),
+            None => Err(NoTarget::NoRule),
         };
         let (lane, why) = choose(target, stored, self.as_of);
         if is_undetermined && lane != Lane::UpdateEncryption {

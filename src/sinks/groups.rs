@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use super::OutputError;
 use super::list::{Piece, Pieces, Sources};
@@ -138,14 +139,23 @@ fn open_file(path: &Path, group: &Group) -> io::Result<File> {
 
 /// The lengths and hashes of files, or the first of them that fails.
 fn sync_and_hash(folder: &Path, paths: &[&str], cancel: &Cancel) -> Result<Vec<(u64, String)>, (usize, io::Error)> {
-    let open = |path: &str| -> io::Result<SourceFile> {
-        let path = folder.join(path);
-        File::open(&path)?.sync_all()?;
-        SourceFile::open(&path, None).map_err(|fault| io::Error::other(fault.to_string()))
+    let sync = || {
+        paths.iter().enumerate().try_for_each(|(at, path)| {
+            File::open(folder.join(path)).and_then(|file| file.sync_all()).map_err(|error| (at, error))
+        })
     };
-    let files: Result<Vec<_>, _> =
-        paths.iter().enumerate().map(|(at, path)| open(path).map_err(|error| (at, error))).collect();
-    let files = files?;
+    thread::scope(|scope| {
+        let syncing = thread::Builder::new().spawn_scoped(scope, sync).map_err(|error| (0, error))?;
+        let hashed = hash(folder, paths, cancel)?;
+        syncing.join().unwrap_or_else(|_| Err((0, io::Error::other("syncing failed")))).map(|()| hashed)
+    })
+}
+
+fn hash(folder: &Path, paths: &[&str], cancel: &Cancel) -> Result<Vec<(u64, String)>, (usize, io::Error)> {
+    let open = |(at, path): (usize, &&str)| {
+        SourceFile::open(&folder.join(path), None).map_err(|fault| (at, io::Error::other(fault.to_string())))
+    };
+    let files: Vec<SourceFile> = paths.iter().enumerate().map(open).collect::<Result<_, _>>()?;
     let (mut hashed, mut failed) = (vec![(0, String::new()); files.len()], None);
     hash_all(&files.iter().collect::<Vec<_>>(), &|| cancel.is_cancelled(), &mut |at, md5| match md5 {
         Ok(md5) => hashed[at] = (files[at].len(), md5.to_string()),
