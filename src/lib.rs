@@ -11,7 +11,8 @@
 //! ```
 //!
 //! [`audit::audit`] runs all of it, with the workers of [`engine`]; [`merge::merge`] joins what shards left;
-//! [`explain::explain`] shows how one object fared. Three kinds of bad news are never mixed: a *verdict* is what we
+//! [`explain::explain`] shows how one object fared; [`reconcile::reconcile`] holds the reports of jobs against what an
+//! audit wanted done. Three kinds of bad news are never mixed: a *verdict* is what we
 //! concluded about an object, a *fault* is something that we could not examine, an *error* means that we could not run.
 
 pub mod audit;
@@ -28,6 +29,7 @@ pub mod partial;
 pub mod plan;
 pub mod policy;
 pub mod readers;
+pub mod reconcile;
 pub mod remediation;
 pub mod report;
 pub mod rollup;

@@ -28,6 +28,8 @@ pub(super) enum Command {
     Audit(AuditArgs),
     /// Join the outputs of shards
     Merge(MergeArgs),
+    /// Say what became of the objects of an audit's manifests, from the reports of jobs
+    Reconcile(ReconcileArgs),
     /// Show why one object got its verdict
     Explain(ExplainArgs),
     /// Write or check a policy file
@@ -173,6 +175,49 @@ pub(super) struct MergeArgs {
 }
 
 #[derive(Args)]
+pub(super) struct ReconcileArgs {
+    /// The folder that `audit` or `merge` wrote
+    #[arg(value_name = "AUDIT_DIR")]
+    pub audit: PathBuf,
+    /// Completion reports of S3 Batch Operations, or folders with them
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub reports: Vec<PathBuf>,
+    /// Where to write reconcile.json and the manifests for a retry
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// A later inventory, which shows how the objects are stored now
+    #[arg(long, num_args = 1.., value_name = "SOURCE")]
+    pub inventory: Vec<PathBuf>,
+    /// The policy file of the audit [default: the preset cis]
+    #[arg(long, value_name = "FILE", requires = "inventory")]
+    pub policy: Option<PathBuf>,
+    /// The run of the later inventory, instead of the newest complete one
+    #[arg(long, value_name = "2026-01-04T01-00Z", requires = "inventory")]
+    pub run: Option<String>,
+    /// The columns of CSV files without a manifest, as its fileSchema would name them
+    #[arg(long, value_name = "\"Bucket, Key, ...\"", requires = "inventory")]
+    pub schema: Option<String>,
+    /// Accept data files without a manifest; nothing is then said of objects that are not in them
+    #[arg(long, requires = "inventory")]
+    pub accept_unproven: bool,
+    /// Replace a finished reconciliation in that folder
+    #[arg(long)]
+    pub force: bool,
+    /// How many workers read the later inventory [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = parse_jobs)]
+    pub jobs: Option<usize>,
+    /// How many objects a manifest for S3 Batch Operations names at most
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MANIFEST_ROWS, value_parser = parse_manifest_rows)]
+    pub manifest_rows: u64,
+    /// What stdout shows
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Show nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+#[derive(Args)]
 pub(super) struct ExplainArgs {
     #[command(flatten)]
     pub sources: SourceArgs,
@@ -284,7 +329,7 @@ pub(super) enum Format {
     /// A summary for people
     #[default]
     Text,
-    /// summary.json
+    /// summary.json, or reconcile.json
     Json,
 }
 

@@ -7,6 +7,7 @@ mod args;
 mod explain;
 mod policy;
 mod progress;
+mod reconcile;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -86,6 +87,7 @@ pub fn run() -> ExitCode {
     let code = match Cli::parse().command {
         Command::Audit(args) => run_audit(args),
         Command::Merge(args) => run_merge(args),
+        Command::Reconcile(args) => reconcile::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Generate(args) => run_generate(&args),

@@ -14,6 +14,8 @@ use crate::batch::{Batch, ColumnSet, Schema, SchemaError};
 use crate::plan::{Format, Unit};
 use crate::source::{Checksum, FileFault, Md5, SourceFile};
 
+pub(crate) use csv::{Split, split_strict};
+
 /// Why a unit could not be examined.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@
 
 mod campaign;
 mod summary;
-mod text;
+pub(crate) mod text;
 
 pub use campaign::render_campaign;
 pub use summary::{

@@ -25,18 +25,23 @@ const SOURCES: usize = 5;
 
 /// The summary for people. `out` is where the lists are.
 pub fn render(summary: &Summary, out: &str, style: Style) -> String {
-    let mut text = Text { text: String::new(), style };
+    let mut text = Text::new(style);
     // Writing to a string cannot fail.
     let _ = text.all(summary, out);
     text.text
 }
 
-struct Text {
-    text: String,
+/// A text that grows line by line.
+pub(crate) struct Text {
+    pub(crate) text: String,
     style: Style,
 }
 
 impl Text {
+    pub(crate) fn new(style: Style) -> Self {
+        Self { text: String::new(), style }
+    }
+
     fn all(&mut self, summary: &Summary, out: &str) -> fmt::Result {
         self.outcome(summary)?;
         self.coverage(summary)?;
@@ -266,7 +271,7 @@ impl Text {
         steps.iter().try_for_each(|step| self.item(step))
     }
 
-    fn heading(&mut self, heading: &str) -> fmt::Result {
+    pub(crate) fn heading(&mut self, heading: &str) -> fmt::Result {
         let heading = self.coloured("1", heading);
         writeln!(self.text, "\n{heading}")
     }
@@ -276,15 +281,15 @@ impl Text {
     }
 
     /// A label and a text that goes on below itself.
-    fn wrapped(&mut self, label: &str, text: &str) -> fmt::Result {
+    pub(crate) fn wrapped(&mut self, label: &str, text: &str) -> fmt::Result {
         self.indented(&format!("{label:10}"), text)
     }
 
-    fn item(&mut self, text: &str) -> fmt::Result {
+    pub(crate) fn item(&mut self, text: &str) -> fmt::Result {
         self.indented("  - ", text)
     }
 
-    fn indented(&mut self, first: &str, text: &str) -> fmt::Result {
+    pub(crate) fn indented(&mut self, first: &str, text: &str) -> fmt::Result {
         let indent = columns(first);
         let mut line = first.to_owned();
         for word in text.split(' ').flat_map(|word| broken(word, WIDTH - indent)) {
@@ -300,7 +305,7 @@ impl Text {
         writeln!(self.text, "{}", line.trim_end())
     }
 
-    fn coloured(&self, code: &str, text: &str) -> String {
+    pub(crate) fn coloured(&self, code: &str, text: &str) -> String {
         match self.style {
             Style::Plain => text.to_owned(),
             Style::Coloured => format!("\x1b[{code}m{text}\x1b[0m"),
@@ -422,11 +427,11 @@ fn severity_name(severity: Severity) -> &'static str {
     }
 }
 
-fn escaped(text: &str) -> std::borrow::Cow<'_, str> {
+pub(crate) fn escaped(text: &str) -> std::borrow::Cow<'_, str> {
     crate::escape::escape(text.as_bytes())
 }
 
-fn shortened(text: &str, width: usize) -> String {
+pub(crate) fn shortened(text: &str, width: usize) -> String {
     if columns(text) <= width {
         return text.to_owned();
     }
@@ -463,7 +468,7 @@ pub(crate) fn number(number: u64) -> String {
     grouped(number.into())
 }
 
-fn count(number_of: u64, one: &str, many: &str) -> String {
+pub(crate) fn count(number_of: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(number_of), if number_of == 1 { one } else { many })
 }
 

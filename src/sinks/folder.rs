@@ -1,7 +1,8 @@
 //! The output folder: nothing half-written ever has a final name.
 //!
 //! Files are written to a hidden folder inside the output folder and renamed when all of them are complete. The summary
-//! comes last and goes first: a folder that holds `summary.json` holds a finished audit.
+//! comes last and goes first: a folder that holds `summary.json` holds a finished audit, one that holds `reconcile.json`
+//! a finished reconciliation.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -12,8 +13,42 @@ use tempfile::TempDir;
 use super::{GroupFiles, ListFile, Sources};
 use crate::remediation::Groups;
 
-/// The file that marks a finished audit.
-const MARK: &str = "summary.json";
+/// What a folder is filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutputKind {
+    /// What an audit writes.
+    Audit,
+    /// What is written when reports of jobs are held against an audit.
+    Reconciliation,
+}
+
+impl OutputKind {
+    /// The file that marks a finished one.
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Audit => "summary.json",
+            Self::Reconciliation => RECONCILIATION,
+        }
+    }
+
+    /// What is left of an earlier one that no new file takes the place of.
+    fn stale_file(self) -> Option<&'static str> {
+        (self == Self::Audit).then_some(crate::merge::PARTIAL_FILE)
+    }
+
+    /// The folder inside it.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Audit => REMEDIATION,
+            Self::Reconciliation => RETRY,
+        }
+    }
+}
+
+/// The result of holding reports against an audit.
+pub(crate) const RECONCILIATION: &str = "reconcile.json";
+/// The folder of manifests for another attempt.
+pub(crate) const RETRY: &str = "retry";
 /// The folder of everything that puts objects right.
 pub(crate) const REMEDIATION: &str = "remediation";
 
@@ -23,6 +58,7 @@ pub struct OutputFolder {
     folder: PathBuf,
     staging: TempDir,
     overwrite: bool,
+    kind: OutputKind,
     files: Vec<&'static str>,
 }
 
@@ -36,6 +72,9 @@ pub enum OutputError {
     /// The folder holds a finished audit.
     #[error("the folder holds a finished audit: {}", .0.display())]
     Finished(PathBuf),
+    /// The folder holds a finished reconciliation.
+    #[error("the folder holds a finished reconciliation: {}", .0.display())]
+    FinishedReconciliation(PathBuf),
     /// The operating system refused.
     #[error("cannot write to {}: {error}", path.display())]
     Write {
@@ -51,7 +90,9 @@ impl OutputError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::TooManyGroups => Some("audit data files without a manifest bucket by bucket"),
-            Self::Finished(_) => Some("name another folder, or add --force to replace it"),
+            Self::Finished(_) | Self::FinishedReconciliation(_) => {
+                Some("name another folder, or add --force to replace it")
+            }
             Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
                 Some("findings take twice their room while they are put together: name a folder with more with --out")
             }
@@ -63,11 +104,16 @@ impl OutputError {
 impl OutputFolder {
     /// Makes the folder if need be. One that holds a finished audit is refused unless `overwrite` is set.
     pub fn create(folder: &Path, overwrite: bool) -> Result<Self, OutputError> {
+        Self::create_for(OutputKind::Audit, folder, overwrite)
+    }
+
+    /// The same for any kind of output.
+    pub(crate) fn create_for(kind: OutputKind, folder: &Path, overwrite: bool) -> Result<Self, OutputError> {
         let fail = |error| OutputError::Write { path: folder.to_owned(), error };
-        refuse_finished(folder, overwrite)?;
+        refuse_finished(kind, folder, overwrite)?;
         fs::create_dir_all(folder).map_err(fail)?;
         let staging = tempfile::Builder::new().prefix(".logseal-").tempdir_in(folder).map_err(fail)?;
-        Ok(Self { folder: folder.to_owned(), staging, overwrite, files: Vec::new() })
+        Ok(Self { folder: folder.to_owned(), staging, overwrite, kind, files: Vec::new() })
     }
 
     /// The folder for files that nobody will see.
@@ -121,16 +167,25 @@ impl OutputFolder {
     /// Begins the files of objects that are put right together, whose names appear with [`Self::publish`]: pieces of
     /// these files, so many rows each.
     pub(crate) fn begin_groups(&mut self, max_rows: u64, sources: Sources) -> Result<GroupFiles, OutputError> {
-        let (staged, path) = (self.staging.path().join(REMEDIATION), self.folder.join(REMEDIATION));
-        fs::create_dir(&staged).map_err(|error| OutputError::Write { path: path.clone(), error })?;
-        self.files.push(REMEDIATION);
+        let (staged, path) = self.begin_folder()?;
         Ok(GroupFiles::new(staged, path, max_rows, sources))
+    }
+
+    /// Makes the folder inside the output, whose name appears with [`Self::publish`]: where it is made, and where it
+    /// will be.
+    pub(crate) fn begin_folder(&mut self) -> Result<(PathBuf, PathBuf), OutputError> {
+        let name = self.kind.folder();
+        let (staged, path) = (self.staging.path().join(name), self.folder.join(name));
+        fs::create_dir(&staged).map_err(|error| OutputError::Write { path: path.clone(), error })?;
+        self.files.push(name);
+        Ok((staged, path))
     }
 
     /// Gives all files their final names, the summary last.
     pub fn publish(mut self) -> Result<(), OutputError> {
-        refuse_finished(&self.folder, self.overwrite)?;
-        for stale in [MARK, crate::merge::PARTIAL_FILE] {
+        refuse_finished(self.kind, &self.folder, self.overwrite)?;
+        let mark = self.kind.mark();
+        for stale in [Some(mark), self.kind.stale_file()].into_iter().flatten() {
             let path = self.folder.join(stale);
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -140,14 +195,14 @@ impl OutputFolder {
             }
         }
         // A folder takes the place of an empty one only.
-        let (old, stale) = (self.folder.join(REMEDIATION), self.staging.path().join("stale"));
+        let (old, stale) = (self.folder.join(self.kind.folder()), self.staging.path().join("stale"));
         match fs::rename(&old, stale) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(OutputError::Write { path: old, error });
             }
             _ => {}
         }
-        self.files.sort_by_key(|name| *name == MARK);
+        self.files.sort_by_key(|name| *name == mark);
         for name in &self.files {
             let path = self.folder.join(name);
             fs::rename(self.staging.path().join(name), &path).map_err(|error| OutputError::Write { path, error })?;
@@ -156,7 +211,12 @@ impl OutputFolder {
     }
 }
 
-fn refuse_finished(folder: &Path, overwrite: bool) -> Result<(), OutputError> {
-    let is_finished = folder.join(MARK).exists();
-    if is_finished && !overwrite { Err(OutputError::Finished(folder.to_owned())) } else { Ok(()) }
+fn refuse_finished(kind: OutputKind, folder: &Path, overwrite: bool) -> Result<(), OutputError> {
+    if overwrite || !folder.join(kind.mark()).exists() {
+        return Ok(());
+    }
+    Err(match kind {
+        OutputKind::Audit => OutputError::Finished(folder.to_owned()),
+        OutputKind::Reconciliation => OutputError::FinishedReconciliation(folder.to_owned()),
+    })
 }

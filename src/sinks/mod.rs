@@ -15,8 +15,8 @@ mod spool;
 
 pub use faults::{FaultLine, FaultPlace, push_fault};
 pub use findings::{FINDINGS_HEADER, Finding, push_finding};
-pub(crate) use folder::REMEDIATION;
 pub use folder::{OutputError, OutputFolder};
+pub(crate) use folder::{OutputKind, RECONCILIATION, REMEDIATION, RETRY};
 pub(crate) use groups::GroupFiles;
 pub(crate) use lengths::{Lines, UnitLengthList, UnitLengths, UnitLines, with_groups};
 pub(crate) use list::{ListFile, Pieces, Sources};

@@ -161,6 +161,11 @@ impl Audited {
         files
     }
 
+    /// Those of them that list objects.
+    pub fn lists(&self) -> BTreeMap<String, Vec<u8>> {
+        self.remediation().into_iter().filter(|(path, _)| path.ends_with(".csv")).collect()
+    }
+
     /// Holds this audit against one of the same with `--rollup none`.
     #[track_caller]
     pub fn assert_same_without_rollups(&self, without: &Self) {

@@ -14,5 +14,6 @@ mod generate;
 mod merge;
 mod oracle;
 mod random;
+mod reconcile;
 mod remediation;
 mod rows;

@@ -23,11 +23,7 @@ type Name = [Vec<u8>; 3];
 /// The objects of all lists of a lane.
 fn listed(audited: &Audited, lane: &str) -> Vec<Name> {
     let mut names = Vec::new();
-    for (path, bytes) in audited.remediation() {
-        let Some(rest) = path.strip_prefix(&format!("{lane}/")) else { continue };
-        if !rest.ends_with(".csv") {
-            continue;
-        }
+    for (path, bytes) in audited.lists().into_iter().filter(|(path, _)| path.starts_with(&format!("{lane}/"))) {
         let is_manifest = ["update-encryption", "copy", "restore-then-copy"].contains(&lane);
         let mut reader = csv::ReaderBuilder::new().has_headers(!is_manifest).from_reader(&bytes[..]);
         for record in reader.byte_records() {
@@ -93,7 +89,7 @@ fn assert_lists_agree(audited: &Audited, manifest_rows: u64) {
         assert_eq!(expected, found, "{lane}");
         assert_eq!(summary["remediation"][lane]["objects"], json!(found.len()), "{lane}");
     }
-    for (path, bytes) in audited.remediation().iter().filter(|(path, _)| path.ends_with(".csv")) {
+    for (path, bytes) in &audited.lists() {
         let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
         let has_header = bytes.starts_with(b"bucket,key,version_id,");
         assert!((1..=manifest_rows).contains(&(lines - u64::from(has_header))), "{path}: {lines}");
@@ -129,9 +125,8 @@ fn every_violating_object_is_in_one_list() {
 
 /// The names of the CSV files, each with its lines.
 fn lists(audited: &Audited) -> Vec<(String, Vec<String>)> {
-    let lists = audited.remediation().into_iter().filter(|(path, _)| path.ends_with(".csv"));
     let lines = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect();
-    lists.map(|(path, bytes)| (path, lines(bytes))).collect()
+    audited.lists().into_iter().map(|(path, bytes)| (path, lines(bytes))).collect()
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::batch::{ColumnSet, RowFault, RowState};
 use crate::source::{FileFault, SourceFile, TextStream};
 use columns::Columns;
 use marks::{Line, Marks, PADDING, count_lines};
-use split::{Split, split_strict};
+pub(crate) use split::{Split, split_strict};
 
 /// Blocks of this size keep two workers busy and stay in the cache.
 const BLOCK_LEN: usize = 1 << 20;

@@ -8,7 +8,7 @@ use crate::batch::RowFault;
 
 /// The fields of a line, unquoted.
 #[derive(Default)]
-pub(super) struct Split {
+pub(crate) struct Split {
     pub fields: Vec<Range<usize>>,
     pub unquoted: Vec<u8>,
 }
@@ -33,7 +33,7 @@ pub(super) fn split_quoted(line: &[u8], mut each_close: impl FnMut(usize)) -> bo
 }
 
 /// Splits a row by the letter of RFC 4180: a field is quoted as a whole, with its quotes doubled, or has no quote at all.
-pub(super) fn split_strict(line: &[u8], split: &mut Split) -> Result<(), RowFault> {
+pub(crate) fn split_strict(line: &[u8], split: &mut Split) -> Result<(), RowFault> {
     split.fields.clear();
     split.unquoted.clear();
     let mut rest = line;

@@ -1,0 +1,66 @@
+//! What could not be read of reports and of the later inventory: all of it counted, the first of it named.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::escape::escape;
+
+/// How many faults are named.
+const MAX_NAMED: usize = 100;
+/// How many characters of an explanation are kept.
+const MAX_WHY_LEN: usize = 400;
+
+/// Something that could not be read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fault {
+    /// The name of the fault.
+    pub what: &'static str,
+    /// The file, escaped.
+    pub file: String,
+    /// The row in it, unless it is about the file as a whole.
+    pub row: Option<u64>,
+    /// A sentence for people, escaped.
+    pub why: String,
+}
+
+impl Fault {
+    pub(super) fn of_file(what: &'static str, path: &Path, why: &str) -> Self {
+        let why: String = why.chars().take(MAX_WHY_LEN).collect();
+        let file = escape(path.as_os_str().as_encoded_bytes()).into_owned();
+        Self { what, file, row: None, why: escape(why.as_bytes()).into_owned() }
+    }
+
+    pub(super) fn of_row(what: &'static str, path: &Path, row: u64, why: &str) -> Self {
+        Self { row: Some(row), ..Self::of_file(what, path, why) }
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub(super) counts: BTreeMap<&'static str, u64>,
+    pub(super) named: Vec<Fault>,
+}
+
+impl Faults {
+    pub(super) fn add(&mut self, fault: Fault) {
+        *self.counts.entry(fault.what).or_default() += 1;
+        if self.named.len() < MAX_NAMED {
+            self.named.push(fault);
+        }
+    }
+
+    /// The same for a fault that is only put into words if it will be named.
+    pub(super) fn add_row(&mut self, what: &'static str, path: &Path, row: u64, why: &str) {
+        if self.named.len() < MAX_NAMED {
+            return self.add(Fault::of_row(what, path, row, why));
+        }
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.counts.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
