@@ -6,14 +6,14 @@
 //! ```text
 //! manifest -> Plan -> Unit -> Part -> Batch -> Checker -> Ruling -> Partial -> merge -> Summary
 //!             plan            readers batch    policy              partial             report
-//!                                                      \-> findings -> spool -> lists
-//!                                                          sinks
+//!                                                      \-> Finding -> Lane -> spool -> lists -> plan, jobs
+//!                                                          sinks   remediation  sinks        campaign
 //! ```
 //!
 //! [`audit::audit`] runs all of it, with the workers of [`engine`]; [`merge::merge`] joins what shards left;
 //! [`explain::explain`] shows how one object fared; [`reconcile::reconcile`] holds the reports of jobs against what an
-//! audit wanted done. Three kinds of bad news are never mixed: a *verdict* is what we
-//! concluded about an object, a *fault* is something that we could not examine, an *error* means that we could not run.
+//! audit wanted done. Three kinds of bad news are never mixed: a *verdict* is what we concluded about an object, a *fault*
+//! is something that we could not examine, an *error* means that we could not run.
 
 pub mod audit;
 pub mod batch;

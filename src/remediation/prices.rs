@@ -31,7 +31,7 @@ pub struct Prices {
 
 /// Everything that is wrong with a file of prices.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>().join("\n"))]
+#[error("{}", .mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>().join("; "))]
 pub struct PricesError {
     /// In the order of the file; at least one.
     pub mistakes: Vec<Mistake>,
