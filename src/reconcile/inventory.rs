@@ -14,7 +14,7 @@ use std::thread;
 use super::faults::{Fault, Faults};
 use super::objects::{ObjectHasher, ObjectId, Objects, Version};
 use super::state::Evidence;
-use crate::batch::{Batch, Column, Flag};
+use crate::batch::{Batch, Column, Flag, Texts};
 use crate::engine::{Cancel, WORKER_NAME, lock};
 use crate::examine::Row;
 use crate::plan::{Completeness, Plan, Shard, Unit};
@@ -118,7 +118,7 @@ impl Search<'_> {
 
     fn take(&self, seen: Seen) {
         for (id, verdicts) in seen.judged {
-            for verdict in VERDICTS.into_iter().filter(|verdict| verdicts & bit_of(*verdict) != 0) {
+            for verdict in Verdict::ALL.into_iter().filter(|verdict| verdicts & bit_of(*verdict) != 0) {
                 self.objects.note(id, Evidence::Judged(verdict));
             }
         }
@@ -173,7 +173,7 @@ impl Search<'_> {
         }
     }
 
-    fn judge_row(&self, batch: &Batch<'_>, at: usize, row: &Row<'_>, seen: &mut Seen) {
+    fn judge_row<'a>(&self, batch: &Batch<'a>, at: usize, row: &Row<'a>, seen: &mut Seen) {
         let find = |version| self.objects.find(self.hasher.hash(row.bucket, row.key, version));
         // Without the column, it is the current version, whose id is not known.
         let named = (!batch.version_id.is_absent()).then(|| find(Version::of(row.version_id))).flatten();
@@ -181,26 +181,23 @@ impl Search<'_> {
         if named.is_none() && unnamed.is_none() {
             return;
         }
-        let text = |texts: &crate::batch::Texts<'_>| (!texts.is_absent()).then(|| texts.get(at).to_vec());
+        let text = |texts: &Texts<'a>| (!texts.is_absent()).then(|| texts.get(at));
         let object = Object {
             bucket: row.bucket,
             key: row.key,
             is_latest: row.is_latest,
             last_modified: row.last_modified,
             storage_class: batch.storage_class.get(at),
-            status: text(&batch.encryption_status).map_or(Status::Absent, |status| Status::parse(&status)),
-            bucket_key: text(&batch.bucket_key_status).map_or(BucketKey::Unknown, |text| BucketKey::parse(&text)),
+            status: text(&batch.encryption_status).map_or(Status::Absent, Status::parse),
+            bucket_key: text(&batch.bucket_key_status).map_or(BucketKey::Unknown, BucketKey::parse),
         };
         let verdict = bit_of(self.checker.judge_object(&object).verdict);
         seen.judged.extend([named, unnamed].into_iter().flatten().map(|id| (id, verdict)));
     }
 }
 
-const VERDICTS: [Verdict; 5] =
-    [Verdict::Compliant, Verdict::Violation, Verdict::Undetermined, Verdict::Excepted, Verdict::OutOfScope];
-
 fn bit_of(verdict: Verdict) -> u8 {
-    VERDICTS.iter().position(|&known| known == verdict).map_or(0, |at| 1 << at)
+    1 << verdict as u8
 }
 
 impl Seen {

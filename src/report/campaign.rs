@@ -5,12 +5,11 @@
 
 use std::fmt::{self, Write as _};
 
-use super::text::{columns, number, size};
+use super::text::{columns, number, size, wrap};
 use crate::remediation::{
     Campaign, Duration, Estimate, GroupLine, JobLine, Lane, LaneLine, TargetMethod, Usd, UsdBounds, VersionState,
 };
 
-const WIDTH: usize = 80;
 /// How many jobs and groups are listed; `plan.json` has all.
 const MAX_LISTED: usize = 100;
 
@@ -42,8 +41,11 @@ impl Page {
             self.lanes(campaign)?;
             self.groups(campaign)?;
             self.steps(campaign)?;
-            self.cost(campaign)?;
-            self.time(campaign)?;
+            // Where nothing is done, nothing costs and nothing takes time.
+            if campaign.cost.items().iter().any(|(_, item)| !item.terms.is_empty()) {
+                self.cost(campaign)?;
+                self.time(campaign)?;
+            }
             self.blocked(campaign)?;
         }
         self.missing(campaign)?;
@@ -57,7 +59,10 @@ impl Page {
         self.item(&format!("As of {day}, which decides what is still locked."))?;
         match &campaign.target_key {
             Some(key) => self.item(&format!("Target key: {}", code(key))),
-            None => self.item("No target key: the policy has no [remediation]."),
+            None => self.item(
+                "No target key. With a [remediation] in the policy, another audit says how each object can be put right \
+                 and makes the jobs.",
+            ),
         }
     }
 
@@ -208,19 +213,7 @@ impl Page {
 
     /// A text that goes on below itself. Words and code spans stay whole.
     fn indented(&mut self, first: &str, text: &str) -> fmt::Result {
-        let indent = columns(first);
-        let mut line = first.to_owned();
-        for word in words(text) {
-            let used = columns(&line);
-            if used > indent && used + 1 + columns(word) > WIDTH {
-                writeln!(self.text, "{}", line.trim_end())?;
-                line = " ".repeat(indent);
-            } else if used > indent {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        writeln!(self.text, "{}", line.trim_end())
+        wrap(&mut self.text, first, words(text))
     }
 
     /// A table whose columns are as wide as they must be: names on the left, numbers on the right.
@@ -344,6 +337,7 @@ fn bounds(usd: &UsdBounds) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::WIDTH;
     use super::*;
     use crate::escape::escape;
     use crate::partial::Amount;
@@ -398,6 +392,16 @@ mod tests {
         let lines: Vec<&str> = page.lines().collect();
         assert_eq!(&lines[..3], ["# Remediation plan", "", "**Nothing is to be done: no object needs remediation.**"]);
         assert!(!page.contains("\n## "), "{page}");
+    }
+
+    #[test]
+    fn a_plan_without_jobs_costs_nothing_and_says_what_to_do() {
+        let mut found = found(&[(group(Lane::NoTarget), Amount { objects: 7, bytes: 1 })]);
+        found.key = None;
+        let page = page(&found);
+        assert!(page.contains("With a [remediation] in the policy"), "{page}");
+        assert!(!page.contains("## Cost") && !page.contains("## Time") && page.contains("## Lanes"), "{page}");
+        assert!(!page.contains("\n\n\n"), "{page}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub enum Style {
     Coloured,
 }
 
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 /// How many accounts are listed.
 const WORST_ACCOUNTS: usize = 5;
 /// How many sources are listed.
@@ -290,19 +290,8 @@ impl Text {
     }
 
     pub(crate) fn indented(&mut self, first: &str, text: &str) -> fmt::Result {
-        let indent = columns(first);
-        let mut line = first.to_owned();
-        for word in text.split(' ').flat_map(|word| broken(word, WIDTH - indent)) {
-            let used = columns(&line);
-            if used > indent && used + 1 + columns(word) > WIDTH {
-                writeln!(self.text, "{}", line.trim_end())?;
-                line = " ".repeat(indent);
-            } else if used > indent {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        writeln!(self.text, "{}", line.trim_end())
+        let width = WIDTH - columns(first);
+        wrap(&mut self.text, first, text.split(' ').flat_map(|word| broken(word, width)))
     }
 
     pub(crate) fn coloured(&self, code: &str, text: &str) -> String {
@@ -313,7 +302,6 @@ impl Text {
     }
 }
 
-/// Never more than was proven.
 /// The violations of an account in a bucket.
 struct Account {
     account: String,
@@ -367,6 +355,7 @@ fn rank(account: &Account) -> (Reverse<u64>, &str, &str) {
     (Reverse(account.violations), &account.account, &account.bucket)
 }
 
+/// Never more than was proven.
 fn what_passed(summary: &Summary) -> &'static str {
     match (summary.counts.compliant, summary.counts.excepted) {
         (0, 0) => "nothing is in scope",
@@ -436,6 +425,23 @@ pub(crate) fn shortened(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     format!("{}…", broken(text, width - 2).next().unwrap_or_default())
+}
+
+/// Appends words behind a beginning, and goes on below the first of them where a line is full.
+pub(super) fn wrap<'w>(text: &mut String, first: &str, words: impl Iterator<Item = &'w str>) -> fmt::Result {
+    let indent = columns(first);
+    let mut line = first.to_owned();
+    for word in words {
+        let used = columns(&line);
+        if used > indent && used + 1 + columns(word) > WIDTH {
+            writeln!(text, "{}", line.trim_end())?;
+            line = " ".repeat(indent);
+        } else if used > indent {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(text, "{}", line.trim_end())
 }
 
 /// How many columns a terminal needs at most: characters of some scripts take two.

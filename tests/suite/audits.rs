@@ -145,20 +145,7 @@ impl Audited {
 
     /// The files that put objects right, by their paths.
     pub fn remediation(&self) -> BTreeMap<String, Vec<u8>> {
-        let (root, mut files) = (self.out.join("remediation"), BTreeMap::new());
-        let mut folders = vec![root.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-                    files.insert(name, fs::read(path).unwrap());
-                }
-            }
-        }
-        files
+        files_below(&self.out.join("remediation"))
     }
 
     /// Those of them that list objects.
@@ -240,6 +227,22 @@ fn hex_byte(digits: &[u8]) -> u8 {
 }
 
 /// The names of the files in a folder, hidden ones too.
+/// All files below a folder, by their paths in it.
+pub fn files_below(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let (mut files, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for path in names_in(&folder).into_iter().map(|name| folder.join(name)) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
 pub fn names_in(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

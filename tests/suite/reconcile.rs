@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::audits::{Audited, Desk, Ran, logseal, names_in};
+use crate::audits::{Audited, Desk, Ran, files_below, logseal, names_in};
 use crate::delivery::{BUCKET, Delivery, ODD_KEYS, ParquetForm, Row, all_columns, columns_without, gzip, md5_hex};
 
 const POLICY: &str = "[keys]\nk = 'arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'\n\
@@ -161,20 +161,7 @@ impl Reconciled {
 
     /// The manifests for a retry, by their paths.
     fn retry(&self) -> BTreeMap<String, Vec<u8>> {
-        let (root, mut files) = (self.out.join("retry"), BTreeMap::new());
-        let mut folders = vec![root.clone()];
-        while let Some(folder) = folders.pop() {
-            for name in names_in(&folder) {
-                let path = folder.join(name);
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-                    files.insert(name, fs::read(path).unwrap());
-                }
-            }
-        }
-        files
+        files_below(&self.out.join("retry"))
     }
 
     /// The rows of the manifests for a retry of a lane, in order.
