@@ -15,8 +15,8 @@ use crate::readers::UnitFault;
 use crate::remediation::{Group, GroupFile, Groups, JobSettings, Prices, PricesError, Targets};
 use crate::report::{AuditFacts, Run, Summary};
 use crate::sinks::{
-    FINDINGS_HEADER, List, ListFile, ListFiles, OrderedLists, OutputError, OutputFolder, REMEDIATION, Sources, Spools,
-    Stream, UnitLengths, push_fault, with_groups,
+    FINDINGS_HEADER, List, ListFile, ListFiles, OrderedLists, OutputError, OutputFolder, REMEDIATION, Room, Sources,
+    Spools, Stream, UnitLengths, push_fault, with_groups,
 };
 use crate::timestamp::Timestamp;
 
@@ -26,6 +26,9 @@ pub const DEFAULT_MAX_GROUPS: usize = 1_000_000;
 /// How many rows a manifest has at most unless told otherwise: far fewer than a job may have, a file that is uploaded in
 /// one part, and small enough for several to be hashed side by side.
 pub const DEFAULT_MANIFEST_ROWS: u64 = 1_000_000;
+
+/// So many bytes of lines wait for their place in memory before others wait in files.
+const MAX_HELD_LEN: u64 = 64 << 20;
 
 /// How an audit is to be done.
 #[derive(Clone, Debug)]
@@ -93,7 +96,7 @@ pub fn audit(
     let facts = AuditFacts::new(plan, checker, &options.policy_source, options.allow_empty);
     let jobs = options.jobs.max(1);
     let mut output = OutputFolder::create(&options.out, options.overwrite)?;
-    let spools = Spools::new(output.staging());
+    let spools = Spools::new(output.staging(), Room::new(MAX_HELD_LEN));
     let rows = options.remediation.manifest_rows;
     let files = begin_lists(&mut output, &facts, rows, |stream| spools.paths(stream, 0..jobs as u32))?;
     let units: Vec<_> = plan.units(options.shard.unwrap_or(Shard::WHOLE)).collect();

@@ -21,7 +21,7 @@ use crate::plan::{Unit, UnitId};
 use crate::policy::Checker;
 use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFault, UnitFile, UnitReader};
 use crate::remediation::{Groups, Targets};
-use crate::sinks::{Extent, OrderedLists, OutputError, Spools};
+use crate::sinks::{Ended, Extent, OrderedLists, OutputError, Spools};
 
 /// Who wants to know how far the work has come.
 pub trait Progress: Sync {
@@ -133,7 +133,6 @@ enum ReaderState {
 /// What the workers have found in a unit.
 struct Found {
     partial: Partial,
-    extents: Vec<Extent>,
     /// Whether its checksum is still to be compared, apart from its parts.
     is_unverified: bool,
     /// Known when the unit has been read to its end.
@@ -298,7 +297,6 @@ impl<'w> Work<'w> {
     fn open_unit(&self, unit: Unit<'w>, is_grouped: bool) -> OpenUnit<'w> {
         let found = Found {
             partial: self.nothing(),
-            extents: Vec::new(),
             is_unverified: is_grouped,
             facts: None,
             blank_lines: 0,
@@ -315,14 +313,18 @@ impl<'w> Work<'w> {
 
     /// Examines parts of the unit until it has no more.
     fn visit(&self, open: &Arc<OpenUnit<'w>>, examiner: &mut Examiner<'w>, scratch: &mut Scratch) {
-        let (mut visit, mut extents, mut part_number) = (self.nothing(), Vec::new(), 0);
+        let (mut visit, mut part_number) = (self.nothing(), 0);
         let examined = catch_unwind(AssertUnwindSafe(|| -> Result<(), UnitFault> {
             while !self.is_over()
                 && let Some(part) = self.next_part(open, scratch, &mut part_number)?
             {
                 match part {
-                    Part::Rows(rows) => self.examine_rows(open, rows, examiner, scratch, &mut visit, &mut extents)?,
-                    Part::Checksum(checksum) => checksum.check(&|| self.is_over())?,
+                    Part::Rows(rows) => self.examine_rows(open, rows, examiner, scratch, &mut visit)?,
+                    Part::Checksum(checksum) => {
+                        // Its number is not waited for.
+                        self.end_part(open, part_number, Vec::new());
+                        checksum.check(&|| self.is_over())?;
+                    }
                 }
             }
             examiner.fold(&mut visit);
@@ -331,7 +333,6 @@ impl<'w> Work<'w> {
         let examined = examined.unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic)));
         let Err(fault) = examined else {
             let mut found = lock(&open.found);
-            found.extents.append(&mut extents);
             found.blank_lines += examiner.take_blank_lines();
             if let Err(error) = found.partial.merge(visit) {
                 self.fail(error.into());
@@ -373,7 +374,6 @@ impl<'w> Work<'w> {
         examiner: &mut Examiner<'w>,
         scratch: &mut Scratch,
         visit: &mut Partial,
-        extents: &mut Vec<Extent>,
     ) -> Result<(), UnitFault> {
         let number = rows.number;
         examiner.begin_part();
@@ -381,11 +381,17 @@ impl<'w> Work<'w> {
             self.progress.advance(0, batch.len as u64);
             examiner.examine(&open.unit, batch, details, visit)
         })?;
-        match examiner.end_part(open.unit.id, number) {
-            Ok(part_extents) => extents.extend(part_extents),
+        match examiner.end_part() {
+            Ok(lines) => self.end_part(open, number, lines),
             Err(error) => self.fail(error.into()),
         }
         Ok(())
+    }
+
+    fn end_part(&self, open: &OpenUnit<'w>, number: u32, lines: Vec<Extent>) {
+        if let Err(error) = self.lists.end_part(open.unit.id, number, lines) {
+            self.fail(error.into());
+        }
     }
 
     /// Takes no more part in the unit; the last to do so finishes it.
@@ -418,17 +424,20 @@ impl<'w> Work<'w> {
             (None, Some(facts)) => Ok(facts),
             (None, None) => Err(UnitFault::Panicked("it was not read to its end".into())),
         };
-        match examined {
-            Ok(facts) => partial.count_unit(open.unit.id, open.unit.source_id, facts),
+        let ended = match examined {
+            Ok(facts) => {
+                partial.count_unit(open.unit.id, open.unit.source_id, facts);
+                Ended::Sound
+            }
             Err(fault) => {
                 partial = self.nothing();
                 partial.faulted.insert(open.unit.id);
                 partial.count_fault(fault.code());
-                found.extents = examiner.fail_unit(&open.unit, fault.code(), &fault.to_string())?.collect();
+                Ended::Faulted(examiner.fail_unit(&open.unit, fault.code(), &fault.to_string())?)
             }
-        }
+        };
         lock(&self.total).merge(partial)?;
-        Ok(self.lists.add(open.unit.id, std::mem::take(&mut found.extents))?)
+        Ok(self.lists.end(open.unit.id, ended)?)
     }
 }
 

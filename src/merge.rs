@@ -277,10 +277,10 @@ impl ShardLists {
         let mut files = begin_lists(output, facts, manifest_rows, sources)?;
         let mut append = || -> Result<(), AuditError> {
             for (list, file) in List::ALL.into_iter().zip(&mut files.named) {
-                file.append(&self.pieces(list), cancel)?;
+                file.append(self.pieces(list), cancel)?;
             }
             for (group, pieces) in self.group_pieces() {
-                files.groups.append(&group, &pieces, cancel)?;
+                files.groups.append(&group, pieces, cancel)?;
             }
             Ok(())
         };

@@ -1,13 +1,11 @@
 //! Findings to `findings.csv`.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::fs::File;
+use std::io::Write as _;
 
 use logseal::batch::{Batch, ColumnSet};
 use logseal::policy::Ruling;
-use logseal::sinks::{FINDINGS_HEADER, Finding, List, ListId, Spools, push_finding};
-use logseal::timestamp::TimeWriter;
+use logseal::sinks::{FINDINGS_HEADER, Finding, FindingWriter, List};
 
 use crate::exports::scratch_folder;
 use crate::judge::{self, Judge};
@@ -21,28 +19,26 @@ pub fn to_text(input: &Input) -> Work {
     Work { seconds: watch.seconds(), rows, bytes }
 }
 
-/// The same through the spool file of a worker into a list that is safe on the disk.
+/// The same into a list that is safe on the disk.
 pub fn to_disk(input: &Input) -> Work {
     let (watch, folder) = (Stopwatch::default(), scratch_folder());
-    let mut spool = Spools::new(folder.path()).writer(0);
-    let (rows, bytes) = write_lines(input, &watch, |lines| {
-        watch.time(|| spool.write(ListId::Named(List::Findings), lines, 0).expect("written"));
-    });
-    drop(spool);
-    watch.time(|| copy_spool(folder.path()).expect("copied"));
+    let mut list = File::create(folder.path().join(List::Findings.file_name())).expect("created");
+    list.write_all(FINDINGS_HEADER.as_bytes()).expect("written");
+    let (rows, bytes) = write_lines(input, &watch, |lines| watch.time(|| list.write_all(lines).expect("written")));
+    watch.time(|| list.sync_all().expect("synced"));
     Work { seconds: watch.seconds(), rows, bytes }
 }
 
 /// Returns how many lines and bytes there were.
 fn write_lines(input: &Input, watch: &Stopwatch, mut write: impl FnMut(&[u8])) -> (u64, u64) {
-    let (mut judge, mut lines, mut times) = (Judge::new(judge::cis()), Vec::new(), TimeWriter::default());
+    let (policy, mut judge, mut lines) = (judge::cis(), Judge::new(judge::cis()), Vec::new());
+    let mut writer = FindingWriter::new(&policy);
     let (mut rows, mut bytes) = (0, 0);
     each_batch(input, ColumnSet::ALL, |batch, _| {
         let found = judge.findings(batch);
         let findings: Vec<Finding<'_>> = found.iter().map(|(row, ruling)| finding(batch, *row, *ruling)).collect();
         lines.clear();
-        let policy = judge.checker.policy();
-        watch.time(|| findings.iter().for_each(|finding| push_finding(&mut lines, finding, policy, &mut times)));
+        watch.time(|| findings.iter().for_each(|finding| writer.push(&mut lines, finding)));
         write(&lines);
         rows += findings.len() as u64;
         bytes += lines.len() as u64;
@@ -64,14 +60,4 @@ fn finding<'b>(batch: &Batch<'b>, row: usize, ruling: Ruling) -> Finding<'b> {
         ruling,
         lane: None,
     }
-}
-
-/// Makes a list of the only file in the folder. What an audit does is not public, but it leaves the copying to the
-/// operating system as this does.
-fn copy_spool(folder: &Path) -> io::Result<()> {
-    let spool = fs::read_dir(folder)?.next().expect("a spool file")?.path();
-    let mut list = File::create(folder.join(List::Findings.file_name()))?;
-    list.write_all(FINDINGS_HEADER.as_bytes())?;
-    io::copy(&mut File::open(spool)?, &mut list)?;
-    list.sync_all()
 }

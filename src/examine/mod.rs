@@ -12,13 +12,13 @@ mod row;
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault, Texts};
 use crate::escape::escape;
 use crate::partial::{Amount, MAX_SAMPLE_LEN, Partial};
-use crate::plan::{Unit, UnitId};
+use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::{Details, UnitFault};
 use crate::remediation::{Groups, Targets};
-use crate::sinks::{Extent, Finding, List, ListId, OutputError, SpoolWriter, push_fault, push_finding};
+use crate::sinks::{Extent, Finding, FindingWriter, List, ListId, OutputError, SpoolWriter, push_fault};
 use crate::tally::{CellId, PlaceId, Tally};
-use crate::timestamp::{Month, MonthMemo, TimeWriter};
+use crate::timestamp::{Month, MonthMemo};
 
 use columnwise::{PairCounts, only_bucket, pairs};
 use places::Places;
@@ -43,7 +43,7 @@ pub(crate) struct Examiner<'c> {
     statuses: Vec<Status>,
     bucket_keys: Vec<BucketKey>,
     months: MonthMemo,
-    times: TimeWriter,
+    writer: FindingWriter<'c>,
     /// The rows of the batch that become findings.
     flagged: Vec<Flagged>,
     flagged_rows: Vec<u32>,
@@ -123,7 +123,7 @@ impl<'c> Examiner<'c> {
             statuses: Vec::new(),
             bucket_keys: Vec::new(),
             months: MonthMemo::default(),
-            times: TimeWriter::default(),
+            writer: FindingWriter::new(checker.policy()),
             flagged: Vec::new(),
             flagged_rows: Vec::new(),
             blank_lines: 0,
@@ -141,15 +141,15 @@ impl<'c> Examiner<'c> {
         self.spool.begin_part();
     }
 
-    /// Ends a part: where its lines stand.
-    pub(crate) fn end_part(&mut self, unit: UnitId, part: u32) -> Result<impl Iterator<Item = Extent>, OutputError> {
+    /// Ends a part: its lines.
+    pub(crate) fn end_part(&mut self) -> Result<Vec<Extent>, OutputError> {
         self.flush_lines(0);
         if self.error.is_none() {
             self.error = self.remedies.flush(&mut self.spool).err();
         }
         match self.error.take() {
             Some(error) => Err(error),
-            None => Ok(self.spool.end_part(unit, part)),
+            None => Ok(self.spool.end_part()),
         }
     }
 
@@ -275,17 +275,12 @@ impl<'c> Examiner<'c> {
     }
 
     /// Notes the fault of a unit, in the place of all its lines.
-    pub(crate) fn fail_unit(
-        &mut self,
-        unit: &Unit<'_>,
-        what: &str,
-        why: &str,
-    ) -> Result<impl Iterator<Item = Extent>, OutputError> {
+    pub(crate) fn fail_unit(&mut self, unit: &Unit<'_>, what: &str, why: &str) -> Result<Vec<Extent>, OutputError> {
         self.begin_part();
         let source = unit.source.display_path();
         let key = unit.key();
         push_fault(&mut self.faults, what, &source, Some(&escape(key.as_bytes())), None, &escape(why.as_bytes()));
-        self.end_part(unit.id, 0)
+        self.end_part()
     }
 
     #[inline]
@@ -341,7 +336,7 @@ impl<'c> Examiner<'c> {
                         self.error.get_or_insert(error);
                     }
                     self.tally.add(place, month, status, ruling, Amount::object(finding.size.unwrap_or(0)));
-                    push_finding(&mut self.findings, &finding, self.checker.policy(), &mut self.times);
+                    self.writer.push(&mut self.findings, &finding);
                     // Lines can be long: they do not wait for the end of the batch.
                     self.flush_lines(LINES_LEN);
                 }

@@ -10,6 +10,9 @@ use crate::timestamp::{TimeWriter, Timestamp};
 pub const FINDINGS_HEADER: &str = "bucket,key,version_id,is_latest,size,last_modified,storage_class,\
     encryption_status,bucket_key_status,kms_key_arn,verdict,reason,rule,lane\n";
 
+/// So many ends of lines are remembered.
+const ENDS: usize = 16;
+
 /// One line of `findings.csv`.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "named after the columns")]
@@ -27,36 +30,83 @@ pub struct Finding<'a> {
     pub lane: Option<Lane>,
 }
 
-/// Appends the line. `times` remembers the last date.
-pub fn push_finding(lines: &mut Vec<u8>, finding: &Finding<'_>, policy: &Policy, times: &mut TimeWriter) {
-    let rule = finding.ruling.rule.map_or("", |rule| policy.rules[rule.as_index()].id.as_str());
-    let is_latest = match finding.is_latest {
-        Flag::True => "true",
-        Flag::False => "false",
-        Flag::Blank | Flag::Bad => "",
-    };
-    for text in [finding.bucket, finding.key, finding.version_id] {
-        push_cell(lines, text);
-        lines.push(b',');
+/// Writes findings under one policy, one after the other, and remembers what neighbours have in common.
+#[derive(Debug)]
+pub struct FindingWriter<'p> {
+    policy: &'p Policy,
+    times: TimeWriter,
+    ends: [Option<LineEnd>; ENDS],
+}
+
+/// The cells of a line behind its time, of which there are few combinations.
+#[derive(Debug)]
+struct LineEnd {
+    storage_class: Vec<u8>,
+    encryption_status: Vec<u8>,
+    bucket_key_status: Vec<u8>,
+    ruling: Ruling,
+    lane: Option<Lane>,
+    text: Vec<u8>,
+}
+
+impl<'p> FindingWriter<'p> {
+    /// Rulings are those of this policy.
+    pub fn new(policy: &'p Policy) -> Self {
+        Self { policy, times: TimeWriter::default(), ends: [const { None }; ENDS] }
     }
-    lines.extend_from_slice(is_latest.as_bytes());
-    lines.push(b',');
-    finding.size.into_iter().for_each(|size| push_number(lines, size));
-    lines.push(b',');
-    finding.last_modified.into_iter().for_each(|time| lines.extend_from_slice(&times.text(time)));
-    for text in [finding.storage_class, finding.encryption_status, finding.bucket_key_status] {
+
+    /// Appends the line.
+    pub fn push(&mut self, lines: &mut Vec<u8>, finding: &Finding<'_>) {
+        for text in [finding.bucket, finding.key, finding.version_id] {
+            push_cell(lines, text);
+            lines.push(b',');
+        }
+        lines.extend_from_slice(match finding.is_latest {
+            Flag::True => b"true,",
+            Flag::False => b"false,",
+            Flag::Blank | Flag::Bad => b",",
+        });
+        finding.size.into_iter().for_each(|size| push_number(lines, size));
         lines.push(b',');
-        push_cell(lines, text);
+        finding.last_modified.into_iter().for_each(|time| lines.extend_from_slice(&self.times.text(time)));
+        // Lengths tell most classes apart.
+        let slot = (finding.storage_class.len() + 4 * finding.encryption_status.len()) % ENDS;
+        let end = match &mut self.ends[slot] {
+            Some(end) if end.is_of(finding) => end,
+            slot => slot.insert(LineEnd::new(finding, self.policy)),
+        };
+        lines.extend_from_slice(&end.text);
     }
-    let verdict = finding.ruling.verdict.as_str();
-    let reason = finding.ruling.reason.map_or("", |reason| reason.as_str());
-    let lane = finding.lane.map_or("", Lane::as_str);
-    // No source of key evidence yet, so no key.
-    for text in ["", verdict, reason, rule, lane] {
-        lines.push(b',');
-        lines.extend_from_slice(text.as_bytes());
+}
+
+impl LineEnd {
+    fn new(finding: &Finding<'_>, policy: &Policy) -> Self {
+        let Finding { storage_class, encryption_status, bucket_key_status, ruling, lane, .. } = *finding;
+        let mut text = Vec::new();
+        for cell in [storage_class, encryption_status, bucket_key_status] {
+            text.push(b',');
+            push_cell(&mut text, cell);
+        }
+        let rule = ruling.rule.map_or("", |rule| policy.rules[rule.as_index()].id.as_str());
+        let reason = ruling.reason.map_or("", |reason| reason.as_str());
+        // No source of key evidence yet, so no key.
+        for cell in ["", ruling.verdict.as_str(), reason, rule, lane.map_or("", Lane::as_str)] {
+            text.push(b',');
+            text.extend_from_slice(cell.as_bytes());
+        }
+        text.push(b'\n');
+        let [storage_class, encryption_status, bucket_key_status] =
+            [storage_class, encryption_status, bucket_key_status].map(<[u8]>::to_vec);
+        Self { storage_class, encryption_status, bucket_key_status, ruling, lane, text }
     }
-    lines.push(b'\n');
+
+    fn is_of(&self, finding: &Finding<'_>) -> bool {
+        self.ruling == finding.ruling
+            && self.lane == finding.lane
+            && self.storage_class == finding.storage_class
+            && self.encryption_status == finding.encryption_status
+            && self.bucket_key_status == finding.bucket_key_status
+    }
 }
 
 fn push_number(lines: &mut Vec<u8>, mut number: u64) {
@@ -74,6 +124,38 @@ fn push_number(lines: &mut Vec<u8>, mut number: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::{Preset, Reason, Verdict};
+
+    #[test]
+    fn what_is_remembered_is_of_the_same_line() {
+        let policy = Preset::default_policy().expect("a policy");
+        let classes: [&[u8]; 5] = [b"", b"STANDARD", b"STANDARE", b"a,b", b"GLACIER_INSTANT_"];
+        let statuses: [&[u8]; 3] = [b"SSE-S3", b"SSE-S4", b""];
+        let mut writer = FindingWriter::new(&policy);
+        for round in 0..2000_usize {
+            let finding = Finding {
+                bucket: b"b",
+                key: b"k",
+                version_id: b"",
+                is_latest: Flag::Blank,
+                size: None,
+                last_modified: None,
+                storage_class: classes[round * 7 % classes.len()],
+                encryption_status: statuses[round * 5 % 7 % statuses.len()],
+                bucket_key_status: statuses[round * 11 % 13 % statuses.len()],
+                ruling: Ruling {
+                    verdict: [Verdict::Violation, Verdict::Undetermined][round % 17 % 2],
+                    reason: [None, Some(Reason::KeyUnknown)][round % 19 % 2],
+                    rule: None,
+                },
+                lane: [None, Some(Lane::Copy)][round % 29 % 2],
+            };
+            let (mut lines, mut alone) = (Vec::new(), Vec::new());
+            writer.push(&mut lines, &finding);
+            FindingWriter::new(&policy).push(&mut alone, &finding);
+            assert_eq!(String::from_utf8_lossy(&lines), String::from_utf8_lossy(&alone));
+        }
+    }
 
     #[test]
     fn numbers_are_written_out() {

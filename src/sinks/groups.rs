@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use super::OutputError;
-use super::list::{Piece, Pieces, Sources};
+use super::held::Held;
+use super::list::{Piece, Pieces, Sources, Stored, len_of_lines, truncate};
 use crate::engine::Cancel;
 use crate::remediation::{Group, GroupFile, LIST_HEADER};
 use crate::source::{Checksum, SourceFile, hash_all};
@@ -22,7 +23,17 @@ pub(crate) struct GroupFiles {
     max_rows: u64,
     sources: Sources,
     files: BTreeMap<Group, Vec<Numbered>>,
+    /// How many files those groups had that were appended to since rows were last kept, and the last of them.
+    kept: BTreeMap<Group, (usize, Option<Numbered>)>,
+    /// Full files that nobody has begun to hash.
+    full: Vec<String>,
+    /// Who hashes full files at the moment.
+    hashing: Option<JoinHandle<Hashed>>,
+    hashed: BTreeMap<String, (u64, String)>,
 }
+
+/// Paths in the folder with the lengths and hashes of their files, or the first of them that failed.
+type Hashed = Result<Vec<(String, (u64, String))>, (String, io::Error)>;
 
 /// One file of a group.
 #[derive(Clone, Debug)]
@@ -30,64 +41,91 @@ struct Numbered {
     /// Where it is in the folder.
     path: String,
     rows: u64,
+    len: u64,
 }
 
 impl GroupFiles {
     /// Files are made in the folder `staged`, which will be at `path`, of pieces of these files.
     pub(super) fn new(staged: PathBuf, path: PathBuf, max_rows: u64, sources: Sources) -> Self {
-        Self { staged, path, max_rows: max_rows.max(1), sources, files: BTreeMap::new() }
+        Self {
+            staged,
+            path,
+            max_rows: max_rows.max(1),
+            sources,
+            files: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            full: Vec::new(),
+            hashing: None,
+            hashed: BTreeMap::new(),
+        }
     }
 
     /// Appends rows of a group. When a file is full, another one is begun.
-    pub(crate) fn append(&mut self, group: &Group, pieces: &Pieces, cancel: &Cancel) -> Result<(), OutputError> {
+    pub(crate) fn append(&mut self, group: &Group, pieces: Pieces, cancel: &Cancel) -> Result<(), OutputError> {
+        let files = self.files.entry(group.clone()).or_default();
+        self.kept.entry(group.clone()).or_insert_with(|| (files.len(), files.last().cloned()));
         // There can be more groups than files can be open: one is open only while it is written to.
-        let mut open = None;
-        for mut piece in pieces.iter() {
-            while piece.rows > 0 {
-                let Numbered { path, rows } = self.file_with_room(group);
-                let appended = self.append_some(&mut open, group, &path, piece.first(self.max_rows - rows), cancel);
-                let done = appended.map_err(|error| OutputError::Write { path: self.path.join(&path), error })?;
-                piece = piece.behind(done);
-                self.count(group, done.rows);
-            }
+        let mut appender = Appender {
+            staged: &self.staged,
+            path: &self.path,
+            max_rows: self.max_rows,
+            group,
+            files,
+            open: None,
+            sources: &mut self.sources,
+            cancel,
+        };
+        pieces.into_each().try_for_each(|piece| match piece {
+            Piece::Held(held) => appender.append_held(&held),
+            Piece::Stored(stored) => appender.append_stored(stored),
+        })
+    }
+
+    /// What has been appended is not taken back any more. Files that are full are hashed while others are filled: in the
+    /// end a gigabyte would keep everybody waiting.
+    pub(super) fn keep(&mut self, cancel: &Cancel) -> Result<(), OutputError> {
+        let is_full = |file: &&Numbered| file.rows >= self.max_rows;
+        for (group, (count, last)) in std::mem::take(&mut self.kept) {
+            let were_full = count - usize::from(!last.as_ref().is_none_or(|last| is_full(&last)));
+            let files = self.files.get(&group).into_iter().flatten().skip(were_full);
+            self.full.extend(files.filter(is_full).map(|file| file.path.clone()));
         }
+        let is_busy = self.hashing.as_ref().is_some_and(|hashing| !hashing.is_finished());
+        if is_busy || self.full.is_empty() {
+            return Ok(());
+        }
+        self.end_hashing()?;
+        let (staged, paths, cancel) = (self.staged.clone(), std::mem::take(&mut self.full), cancel.clone());
+        let hashing = thread::Builder::new().spawn(move || sync_and_hash(&staged, paths, &cancel));
+        self.hashing = Some(hashing.map_err(|error| OutputError::Write { path: self.path.clone(), error })?);
         Ok(())
     }
 
-    /// The last file of a group, or the next one if that is full.
-    fn file_with_room(&mut self, group: &Group) -> Numbered {
-        let files = self.files.entry(group.clone()).or_default();
-        match files.last() {
-            Some(file) if file.rows < self.max_rows => file.clone(),
-            _ => {
-                let path = format!("{}/{}-{:04}.csv", group.folder(), group.stem(), files.len() + 1);
-                let file = Numbered { path, rows: 0 };
-                files.push(file.clone());
-                file
+    fn end_hashing(&mut self) -> Result<(), OutputError> {
+        let Some(hashing) = self.hashing.take() else { return Ok(()) };
+        let failed = || (String::new(), io::Error::other("hashing failed"));
+        let hashed = hashing.join().unwrap_or_else(|_| Err(failed()));
+        self.hashed.extend(hashed.map_err(|failed| self.failed(failed))?);
+        Ok(())
+    }
+
+    fn failed(&self, (path, error): (String, io::Error)) -> OutputError {
+        OutputError::Write { path: self.path.join(path), error }
+    }
+
+    /// Takes back what has been appended and not kept.
+    pub(super) fn undo(&mut self) -> Result<(), OutputError> {
+        for (group, (count, last)) in std::mem::take(&mut self.kept) {
+            let files = self.files.entry(group.clone()).or_default();
+            let begun = files.split_off(count);
+            let undone = undo(&self.staged, &group, &begun, last.as_ref());
+            undone.map_err(|error| OutputError::Write { path: self.path.join(group.folder()), error })?;
+            match (files.last_mut(), last) {
+                (Some(file), Some(last)) => *file = last,
+                _ => drop(self.files.remove(&group)),
             }
         }
-    }
-
-    fn count(&mut self, group: &Group, rows: u64) {
-        self.files.get_mut(group).and_then(|files| files.last_mut()).into_iter().for_each(|file| file.rows += rows);
-    }
-
-    /// Appends rows to a file, which stays open. Returns them with their length.
-    fn append_some(
-        &mut self,
-        open: &mut Option<(String, File)>,
-        group: &Group,
-        path: &str,
-        some: Piece,
-        cancel: &Cancel,
-    ) -> io::Result<Piece> {
-        let file = match open {
-            Some((open_path, file)) if open_path == path => file,
-            other => &mut other.insert((path.to_owned(), open_file(&self.staged.join(path), group)?)).1,
-        };
-        let some = self.sources.measured(some)?;
-        self.sources.copy(some, file, cancel)?;
-        Ok(some)
+        Ok(())
     }
 
     /// There are no more pieces.
@@ -96,25 +134,98 @@ impl GroupFiles {
     }
 
     /// Makes sure that all files outlive a power failure. Returns them in order.
-    pub(crate) fn finish(self, cancel: &Cancel) -> Result<Vec<GroupFile>, OutputError> {
-        let Self { staged, path, files, .. } = self;
-        let all: Vec<_> = files.iter().flat_map(|(group, files)| files.iter().map(move |file| (group, file))).collect();
-        let mut finished = Vec::with_capacity(all.len());
-        // No more files than this are open at once.
-        for some in all.chunks(Checksum::MAX_TOGETHER) {
-            let paths: Vec<&str> = some.iter().map(|(_, file)| file.path.as_str()).collect();
-            let hashed = sync_and_hash(&staged, &paths, cancel);
-            let hashed = hashed.map_err(|(at, error)| OutputError::Write { path: path.join(paths[at]), error })?;
-            finished.extend(some.iter().zip(hashed).map(|((group, file), (len, md5))| GroupFile {
-                group: (*group).clone(),
-                path: file.path.clone(),
-                objects: file.rows,
-                len,
-                md5,
-            }));
+    pub(crate) fn finish(mut self, cancel: &Cancel) -> Result<Vec<GroupFile>, OutputError> {
+        self.end_hashing()?;
+        let all = self.files.values().flatten().map(|file| &file.path);
+        let rest = all.filter(|path| !self.hashed.contains_key(*path)).cloned().collect();
+        self.hashed.extend(sync_and_hash(&self.staged, rest, cancel).map_err(|failed| self.failed(failed))?);
+        let mut finished = Vec::with_capacity(self.hashed.len());
+        for (group, files) in self.files {
+            for Numbered { path, rows: objects, .. } in files {
+                let Some((len, md5)) = self.hashed.remove(&path) else { continue };
+                finished.push(GroupFile { group: group.clone(), path, objects, len, md5 });
+            }
         }
         Ok(finished)
     }
+}
+
+/// Appends rows to the files of one group.
+struct Appender<'f> {
+    staged: &'f Path,
+    path: &'f Path,
+    max_rows: u64,
+    group: &'f Group,
+    files: &'f mut Vec<Numbered>,
+    /// The last of the files.
+    open: Option<File>,
+    sources: &'f mut Sources,
+    cancel: &'f Cancel,
+}
+
+impl Appender<'_> {
+    fn append_held(&mut self, held: &Held) -> Result<(), OutputError> {
+        let (mut lines, mut rows) = (&held.lines[..], held.rows);
+        while rows > 0 {
+            let here = rows.min(self.room());
+            let (some, rest) = lines.split_at(if here < rows { len_of_lines(lines, here) } else { lines.len() });
+            self.append(here, |file, _, _| file.write_all(some).map(|()| some.len() as u64))?;
+            (lines, rows) = (rest, rows - here);
+        }
+        Ok(())
+    }
+
+    fn append_stored(&mut self, mut stored: Stored) -> Result<(), OutputError> {
+        while stored.rows > 0 {
+            let mut some = stored.first(self.room());
+            self.append(some.rows, |file, sources, cancel| {
+                some = sources.measured(some)?;
+                sources.copy(some, file, cancel).map(|()| some.len)
+            })?;
+            stored = stored.behind(some);
+        }
+        Ok(())
+    }
+
+    /// How many rows fit into the last file; the next one is begun if it is full.
+    fn room(&mut self) -> u64 {
+        if self.files.last().is_none_or(|file| file.rows >= self.max_rows) {
+            let path = format!("{}/{}-{:04}.csv", self.group.folder(), self.group.stem(), self.files.len() + 1);
+            self.files.push(Numbered { path, rows: 0, len: self.group.header_len() });
+            self.open = None;
+        }
+        self.max_rows - self.files.last().map_or(0, |file| file.rows)
+    }
+
+    /// Appends so many rows to the last file in some way that tells how many bytes they are.
+    fn append(
+        &mut self,
+        rows: u64,
+        write: impl FnOnce(&mut File, &mut Sources, &Cancel) -> io::Result<u64>,
+    ) -> Result<(), OutputError> {
+        let Some(last) = self.files.last_mut() else { return Ok(()) };
+        let file = match &mut self.open {
+            Some(file) => Ok(file),
+            none => open_file(&self.staged.join(&last.path), self.group).map(|file| none.insert(file)),
+        };
+        let written = file.and_then(|file| write(file, self.sources, self.cancel));
+        last.len += written.map_err(|error| OutputError::Write { path: self.path.join(&last.path), error })?;
+        last.rows += rows;
+        Ok(())
+    }
+}
+
+/// Removes the files that were begun, and what was appended to the one before them. A folder that was made for them goes,
+/// too.
+fn undo(staged: &Path, group: &Group, begun: &[Numbered], last: Option<&Numbered>) -> io::Result<()> {
+    begun.iter().try_for_each(|file| fs::remove_file(staged.join(&file.path)))?;
+    if let Some(last) = last {
+        return truncate(&mut File::options().write(true).open(staged.join(&last.path))?, last.len);
+    }
+    // Others may have files there.
+    let folder = staged.join(group.folder());
+    folder.ancestors().take(2).for_each(|folder| drop(fs::remove_dir(folder)));
+    Ok(())
 }
 
 /// Opens a file to append to it, or begins it and the folders that it is in. Lists for people have a header.
@@ -137,29 +248,35 @@ fn open_file(path: &Path, group: &Group) -> io::Result<File> {
     }
 }
 
-/// The lengths and hashes of files, or the first of them that fails.
-fn sync_and_hash(folder: &Path, paths: &[&str], cancel: &Cancel) -> Result<Vec<(u64, String)>, (usize, io::Error)> {
-    let sync = || {
-        paths.iter().enumerate().try_for_each(|(at, path)| {
-            File::open(folder.join(path)).and_then(|file| file.sync_all()).map_err(|error| (at, error))
-        })
-    };
-    thread::scope(|scope| {
-        let syncing = thread::Builder::new().spawn_scoped(scope, sync).map_err(|error| (0, error))?;
-        let hashed = hash(folder, paths, cancel)?;
-        syncing.join().unwrap_or_else(|_| Err((0, io::Error::other("syncing failed")))).map(|()| hashed)
-    })
+/// Brings files to the disk and hashes them.
+fn sync_and_hash(folder: &Path, paths: Vec<String>, cancel: &Cancel) -> Hashed {
+    let mut hashed = Vec::with_capacity(paths.len());
+    // No more files than this are open at once.
+    for some in paths.chunks(Checksum::MAX_TOGETHER) {
+        let sync = || {
+            some.iter().try_for_each(|path| {
+                File::open(folder.join(path)).and_then(|file| file.sync_all()).map_err(|error| (path.clone(), error))
+            })
+        };
+        thread::scope(|scope| {
+            let syncing = thread::Builder::new().spawn_scoped(scope, sync).map_err(|error| (some[0].clone(), error))?;
+            hashed.extend(hash(folder, some, cancel)?);
+            syncing.join().unwrap_or_else(|_| Err((some[0].clone(), io::Error::other("syncing failed"))))
+        })?;
+    }
+    Ok(hashed)
 }
 
-fn hash(folder: &Path, paths: &[&str], cancel: &Cancel) -> Result<Vec<(u64, String)>, (usize, io::Error)> {
-    let open = |(at, path): (usize, &&str)| {
-        SourceFile::open(&folder.join(path), None).map_err(|fault| (at, io::Error::other(fault.to_string())))
+/// The lengths and hashes of files side by side.
+fn hash(folder: &Path, paths: &[String], cancel: &Cancel) -> Hashed {
+    let open = |path: &String| {
+        SourceFile::open(&folder.join(path), None).map_err(|fault| (path.clone(), io::Error::other(fault.to_string())))
     };
-    let files: Vec<SourceFile> = paths.iter().enumerate().map(open).collect::<Result<_, _>>()?;
-    let (mut hashed, mut failed) = (vec![(0, String::new()); files.len()], None);
+    let files: Vec<SourceFile> = paths.iter().map(open).collect::<Result<_, _>>()?;
+    let (mut hashed, mut failed) = (Vec::with_capacity(paths.len()), None);
     hash_all(&files.iter().collect::<Vec<_>>(), &|| cancel.is_cancelled(), &mut |at, md5| match md5 {
-        Ok(md5) => hashed[at] = (files[at].len(), md5.to_string()),
-        Err(fault) => failed = Some((at, io::Error::other(fault.to_string()))),
+        Ok(md5) => hashed.push((paths[at].clone(), (files[at].len(), md5.to_string()))),
+        Err(fault) => failed = Some((paths[at].clone(), io::Error::other(fault.to_string()))),
     });
     failed.map_or(Ok(hashed), Err)
 }

@@ -1,7 +1,7 @@
-//! A list of the output, put together from pieces of other files.
+//! A list of the output, put together from lines that are held in memory and from pieces of other files.
 //!
 //! Copying from file to file is left to the operating system, which can do it without handing the bytes over. What has
-//! been copied is brought to the disk meanwhile: in the end a gigabyte would keep everybody waiting.
+//! been written is brought to the disk meanwhile: in the end a gigabyte would keep everybody waiting.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -11,18 +11,28 @@ use std::thread::{self, JoinHandle};
 use memchr::memchr_iter;
 
 use super::OutputError;
+use super::held::Held;
 use crate::engine::Cancel;
 
-/// Pieces of files, in the order of a list.
+/// Lines in the order of a list.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
     pieces: Vec<Piece>,
     len: u64,
 }
 
+/// Some lines.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// Lines that are in memory.
+    Held(Held),
+    /// Lines that are in a file.
+    Stored(Stored),
+}
+
 /// Some lines of one file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Piece {
+pub(super) struct Stored {
     pub(super) file: usize,
     pub(super) from: u64,
     pub(super) len: u64,
@@ -43,6 +53,9 @@ pub(crate) struct ListFile {
     /// The file's final name, for messages.
     path: PathBuf,
     sources: Sources,
+    len: u64,
+    /// Bytes up to here are not taken back.
+    kept: u64,
     /// How many bytes nobody has begun to bring to the disk.
     unsynced: u64,
     /// Who brings bytes to the disk at the moment.
@@ -50,6 +63,22 @@ pub(crate) struct ListFile {
 }
 
 impl Piece {
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Held(held) => held.len(),
+            Self::Stored(stored) => stored.len,
+        }
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        match self {
+            Self::Held(held) => held.rows,
+            Self::Stored(stored) => stored.rows,
+        }
+    }
+}
+
+impl Stored {
     /// At most so many rows of it; how long they are is not known if these are not all.
     pub(super) fn first(self, rows: u64) -> Self {
         if rows < self.rows { Self { rows, len: Self::UNKNOWN, ..self } } else { self }
@@ -59,6 +88,11 @@ impl Piece {
     pub(super) fn behind(self, first: Self) -> Self {
         let (len, rows) = (self.len.saturating_sub(first.len), self.rows.saturating_sub(first.rows));
         Self { from: self.from.saturating_add(first.len), len, rows, ..self }
+    }
+
+    /// Whether these lines come right behind it in its file.
+    pub(super) fn is_before(&self, next: &Self) -> bool {
+        self.file == next.file && self.from.checked_add(self.len) == Some(next.from)
     }
 
     const UNKNOWN: u64 = u64::MAX;
@@ -72,20 +106,31 @@ impl Pieces {
 
     /// Appends so many bytes of the file at a position of a list of files.
     pub(crate) fn push(&mut self, file: usize, from: u64, len: u64, rows: u64) {
-        self.len = self.len.saturating_add(len);
-        match self.pieces.last_mut() {
-            // Pieces of one worker mostly follow each other.
-            Some(last) if last.file == file && last.from.checked_add(last.len) == Some(from) => {
-                last.len = last.len.saturating_add(len);
-                last.rows = last.rows.saturating_add(rows);
+        self.add(Piece::Stored(Stored { file, from, len, rows }));
+    }
+
+    /// Appends a piece.
+    pub(super) fn add(&mut self, piece: Piece) {
+        /// Fewer bytes are not worth a write of their own.
+        const MIN_HELD: u64 = 1 << 16;
+        self.len = self.len.saturating_add(piece.len());
+        match (self.pieces.last_mut(), piece) {
+            (_, piece) if piece.len() == 0 => {}
+            (Some(Piece::Held(last)), Piece::Held(next)) if last.len().saturating_add(next.len()) <= MIN_HELD => {
+                last.absorb(next);
             }
-            _ if len > 0 => self.pieces.push(Piece { file, from, len, rows }),
-            _ => {}
+            // Pieces of one worker mostly follow each other.
+            (Some(Piece::Stored(last)), Piece::Stored(next)) if last.is_before(&next) => {
+                last.len = last.len.saturating_add(next.len);
+                last.rows = last.rows.saturating_add(next.rows);
+            }
+            (_, piece) => self.pieces.push(piece),
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Piece> {
-        self.pieces.iter().copied()
+    /// One after the other. What has been written gives its memory back.
+    pub(super) fn into_each(self) -> impl Iterator<Item = Piece> {
+        self.pieces.into_iter()
     }
 }
 
@@ -102,15 +147,23 @@ impl Sources {
     }
 
     /// The same rows with their length.
-    pub(super) fn measured(&mut self, piece: Piece) -> io::Result<Piece> {
+    pub(super) fn measured(&mut self, piece: Stored) -> io::Result<Stored> {
         match piece.len {
-            Piece::UNKNOWN => Ok(Piece { len: self.len_of_rows(piece.file, piece.from, piece.rows)?, ..piece }),
+            Stored::UNKNOWN => Ok(Stored { len: self.len_of_rows(piece.file, piece.from, piece.rows)?, ..piece }),
             _ => Ok(piece),
         }
     }
 
-    /// Copies a piece.
-    pub(super) fn copy(&mut self, piece: Piece, to: &mut File, cancel: &Cancel) -> io::Result<()> {
+    /// Writes a piece to the end of a file.
+    fn write(&mut self, piece: &Piece, to: &mut File, cancel: &Cancel) -> io::Result<()> {
+        match piece {
+            Piece::Held(held) => to.write_all(&held.lines),
+            Piece::Stored(stored) => self.copy(*stored, to, cancel),
+        }
+    }
+
+    /// Copies a piece to the end of a file.
+    pub(super) fn copy(&mut self, piece: Stored, to: &mut File, cancel: &Cancel) -> io::Result<()> {
         /// An interrupt does not wait for more.
         const MAX_LEN: u64 = 16 << 20;
         let source = self.seek(piece.file, piece.from)?;
@@ -170,16 +223,33 @@ impl ListFile {
     pub(super) fn create(staged: &Path, path: PathBuf, preamble: &[u8], sources: Sources) -> Result<Self, OutputError> {
         let created = File::create(staged).and_then(|mut file| file.write_all(preamble).map(|()| file));
         match created {
-            Ok(file) => Ok(Self { file, path, sources, unsynced: 0, syncing: None }),
+            Ok(file) => {
+                let len = preamble.len() as u64;
+                Ok(Self { file, path, sources, len, kept: len, unsynced: 0, syncing: None })
+            }
             Err(error) => Err(OutputError::Write { path, error }),
         }
     }
 
     /// Appends the pieces.
-    pub(crate) fn append(&mut self, pieces: &Pieces, cancel: &Cancel) -> Result<(), OutputError> {
-        let appended = pieces.iter().try_for_each(|piece| self.sources.copy(piece, &mut self.file, cancel));
-        self.unsynced += pieces.len();
+    pub(crate) fn append(&mut self, pieces: Pieces, cancel: &Cancel) -> Result<(), OutputError> {
+        let len = pieces.len();
+        let appended = pieces.into_each().try_for_each(|piece| self.sources.write(&piece, &mut self.file, cancel));
+        self.len += len;
+        self.unsynced += len;
         appended.and_then(|()| self.sync_early()).map_err(|error| OutputError::Write { path: self.path.clone(), error })
+    }
+
+    /// What has been appended is not taken back any more.
+    pub(super) fn keep(&mut self) {
+        self.kept = self.len;
+    }
+
+    /// Takes back what has been appended and not kept.
+    pub(super) fn undo(&mut self) -> Result<(), OutputError> {
+        let undone = truncate(&mut self.file, self.kept);
+        self.len = self.kept;
+        undone.map_err(|error| OutputError::Write { path: self.path.clone(), error })
     }
 
     /// Begins to bring to the disk what has come together, unless somebody is still doing so.
@@ -213,9 +283,22 @@ impl ListFile {
     }
 }
 
+/// Shortens a file; what is written next goes to its new end.
+pub(super) fn truncate(file: &mut File, len: u64) -> io::Result<()> {
+    file.set_len(len)?;
+    file.seek(SeekFrom::Start(len)).map(drop)
+}
+
+/// How many bytes so many lines take.
+pub(super) fn len_of_lines(text: &[u8], lines: u64) -> usize {
+    let last = lines.checked_sub(1).and_then(|last| memchr_iter(b'\n', text).nth(last as usize));
+    last.map_or(if lines == 0 { 0 } else { text.len() }, |at| at + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sinks::Room;
     use std::fs;
 
     #[test]
@@ -243,7 +326,7 @@ mod tests {
                 pieces.push(file, from as u64, len as u64, 0);
                 expected.extend_from_slice(&texts[file][from..from + len]);
             }
-            list.append(&pieces, &Cancel::default()).expect("copied");
+            list.append(pieces, &Cancel::default()).expect("copied");
         }
         list.finish().expect("synced");
         assert!(fs::read(&staged).expect("read") == expected);
@@ -257,8 +340,33 @@ mod tests {
         let mut list = ListFile::create(&staged, staged.clone(), b"", Sources::new(vec![short])).expect("created");
         let mut pieces = Pieces::default();
         pieces.push(0, 1, 3, 1);
-        let error = list.append(&pieces, &Cancel::default()).expect_err("too short");
+        let error = list.append(pieces, &Cancel::default()).expect_err("too short");
         assert!(matches!(error, OutputError::Write { error, .. } if error.kind() == io::ErrorKind::UnexpectedEof));
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_no_trace() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (stored, staged) = (folder.path().join("stored"), folder.path().join("list"));
+        fs::write(&stored, b"1\n2\n3\n").expect("written");
+        let mut list =
+            ListFile::create(&staged, staged.clone(), b"head\n", Sources::new(vec![stored])).expect("created");
+        let append = |list: &mut ListFile, from, len| {
+            let mut pieces = Pieces::default();
+            pieces.push(0, from, len, 1);
+            let held = Room::new(10).hold(format!("held {from}\n").as_bytes(), 1);
+            pieces.add(Piece::Held(held.expect("room")));
+            list.append(pieces, &Cancel::default()).expect("written");
+        };
+        list.undo().expect("nothing to do");
+        append(&mut list, 0, 2);
+        list.keep();
+        append(&mut list, 2, 2);
+        append(&mut list, 4, 2);
+        list.undo().expect("truncated");
+        append(&mut list, 4, 2);
+        list.finish().expect("synced");
+        assert_eq!(fs::read_to_string(&staged).expect("read"), "head\n1\nheld 0\n3\nheld 4\n");
     }
 
     #[test]
@@ -270,8 +378,14 @@ mod tests {
         let mut sources = Sources::new(vec![path]);
         for (first, rows) in [(0, 0), (0, 1), (0, 5000), (7, 3), (100, 4900), (4999, 1)] {
             let len = |lines: &[String]| lines.iter().map(|line| line.len() as u64).sum::<u64>();
+            let expected = len(&lines[first..first + rows]);
             let found = sources.len_of_rows(0, len(&lines[..first]), rows as u64).expect("read");
-            assert_eq!(found, len(&lines[first..first + rows]), "{first} {rows}");
+            assert_eq!(found, expected, "{first} {rows}");
+            assert_eq!(
+                len_of_lines(lines[first..].concat().as_bytes(), rows as u64) as u64,
+                expected,
+                "{first} {rows}"
+            );
         }
         let error = sources.len_of_rows(0, 0, 5001).expect_err("there are fewer");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);

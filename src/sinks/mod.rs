@@ -1,25 +1,27 @@
 //! Rows and faults to files, in bounded memory and in input order.
 //!
-//! Every worker appends to spool files of its own, one for each list. What belongs to one part of one unit is an
-//! [`Extent`]; the finished list is its extents in the order of (unit, part). A unit that turns out to be a fault leaves
-//! nothing but bytes that no extent names. Extents are copied to the lists while later units are still examined.
+//! Every worker keeps the lines of a part in memory or, when there is no room, in spool files of its own. Some lines of
+//! one list are an extent; the finished list is its extents in the order of (unit, part). They go to the lists as soon as
+//! nothing is missing before them, and are taken back if their unit turns out to be a fault.
 
 mod faults;
 mod findings;
 mod folder;
 mod groups;
+mod held;
 mod lengths;
 mod list;
 mod ordered;
 mod spool;
 
 pub use faults::{FaultLine, FaultPlace, push_fault};
-pub use findings::{FINDINGS_HEADER, Finding, push_finding};
+pub use findings::{FINDINGS_HEADER, Finding, FindingWriter};
 pub use folder::{OutputError, OutputFolder};
 pub(crate) use folder::{OutputKind, RECONCILIATION, REMEDIATION, RETRY};
 pub(crate) use groups::GroupFiles;
+pub(crate) use held::Room;
 pub(crate) use lengths::{Lines, UnitLengthList, UnitLengths, UnitLines, with_groups};
 pub(crate) use list::{ListFile, Pieces, Sources};
-pub(crate) use ordered::{ListFiles, OrderedLists};
-pub(crate) use spool::Stream;
-pub use spool::{Extent, List, ListId, SpoolWriter, Spools};
+pub(crate) use ordered::{Ended, ListFiles, OrderedLists};
+pub use spool::List;
+pub(crate) use spool::{Extent, ListId, SpoolWriter, Spools, Stream};

@@ -1,23 +1,26 @@
-//! The lists of a running audit: units end in any order, lists have one.
+//! The lists of a running audit: parts and units end in any order, lists have one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use super::groups::GroupFiles;
-use super::list::{ListFile, Pieces};
+use super::list::{ListFile, Piece, Pieces};
 use super::{Extent, ListId, OutputError, UnitLengths};
 use crate::engine::{Cancel, lock};
 use crate::plan::UnitId;
 use crate::remediation::Groups;
 
-/// Puts the lines of units into the lists as soon as those of all earlier units are there, so that little is left to do
-/// in the end. Workers share it.
+/// Puts lines into the lists as soon as everything before them is there, so that hardly any of them have to wait in a
+/// spool file. Lines of the first unit that has not ended go ahead; they are taken back if the unit turns out to be a
+/// fault. Workers share it.
 pub(crate) struct OrderedLists<'c> {
     waiting: Mutex<Waiting>,
     /// One thread at a time can write to a file.
     files: Mutex<ListFiles>,
     groups: &'c Groups,
     cancel: &'c Cancel,
+    /// Fewer bytes are not written before the end.
+    min_write: u64,
 }
 
 /// The files of all lists.
@@ -28,21 +31,58 @@ pub(crate) struct ListFiles {
     pub(crate) groups: GroupFiles,
 }
 
+/// How a unit ended.
+pub(crate) enum Ended {
+    /// All lines of its parts stand.
+    Sound,
+    /// These are in the place of all lines of its parts.
+    Faulted(Vec<Extent>),
+}
+
 /// What is not in the lists yet.
 struct Waiting {
-    /// Units that are not ready, in order.
+    /// Units that have not ended, or come after such a unit, in order.
     units: VecDeque<UnitId>,
-    /// Those of them that have ended.
-    ended: BTreeMap<UnitId, Vec<Extent>>,
-    /// What comes next in each list.
-    ready: BTreeMap<ListId, Pieces>,
-    /// How much each unit has that was ready, if somebody wants to know.
+    /// What has come of these and cannot go on.
+    parked: BTreeMap<UnitId, Parked>,
+    /// How many parts of the first of them have gone ahead.
+    parts_ahead: u32,
+    /// Whether some of these are in the lists already.
+    are_written: bool,
+    next: Batch,
+    /// How much each unit has that has gone on, if somebody wants to know.
     lengths: Option<UnitLengths>,
 }
 
+/// What has come of a unit.
+#[derive(Default)]
+struct Parked {
+    parts: BTreeMap<u32, Vec<Extent>>,
+    ended: Option<Ended>,
+}
+
+/// What is to be done with the lists next, in this order.
+#[derive(Default)]
+struct Batch {
+    /// Whether what was written ahead is taken back.
+    undoes: bool,
+    /// Lines of units that have ended.
+    settled: Lists,
+    /// Whether all that is written then stands.
+    keeps: bool,
+    /// Lines of the unit after them.
+    ahead: Lists,
+}
+
+#[derive(Default)]
+struct Lists {
+    pieces: BTreeMap<ListId, Pieces>,
+    len: u64,
+}
+
 impl<'c> OrderedLists<'c> {
-    /// Fewer bytes are not worth a write of their own.
-    const MIN_WRITE: u64 = 1 << 20;
+    /// So that it pays to open the files of all groups.
+    const MIN_WRITE: u64 = 8 << 20;
 
     /// `units` are all that will end, in order. `keeps_lengths` says whether it must be known which lines are whose.
     pub(crate) fn new(
@@ -53,32 +93,60 @@ impl<'c> OrderedLists<'c> {
         cancel: &'c Cancel,
     ) -> Self {
         let lengths = keeps_lengths.then(UnitLengths::new);
-        let waiting = Waiting { units, ended: BTreeMap::new(), ready: BTreeMap::new(), lengths };
-        Self { waiting: Mutex::new(waiting), files: Mutex::new(files), groups, cancel }
+        let waiting = Waiting {
+            units,
+            parked: BTreeMap::new(),
+            parts_ahead: 0,
+            are_written: false,
+            next: Batch::default(),
+            lengths,
+        };
+        Self { waiting: Mutex::new(waiting), files: Mutex::new(files), groups, cancel, min_write: Self::MIN_WRITE }
     }
 
-    /// A unit has ended, with lines at these extents of the spool files.
-    pub(crate) fn add(&self, unit: UnitId, extents: Vec<Extent>) -> Result<(), OutputError> {
-        lock(&self.waiting).add(unit, extents);
-        while lock(&self.waiting).ready_len() >= Self::MIN_WRITE {
+    /// A part of a unit has ended with these lines. Parts count from nought.
+    pub(crate) fn end_part(&self, unit: UnitId, part: u32, lines: Vec<Extent>) -> Result<(), OutputError> {
+        lock(&self.waiting).end_part(unit, part, lines);
+        self.write_some()
+    }
+
+    /// A unit has ended after all of its parts.
+    pub(crate) fn end(&self, unit: UnitId, ended: Ended) -> Result<(), OutputError> {
+        lock(&self.waiting).end(unit, ended);
+        self.write_some()
+    }
+
+    fn write_some(&self) -> Result<(), OutputError> {
+        while lock(&self.waiting).next.len() >= self.min_write {
             // Whoever is writing goes on when this is done.
             let Ok(mut files) = self.files.try_lock() else { return Ok(()) };
-            self.write_ready(&mut files)?;
+            self.write_next(&mut files)?;
         }
         Ok(())
     }
 
-    fn write_ready(&self, files: &mut ListFiles) -> Result<(), OutputError> {
-        let ready = std::mem::take(&mut lock(&self.waiting).ready);
-        ready.iter().try_for_each(|(list, pieces)| match list {
-            ListId::Named(list) => files.named[*list as usize].append(pieces, self.cancel),
-            ListId::Group(id) => files.groups.append(&self.groups.get(*id), pieces, self.cancel),
+    fn write_next(&self, files: &mut ListFiles) -> Result<(), OutputError> {
+        let Batch { undoes, settled, keeps, ahead } = lock(&self.waiting).take_next();
+        if undoes {
+            files.undo()?;
+        }
+        self.append(files, settled)?;
+        if keeps {
+            files.keep(self.cancel)?;
+        }
+        self.append(files, ahead)
+    }
+
+    fn append(&self, files: &mut ListFiles, lists: Lists) -> Result<(), OutputError> {
+        lists.pieces.into_iter().try_for_each(|(list, pieces)| match list {
+            ListId::Named(list) => files.named[list as usize].append(pieces, self.cancel),
+            ListId::Group(id) => files.groups.append(&self.groups.get(id), pieces, self.cancel),
         })
     }
 
     /// Writes what is left. Returns the lists, and how much of them is each unit's.
     pub(crate) fn finish(self) -> Result<(ListFiles, Option<UnitLengths>), OutputError> {
-        self.write_ready(&mut lock(&self.files))?;
+        self.write_next(&mut lock(&self.files))?;
         let mut files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);
         files.named.iter_mut().for_each(ListFile::close_sources);
         files.groups.close_sources();
@@ -86,28 +154,106 @@ impl<'c> OrderedLists<'c> {
     }
 }
 
+impl ListFiles {
+    fn keep(&mut self, cancel: &Cancel) -> Result<(), OutputError> {
+        self.named.iter_mut().for_each(ListFile::keep);
+        self.groups.keep(cancel)
+    }
+
+    fn undo(&mut self) -> Result<(), OutputError> {
+        self.named.iter_mut().try_for_each(ListFile::undo)?;
+        self.groups.undo()
+    }
+}
+
+impl Batch {
+    fn len(&self) -> u64 {
+        self.settled.len.saturating_add(self.ahead.len)
+    }
+}
+
+impl Lists {
+    fn add(&mut self, list: ListId, piece: Piece) {
+        self.len = self.len.saturating_add(piece.len());
+        self.pieces.entry(list).or_default().add(piece);
+    }
+
+    fn append(&mut self, others: Self) {
+        for (list, pieces) in others.pieces {
+            pieces.into_each().for_each(|piece| self.add(list, piece));
+        }
+    }
+}
+
 impl Waiting {
-    fn add(&mut self, unit: UnitId, mut extents: Vec<Extent>) {
-        extents.sort_unstable();
-        self.ended.insert(unit, extents);
-        while let Some(unit) = self.units.front()
-            && let Some(extents) = self.ended.remove(unit)
+    fn end_part(&mut self, unit: UnitId, part: u32, lines: Vec<Extent>) {
+        self.parked.entry(unit).or_default().parts.insert(part, lines);
+        self.go_on();
+    }
+
+    fn end(&mut self, unit: UnitId, ended: Ended) {
+        self.parked.entry(unit).or_default().ended = Some(ended);
+        self.go_on();
+    }
+
+    /// Lets everything go on that nothing is missing before.
+    fn go_on(&mut self) {
+        while let Some(&unit) = self.units.front()
+            && let Some(mut parked) = self.parked.remove(&unit)
         {
+            let lines = match parked.ended.take() {
+                None => {
+                    while let Some(lines) = parked.parts.remove(&self.parts_ahead) {
+                        self.go_ahead(unit, lines);
+                        self.parts_ahead += 1;
+                    }
+                    self.parked.insert(unit, parked);
+                    return;
+                }
+                Some(Ended::Sound) => {
+                    let ahead = std::mem::take(&mut self.next.ahead);
+                    self.next.settled.append(ahead);
+                    parked.parts.into_values().flatten().collect()
+                }
+                Some(Ended::Faulted(lines)) => {
+                    // Nothing is settled behind lines that are in the lists already.
+                    self.next.undoes |= self.are_written;
+                    self.next.ahead = Lists::default();
+                    self.lengths.iter_mut().for_each(|lengths| drop(lengths.remove(&unit)));
+                    lines
+                }
+            };
+            self.settle(unit, lines);
             self.units.pop_front();
-            extents.iter().for_each(|extent| self.push(extent));
         }
     }
 
-    fn push(&mut self, extent: &Extent) {
-        let Extent { unit, list, worker, offset, len, rows, .. } = *extent;
-        self.ready.entry(list).or_default().push(worker as usize, offset, len, rows);
+    fn go_ahead(&mut self, unit: UnitId, lines: Vec<Extent>) {
+        for Extent { list, piece } in lines {
+            self.count(unit, list, &piece);
+            self.next.ahead.add(list, piece);
+        }
+    }
+
+    /// The unit has ended; these are its last lines.
+    fn settle(&mut self, unit: UnitId, lines: Vec<Extent>) {
+        for Extent { list, piece } in lines {
+            self.count(unit, list, &piece);
+            self.next.settled.add(list, piece);
+        }
+        self.next.keeps = true;
+        (self.parts_ahead, self.are_written) = (0, false);
+    }
+
+    fn count(&mut self, unit: UnitId, list: ListId, piece: &Piece) {
         if let Some(lengths) = &mut self.lengths {
-            lengths.entry(unit).or_default().add(list, len, rows);
+            lengths.entry(unit).or_default().add(list, piece.len(), piece.rows());
         }
     }
 
-    fn ready_len(&self) -> u64 {
-        self.ready.values().map(Pieces::len).sum()
+    fn take_next(&mut self) -> Batch {
+        self.are_written |= self.next.ahead.len > 0;
+        std::mem::take(&mut self.next)
     }
 }
 
@@ -118,11 +264,11 @@ mod tests {
 
     use super::*;
     use crate::remediation::{Group, GroupKind, Lane};
-    use crate::sinks::{Lines, List, OutputFolder, Sources, Spools, Stream};
+    use crate::sinks::{Lines, List, OutputFolder, Room, Sources, Spools, Stream};
 
     const WORKERS: u32 = 4;
     const UNITS: u32 = 200;
-    const MAX_ROWS: u64 = 7_000;
+    const MAX_ROWS: u64 = 1_400;
 
     fn group(lane: Lane) -> Group {
         let kind =
@@ -132,27 +278,43 @@ mod tests {
 
     /// Lines of a unit: many of some, none of others, and so many that lists are written in between.
     fn lines(list: &str, unit: u32, part: u32) -> (Vec<u8>, u64) {
-        let (line, rows) = (format!("{list} {unit} {part}\n"), unit * 7919 % 5 * part * 1000);
+        let (line, rows) = (format!("{list} {unit} {part}\n"), unit * 7919 % 5 * part * 200);
         (line.repeat(rows as usize).into_bytes(), u64::from(rows))
+    }
+
+    /// Whether the unit turns out to be a fault.
+    fn is_fault(unit: u32) -> bool {
+        unit % 7 == 3
     }
 
     /// All lines of a list, in order.
     fn expected(list: &str) -> Vec<u8> {
-        (0..UNITS).flat_map(|unit| (0..3).flat_map(move |part| lines(list, unit, part).0)).collect()
+        let of_unit = |unit| match is_fault(unit) {
+            true if list == List::Faults.file_name() => fault_line(unit),
+            true => Vec::new(),
+            false => (0..3).flat_map(|part| lines(list, unit, part).0).collect(),
+        };
+        (0..UNITS).flat_map(of_unit).collect()
     }
 
-    /// Units that end in the order in which `unit_at` has them, with parts that end in the wrong order.
-    fn assert_ordered(unit_at: impl Fn(u32) -> u32 + Sync) {
+    fn fault_line(unit: u32) -> Vec<u8> {
+        format!("fault {unit}\n").into_bytes()
+    }
+
+    /// Units that end in the order in which `unit_at` has them, with parts that end in the wrong order; every seventh is
+    /// a fault in the end. There is room for so many bytes.
+    fn assert_ordered(room: u64, unit_at: impl Fn(u32) -> u32 + Sync) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (cancel, groups) = (Cancel::default(), Groups::default());
         let mut output = OutputFolder::create(folder.path(), false).expect("a folder");
-        let spools = Spools::new(output.staging());
+        let spools = Spools::new(output.staging(), Room::new(room));
         let sources = |stream| Sources::new(spools.paths(stream, 0..WORKERS));
         let named = List::ALL.map(|list| output.begin_list(list.file_name(), b"", sources(Stream::Named(list))));
         let named = named.into_iter().map(|file| file.expect("created")).collect();
         let files =
             ListFiles { named, groups: output.begin_groups(MAX_ROWS, sources(Stream::Groups)).expect("created") };
         let lists = OrderedLists::new(files, (0..UNITS).map(UnitId).collect(), &groups, true, &cancel);
+        let lists = OrderedLists { min_write: 1 << 12, ..lists };
         let next = AtomicU32::new(0);
         let work = |worker| {
             let mut spool = spools.writer(worker);
@@ -161,7 +323,7 @@ mod tests {
                 if at >= UNITS {
                     return;
                 }
-                let (unit, mut extents) = (unit_at(at), Vec::new());
+                let unit = unit_at(at);
                 for part in [2, 0, 1] {
                     spool.begin_part();
                     let named = List::ALL.map(|list| (ListId::Named(list), list.file_name()));
@@ -172,9 +334,17 @@ mod tests {
                         let (lines, rows) = lines(name, unit, part);
                         spool.write(list, &lines, rows).expect("spooled");
                     }
-                    extents.extend(spool.end_part(UnitId(unit), part));
+                    lists.end_part(UnitId(unit), part, spool.end_part()).expect("written");
                 }
-                lists.add(UnitId(unit), extents).expect("added");
+                let ended = match is_fault(unit) {
+                    true => {
+                        spool.begin_part();
+                        spool.write(ListId::Named(List::Faults), &fault_line(unit), 0).expect("spooled");
+                        Ended::Faulted(spool.end_part())
+                    }
+                    false => Ended::Sound,
+                };
+                lists.end(UnitId(unit), ended).expect("written");
             }
         };
         thread::scope(|scope| (0..WORKERS).for_each(|worker| drop(scope.spawn(move || work(worker)))));
@@ -212,8 +382,10 @@ mod tests {
 
     #[test]
     fn whatever_order_units_end_in_the_lists_have_theirs() {
-        assert_ordered(|at| at);
-        assert_ordered(|at| UNITS - 1 - at);
-        assert_ordered(|at| at * 77 % UNITS);
+        for room in [0, 1 << 20, u64::MAX] {
+            assert_ordered(room, |at| at);
+            assert_ordered(room, |at| UNITS - 1 - at);
+            assert_ordered(room, |at| at * 77 % UNITS);
+        }
     }
 }

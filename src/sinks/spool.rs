@@ -1,4 +1,4 @@
-//! Spool files: a few for each worker, written to the end and read back once.
+//! The lines of each worker: held in memory while there is room, else written to spool files, which are read back once.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::OutputError;
-use crate::plan::UnitId;
+use super::held::Room;
+use super::list::{Piece, Stored};
 use crate::remediation::GroupId;
 
 /// A list that every audit writes as one file.
@@ -40,43 +41,32 @@ pub enum ListId {
     Group(GroupId),
 }
 
-/// Where some lines of a part stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Extent {
-    pub(super) unit: UnitId,
-    pub(super) part: u32,
+/// Some lines of a part, which follow each other in a list.
+#[derive(Debug)]
+pub(crate) struct Extent {
     pub(super) list: ListId,
-    pub(super) worker: u32,
-    pub(super) offset: u64,
-    pub(super) len: u64,
-    pub(super) rows: u64,
+    pub(super) piece: Piece,
 }
 
-/// The folder of the spool files.
+/// The folder of the spool files, and the room for lines that need none.
 #[derive(Clone, Debug)]
-pub struct Spools {
+pub(crate) struct Spools {
     folder: PathBuf,
+    room: Room,
 }
 
 /// The spool files of one worker.
-pub struct SpoolWriter {
+pub(crate) struct SpoolWriter {
     worker: u32,
     spools: Spools,
     files: [Option<Spool>; Stream::ALL.len()],
     /// What has been written of the part.
-    written: Vec<Written>,
+    written: Vec<Extent>,
 }
 
 struct Spool {
     file: File,
     len: u64,
-}
-
-struct Written {
-    list: ListId,
-    offset: u64,
-    len: u64,
-    rows: u64,
 }
 
 /// What shares a spool file. There can be many groups, so they share one.
@@ -105,13 +95,13 @@ impl Stream {
 }
 
 impl Spools {
-    /// Spool files are made in this folder.
-    pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+    /// Spool files are made in this folder, for lines beyond the room.
+    pub(crate) fn new(folder: &Path, room: Room) -> Self {
+        Self { folder: folder.to_owned(), room }
     }
 
     /// The spool files of a worker, which are made when they are first written to.
-    pub fn writer(&self, worker: u32) -> SpoolWriter {
+    pub(crate) fn writer(&self, worker: u32) -> SpoolWriter {
         SpoolWriter { worker, spools: self.clone(), files: [const { None }; Stream::ALL.len()], written: Vec::new() }
     }
 
@@ -138,28 +128,37 @@ impl Spools {
 
 impl SpoolWriter {
     /// Begins a part: what is written from now on is its own.
-    pub fn begin_part(&mut self) {
+    pub(crate) fn begin_part(&mut self) {
         self.written.clear();
     }
 
-    /// Appends so many lines of the part, at once: others read them as soon as the part has ended.
-    pub fn write(&mut self, list: ListId, lines: &[u8], rows: u64) -> Result<(), OutputError> {
+    /// Appends so many lines of the part. What goes to a file goes at once: others read it as soon as the part has ended.
+    pub(crate) fn write(&mut self, list: ListId, lines: &[u8], rows: u64) -> Result<(), OutputError> {
         if lines.is_empty() {
             return Ok(());
         }
-        let stream = Stream::of(list);
-        let offset = self
+        let piece = match self.spools.room.hold(lines, rows) {
+            Some(held) => Piece::Held(held),
+            None => Piece::Stored(self.store(Stream::of(list), lines, rows)?),
+        };
+        match (self.written.last_mut(), piece) {
+            (Some(Extent { list: last, piece: Piece::Stored(stored) }), Piece::Stored(next))
+                if *last == list && stored.is_before(&next) =>
+            {
+                stored.len += next.len;
+                stored.rows += next.rows;
+            }
+            (_, piece) => self.written.push(Extent { list, piece }),
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, stream: Stream, lines: &[u8], rows: u64) -> Result<Stored, OutputError> {
+        let from = self
             .append(stream, lines)
             .map_err(|error| OutputError::Write { path: self.spools.path(self.worker, stream), error })?;
         let len = lines.len() as u64;
-        match self.written.last_mut() {
-            Some(last) if last.list == list && last.offset + last.len == offset => {
-                last.len += len;
-                last.rows += rows;
-            }
-            _ => self.written.push(Written { list, offset, len, rows }),
-        }
-        Ok(())
+        Ok(Stored { file: self.worker as usize, from, len, rows })
     }
 
     /// Returns where the lines begin.
@@ -177,18 +176,9 @@ impl SpoolWriter {
         Ok(offset)
     }
 
-    /// Ends the part: where its lines stand.
-    pub fn end_part(&mut self, unit: UnitId, part: u32) -> impl Iterator<Item = Extent> {
-        let worker = self.worker;
-        self.written.drain(..).map(move |Written { list, offset, len, rows }| Extent {
-            unit,
-            part,
-            list,
-            worker,
-            offset,
-            len,
-            rows,
-        })
+    /// Ends the part: its lines.
+    pub(crate) fn end_part(&mut self) -> Vec<Extent> {
+        std::mem::take(&mut self.written)
     }
 }
 
@@ -199,7 +189,7 @@ mod tests {
     #[test]
     fn an_error_says_where() {
         let folder = tempfile::tempdir().expect("a temporary folder").path().join("gone");
-        let mut spool = Spools::new(&folder).writer(3);
+        let mut spool = Spools::new(&folder, Room::new(5)).writer(3);
         let findings = ListId::Named(List::Findings);
         let error = spool.write(findings, b"a line", 1).expect_err("there is no such folder");
         assert!(error.to_string().contains("findings.csv.3.spool: "), "{error}");
