@@ -3,7 +3,7 @@
 //! Every worker takes the next few units of about the same size and compares their checksums side by side, which takes
 //! hardly longer than one. Then it examines those of them that nobody has begun meanwhile: a worker that finds no units
 //! left helps with those of others, first with units that nobody examines. Of a unit it takes the next part, so that one
-//! large file keeps all cores busy, too. Who takes part in a unit is counted, and the last to leave finishes it: the unit
+//! large file keeps all cores busy, too; row groups of Parquet are read side by side as fast as files. Who takes part in a unit is counted, and the last to leave finishes it: the unit
 //! counts as a whole, or not at all. So at most as many units are half examined as there are workers, and each worker
 //! holds one part: memory does not depend on how much there is to do.
 
@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::batch::{Column, ColumnSet};
 use crate::examine::Examiner;
 use crate::partial::{MergeError, Partial, Rollups, Terms};
-use crate::plan::{Unit, UnitId};
+use crate::plan::{Format, Unit, UnitId};
 use crate::policy::Checker;
 use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFault, UnitFile, UnitReader};
 use crate::remediation::{Groups, Targets};
@@ -241,7 +241,7 @@ impl<'w> Work<'w> {
             Task::Take(group) => {
                 self.verify(&group);
                 group.iter().try_for_each(|open| {
-                    if open.is_untouched() {
+                    if open.is_untouched() || open.has_independent_parts() {
                         self.visit(open, examiner, scratch);
                     }
                     self.leave(open, examiner)
@@ -258,9 +258,15 @@ impl<'w> Work<'w> {
         lock(&self.failed).get_or_insert(error);
     }
 
-    /// The next units that nobody has taken; when there are none, somebody else's unit.
+    /// The next units that nobody has taken; when there are none, somebody else's unit. Units whose parts do not wait for
+    /// each other are done one after the other by all workers, so that few lines have to wait for others in the lists.
     fn next_task(&self) -> Option<Task<'w>> {
         let mut queue = lock(&self.queue);
+        let shared = queue.open.values().find(|open| open.has_independent_parts() && open.need().is_some()).cloned();
+        if let Some(open) = shared {
+            lock(&open.found).visitors += 1;
+            return Some(Task::Help(open));
+        }
         let group = queue.take_group();
         if !group.is_empty() {
             let is_grouped = group.len() > 1;
@@ -376,7 +382,7 @@ impl<'w> Work<'w> {
         visit: &mut Partial,
     ) -> Result<(), UnitFault> {
         let number = rows.number;
-        examiner.begin_part();
+        examiner.begin_part(self.lists.is_first(open.unit.id));
         rows.read(self.wanted, scratch, &|| self.is_over(), &mut |batch, details| {
             self.progress.advance(0, batch.len as u64);
             examiner.examine(&open.unit, batch, details, visit)
@@ -481,6 +487,11 @@ impl OpenUnit<'_> {
             // Somebody is reading it at this moment.
             Err(_) => Some(Need::Join),
         }
+    }
+
+    /// Whether several workers examine it as fast as several units.
+    fn has_independent_parts(&self) -> bool {
+        self.unit.source.format == Format::Parquet
     }
 
     /// Whether nobody has begun to examine it.

@@ -133,12 +133,12 @@ impl<'c> Examiner<'c> {
         }
     }
 
-    /// Begins a part of a unit.
-    pub(crate) fn begin_part(&mut self) {
+    /// Begins a part of a unit; `is_first` says whether its lines are the next ones of the lists.
+    pub(crate) fn begin_part(&mut self, is_first: bool) {
         self.findings.clear();
         self.faults.clear();
         self.remedies.begin_part();
-        self.spool.begin_part();
+        self.spool.begin_part(is_first);
     }
 
     /// Ends a part: its lines.
@@ -276,7 +276,7 @@ impl<'c> Examiner<'c> {
 
     /// Notes the fault of a unit, in the place of all its lines.
     pub(crate) fn fail_unit(&mut self, unit: &Unit<'_>, what: &str, why: &str) -> Result<Vec<Extent>, OutputError> {
-        self.begin_part();
+        self.begin_part(true);
         let source = unit.source.display_path();
         let key = unit.key();
         push_fault(&mut self.faults, what, &source, Some(&escape(key.as_bytes())), None, &escape(why.as_bytes()));

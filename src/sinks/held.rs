@@ -17,15 +17,21 @@ pub(super) struct Held {
 }
 
 impl Room {
+    /// So much of it is for lines that do not wait for others: were it all taken by those that do, all would have to go
+    /// through files.
+    const RESERVED: u64 = 16 << 20;
+
     /// Room for so many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
         Self(Arc::new(AtomicU64::new(bytes)))
     }
 
-    /// A copy of the lines, if there is room for it. Their buffer, which is hot, stays with its owner.
-    pub(super) fn hold(&self, lines: &[u8], rows: u64) -> Option<Held> {
-        let taken = lines.len() as u64;
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(taken)).ok()?;
+    /// A copy of the lines, if there is room for it. Their buffer, which is hot, stays with its owner. `is_first` says
+    /// whether they are the next ones of a list.
+    pub(super) fn hold(&self, lines: &[u8], rows: u64, is_first: bool) -> Option<Held> {
+        let (taken, spared) = (lines.len() as u64, if is_first { 0 } else { Self::RESERVED });
+        let take = |left: u64| left.checked_sub(taken).filter(|left| *left >= spared);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
         Some(Held { lines: lines.to_vec(), rows, taken, room: self.clone() })
     }
 }
@@ -60,14 +66,16 @@ mod tests {
 
     #[test]
     fn room_is_taken_and_given_back() {
-        let room = Room::new(10);
-        let mut first = room.hold(b"1234", 1).expect("room");
-        let second = room.hold(b"56789", 1).expect("room");
-        assert!(room.hold(b"ab", 1).is_none());
-        assert_eq!(left(&room), 1);
+        let room = Room::new(Room::RESERVED + 10);
+        let mut first = room.hold(b"1234", 1, false).expect("room");
+        let second = room.hold(b"56789", 1, false).expect("room");
+        assert!(room.hold(b"ab", 1, false).is_none());
+        assert_eq!(left(&room), Room::RESERVED + 1);
+        drop(room.hold(b"ab", 1, true).expect("room"));
         first.absorb(second);
-        assert_eq!((first.lines.as_slice(), first.rows, left(&room)), (&b"123456789"[..], 2, 1));
+        assert_eq!((first.lines.as_slice(), first.rows, left(&room)), (&b"123456789"[..], 2, Room::RESERVED + 1));
         drop(first);
-        assert_eq!(left(&room), 10);
+        assert_eq!(left(&room), Room::RESERVED + 10);
+        assert!(room.hold(&vec![0; Room::RESERVED as usize + 11], 1, true).is_none());
     }
 }

@@ -104,6 +104,11 @@ impl<'c> OrderedLists<'c> {
         Self { waiting: Mutex::new(waiting), files: Mutex::new(files), groups, cancel, min_write: Self::MIN_WRITE }
     }
 
+    /// Whether no unit before this one is missing.
+    pub(crate) fn is_first(&self, unit: UnitId) -> bool {
+        lock(&self.waiting).units.front() == Some(&unit)
+    }
+
     /// A part of a unit has ended with these lines. Parts count from nought.
     pub(crate) fn end_part(&self, unit: UnitId, part: u32, lines: Vec<Extent>) -> Result<(), OutputError> {
         lock(&self.waiting).end_part(unit, part, lines);
@@ -325,7 +330,7 @@ mod tests {
                 }
                 let unit = unit_at(at);
                 for part in [2, 0, 1] {
-                    spool.begin_part();
+                    spool.begin_part(lists.is_first(UnitId(unit)));
                     let named = List::ALL.map(|list| (ListId::Named(list), list.file_name()));
                     let lanes = [Lane::Copy, Lane::Blocked];
                     let lanes =
@@ -338,7 +343,7 @@ mod tests {
                 }
                 let ended = match is_fault(unit) {
                     true => {
-                        spool.begin_part();
+                        spool.begin_part(lists.is_first(UnitId(unit)));
                         spool.write(ListId::Named(List::Faults), &fault_line(unit), 0).expect("spooled");
                         Ended::Faulted(spool.end_part())
                     }
@@ -382,7 +387,7 @@ mod tests {
 
     #[test]
     fn whatever_order_units_end_in_the_lists_have_theirs() {
-        for room in [0, 1 << 20, u64::MAX] {
+        for room in [0, 17 << 20, u64::MAX] {
             assert_ordered(room, |at| at);
             assert_ordered(room, |at| UNITS - 1 - at);
             assert_ordered(room, |at| at * 77 % UNITS);

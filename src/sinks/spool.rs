@@ -62,6 +62,8 @@ pub(crate) struct SpoolWriter {
     files: [Option<Spool>; Stream::ALL.len()],
     /// What has been written of the part.
     written: Vec<Extent>,
+    /// Whether its lines are the next ones of the lists.
+    is_first: bool,
 }
 
 struct Spool {
@@ -102,7 +104,13 @@ impl Spools {
 
     /// The spool files of a worker, which are made when they are first written to.
     pub(crate) fn writer(&self, worker: u32) -> SpoolWriter {
-        SpoolWriter { worker, spools: self.clone(), files: [const { None }; Stream::ALL.len()], written: Vec::new() }
+        SpoolWriter {
+            worker,
+            spools: self.clone(),
+            files: [const { None }; Stream::ALL.len()],
+            written: Vec::new(),
+            is_first: false,
+        }
     }
 
     /// The spool files of a stream, in the order of these workers.
@@ -127,8 +135,9 @@ impl Spools {
 }
 
 impl SpoolWriter {
-    /// Begins a part: what is written from now on is its own.
-    pub(crate) fn begin_part(&mut self) {
+    /// Begins a part: what is written from now on is its own. There is more room for lines that do not wait for others.
+    pub(crate) fn begin_part(&mut self, is_first: bool) {
+        self.is_first = is_first;
         self.written.clear();
     }
 
@@ -137,7 +146,7 @@ impl SpoolWriter {
         if lines.is_empty() {
             return Ok(());
         }
-        let piece = match self.spools.room.hold(lines, rows) {
+        let piece = match self.spools.room.hold(lines, rows, self.is_first) {
             Some(held) => Piece::Held(held),
             None => Piece::Stored(self.store(Stream::of(list), lines, rows)?),
         };
