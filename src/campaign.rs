@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use crate::batch::Column;
 use crate::partial::Partial;
 use crate::policy::KeyArn;
-use crate::remediation::{Campaign, Found, GroupFile, JobFacts, JobSettings, Missing, Prices, Restore, jobs, readme};
+use crate::remediation::{
+    Campaign, Found, GroupFile, JobFacts, JobSettings, Missing, Prices, Restore, commands, jobs, readme,
+};
 use crate::report::{AuditFacts, render_campaign};
 use crate::sinks::{OutputError, OutputFolder};
 use crate::timestamp::Timestamp;
@@ -54,7 +56,11 @@ pub(crate) fn write_campaign(
     if files.is_empty() {
         return Ok(());
     }
-    output.write_remediation("README.md", readme(files, job_facts(as_of).as_ref()).as_bytes())
+    let facts = job_facts(as_of);
+    if let Some(commands) = facts.as_ref().and_then(|facts| commands(files, facts)) {
+        output.write_remediation("jobs.sh", commands.as_bytes())?;
+    }
+    output.write_remediation("README.md", readme(files, facts.as_ref()).as_bytes())
 }
 
 /// When the oldest report about a bucket was made: what was written later was not looked at.

@@ -1,8 +1,10 @@
 //! What puts violating objects right: the operation for each, the files that S3 Batch Operations takes, and a plan.
 //!
 //! [`choose`] finds the lane of one object. Objects that one job can put right are a [`Group`]; their rows are the files of
-//! that group. [`jobs`] makes the requests that run such a file, [`readme`] tells people what to do with all of them.
+//! that group. [`jobs`] makes the requests that run such a file, [`commands`] are shell functions for them, and
+//! [`readme`] tells people what to do with all of them.
 
+mod commands;
 mod counts;
 mod decimal;
 mod estimate;
@@ -19,6 +21,7 @@ mod samples;
 mod settings;
 mod targets;
 
+pub use commands::commands;
 pub use counts::Counts;
 pub(crate) use decimal::grouped;
 pub use decimal::{Decimal, Usd};

@@ -8,9 +8,7 @@ use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
-use super::job::{
-    ACCOUNT, JobFacts, MANIFESTS, REPORT_PREFIX, REPORTS, RESTORED_DAYS, ROLE, bucket_name, jobs, manifest_path,
-};
+use super::job::{ACCOUNT, JobFacts, MANIFESTS, REPORTS, RESTORED_DAYS, ROLE, bucket_name, jobs};
 use super::lane::{Lane, StorageClass, TargetMethod};
 use super::permissions::{jobs_of, key_statement, role_policy, trust_policy};
 use super::{Group, GroupFile, VersionState};
@@ -34,11 +32,11 @@ impl Readme<'_> {
         self.contents()?;
         if let Some(facts) = facts.filter(|_| jobs_of(self.files).next().is_some()) {
             self.cautions()?;
-            self.variables(facts)?;
+            self.text.push_str(VARIABLES);
             self.buckets(facts)?;
             self.permissions(facts)?;
             self.placeholders(facts)?;
-            self.upload()?;
+            self.text.push_str(UPLOAD);
             self.run(facts)?;
         }
         self.lists()?;
@@ -102,25 +100,6 @@ impl Readme<'_> {
         Ok(())
     }
 
-    fn variables(&mut self, facts: &JobFacts<'_>) -> fmt::Result {
-        let settings = facts.settings;
-        let region = facts.key.as_str().split(':').nth(3).unwrap_or_default();
-        let account = settings.account_id.map_or_else(|| ACCOUNT.to_owned(), |account| account.to_string());
-        let role = settings.role_arn.as_ref().map_or_else(|| ROLE.to_owned(), ToString::to_string);
-        self.text.push_str(VARIABLES);
-        writeln!(self.text, "REGION='{region}'")?;
-        writeln!(self.text, "ACCOUNT_ID='{account}'")?;
-        writeln!(self.text, "ROLE_ARN='{role}'")?;
-        writeln!(self.text, "MANIFEST_LOCATION='{}'", manifest_path(settings))?;
-        match &settings.report_location {
-            Some(location) => writeln!(self.text, "REPORT_LOCATION='{}'", location.path())?,
-            None => {
-                writeln!(self.text, "REPORT_BUCKET='{REPORTS}'\nREPORT_LOCATION=\"$REPORT_BUCKET/{REPORT_PREFIX}\"")?
-            }
-        }
-        writeln!(self.text, "```")
-    }
-
     fn buckets(&mut self, facts: &JobFacts<'_>) -> fmt::Result {
         self.text.push_str(BUCKETS);
         let names: BTreeSet<&str> = jobs_of(self.files).filter_map(bucket_name).collect();
@@ -164,24 +143,19 @@ impl Readme<'_> {
         let missing = missing(facts);
         if !missing.is_empty() {
             self.text.push_str(PLACEHOLDERS);
-            writeln!(self.text, "```sh\nfind . \\( -name '*job.json' -o -name '*-policy*.json' \\) \\")?;
+            writeln!(self.text, "```sh\n. ./jobs.sh\nfind . \\( -name '*job.json' -o -name '*-policy*.json' \\) \\")?;
             write!(self.text, "  -exec sed -i.bak")?;
             for (variable, placeholder) in missing {
                 write!(self.text, " \\\n    -e \"s|{placeholder}|${variable}|g\"")?;
             }
             writeln!(self.text, " {{}} +\nfind . -name '*.json.bak' -exec rm {{}} +")?;
-            writeln!(self.text, "grep -rl --include='*.json' 'REPLACE-WITH-' . || echo 'nothing is left to fill in'")?;
+            writeln!(
+                self.text,
+                "grep -rl --include='*.json' --include='*.sh' 'REPLACE-WITH-' . || echo 'nothing is left to fill in'"
+            )?;
             writeln!(self.text, "```")?;
         }
         self.text.push_str(ROLE_COMMANDS);
-        Ok(())
-    }
-
-    fn upload(&mut self) -> fmt::Result {
-        let lanes: BTreeSet<&str> = jobs_of(self.files).map(|group| group.kind.lane.as_str()).collect();
-        self.text.push_str(UPLOAD);
-        writeln!(self.text, "```sh\nfind{} -name '*.csv' | sort | while IFS= read -r file; do", words(&lanes))?;
-        self.text.push_str(UPLOAD_LOOP);
         Ok(())
     }
 
@@ -424,11 +398,13 @@ const REDUCED_REDUNDANCY: &str = "\
 ";
 
 const VARIABLES: &str = "
-## Say where
+## Load the commands
 
-The other commands use these variables, in the same shell.
+`jobs.sh` holds the places, which other commands use too, and the functions of the steps below. Look at it, then:
 
 ```sh
+. ./jobs.sh
+```
 ";
 
 const BUCKETS: &str = "
@@ -474,8 +450,8 @@ account, add them to the statement `OldKeys`.
 const PLACEHOLDERS: &str = "
 ## Fill in
 
-Give the variables their values and put them into the files, too: the account in 12 digits, the role's ARN, bucket and
-prefix of the manifests (`BUCKET/PREFIX`), the bucket of the reports. Those that have a value above are in the files.
+Give the variables in `jobs.sh` their values: the account in 12 digits, the role's ARN, bucket and prefix of the
+manifests (`BUCKET/PREFIX`), the bucket of the reports. Load it again and put the values into the other files, too:
 
 ";
 
@@ -495,49 +471,21 @@ const UPLOAD: &str = "
 In one part, so that the ETag is the MD5 that the jobs name; and with SSE-S3 whatever the bucket's default is, since S3
 refuses manifests under SSE-KMS. Do not change the manifests: the jobs would refuse them.
 
+```sh
+upload
+```
 ";
 
-const UPLOAD_LOOP: &str = r#"  set -- "${file%.csv}".*job.json
-  [ -e "$1" ] || continue
-  place="$MANIFEST_LOCATION/$file"
-  etag=$(aws s3api put-object --bucket "${place%%/*}" --key "${place#*/}" --body "$file" \
-    --server-side-encryption AES256 --query ETag --output text) || exit 1
-  grep -qF "$(printf '%s' "$etag" | tr -d '"')" "$1" || { echo "another ETag: $file" >&2; exit 1; }
-done
-```
-"#;
-
-const RUN: &str = r#"
+const RUN: &str = "
 ## Create, look, confirm
 
 `create` creates jobs and writes their ids to `jobs.txt`. A job reads its manifest and then waits, `Suspended`, until you
-confirm it: compare its number of tasks with the table above. A file gives the same job however often it is created; to
-run it once more, change its `ClientRequestToken`. S3 runs a few jobs of an account at a time.
+confirm it. A file gives the same job however often it is created; to run it once more, change its `ClientRequestToken`.
+S3 runs a few jobs of an account at a time.
 
-```sh
-create() {
-  for job in "$@"; do
-    id=$(aws s3control create-job --region "$REGION" --cli-input-json "file://$job" --query JobId --output text) || return 1
-    echo "$id $job" | tee -a jobs.txt
-  done
-}
-look() {
-  while read -r id job; do
-    aws s3control describe-job --region "$REGION" --account-id "$ACCOUNT_ID" --job-id "$id" --output text \
-      --query 'Job.[Status,ProgressSummary.TotalNumberOfTasks,ProgressSummary.NumberOfTasksFailed,Description]'
-  done < jobs.txt
-}
-confirm() {
-  for id in "$@"; do
-    aws s3control update-job-status --region "$REGION" --account-id "$ACCOUNT_ID" --job-id "$id" \
-      --requested-job-status Ready
-  done
-}
-```
-
-After each step: `look`, then `confirm ID...` with the ids that it may begin, then `look` until they are `Complete`. The
-order matters.
-"#;
+After each step: `look`, and compare the numbers of objects with the table above. Then `confirm` the same files, and
+`look` until their jobs are `Complete`. The order matters.
+";
 
 const RESTORES: &str = "
 A restore job that is `Complete` has only asked for its objects. Then they take, as a rule:
@@ -553,20 +501,22 @@ Go on at once: until the next step is done, the objects of this one show old con
 ";
 
 const VERIFY_REPORTS: &str = r#"
-Each job writes a report of all its tasks below its own id. Failed tasks have a code and a message:
+Each job writes a report of all its tasks below its own id. Failed tasks have a code and a message; `reconcile` counts
+them, and what was never attempted, and writes manifests for another attempt:
 
 ```sh
-aws s3 cp --recursive "s3://$REPORT_LOCATION/" reports
-grep -rh --include='*.csv' ',failed,' reports
+fetch
+logseal reconcile .. --reports reports --out ../../reconciled
 ```
 "#;
 
 const VERIFY: &str = "
-Let S3 Inventory write a new report (it can take 48 hours until it shows the changes) and audit it under the same policy:
+Let S3 Inventory write a new report (it can take 48 hours until it shows the changes). Where your policy is, audit that
+report under it:
 
 ```sh
-aws s3 sync s3://DESTINATION/PREFIX/BUCKET/CONFIG inventory
-logseal audit inventory --policy policy.toml --out audit-after
+aws s3 sync s3://DESTINATION/PREFIX/BUCKET/CONFIG later
+logseal audit later --policy policy.toml --out audit-later
 ```
 
 Only that tells what is encrypted how. Dates do not: an update in place changes none of them.
@@ -694,7 +644,6 @@ mod tests {
         for (variable, placeholder) in
             [("ACCOUNT_ID", ACCOUNT), ("ROLE_ARN", ROLE), ("MANIFEST_LOCATION", MANIFESTS), ("REPORT_BUCKET", REPORTS)]
         {
-            assert!(text.contains(&format!("{variable}='{placeholder}'")), "{text}");
             assert!(text.contains(&format!("-e \"s|{placeholder}|${variable}|g\"")), "{text}");
         }
     }

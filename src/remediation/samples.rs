@@ -6,8 +6,8 @@ use std::path::Path;
 use md5::{Digest as _, Md5};
 
 use super::{
-    Group, GroupFile, GroupKind, JobFacts, JobSettings, Lane, StorageClass, Target, TargetMethod, VersionState, jobs,
-    readme,
+    Group, GroupFile, GroupKind, JobFacts, JobSettings, Lane, StorageClass, Target, TargetMethod, VersionState,
+    commands, jobs, readme,
 };
 use crate::object_key::Account;
 use crate::policy::KeyArn;
@@ -107,5 +107,6 @@ fn write_campaign(out: &Path, facts: &JobFacts<'_>) {
             fs::write(path.with_file_name(name), format!("{job:#}\n")).unwrap();
         }
     }
+    fs::write(out.join("jobs.sh"), commands(&files, facts).unwrap()).unwrap();
     fs::write(out.join("README.md"), readme(&files, Some(facts))).unwrap();
 }
