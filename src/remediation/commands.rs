@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn what_the_settings_say_is_filled_in() {
         let group = samples::group(Lane::UpdateEncryption, None, TargetMethod::SseKms);
-        let settled = text(&[group.clone()], &samples::settings()).unwrap();
+        let settled = text(std::slice::from_ref(&group), &samples::settings()).unwrap();
         for line in [
             "REGION='us-gov-west-1'",
             "ACCOUNT_ID='111122223333'",
