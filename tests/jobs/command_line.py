@@ -51,6 +51,7 @@ def main():
             why = accepts(job)
             if why:
                 wrongs.append(f"{path}: {why}")
+                continue
             operation, = job["Operation"]
             if operation not in operations:
                 operations.add(operation)
