@@ -303,6 +303,17 @@ pub enum Flag {
     Bad,
 }
 
+impl Flag {
+    /// The cell of a list that says so.
+    pub(crate) fn as_text(self) -> &'static str {
+        match self {
+            Self::True => "true",
+            Self::False => "false",
+            Self::Blank | Self::Bad => "",
+        }
+    }
+}
+
 /// A number of a report: blank, bad, or not negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number(i64);

@@ -1,4 +1,4 @@
-//! What is written beside the lists of objects to be put right: the plan, and the jobs that carry it out.
+//! What is written beside the lists of objects to be put right: the plan, and the jobs and scripts that carry it out.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::batch::Column;
 use crate::partial::Partial;
 use crate::policy::KeyArn;
 use crate::remediation::{
-    Campaign, Found, GroupFile, JobFacts, JobSettings, Missing, Prices, Restore, commands, jobs, readme,
+    Campaign, Found, GroupFile, JobFacts, JobSettings, Missing, Prices, Restore, Script, commands, jobs, readme,
 };
 use crate::report::{AuditFacts, render_campaign};
 use crate::sinks::{OutputError, OutputFolder};
@@ -21,7 +21,7 @@ pub struct CampaignOptions {
     pub prices: Prices,
 }
 
-/// Writes the plan, the request of each job and a text for whoever runs them.
+/// Writes the plan, the request of each job, the scripts for what no job does and a text for whoever runs them.
 pub(crate) fn write_campaign(
     output: &OutputFolder,
     facts: &AuditFacts,
@@ -51,6 +51,9 @@ pub(crate) fn write_campaign(
         let folder = file.group.folder();
         for (name, request) in jobs(file, &facts) {
             output.write_remediation(&format!("{folder}/{name}"), format!("{request:#}\n").as_bytes())?;
+        }
+        if let Some(script) = Script::new(file, &facts) {
+            output.fill_remediation(&script.path, |out| script.write(|| output.read_remediation(&file.path), out))?;
         }
     }
     if files.is_empty() {

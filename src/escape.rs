@@ -74,6 +74,12 @@ pub fn push_cell(row: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
+/// The bytes of a cell that [`push_cell`] wrote, without the quotes of CSV.
+pub fn unescape_cell(cell: &str) -> Option<Vec<u8>> {
+    // A cell that begins with this sign always has been given one.
+    unescape(cell.strip_prefix('\'').unwrap_or(cell))
+}
+
 fn is_harmless(c: char) -> bool {
     !(c == '\\' || c.is_control() || is_bidirectional_control(c))
 }
@@ -170,5 +176,8 @@ mod tests {
         assert_eq!(cell(b"-a,b"), "\"'-a,b\"");
         assert_eq!(cell(b"'a"), "''a");
         assert_eq!(cell(b"\t=1"), "\\x09=1");
+        for bytes in [&b""[..], b"'", b"''=", b"=1", b"-rf", b"@\xff", b"\\x41", b"\n'"] {
+            assert_eq!(unescape_cell(&cell(bytes)).as_deref(), Some(bytes));
+        }
     }
 }

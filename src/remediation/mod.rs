@@ -1,8 +1,8 @@
 //! What puts violating objects right: the operation for each, the files that S3 Batch Operations takes, and a plan.
 //!
 //! [`choose`] finds the lane of one object. Objects that one job can put right are a [`Group`]; their rows are the files of
-//! that group. [`jobs`] makes the requests that run such a file, [`commands`] are shell functions for them, and
-//! [`readme`] tells people what to do with all of them.
+//! that group. [`jobs`] makes the requests that run such a file, [`commands`] are shell functions for them, a [`Script`]
+//! copies what no job can, and [`readme`] tells people what to do with all of them.
 
 mod commands;
 mod counts;
@@ -18,6 +18,7 @@ mod readme;
 mod rows;
 #[cfg(test)]
 mod samples;
+mod script;
 mod settings;
 mod targets;
 
@@ -36,6 +37,7 @@ pub use plan::{
 pub use prices::{Mistake, Prices, PricesError};
 pub use readme::readme;
 pub use rows::{LIST_HEADER, push_list_row, push_manifest_row};
+pub use script::Script;
 pub use settings::{JobSettings, RoleArn, S3Location, SettingError};
 pub use targets::{Remedy, Targets};
 

@@ -1,14 +1,18 @@
 //! The rows of lists: for S3 Batch Operations, which takes them as they are, and for people.
 
+use std::ops::Range;
+
 use super::group::GroupKind;
 use super::lane::Why;
-use crate::escape::{holds_for_all, push_cell};
+use crate::batch::Flag;
+use crate::escape::{holds_for_all, push_cell, unescape_cell};
+use crate::readers::{Split, split_strict};
 use crate::sinks::Finding;
 use crate::timestamp::Timestamp;
 
 /// The first line of a list for people.
 pub const LIST_HEADER: &str =
-    "bucket,key,version_id,size,last_modified,storage_class,encryption_status,reason,retain_until\n";
+    "bucket,key,version_id,is_latest,size,last_modified,storage_class,encryption_status,reason,retain_until\n";
 
 /// Appends the row of a manifest: `bucket,key[,version]`, percent-encoded.
 pub fn push_manifest_row(lines: &mut Vec<u8>, kind: &GroupKind, finding: &Finding<'_>) {
@@ -29,6 +33,8 @@ pub fn push_list_row(lines: &mut Vec<u8>, finding: &Finding<'_>, why: Why, retai
         push_cell(lines, cell);
         lines.push(b',');
     }
+    lines.extend_from_slice(finding.is_latest.as_text().as_bytes());
+    lines.push(b',');
     finding.size.into_iter().for_each(|size| lines.extend_from_slice(size.to_string().as_bytes()));
     lines.push(b',');
     finding.last_modified.into_iter().for_each(|time| lines.extend_from_slice(&time.as_text()));
@@ -41,6 +47,30 @@ pub fn push_list_row(lines: &mut Vec<u8>, finding: &Finding<'_>, why: Why, retai
     lines.push(b',');
     retain_until.into_iter().for_each(|time| lines.extend_from_slice(&time.as_text()));
     lines.push(b'\n');
+}
+
+/// Which object a row of a list for people is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ListRow {
+    pub(super) key: Vec<u8>,
+    pub(super) version_id: Vec<u8>,
+    pub(super) is_latest: Flag,
+}
+
+impl ListRow {
+    /// Reads what [`push_list_row`] wrote, without the end of the line; nothing else is read.
+    pub(super) fn parse(row: &[u8], split: &mut Split) -> Option<Self> {
+        split_strict(row, split).ok()?;
+        let [_, key, version_id, is_latest, _, _, _, _, _, _] = &split.fields[..] else { return None };
+        let bytes = |field: &Range<usize>| unescape_cell(str::from_utf8(&split.unquoted[field.clone()]).ok()?);
+        let is_latest = match &split.unquoted[is_latest.clone()] {
+            b"true" => Flag::True,
+            b"false" => Flag::False,
+            b"" => Flag::Blank,
+            _ => return None,
+        };
+        Some(Self { key: bytes(key)?, version_id: bytes(version_id)?, is_latest })
+    }
 }
 
 /// Appends bytes, of which all but a few that stand for themselves everywhere become `%XX`.

@@ -6,8 +6,8 @@ use std::path::Path;
 use md5::{Digest as _, Md5};
 
 use super::{
-    Group, GroupFile, GroupKind, JobFacts, JobSettings, Lane, StorageClass, Target, TargetMethod, VersionState,
-    commands, jobs, readme,
+    Group, GroupFile, GroupKind, JobFacts, JobSettings, LIST_HEADER, Lane, Script, StorageClass, Target, TargetMethod,
+    VersionState, commands, jobs, readme,
 };
 use crate::object_key::Account;
 use crate::policy::KeyArn;
@@ -34,7 +34,8 @@ pub fn group(lane: Lane, class: Option<StorageClass>, method: TargetMethod) -> G
         lane,
         version: is_copied.then_some(VersionState::Current),
         class,
-        target: lane.has_manifests().then_some(Target { method, bucket_key: method == TargetMethod::SseKms }),
+        target: (lane.has_manifests() || lane == Lane::MultipartCopy)
+            .then_some(Target { method, bucket_key: method == TargetMethod::SseKms }),
         has_versions: lane.has_manifests(),
         is_undetermined: false,
     };
@@ -98,11 +99,19 @@ fn samples_are_written_where_somebody_wants_them() {
 fn write_campaign(out: &Path, facts: &JobFacts<'_>) {
     let mut files = campaign();
     for file in &mut files {
-        let text = format!("{},{},version\n", file.group.bucket, file.path);
+        let text = match file.group.kind.lane.has_manifests() {
+            true => format!("{},{},version\n", file.group.bucket, file.path),
+            false => format!("{LIST_HEADER}{},{},version,true,,,,,,\n", file.group.bucket, file.path),
+        };
         file.md5 = hex(&Md5::digest(&text));
         let path = out.join(&file.path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
+        fs::write(&path, &text).unwrap();
+        if let Some(script) = Script::new(file, facts) {
+            let mut out = Vec::new();
+            script.write(|| Ok(text.as_bytes()), &mut out).unwrap();
+            fs::write(path.with_extension("sh"), out).unwrap();
+        }
         for (name, job) in jobs(file, facts) {
             fs::write(path.with_file_name(name), format!("{job:#}\n")).unwrap();
         }

@@ -61,11 +61,8 @@ impl<'p> FindingWriter<'p> {
             push_cell(lines, text);
             lines.push(b',');
         }
-        lines.extend_from_slice(match finding.is_latest {
-            Flag::True => b"true,",
-            Flag::False => b"false,",
-            Flag::Blank | Flag::Bad => b",",
-        });
+        lines.extend_from_slice(finding.is_latest.as_text().as_bytes());
+        lines.push(b',');
         finding.size.into_iter().for_each(|size| push_number(lines, size));
         lines.push(b',');
         finding.last_modified.into_iter().for_each(|time| lines.extend_from_slice(&self.times.text(time)));

@@ -5,7 +5,7 @@
 //! a finished reconciliation.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -51,6 +51,8 @@ pub(crate) const RECONCILIATION: &str = "reconcile.json";
 pub(crate) const RETRY: &str = "retry";
 /// The folder of everything that puts objects right.
 pub(crate) const REMEDIATION: &str = "remediation";
+
+const BUFFER_LEN: usize = 1 << 18;
 
 /// An output folder that is being filled.
 #[derive(Debug)]
@@ -128,24 +130,32 @@ impl OutputFolder {
         fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), OutputError> {
         let path = self.staging.path().join(name);
-        let written = File::create(&path).and_then(|file| {
-            let mut out = BufWriter::with_capacity(1 << 18, file);
-            fill(&mut out)?;
-            out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
-        });
-        written.map_err(|error| OutputError::Write { path: self.folder.join(name), error })?;
+        fill_file(&path, fill).map_err(|error| OutputError::Write { path: self.folder.join(name), error })?;
         self.files.push(name);
         Ok(())
     }
 
     /// Writes one file of those that put objects right.
     pub(crate) fn write_remediation(&self, path: &str, text: &[u8]) -> Result<(), OutputError> {
-        let staged = self.staging.path().join(REMEDIATION).join(path);
-        let written = File::create(staged).and_then(|mut file| {
-            file.write_all(text)?;
-            file.sync_all()
-        });
-        written.map_err(|error| self.fails(path, error))
+        self.fill_remediation(path, |out| out.write_all(text))
+    }
+
+    /// The same for a file that may be too large to be held in memory.
+    pub(crate) fn fill_remediation(
+        &self,
+        path: &str,
+        fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), OutputError> {
+        fill_file(&self.staged_remediation(path), fill).map_err(|error| self.fails(path, error))
+    }
+
+    /// Opens one of those files to read it again.
+    pub(crate) fn read_remediation(&self, path: &str) -> io::Result<impl BufRead + use<>> {
+        Ok(BufReader::with_capacity(BUFFER_LEN, File::open(self.staged_remediation(path))?))
+    }
+
+    fn staged_remediation(&self, path: &str) -> PathBuf {
+        self.staging.path().join(REMEDIATION).join(path)
     }
 
     /// A file of those that put objects right cannot be written.
@@ -209,6 +219,13 @@ impl OutputFolder {
         }
         Ok(())
     }
+}
+
+/// Writes a file that outlives a power failure.
+fn fill_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(BUFFER_LEN, File::create(path)?);
+    fill(&mut out)?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 fn refuse_finished(kind: OutputKind, folder: &Path, overwrite: bool) -> Result<(), OutputError> {

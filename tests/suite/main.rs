@@ -17,3 +17,4 @@ mod random;
 mod reconcile;
 mod remediation;
 mod rows;
+mod script;
