@@ -616,8 +616,8 @@ const REDUCED_REDUNDANCY: &str =
 const LARGE_ARCHIVES: &str = "Archived objects above 5 GiB are restored like the others, but their copy job fails: copy \
     them in parts while they are restored. Restored copies of GLACIER and DEEP_ARCHIVE go away after the days that were \
     asked for.";
-const MULTIPART: &str = "Batch Operations does not copy in parts. These objects are copied by a script, whose time is in \
-    no estimate. A copy in parts carries over no metadata and no tags by itself.";
+const MULTIPART: &str = "Batch Operations does not copy in parts. The script beside each list does, whose time is in no \
+    estimate. It keeps metadata, tags and the storage class, and copies noncurrent versions only if it is told to.";
 const OWNER_KEY: &str = "Objects with SSE-C can be read, and so be copied, only by who has their key.";
 const ESTIMATES: &str = "Estimates take one prefix and an idle account: S3 serves several prefixes side by side, which \
     makes the work faster, and other users of KMS make it slower. AWS publishes no speed of jobs themselves. The free \

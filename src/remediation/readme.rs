@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::job::{ACCOUNT, JobFacts, MANIFESTS, REPORTS, RESTORED_DAYS, ROLE, bucket_name, jobs};
 use super::lane::{Lane, StorageClass, TargetMethod};
 use super::permissions::{jobs_of, key_statement, role_policy, trust_policy};
-use super::{Group, GroupFile, VersionState};
+use super::{Group, GroupFile, Script, VersionState};
 
 /// The text of `README.md` for all files of a campaign. Without `facts`, which a policy without `[remediation]` does not
 /// give, only lists for people are spoken of.
@@ -38,6 +38,9 @@ impl Readme<'_> {
             self.placeholders(facts)?;
             self.text.push_str(UPLOAD);
             self.run(facts)?;
+        }
+        if let Some(facts) = facts {
+            self.scripts(facts)?;
         }
         self.lists()?;
         self.verify()
@@ -241,6 +244,14 @@ impl Readme<'_> {
         )
     }
 
+    fn scripts(&mut self, facts: &JobFacts<'_>) -> fmt::Result {
+        if !self.files.iter().any(|file| Script::new(file, facts).is_some()) {
+            return Ok(());
+        }
+        self.text.push_str(SCRIPTS);
+        Ok(())
+    }
+
     fn lists(&mut self) -> fmt::Result {
         let lanes: BTreeSet<Lane> = self.files.iter().map(|file| file.group.kind.lane).collect();
         let lists: Vec<Lane> = lanes.into_iter().filter(|lane| !lane.has_manifests()).collect();
@@ -333,7 +344,9 @@ fn about(lane: Lane) -> &'static str {
              a new object with a new date."
         }
         Lane::RestoreThenCopy => "the same, but the object is archived and must be restored before.",
-        Lane::MultipartCopy => "the same, but too large for one copy or of a class that no job writes: a list.",
+        Lane::MultipartCopy => {
+            "the same, but too large for one copy or of a class that no job writes: a list and a\n  script."
+        }
         Lane::OwnerKey => "encrypted with a key that only its owner has (SSE-C): a list.",
         Lane::Blocked => "protected by Object Lock: a list with the reason.",
         Lane::NoTarget => "the policy does not say what the object should become: a list.",
@@ -343,8 +356,7 @@ fn about(lane: Lane) -> &'static str {
 fn advice(lane: Lane) -> &'static str {
     match lane {
         Lane::MultipartCopy => {
-            "copy these in parts (`create-multipart-upload`, `upload-part-copy`,\n  `complete-multipart-upload` of \
-             `aws s3api`), with the class, metadata and tags of the original, noncurrent versions\n  before current ones."
+            "the script beside each list copies them; see above. Buckets that S3 cannot have get none."
         }
         Lane::OwnerKey => "whoever has the customer key reads the object with it and writes it again with the new one.",
         Lane::Blocked => {
@@ -499,6 +511,31 @@ Objects of INTELLIGENT_TIERING that turn out not to be archived fail in the rest
 const AFTER_NONCURRENT: &str = "
 Go on at once: until the next step is done, the objects of this one show old content.
 ";
+
+const SCRIPTS: &str = r#"
+## Copy in parts
+
+Scripts in `multipart-copy` copy what no job can, one object after the other, after all jobs. Read what they would do, then
+run them, in `bash`, from anywhere and as somebody who may read and write these objects, their versions and tags, read the
+buckets' versioning (`s3:GetBucketVersioning`), abort uploads, and use the new key and the old ones:
+
+```sh
+for script in multipart-copy/*/*.sh; do DRY_RUN=1 bash "$script"; done
+for script in multipart-copy/*/*.sh; do bash "$script"; done
+```
+
+- A script ends with 1 if anything failed, says what, and can be run again: what is right already is left alone.
+- It keeps metadata, tags and the storage class; not access control lists, Object Lock settings and annotations. Copies have
+  new dates, and checksums are made anew. Old versions stay as they are until they are deleted.
+- An object is copied if the listed version is still its current one, also where the report does not say which versions
+  are current. Where it tells no versions apart, whatever is current is copied.
+- Archived objects must be restored first. Where versioning is suspended, nothing is copied that could take the place of a
+  null version.
+- Noncurrent versions are left out unless `NONCURRENT=1` is set. **Each copy of one is the current version** until the script
+  copies the version before over it, which it does at once. What it has done is in a file `*.noncurrent` beside it, which
+  must stay there: if a run is interrupted, run the script again.
+- Large parts are quicker for S3 and slower to repeat: `PART_BYTES` (1 GiB) says how large.
+"#;
 
 const VERIFY_REPORTS: &str = r#"
 Each job writes a report of all its tasks below its own id. Failed tasks have a code and a message; `reconcile` counts

@@ -4,7 +4,8 @@
 Each `*job.json` in the given folders must be a request that the AWS command line accepts (botocore's own check of
 parameters) and that S3 accepts as far as its model says: members of enums, patterns, lengths and ranges, one operation,
 manifest or generator but not both. Placeholders stand for what their readers fill in; no length or pattern is asked of
-them. Each `README.md` beside them must have shell that parses and documents that are JSON.
+them. Each `README.md` beside them must have shell that parses and documents that are JSON. Each `*.sh` must parse, and each
+request of its commands must have members that the model of S3 knows.
 
     python3 -m venv venv && venv/bin/pip install botocore==1.44.5
     LOGSEAL_JOB_SAMPLES=$PWD/samples cargo test --lib remediation::samples
@@ -40,7 +41,9 @@ def main():
     if "S3UpdateObjectEncryption" not in request.members["Operation"].members:
         sys.exit(f"botocore {botocore.__version__} is older than S3UpdateObjectEncryption")
 
-    wrongs, jobs, readmes, tokens = [], 0, 0, {}
+    s3 = ServiceModel(Loader().load_service_model("s3", "service-2"))
+
+    wrongs, jobs, readmes, scripts, tokens = [], 0, 0, 0, {}
     for folder in options.folders:
         # A path that does not exist would look like a folder in which all is well.
         found = sorted(folder.rglob("*job.json"))
@@ -55,9 +58,14 @@ def main():
         for path in sorted(folder.rglob("README.md")):
             readmes += 1
             wrongs += [(path, why) for why in check_readme(path)]
+        for path in sorted(folder.rglob("*.sh")):
+            scripts += 1
+            wrongs += [(path, why) for why in check_script(path, s3)]
+    if not scripts:
+        wrongs.append((options.folders[0], "there is no script"))
     for path, why in wrongs:
         print(f"{path}: {why}")
-    print(f"botocore {botocore.__version__}: {jobs} job files, {readmes} readmes, {len(wrongs)} wrong")
+    print(f"botocore {botocore.__version__}: {jobs} job files, {readmes} readmes, {scripts} scripts, {len(wrongs)} wrong")
     sys.exit(1 if wrongs else 0)
 
 
@@ -211,6 +219,47 @@ def overlooked(path, request):
             place[name] = what
         if not list(check_request(job, path, request, no_placeholders=False)):
             yield f"a mistake that is not found: {where} = {what!r}"
+
+
+# The requests of scripts, by the operation of the command line. Members of members are left out.
+OPERATIONS = {
+    "head-object": "HeadObject",
+    "get-bucket-versioning": "GetBucketVersioning",
+    "get-object-tagging": "GetObjectTagging",
+    "copy-object": "CopyObject",
+    "create-multipart-upload": "CreateMultipartUpload",
+    "upload-part-copy": "UploadPartCopy",
+    "complete-multipart-upload": "CompleteMultipartUpload",
+    "abort-multipart-upload": "AbortMultipartUpload",
+}
+
+
+def check_script(path, s3):
+    text = path.read_text(encoding="ascii")
+    shell = subprocess.run(["bash", "-n", path], text=True, capture_output=True, check=False)
+    if shell.returncode:
+        yield shell.stderr.strip()
+    found = re.findall(r"\b(?:run|change) ([a-z]+(?:-[a-z]+)+) \"", text)
+    if set(found) != set(OPERATIONS):
+        yield f"the operations: {', '.join(sorted(set(found) ^ set(OPERATIONS)))}"
+    # Whatever the script puts into a request is some operation's; wholes are checked by the test suite.
+    known = {name for operation in OPERATIONS.values() for name in members(s3.operation_model(operation).input_shape)}
+    for name in re.findall(r'\\"([A-Z][A-Za-z]+)\\":', text):
+        if name not in known:
+            yield f"no request has a member {name}"
+    for name in re.findall(r"^ +keep ((?:[A-Z]\w+ ?|\\\n +)+)", text, re.M):
+        yield from (f"no request has a member {word}" for word in re.findall(r"[A-Z]\w+", name) if word not in known)
+
+
+def members(shape, depth=5):
+    """The names of all members, and of theirs. A source may be given in parts, as the command line takes it."""
+    yield from ("VersionId",) if shape.name == "CopySource" else ()
+    if depth and shape.type_name == "list":
+        yield from members(shape.member, depth - 1)
+    if depth and shape.type_name == "structure":
+        for name, member in shape.members.items():
+            yield name
+            yield from members(member, depth - 1)
 
 
 def check_readme(path):
