@@ -53,33 +53,28 @@ change() {
   fi
 }
 
-# member NAME: what a member of the answer is, as JSON, in $value; nothing if there is no such member. The command line
-# writes each member of an object on lines of its own.
-member() {
-  local line inside=0
+# keep NAME...: those members of the answer as JSON, in $value, each behind a comma. The command line writes each member
+# of an object on lines of its own.
+keep() {
+  local line name inside=0 wanted=" $* "
   value=''
   while IFS= read -r line; do
     if [ "$inside" = 1 ]; then
-      value="$value$line"
-      case $line in '    }'* | '    ]'*) break ;; esac
-    else
-      case $line in
-        "    \"$1\": {" | "    \"$1\": [") inside=1 value=${line#*: } ;;
-        "    \"$1\": "*) value=${line#*: } && break ;;
-      esac
+      value=$value$line
+      case $line in '    }'* | '    ]'*) inside=0 value=${value%,} ;; esac
+      continue
     fi
+    case $line in '    "'*) name=${line#*\"} name=${name%%\"*} ;; *) continue ;; esac
+    case $wanted in *" $name "*) ;; *) continue ;; esac
+    value="$value,\"$name\":${line#*: }"
+    case $line in *[[{]) inside=1 ;; *) value=${value%,} ;; esac
   done <<< "$answer"
-  value=${value%,}
 }
 
-# keep NAME...: those members of the answer, in $value.
-keep() {
-  local name all=''
-  for name in "$@"; do
-    member "$name"
-    [ -z "$value" ] || all="$all,\"$name\":$value"
-  done
-  value=$all
+# member NAME: what that member is, in $value; nothing if there is no such member.
+member() {
+  keep "$1"
+  value=${value#",\"$1\":"}
 }
 
 # fail WHY: counts and says it. Bytes that no name of S3 has are not shown.
@@ -156,7 +151,7 @@ copy() {
 }
 
 copy_parts() {
-  local part=$PART_BYTES number=0 first=0 last parts='' kept expires
+  local part=$PART_BYTES number=0 first=0 last parts=() kept expires all
   local smallest=$(((size + MOST_PARTS - 1) / MOST_PARTS))
   [ "$part" -ge "$smallest" ] || part=$smallest
   [ "$part" -le "$LARGEST" ] || part=$LARGEST
@@ -183,10 +178,11 @@ copy_parts() {
       CopyPartResult || { why="part $number failed" && abort && return 1; }
     # An upload with checksums wants those of its parts back.
     keep ETag ChecksumCRC32 ChecksumCRC32C ChecksumCRC64NVME ChecksumSHA1 ChecksumSHA256
-    parts="$parts,{\"PartNumber\":$number$value}"
+    parts[number]="{\"PartNumber\":$number$value}"
     first=$((last + 1))
   done
-  change complete-multipart-upload "{$upload$unchanged,\"MultipartUpload\":{\"Parts\":[${parts#,}]}}" ||
+  all=$(IFS=, && printf '%s' "${parts[*]}")
+  change complete-multipart-upload "{$upload$unchanged,\"MultipartUpload\":{\"Parts\":[$all]}}" ||
     { why='the upload was not completed' && abort && return 1; }
   upload=''
   member ETag && etag=$value

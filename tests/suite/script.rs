@@ -220,16 +220,15 @@ fn parts_cover_a_large_object_and_it_keeps_what_it_has() {
 
 #[test]
 fn there_are_never_too_many_parts() {
-    for (size, parts) in [(50_000_000_000_000_u64, 10_000), (10_001 * GIB, 10_000), (10_000 * GIB, 10_000)] {
-        let mut bench = Bench::new();
-        bench.answer("head-object", "", 0, &with(large(), "ContentLength", json!(size)));
-        let script = bench.script(&[row("a")], &[]);
-        let (ran, _) = bench.run(&script, &[("DRY_RUN", "1")]);
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        let shown: Vec<&str> = ran.stdout.lines().filter(|line| line.contains(" upload-part-copy ")).collect();
-        assert!((parts - 9..=parts).contains(&shown.len()), "{size}: {}", shown.len());
-        assert!(shown.last().unwrap().contains(&format!("-{}", size - 1)));
-    }
+    let size: u64 = 50_000_000_000_000;
+    let mut bench = Bench::new();
+    bench.answer("head-object", "", 0, &with(large(), "ContentLength", json!(size)));
+    let script = bench.script(&[row("a")], &[]);
+    let (ran, _) = bench.run(&script, &[("DRY_RUN", "1")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let shown: Vec<&str> = ran.stdout.lines().filter(|line| line.contains(" upload-part-copy ")).collect();
+    assert_eq!(shown.len(), 10_000);
+    assert!(shown[9_999].contains(&format!("-{}", size - 1)), "{}", shown[9_999]);
 }
 
 #[test]
