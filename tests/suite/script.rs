@@ -157,7 +157,7 @@ fn with(mut value: Value, name: &str, member: Value) -> Value {
 
 fn row(key: impl Into<Vec<u8>>) -> Row {
     let version_id = Some("v1".into());
-    Row { size: Some(6 * GIB), version_id, ..Row::compliant("f").with_status("NOT-SSE").with_key(key) }
+    Row { size: Some(6 << 30), version_id, ..Row::compliant("f").with_status("NOT-SSE").with_key(key) }
 }
 
 fn operations(calls: &[Call]) -> Vec<&str> {
@@ -304,8 +304,7 @@ fn without_versions_whatever_is_current_is_copied() {
 fn a_failure_aborts_the_upload_and_the_next_object_is_copied() {
     for failing in ["create-multipart-upload", "upload-part-copy", "complete-multipart-upload"] {
         let mut bench = Bench::new();
-        let part = if failing == "upload-part-copy" { "\"Key\":\"a\"},\"CopySourceIf" } else { "\"Key\":\"a\"" };
-        bench.answer_text(failing, part, 254, "");
+        bench.answer_text(failing, "\"Key\":\"a\"", 254, "");
         let script = bench.script(&[row("a"), row("b")], &[]);
         let (ran, calls) = bench.run(&script, &[]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
