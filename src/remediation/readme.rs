@@ -128,7 +128,12 @@ impl Readme<'_> {
     fn permissions(&mut self, facts: &JobFacts<'_>) -> fmt::Result {
         self.text.push_str(PERMISSIONS);
         self.document("trust-policy.json", &trust_policy())?;
-        self.document("role-policy.json", &role_policy(self.files, facts))?;
+        let policy = role_policy(self.files, facts);
+        self.document("role-policy.json", &policy)?;
+        // As long as IAM counts it, without white space.
+        if policy.to_string().len() > MAX_INLINE_POLICY {
+            self.text.push_str(LONG_POLICY);
+        }
         if let Some(statement) = key_statement(self.files, facts) {
             self.text.push_str(KEY_POLICY);
             self.document("key-policy-statement.json", &statement)?;
@@ -450,6 +455,14 @@ Whoever creates the jobs needs `s3:CreateJob`, `s3:PutJobTagging`, `s3:DescribeJ
 for the role, and `s3:PutObject` for the manifests. The role that the jobs assume needs this trust policy and this policy:
 ";
 
+/// What IAM takes as the policies inside one role.
+const MAX_INLINE_POLICY: usize = 10_240;
+
+const LONG_POLICY: &str = "
+This policy is longer than IAM takes inside a role (10,240 characters): name the buckets by a pattern, or split the
+policy into managed policies (at most 6,144 characters each) and attach those instead of `put-role-policy`.
+";
+
 const KEY_POLICY: &str = "
 The policy of the new key must let the role use it. Unless it leaves that to IAM, add this statement to it:
 ";
@@ -607,6 +620,14 @@ mod tests {
         let lists = text(&[samples::group(Lane::Blocked, None, TargetMethod::SseKms)], &samples::settings());
         assert!(lists.contains("`blocked`: nothing can be done") && !lists.contains("create-job"));
         assert_eq!(lists, readme(&[samples::file(&samples::group(Lane::Blocked, None, TargetMethod::SseKms))], None));
+    }
+
+    #[test]
+    fn a_policy_that_iam_does_not_take_inside_a_role_is_called_that() {
+        let good = samples::group(Lane::UpdateEncryption, None, TargetMethod::SseKms);
+        let groups = |count| (0..count).map(|at| Group { bucket: format!("logs-{at:03}"), ..good.clone() }).collect();
+        let says_so = |groups: Vec<Group>| text(&groups, &samples::settings()).contains("managed policies");
+        assert!(!says_so(groups(50)) && says_so(groups(200)));
     }
 
     #[test]
