@@ -45,6 +45,9 @@ struct Numbered {
 }
 
 impl GroupFiles {
+    /// So many files are hashed in hardly more time than one.
+    const MIN_TOGETHER: usize = 4;
+
     /// Files are made in the folder `staged`, which will be at `path`, of pieces of these files.
     pub(super) fn new(staged: PathBuf, path: PathBuf, max_rows: u64, sources: Sources) -> Self {
         Self {
@@ -81,8 +84,8 @@ impl GroupFiles {
         })
     }
 
-    /// What has been appended is not taken back any more. Files that are full are hashed while others are filled: in the
-    /// end a gigabyte would keep everybody waiting.
+    /// What has been appended is not taken back any more. Full files are hashed while others are filled: in the end a
+    /// gigabyte would keep everybody waiting.
     pub(super) fn keep(&mut self, cancel: &Cancel) -> Result<(), OutputError> {
         let is_full = |file: &&Numbered| file.rows >= self.max_rows;
         for (group, (count, last)) in std::mem::take(&mut self.kept) {
@@ -91,7 +94,7 @@ impl GroupFiles {
             self.full.extend(files.filter(is_full).map(|file| file.path.clone()));
         }
         let is_busy = self.hashing.as_ref().is_some_and(|hashing| !hashing.is_finished());
-        if is_busy || self.full.is_empty() {
+        if is_busy || self.full.len() < Self::MIN_TOGETHER {
             return Ok(());
         }
         self.end_hashing()?;
