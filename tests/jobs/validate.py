@@ -4,8 +4,8 @@
 Each `*job.json` in the given folders must be a request that the AWS command line accepts (botocore's own check of
 parameters) and that S3 accepts as far as its model says: members of enums, patterns, lengths and ranges, one operation,
 manifest or generator but not both. Placeholders stand for what their readers fill in; no length or pattern is asked of
-them. Each `README.md` beside them must have shell that parses and documents that are JSON. Each `*.sh` must parse, and each
-request of its commands must have members that the model of S3 knows.
+them. Each `README.md` beside them must have shell that parses and documents that are JSON. Each `*.sh` must parse, and the
+requests of those that copy in parts must have members that the model of S3 knows.
 
     python3 -m venv venv && venv/bin/pip install botocore==1.44.5
     LOGSEAL_JOB_SAMPLES=$PWD/samples cargo test --lib remediation::samples
@@ -59,6 +59,8 @@ def main():
             readmes += 1
             wrongs += [(path, why) for why in check_readme(path)]
         for path in sorted(folder.rglob("*.sh")):
+            wrongs += [(path, why) for why in check_shell(path)]
+        for path in sorted(folder.glob("multipart-copy/*/*.sh")):
             scripts += 1
             wrongs += [(path, why) for why in check_script(path, s3)]
     if not scripts:
@@ -234,11 +236,13 @@ OPERATIONS = {
 }
 
 
+def check_shell(path):
+    shell = subprocess.run(["bash", "-n", path], text=True, capture_output=True, check=False)
+    return [shell.stderr.strip()] if shell.returncode else []
+
+
 def check_script(path, s3):
     text = path.read_text(encoding="ascii")
-    shell = subprocess.run(["bash", "-n", path], text=True, capture_output=True, check=False)
-    if shell.returncode:
-        yield shell.stderr.strip()
     found = re.findall(r"\b(?:run|change) ([a-z]+(?:-[a-z]+)+) \"", text)
     if set(found) != set(OPERATIONS):
         yield f"the operations: {', '.join(sorted(set(found) ^ set(OPERATIONS)))}"
