@@ -28,7 +28,7 @@ pub const DEFAULT_MAX_GROUPS: usize = 1_000_000;
 pub const DEFAULT_MANIFEST_ROWS: u64 = 1_000_000;
 
 /// So many bytes of lines wait for their place in memory before others wait in files.
-const MAX_HELD_LEN: u64 = 48 << 20;
+const MAX_HELD_LEN: u64 = 64 << 20;
 
 /// How an audit is to be done.
 #[derive(Clone, Debug)]
