@@ -1,0 +1,135 @@
+//! Joins against a plain map.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::*;
+use crate::engine::Cancel;
+
+impl Value for u64 {
+    const LEN: usize = 8;
+
+    fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.to_le_bytes());
+    }
+
+    fn take(bytes: &[u8]) -> Option<Self> {
+        Some(Self::from_le_bytes(*bytes.first_chunk()?))
+    }
+}
+
+/// A few numbers without order.
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+type Named = (String, String, String);
+
+fn name(number: u64) -> Named {
+    let version = if number % 3 == 0 { String::new() } else { format!("v{}", number % 7) };
+    (format!("bucket-{}", number % 5), format!("key/{}", number / 7), version)
+}
+
+fn key(hasher: &KeyHasher, (bucket, key, version): &Named) -> JoinKey {
+    hasher.bucket(bucket.as_bytes()).key(key.as_bytes(), VersionPart::Id(version.as_bytes()))
+}
+
+/// The sum of the values of a key; odd sums count as nothing.
+fn reduce(values: &mut [u64]) -> Option<u64> {
+    Some(values.iter().sum::<u64>()).filter(|sum| sum % 2 == 0)
+}
+
+/// Joins random sides both ways and holds them against a map.
+fn check(seed: u64, known: usize, probes: usize, room: u64, memory: u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (hasher, mut state) = (KeyHasher::new(), seed);
+    let sides = [Partitions::new(room, folder.path(), "known"), Partitions::new(room, folder.path(), "probes")];
+    let mut map: HashMap<Named, Vec<u64>> = HashMap::new();
+    let names = 3 * known as u64 / 2 + 1;
+    let mut writers = sides.each_ref().map(Partitions::writer);
+    for _ in 0..known {
+        let (named, value) = (name(random(&mut state) % names), random(&mut state) % 1000);
+        let key = key(&hasher, &named);
+        map.entry(named).or_default().push(value);
+        writers[0].push(key.partition(), (key, value)).expect("written");
+    }
+    let mut expected = Vec::new();
+    for probe in 0..probes as u64 {
+        let named = name(random(&mut state) % names);
+        let key = key(&hasher, &named);
+        writers[1].push(key.partition(), (key, probe)).expect("written");
+        expected.extend(map.get(&named).and_then(|values| reduce(&mut values.clone())).map(|sum| (probe, sum)));
+    }
+    writers.iter_mut().for_each(|writer| writer.flush().expect("written"));
+    let [known_side, probe_side] = &sides;
+    assert_eq!(known_side.has_spilled(), known * size_of::<(JoinKey, u64)>() > room as usize);
+    let found = Mutex::new(Vec::new());
+    let each = |worker: &mut Vec<_>, probe, sum| {
+        worker.push((probe, sum));
+        Ok(())
+    };
+    let end = |worker: Vec<(u64, u64)>| {
+        crate::engine::lock(&found).extend(worker);
+        Ok(())
+    };
+    if !known_side.has_spilled() {
+        let probes: Vec<(JoinKey, u64)> = {
+            let mut all = Vec::new();
+            (0..PARTITIONS).for_each(|at| probe_side.read(at, &mut |record| all.push(record)).expect("read"));
+            all
+        };
+        let [known_side, _] = sides;
+        let tables = known_side.into_tables(3, &reduce).expect("tables");
+        let find = |(key, probe): &(JoinKey, u64)| Some((*probe, tables[key.partition()].get(*key)?));
+        end(probes.iter().filter_map(find).collect()).expect("kept");
+    } else {
+        let cancel = Cancel::default();
+        join(known_side, probe_side, (memory, 3), &reduce, &Vec::new, &each, &end, &cancel).expect("joined");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "files are left");
+    }
+    let mut found = found.into_inner().expect("no panic");
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert!(expected.len() > probes / 10 || known < 10, "the test matches something");
+}
+
+#[test]
+fn sides_that_fit_into_memory_are_matched() {
+    check(1, 20_000, 30_000, u64::MAX, 0);
+    check(2, 0, 100, u64::MAX, 0);
+    check(3, 1, 100, u64::MAX, 0);
+}
+
+#[test]
+fn sides_that_do_not_fit_are_matched_through_files() {
+    check(4, 40_000, 50_000, 1 << 10, u64::MAX);
+    // Partitions that are too large for the memory are taken in slices.
+    check(5, 40_000, 50_000, 1 << 16, 1 << 13);
+    check(6, 40_000, 50_000, 1 << 19, 1);
+}
+
+#[test]
+fn names_are_not_taken_for_others() {
+    let hasher = KeyHasher::new();
+    let of = |bucket: &[u8], key: &[u8], version| hasher.bucket(bucket).key(key, version);
+    let seven = 7_i64.to_le_bytes();
+    let keys = [
+        of(b"b", b"key", VersionPart::Id(b"")),
+        of(b"bk", b"ey", VersionPart::Id(b"")),
+        of(b"b", b"ke", VersionPart::Id(b"y")),
+        of(b"b", b"key", VersionPart::Id(b"v")),
+        of(b"b", b"key", VersionPart::ModifiedIn(7)),
+        of(b"b", b"key", VersionPart::Id(&seven)),
+        of(b"", b"", VersionPart::Id(b"")),
+    ];
+    for (at, one) in keys.iter().enumerate() {
+        assert!(keys[at + 1..].iter().all(|other| other != one), "{at}");
+    }
+    assert_eq!(of(b"b", b"key", VersionPart::Id(b"null")), keys[0]);
+    assert_ne!(
+        KeyHasher::new().bucket(b"b").key(b"key", VersionPart::Id(b"")),
+        keys[0],
+        "each run has a key of its own"
+    );
+}
