@@ -6,7 +6,7 @@
 //! account, Region): see [`Scope`].
 
 use super::ruling::{BucketKey, Method, Reason, RuleId, Ruling, Status, Verdict};
-use super::{Answer, BucketKeyDemand, Policy, Rule, Unmatched, Versions, Where};
+use super::{Answer, BucketKeyDemand, KeyArn, Policy, Rule, Unmatched, Versions, Where};
 use crate::batch::{Column, ColumnSet, Flag};
 use crate::object_key::{Account, ObjectKey};
 use crate::timestamp::Timestamp;
@@ -28,6 +28,40 @@ pub struct Object<'a> {
     pub status: Status,
     /// What the report says of its Bucket Key.
     pub bucket_key: BucketKey,
+    /// What is known of its key.
+    pub encrypted_under: KeyState<'a>,
+}
+
+/// What is known of the key that an object is encrypted under. S3 Inventory never says it.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum KeyState<'a> {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// What is known is older than the object.
+    Stale,
+    /// It is this one.
+    Known(&'a Key),
+    /// There are several answers.
+    Conflict(&'a [Alternative<'a>]),
+}
+
+/// One of several answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Alternative<'a> {
+    /// How the object is encrypted.
+    pub status: Status,
+    /// Under which key, if the answer says so.
+    pub key: Option<&'a Key>,
+}
+
+/// A key that objects are encrypted under. Made by [`Checker::key`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its ARN, or its id where nothing tells more.
+    pub name: String,
+    /// Whether each rule allows it.
+    allowed_by: Box<[bool]>,
 }
 
 /// A policy, ready to be held against objects.
@@ -38,8 +72,21 @@ pub struct Checker {
     tables: Vec<Table>,
 }
 
-/// What a rule says for each pair of encryption status and Bucket Key status.
-type Table = [[(Verdict, Option<Reason>); BucketKey::ALL.len()]; Status::ALL.len()];
+/// What a rule says for each encryption status, Bucket Key status and answer about the key.
+type Table = [[[(Verdict, Option<Reason>); KeyAnswer::ALL.len()]; BucketKey::ALL.len()]; Status::ALL.len()];
+
+/// What a rule makes of what is known of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyAnswer {
+    Unknown,
+    Stale,
+    Allowed,
+    Forbidden,
+}
+
+impl KeyAnswer {
+    const ALL: [Self; 4] = [Self::Unknown, Self::Stale, Self::Allowed, Self::Forbidden];
+}
 
 /// The rules that can apply in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,16 +99,18 @@ pub struct Scope {
     exceptions: Vec<usize>,
     /// The answers, where nothing but the two statuses of an object decides.
     rulings: Option<[[Ruling; BucketKey::ALL.len()]; Status::ALL.len()]>,
+    /// Whether these hold whatever the key is.
+    is_keyless: bool,
 }
 
 impl Scope {
-    /// Whether nothing but the two statuses of an object decides.
+    /// Whether nothing but the two statuses of an object decides, and what is known of its key.
     #[inline]
     pub fn is_settled(&self) -> bool {
         self.rulings.is_some()
     }
 
-    /// What these two decide, where nothing else does.
+    /// What these two decide of an object of whose key nothing is known, where nothing else does.
     #[inline]
     pub fn settled(&self, status: Status, bucket_key: BucketKey) -> Option<Ruling> {
         Some(self.rulings.as_ref()?[status as usize][bucket_key as usize])
@@ -116,7 +165,13 @@ impl Checker {
 
     /// The rules that can apply to the objects of one place.
     pub fn scope(&self, bucket: &[u8], key: &ObjectKey<'_>) -> Scope {
-        let mut scope = Scope { conditional: Vec::new(), otherwise: None, exceptions: Vec::new(), rulings: None };
+        let mut scope = Scope {
+            conditional: Vec::new(),
+            otherwise: None,
+            exceptions: Vec::new(),
+            rulings: None,
+            is_keyless: false,
+        };
         for (id, rule) in self.rules() {
             if rule.scope.answer_place(bucket, key) == Answer::No {
                 continue;
@@ -132,15 +187,40 @@ impl Checker {
         let is_simple =
             scope.conditional.is_empty() && scope.exceptions.is_empty() && self.policy.versions == Versions::All;
         scope.rulings = is_simple.then(|| {
-            Status::ALL.map(|status| BucketKey::ALL.map(|key| self.rule_simply(scope.otherwise, status, key)))
+            let unknown = KeyState::Unknown;
+            Status::ALL.map(|status| BucketKey::ALL.map(|key| self.rule_simply(scope.otherwise, status, key, unknown)))
         });
+        scope.is_keyless = scope.otherwise.is_none();
         scope
     }
 
-    fn rule_simply(&self, rule: Option<RuleId>, status: Status, bucket_key: BucketKey) -> Ruling {
+    fn rule_simply(
+        &self,
+        rule: Option<RuleId>,
+        status: Status,
+        bucket_key: BucketKey,
+        encrypted_under: KeyState<'_>,
+    ) -> Ruling {
         let Some(rule) = rule else { return self.unmatched() };
-        let (verdict, reason) = self.tables[rule.as_index()][status as usize][bucket_key as usize];
+        let answer =
+            |key: &Key| if key.allowed_by[rule.as_index()] { KeyAnswer::Allowed } else { KeyAnswer::Forbidden };
+        let look_up =
+            |status, answer| self.tables[rule.as_index()][status as usize][bucket_key as usize][answer as usize];
+        let (verdict, reason) = match encrypted_under {
+            KeyState::Unknown => look_up(status, KeyAnswer::Unknown),
+            KeyState::Stale => look_up(status, KeyAnswer::Stale),
+            KeyState::Known(key) => look_up(status, answer(key)),
+            KeyState::Conflict(answers) => {
+                settle(answers.iter().map(|one| look_up(one.status, one.key.map_or(KeyAnswer::Unknown, answer))))
+            }
+        };
         Ruling { verdict, reason, rule: Some(rule) }
+    }
+
+    /// A key as the rules see it; `arn` is nothing if it is known not to be any that the policy names.
+    pub fn key(&self, name: String, arn: Option<&KeyArn>) -> Key {
+        let is_allowed = |rule: &Rule| arn.map_or(rule.keys.is_none(), |arn| rule.allows_key(arn));
+        Key { name, allowed_by: self.policy.rules.iter().map(is_allowed).collect() }
     }
 
     /// Whether the policy is not about such versions at all. A version that may be current is taken for current.
@@ -153,7 +233,11 @@ impl Checker {
     #[inline]
     pub fn judge_in(&self, scope: &Scope, object: &Object<'_>) -> Ruling {
         if let Some(ruling) = scope.settled(object.status, object.bucket_key) {
-            return ruling;
+            return match object.encrypted_under {
+                KeyState::Unknown => ruling,
+                _ if scope.is_keyless => ruling,
+                key => self.rule_simply(scope.otherwise, object.status, object.bucket_key, key),
+            };
         }
         if self.leaves_out(object.is_latest) {
             return OUT_OF_SCOPE;
@@ -236,7 +320,7 @@ impl Checker {
 
     #[inline]
     fn rule_on(&self, rule: RuleId, object: &Object<'_>, exceptions: &[usize]) -> Ruling {
-        let mut ruling = self.rule_simply(Some(rule), object.status, object.bucket_key);
+        let mut ruling = self.rule_simply(Some(rule), object.status, object.bucket_key, object.encrypted_under);
         if ruling.verdict == Verdict::Violation && self.is_excepted(rule, object, exceptions) {
             ruling.verdict = Verdict::Excepted;
         }
@@ -285,11 +369,19 @@ fn open_conditions(scope: &Where, object: &Object<'_>, key: &ObjectKey<'_>) -> V
 }
 
 fn table(rule: &Rule) -> Table {
-    Status::ALL.map(|status| BucketKey::ALL.map(|bucket_key| judge(rule, status, bucket_key)))
+    Status::ALL
+        .map(|status| BucketKey::ALL.map(|bucket_key| KeyAnswer::ALL.map(|key| judge(rule, status, bucket_key, key))))
+}
+
+/// What several answers come to. Only where all lead to the same verdict it does not matter which of them is right.
+fn settle(rulings: impl Iterator<Item = (Verdict, Option<Reason>)>) -> (Verdict, Option<Reason>) {
+    let conflict = (Verdict::Undetermined, Some(Reason::KeyEvidenceConflict));
+    let agreed = rulings.reduce(|one, other| if one.0 == other.0 { (one.0, one.1.min(other.1)) } else { conflict });
+    agreed.filter(|(verdict, _)| *verdict != Verdict::Undetermined).unwrap_or(conflict)
 }
 
 /// What a rule says. Certain violations come before everything that is unknown.
-fn judge(rule: &Rule, status: Status, bucket_key: BucketKey) -> (Verdict, Option<Reason>) {
+fn judge(rule: &Rule, status: Status, bucket_key: BucketKey, key: KeyAnswer) -> (Verdict, Option<Reason>) {
     let violation = |reason| (Verdict::Violation, Some(reason));
     let undetermined = |reason| (Verdict::Undetermined, Some(reason));
     let method = match status {
@@ -305,13 +397,18 @@ fn judge(rule: &Rule, status: Status, bucket_key: BucketKey) -> (Verdict, Option
     if !rule.encryption.contains(&method) {
         return violation(Reason::MethodNotAllowed);
     }
+    let binds_key = rule.keys.is_some() && matches!(method, Method::SseKms | Method::DsseKms);
+    if binds_key && key == KeyAnswer::Forbidden {
+        return violation(Reason::KeyNotAllowed);
+    }
     let needs_bucket_key = rule.bucket_key == BucketKeyDemand::Required && method == Method::SseKms;
     if needs_bucket_key && bucket_key == BucketKey::Disabled {
         return violation(Reason::BucketKeyDisabled);
     }
-    // S3 Inventory never names the key.
-    if rule.keys.is_some() && matches!(method, Method::SseKms | Method::DsseKms) {
-        return undetermined(Reason::KeyUnknown);
+    match key {
+        KeyAnswer::Unknown if binds_key => return undetermined(Reason::KeyUnknown),
+        KeyAnswer::Stale if binds_key => return undetermined(Reason::KeyEvidenceStale),
+        _ => {}
     }
     if needs_bucket_key && bucket_key == BucketKey::Unknown {
         return undetermined(Reason::BucketKeyUnknown);
@@ -339,6 +436,7 @@ mod tests {
             storage_class: b"STANDARD",
             status,
             bucket_key,
+            encrypted_under: KeyState::Unknown,
         }
     }
 

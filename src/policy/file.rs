@@ -9,8 +9,8 @@ use toml::Spanned;
 use toml::value::{Datetime, Offset};
 
 use super::{
-    BucketKeyDemand, Exception, Globs, KeyArn, Method, Policy, Remediation, Rule, RuleId, Severity, Unmatched,
-    Versions, Where,
+    BucketKeyDemand, Exception, Globs, KeyArn, Method, NamedKey, Policy, Remediation, Rule, RuleId, Severity,
+    Unmatched, Versions, Where,
 };
 use crate::source::hex;
 use crate::timestamp::Timestamp;
@@ -42,12 +42,28 @@ struct PolicyFile {
     #[serde(default)]
     versions: Versions,
     #[serde(default)]
-    keys: BTreeMap<String, Spanned<String>>,
+    keys: BTreeMap<String, Spanned<KeyEntry>>,
     #[serde(default)]
     rule: Vec<Spanned<RuleEntry>>,
     remediation: Option<RemediationEntry>,
     #[serde(default)]
     exception: Vec<ExceptionEntry>,
+}
+
+/// A key: its ARN, or a table that says more.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "the ARN of a KMS key, or { arn = \"...\", replicas = true }")]
+enum KeyEntry {
+    Arn(String),
+    Table(KeyTable),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTable {
+    arn: String,
+    #[serde(default)]
+    replicas: bool,
 }
 
 #[derive(Deserialize)]
@@ -146,7 +162,7 @@ fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
     check_ids(file.exception.iter().map(|exception| &exception.id))?;
     let rules = file.rule.into_iter().map(|rule| check_rule(rule.into_inner(), &keys)).collect::<Checked<Vec<_>>>()?;
     let remediation = match file.remediation {
-        Some(entry) => Some(Remediation { key: named_key(&entry.key, &keys)?, bucket_key: entry.bucket_key }),
+        Some(entry) => Some(Remediation { key: named_key(&entry.key, &keys)?.arn, bucket_key: entry.bucket_key }),
         None => None,
     };
     let exceptions =
@@ -164,10 +180,17 @@ fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
     })
 }
 
-fn check_key((name, arn): (String, Spanned<String>)) -> Checked<(String, KeyArn)> {
-    match KeyArn::parse(arn.as_ref()) {
-        Some(parsed) => Ok((name, parsed)),
-        None => wrong(arn.span(), "not the full ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID)"),
+fn check_key((name, entry): (String, Spanned<KeyEntry>)) -> Checked<(String, NamedKey)> {
+    let (arn, replicas) = match entry.as_ref() {
+        KeyEntry::Arn(arn) => (arn, false),
+        KeyEntry::Table(KeyTable { arn, replicas }) => (arn, *replicas),
+    };
+    match KeyArn::parse(arn) {
+        Some(arn) if replicas && !arn.is_multi_region() => {
+            wrong(entry.span(), "only a multi-Region key (key/mrk-...) has replicas")
+        }
+        Some(arn) => Ok((name, NamedKey { arn, replicas })),
+        None => wrong(entry.span(), "not the full ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID)"),
     }
 }
 
@@ -187,7 +210,7 @@ fn check_ids<'i>(ids: impl Iterator<Item = &'i Spanned<String>>) -> Checked<()> 
     Ok(())
 }
 
-fn check_rule(entry: RuleEntry, keys: &BTreeMap<String, KeyArn>) -> Checked<Rule> {
+fn check_rule(entry: RuleEntry, keys: &BTreeMap<String, NamedKey>) -> Checked<Rule> {
     if entry.encryption.as_ref().is_empty() {
         return wrong(entry.encryption.span(), "the list is empty: no object could comply");
     }
@@ -208,9 +231,9 @@ fn check_rule(entry: RuleEntry, keys: &BTreeMap<String, KeyArn>) -> Checked<Rule
     })
 }
 
-fn named_key(name: &Spanned<String>, keys: &BTreeMap<String, KeyArn>) -> Checked<KeyArn> {
+fn named_key(name: &Spanned<String>, keys: &BTreeMap<String, NamedKey>) -> Checked<NamedKey> {
     match keys.get(name.as_ref()) {
-        Some(arn) => Ok(arn.clone()),
+        Some(key) => Ok(key.clone()),
         None => wrong(name.span(), format!("[keys] has no key of that name: {}", name.as_ref())),
     }
 }

@@ -10,7 +10,7 @@ mod glob;
 mod preset;
 mod ruling;
 
-pub use checker::{Checker, Object, RuleTrace, Scope};
+pub use checker::{Alternative, Checker, Key, KeyState, Object, RuleTrace, Scope};
 pub use file::PolicyError;
 pub use glob::{Glob, Globs};
 pub use preset::{Preset, PresetError};
@@ -35,7 +35,7 @@ pub struct Policy {
     /// Which versions of an object it is about.
     pub versions: Versions,
     /// Names for key ARNs.
-    pub keys: BTreeMap<String, KeyArn>,
+    pub keys: BTreeMap<String, NamedKey>,
     /// The first whose `scope` matches decides.
     pub rules: Vec<Rule>,
     /// What violating objects should become.
@@ -93,8 +93,17 @@ pub enum BucketKeyDemand {
 }
 
 /// The ARN of a KMS key, in full.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyArn(String);
+
+/// A key that a policy has a name for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedKey {
+    /// The key.
+    pub arn: KeyArn,
+    /// Whether its replicas in other Regions will do as well.
+    pub replicas: bool,
+}
 
 /// A demand on the objects of a scope.
 #[derive(Clone, Debug)]
@@ -108,7 +117,7 @@ pub struct Rule {
     /// The methods that it allows.
     pub encryption: Vec<Method>,
     /// The keys that it allows for SSE-KMS and DSSE-KMS; nothing when any will do.
-    pub keys: Option<Vec<KeyArn>>,
+    pub keys: Option<Vec<NamedKey>>,
     /// Whether SSE-KMS needs a Bucket Key.
     pub bucket_key: BucketKeyDemand,
 }
@@ -175,6 +184,20 @@ impl Answer {
     }
 }
 
+impl NamedKey {
+    /// Whether an object under that key is under this one.
+    pub fn covers(&self, arn: &KeyArn) -> bool {
+        self.arn == *arn || (self.replicas && self.arn.is_replica_of(arn))
+    }
+}
+
+impl Rule {
+    /// Whether it allows a key.
+    pub fn allows_key(&self, arn: &KeyArn) -> bool {
+        self.keys.as_ref().is_none_or(|keys| keys.iter().any(|key| key.covers(arn)))
+    }
+}
+
 impl KeyArn {
     /// Refuses everything but the full ARN of a key: no alias, no bare id.
     pub fn parse(text: &str) -> Option<Self> {
@@ -194,6 +217,25 @@ impl KeyArn {
             && of(id, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && text.len() <= 2048;
         shaped.then(|| Self(text.to_owned()))
+    }
+
+    /// The id of the key, behind `key/`.
+    pub fn id(&self) -> &str {
+        self.0.rsplit_once('/').map_or("", |(_, id)| id)
+    }
+
+    /// Whether it is a multi-Region key.
+    pub fn is_multi_region(&self) -> bool {
+        self.id().starts_with("mrk-")
+    }
+
+    /// Whether both are the same multi-Region key, in whatever Regions.
+    pub fn is_replica_of(&self, other: &Self) -> bool {
+        let without_region = |arn: &Self| {
+            let parts = arn.0.split(':').enumerate().filter(|(at, _)| *at != 3);
+            parts.map(|(_, part)| part.to_owned()).collect::<Vec<_>>()
+        };
+        self.is_multi_region() && without_region(self) == without_region(other)
     }
 
     /// The ARN.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Flag;
+
 /// A way of encrypting an object at rest, as inventory reports spell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[expect(missing_docs, reason = "the names of S3")]
@@ -58,6 +60,12 @@ impl Status {
         }
     }
 
+    /// Reads a cell of a table of S3 Metadata, where a blank says that there is no encryption.
+    #[inline]
+    pub fn parse_metadata(text: &[u8]) -> Self {
+        if text.is_empty() { Self::NotSse } else { Self::parse(text) }
+    }
+
     /// Its name in reports.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -96,6 +104,16 @@ impl BucketKey {
             b"ENABLED" => Self::Enabled,
             b"DISABLED" => Self::Disabled,
             _ => Self::Unknown,
+        }
+    }
+
+    /// What a yes or no says.
+    #[inline]
+    pub fn of_flag(flag: Flag) -> Self {
+        match flag {
+            Flag::True => Self::Enabled,
+            Flag::False => Self::Disabled,
+            Flag::Blank | Flag::Bad => Self::Unknown,
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{BucketKeyDemand, KeyArn, Method, Remediation, Rule, Status};
+use crate::policy::{BucketKeyDemand, Method, Remediation, Rule, Status};
 use crate::timestamp::Timestamp;
 
 /// How a violating object can be put right.
@@ -113,9 +113,8 @@ impl Target {
         let remediation = remediation.ok_or(NoTarget::NoRemediation)?;
         let rule = rule.ok_or(NoTarget::NoRule)?;
         let allows = |method| rule.encryption.contains(&method);
-        let allows_key = |key: &KeyArn| rule.keys.as_ref().is_none_or(|keys| keys.contains(key));
         let bucket_key = remediation.bucket_key || rule.bucket_key == BucketKeyDemand::Required;
-        if (allows(Method::SseKms) || allows(Method::DsseKms)) && !allows_key(&remediation.key) {
+        if (allows(Method::SseKms) || allows(Method::DsseKms)) && !rule.allows_key(&remediation.key) {
             return Err(NoTarget::KeyNotAllowed);
         }
         if allows(Method::SseKms) {
