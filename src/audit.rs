@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::campaign::{CampaignOptions, write_campaign};
 use crate::engine::{self, Cancel, EngineError, Outcome, Progress};
+use crate::evidence::{self, Aliases, Evidence, EvidenceError, EvidenceOptions, KeyRing};
 use crate::merge::{PARTIAL_FILE, ShardFile, ShardGroupFile, fingerprint};
 use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
@@ -51,6 +52,8 @@ pub struct AuditOptions {
     pub policy_source: String,
     /// How objects are to be put right.
     pub remediation: RemediationOptions,
+    /// What says which keys objects are encrypted under.
+    pub evidence: Option<EvidenceOptions>,
 }
 
 /// How objects are to be put right.
@@ -82,6 +85,9 @@ pub enum AuditError {
     /// The work could not be done.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The key evidence cannot be used.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
 }
 
 /// Examines the plan and writes what was found. The folder gets its files only when all of them are complete.
@@ -93,20 +99,29 @@ pub fn audit(
     progress: &dyn Progress,
 ) -> Result<Summary, AuditError> {
     let (clock, started_at) = (Instant::now(), Timestamp::now());
-    let facts = AuditFacts::new(plan, checker, &options.policy_source, options.allow_empty);
+    let mut facts = AuditFacts::new(plan, checker, &options.policy_source, options.allow_empty);
     let jobs = options.jobs.max(1);
     let mut output = OutputFolder::create(&options.out, options.overwrite)?;
+    let shard = options.shard.unwrap_or(Shard::WHOLE);
+    let aliases = options.evidence.as_ref().map_or(&[][..], |evidence| &evidence.aliases);
+    let ring = KeyRing::new(checker, Aliases::read(checker, aliases).map_err(EvidenceError::Aliases)?);
+    let evidence = match &options.evidence {
+        Some(evidence) => Some(load_evidence(evidence, (plan, shard), &ring, &output, jobs, cancel)?),
+        None => None,
+    };
+    facts.evidence = evidence.as_ref().map(|evidence| evidence.summary.clone());
     let spools = Spools::new(output.staging(), Room::new(MAX_HELD_LEN));
     let rows = options.remediation.manifest_rows;
     let files = begin_lists(&mut output, &facts, rows, |stream| spools.paths(stream, 0..jobs as u32))?;
-    let units: Vec<_> = plan.units(options.shard.unwrap_or(Shard::WHOLE)).collect();
+    let units: Vec<_> = plan.units(shard).collect();
     let units_planned = units.len() as u64;
     let groups = Groups::default();
     let ids = units.iter().map(|unit| unit.id).collect();
     let lists = OrderedLists::new(files, ids, &groups, options.shard.is_some(), cancel);
     let targets = Targets::new(checker.policy(), checker.as_of(), options.remediation.includes_undetermined);
-    let total = Partial::new(Arc::new(terms(plan, checker, options)), facts.policy.rules.len());
-    let outcome = Outcome { total, spools: &spools, lists: &lists, targets: &targets, groups: &groups };
+    let total = Partial::new(Arc::new(terms(plan, checker, options, &facts)), facts.policy.rules.len());
+    let keys = (&ring, evidence.as_ref());
+    let outcome = Outcome { total, spools: &spools, lists: &lists, targets: &targets, groups: &groups, keys };
     let partial = engine::run(units, checker, outcome, jobs, cancel, progress)?;
     let finished = lists.finish();
     if cancel.is_cancelled() {
@@ -122,7 +137,25 @@ pub fn audit(
     write(output, result, lists, run, &options.remediation.campaign, cancel)
 }
 
-fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
+/// Its temporary files are in a folder of their own, which disappears when they have been read.
+fn load_evidence(
+    options: &EvidenceOptions,
+    of: (&Plan, Shard),
+    ring: &KeyRing<'_>,
+    output: &OutputFolder,
+    jobs: usize,
+    cancel: &Cancel,
+) -> Result<Evidence, AuditError> {
+    let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
+    let failed = |error| EvidenceError::Path { path: folder.to_owned(), why: format!("no temporary folder: {error}") };
+    let folder = tempfile::tempdir_in(folder).map_err(failed)?;
+    evidence::load(options, of, ring, folder, jobs, cancel).map_err(|error| match error {
+        EvidenceError::Cancelled => EngineError::Cancelled.into(),
+        error => error.into(),
+    })
+}
+
+fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions, facts: &AuditFacts) -> Terms {
     Terms {
         plan: plan.fingerprint(),
         policy: checker.policy().sha256.clone(),
@@ -131,6 +164,7 @@ fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions) -> Terms {
         checksums: options.checksums,
         manifest_rows: options.remediation.manifest_rows,
         remediates_undetermined: options.remediation.includes_undetermined,
+        evidence: facts.evidence.as_ref().map(|evidence| evidence.fingerprint.clone()),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -243,6 +277,8 @@ pub(crate) fn preamble(list: List, facts: &AuditFacts) -> Vec<u8> {
     match list {
         List::Findings => lines.extend_from_slice(FINDINGS_HEADER.as_bytes()),
         List::Faults => {
+            let evidence = facts.evidence.iter().flat_map(|evidence| &evidence.faults);
+            evidence.for_each(|fault| push_fault(&mut lines, &fault.what, &fault.path, None, None, &fault.why));
             for source in &facts.sources {
                 source
                     .faults

@@ -30,11 +30,17 @@ pub enum Column {
     ObjectLockRetainUntilDate,
     ObjectLockLegalHoldStatus,
     ObjectLockEventHoldStatus,
+    // Of S3 Metadata tables.
+    KmsKeyArn,
+    IsBucketKeyEnabled,
+    SequenceNumber,
+    RecordType,
+    RecordTimestamp,
 }
 
-/// All fields of S3 Inventory that are known, with the column that an audit reads them as, if it does.
-/// The first name is that of CSV reports, the second that of Parquet and ORC.
-const FIELDS: [(&str, &str, Option<Column>); 24] = [
+/// All fields of S3 Inventory and S3 Metadata that are known, with the column that an audit reads them as, if it does.
+/// The first name is that of CSV reports, the second that of Parquet and ORC; tables of S3 Metadata have only the second.
+const FIELDS: [(&str, &str, Option<Column>); 36] = [
     ("Bucket", "bucket", Some(Column::Bucket)),
     ("Key", "key", Some(Column::Key)),
     ("VersionId", "version_id", Some(Column::VersionId)),
@@ -59,11 +65,23 @@ const FIELDS: [(&str, &str, Option<Column>); 24] = [
     ("ObjectAccessControlList", "object_access_control_list", None),
     ("ObjectOwner", "object_owner", None),
     ("LifecycleExpirationDate", "lifecycle_expiration_date", None),
+    ("kms_key_arn", "kms_key_arn", Some(Column::KmsKeyArn)),
+    ("is_bucket_key_enabled", "is_bucket_key_enabled", Some(Column::IsBucketKeyEnabled)),
+    ("sequence_number", "sequence_number", Some(Column::SequenceNumber)),
+    ("record_type", "record_type", Some(Column::RecordType)),
+    ("record_timestamp", "record_timestamp", Some(Column::RecordTimestamp)),
+    ("is_multipart", "is_multipart", None),
+    ("object_join_key", "object_join_key", None),
+    ("object_tags", "object_tags", None),
+    ("user_metadata", "user_metadata", None),
+    ("requester", "requester", None),
+    ("source_ip_address", "source_ip_address", None),
+    ("request_id", "request_id", None),
 ];
 
 impl Column {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::Bucket,
         Self::Key,
         Self::VersionId,
@@ -79,13 +97,18 @@ impl Column {
         Self::ObjectLockRetainUntilDate,
         Self::ObjectLockLegalHoldStatus,
         Self::ObjectLockEventHoldStatus,
+        Self::KmsKeyArn,
+        Self::IsBucketKeyEnabled,
+        Self::SequenceNumber,
+        Self::RecordType,
+        Self::RecordTimestamp,
     ];
 }
 
 /// Some of the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ColumnSet(u16);
+pub struct ColumnSet(u32);
 
 impl ColumnSet {
     /// None of them.
@@ -100,6 +123,14 @@ impl ColumnSet {
         .with(Column::ObjectLockRetainUntilDate)
         .with(Column::ObjectLockLegalHoldStatus)
         .with(Column::ObjectLockEventHoldStatus);
+
+    /// Those that only tables of S3 Metadata have.
+    pub const METADATA: Self = Self::NONE
+        .with(Column::KmsKeyArn)
+        .with(Column::IsBucketKeyEnabled)
+        .with(Column::SequenceNumber)
+        .with(Column::RecordType)
+        .with(Column::RecordTimestamp);
 
     /// These, and one more.
     #[must_use]
@@ -492,6 +523,18 @@ pub struct Batch<'a> {
     pub object_lock_retain_until_date: Numbers<'a>,
     pub object_lock_legal_hold_status: Texts<'a>,
     pub object_lock_event_hold_status: Texts<'a>,
+    pub kms_key_arn: Texts<'a>,
+    pub is_bucket_key_enabled: Flags<'a>,
+    pub sequence_number: Texts<'a>,
+    pub record_type: Texts<'a>,
+    pub record_timestamp: Numbers<'a>,
+}
+
+impl Batch<'_> {
+    /// Whether it is from a table of S3 Metadata, which leaves the status of an object without encryption blank.
+    pub fn is_metadata_table(&self) -> bool {
+        !self.kms_key_arn.is_absent() && matches!(self.is_bucket_key_enabled, Flags::Plain(_))
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::batch::{Column, ColumnSet};
+use crate::evidence::{Evidence, KeyRing};
 use crate::examine::Examiner;
 use crate::partial::{MergeError, Partial, Rollups, Terms};
 use crate::plan::{Format, Unit, UnitId};
@@ -156,13 +157,15 @@ pub(crate) struct Outcome<'w> {
     pub(crate) targets: &'w Targets,
     /// The groups of objects that are put right together.
     pub(crate) groups: &'w Groups,
+    /// The names of keys, and what is known of the keys of objects.
+    pub(crate) keys: (&'w KeyRing<'w>, Option<&'w Evidence>),
 }
 
 /// Examines the units with `jobs` workers. Returns the total.
 pub(crate) fn run<'w>(
     units: Vec<Unit<'w>>,
     checker: &'w Checker,
-    Outcome { total, spools, lists, targets, groups }: Outcome<'w>,
+    Outcome { total, spools, lists, targets, groups, keys }: Outcome<'w>,
     jobs: usize,
     cancel: &'w Cancel,
     progress: &'w dyn Progress,
@@ -171,7 +174,7 @@ pub(crate) fn run<'w>(
     let work = Work {
         queue: Mutex::new(queue),
         checker,
-        wanted: wanted_columns(checker, total.terms.rollups),
+        wanted: wanted_columns(checker, total.terms.rollups, keys.1.is_some()),
         terms: Arc::clone(&total.terms),
         total: Mutex::new(total),
         lists,
@@ -183,7 +186,7 @@ pub(crate) fn run<'w>(
         for worker in 0..jobs {
             let (work, spool) = (&work, spools.writer(worker as u32));
             let body = move || {
-                let run = AssertUnwindSafe(|| work.run_worker(Examiner::new(checker, targets, groups, spool)));
+                let run = AssertUnwindSafe(|| work.run_worker(Examiner::new(checker, targets, groups, keys, spool)));
                 if let Err(panic) = catch_unwind(run) {
                     work.fail(EngineError::Panicked(UnitFault::panicked(&*panic)));
                 }
@@ -205,10 +208,14 @@ pub(crate) fn run<'w>(
 }
 
 /// The columns that every row is judged and counted by.
-fn wanted_columns(checker: &Checker, rollups: Rollups) -> ColumnSet {
-    match rollups {
-        Rollups::None => checker.wanted_columns(),
-        Rollups::UpTo(_) => checker.wanted_columns().with(Column::Key).with(Column::LastModifiedDate),
+fn wanted_columns(checker: &Checker, rollups: Rollups, has_evidence: bool) -> ColumnSet {
+    let grouped = ColumnSet::NONE.with(Column::Key).with(Column::LastModifiedDate);
+    let of_keys = ColumnSet::NONE.with(Column::KmsKeyArn).with(Column::IsBucketKeyEnabled);
+    let wanted = checker.wanted_columns().union(of_keys);
+    match (rollups, has_evidence) {
+        (_, true) => wanted.union(grouped).with(Column::VersionId),
+        (Rollups::UpTo(_), false) => wanted.union(grouped),
+        (Rollups::None, false) => wanted,
     }
 }
 

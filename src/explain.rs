@@ -11,7 +11,7 @@ use crate::engine::WORKER_NAME;
 use crate::examine::Row;
 use crate::object_key::ObjectKey;
 use crate::plan::{Plan, Shard, Unit};
-use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
+use crate::policy::{BucketKey, Checker, KeyState, Object, Ruling, Status};
 use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
 
@@ -68,6 +68,7 @@ impl Explanation {
             storage_class: &self.storage_class,
             status: self.encryption_status.as_deref().map_or(Status::Absent, Status::parse),
             bucket_key: self.bucket_key_status.as_deref().map_or(BucketKey::Unknown, BucketKey::parse),
+            encrypted_under: KeyState::Unknown,
         }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::ColumnSet;
+use crate::evidence::Weighed;
 use crate::plan::{Checksums, UnitId};
 use crate::policy::{Reason, Status, Verdict};
 use crate::readers::UnitFacts;
@@ -46,6 +47,8 @@ pub struct Terms {
     pub manifest_rows: u64,
     /// Whether objects whose key is not known are put right, too.
     pub remediates_undetermined: bool,
+    /// The fingerprint of the key evidence; nothing if there is none.
+    pub evidence: Option<String>,
     /// The version of this program: verdicts of different versions are not added up.
     pub tool: String,
 }
@@ -129,6 +132,61 @@ pub struct Partial {
     pub faults: BTreeMap<String, u64>,
     /// Objects that are to be put right.
     pub remediation: remediation::Counts,
+    /// What is known of the keys of objects.
+    pub keys: KeyCounts,
+}
+
+/// What is known of the keys of objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCounts {
+    /// Objects by the key that they are known to be encrypted under.
+    pub by_key: BTreeMap<String, Amount>,
+    /// Objects encrypted with KMS whose key is known.
+    pub known: u64,
+    /// Those of them of which all that is known is older than they are.
+    pub stale: u64,
+    /// Those of them about which sources disagree.
+    pub conflicting: u64,
+    /// What became of what each source of evidence says.
+    pub by_source: BTreeMap<usize, SourceUse>,
+}
+
+/// What became of what a source of evidence says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceUse {
+    /// Objects that it counts for.
+    pub matched: u64,
+    /// Objects that are newer than what it says.
+    pub stale: u64,
+    /// Objects about which it disagrees with others.
+    pub conflicting: u64,
+}
+
+impl SourceUse {
+    pub(crate) fn add(&mut self, weighed: Weighed, objects: u64) {
+        match weighed {
+            Weighed::Known | Weighed::Keyless => self.matched += objects,
+            Weighed::Stale => self.stale += objects,
+            Weighed::Conflict => self.conflicting += objects,
+            Weighed::Nothing => {}
+        }
+    }
+}
+
+impl KeyCounts {
+    /// Adds what others have counted.
+    pub(crate) fn merge(&mut self, other: Self) {
+        other.by_key.into_iter().for_each(|(key, amount)| self.by_key.entry(key).or_default().add(amount));
+        self.known = self.known.saturating_add(other.known);
+        self.stale = self.stale.saturating_add(other.stale);
+        self.conflicting = self.conflicting.saturating_add(other.conflicting);
+        for (source, used) in other.by_source {
+            let sum = self.by_source.entry(source).or_default();
+            sum.matched = sum.matched.saturating_add(used.matched);
+            sum.stale = sum.stale.saturating_add(used.stale);
+            sum.conflicting = sum.conflicting.saturating_add(used.conflicting);
+        }
+    }
 }
 
 /// Why two partials cannot be merged.
@@ -143,7 +201,7 @@ pub enum MergeError {
     Policy,
     /// They were made with different settings.
     #[error(
-        "they were made with a different --as-of, --max-groups, --manifest-rows, --remediate-undetermined or --no-checksums, or by another version"
+        "they were made with a different --as-of, --max-groups, --manifest-rows, --remediate-undetermined, --no-checksums or --key-evidence, or by another version"
     )]
     Settings,
     /// A unit is in both.
@@ -214,6 +272,7 @@ impl Partial {
             sources: BTreeMap::new(),
             faults: BTreeMap::new(),
             remediation: remediation::Counts::default(),
+            keys: KeyCounts::default(),
         }
     }
 
@@ -247,6 +306,7 @@ impl Partial {
         }
         add_counts(&mut self.faults, other.faults);
         self.remediation.merge(other.remediation);
+        self.keys.merge(other.keys);
         self.by_place.merge(other.by_place);
         self.by_period.merge(other.by_period);
         self.bound_rollups();
@@ -397,7 +457,18 @@ mod tests {
         let (plan, policy, tool) = (text(), text(), text());
         let (rollups, checksums) = (Rollups::UpTo(max_groups), Checksums::Verified);
         let (manifest_rows, remediates_undetermined) = (1, false);
-        Arc::new(Terms { plan, policy, as_of: 0, rollups, checksums, manifest_rows, remediates_undetermined, tool })
+        let evidence = None;
+        Arc::new(Terms {
+            plan,
+            policy,
+            as_of: 0,
+            rollups,
+            checksums,
+            manifest_rows,
+            remediates_undetermined,
+            evidence,
+            tool,
+        })
     }
 
     /// One unit with one object in a place of its own.

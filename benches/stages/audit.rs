@@ -25,6 +25,7 @@ pub fn audit_once(input: &Input) -> Work {
         checksums: Checksums::Verified,
         policy_source: "preset:cis".to_owned(),
         remediation: RemediationOptions::with_built_in_prices().expect("prices"),
+        evidence: None,
     };
     let summary = watch.time(|| run(input, &options));
     assert_eq!(summary.counts.rows, input.rows, "all rows are examined");

@@ -57,6 +57,7 @@ fn finding<'b>(batch: &Batch<'b>, row: usize, ruling: Ruling) -> Finding<'b> {
         storage_class: batch.storage_class.get(row),
         encryption_status: batch.encryption_status.get(row),
         bucket_key_status: batch.bucket_key_status.get(row),
+        kms_key_arn: "",
         ruling,
         lane: None,
     }

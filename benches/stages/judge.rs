@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use logseal::batch::{Batch, ColumnSet, Flag};
 use logseal::object_key::ObjectKey;
-use logseal::policy::{BucketKey, Checker, Object, Policy, Preset, Ruling, Scope, Status, Verdict};
+use logseal::policy::{BucketKey, Checker, KeyState, Object, Policy, Preset, Ruling, Scope, Status, Verdict};
 use logseal::timestamp::Timestamp;
 
 use crate::measure::{Input, Stopwatch, Work};
@@ -110,5 +110,6 @@ fn object<'b>(batch: &Batch<'b>, row: usize) -> Object<'b> {
         storage_class: batch.storage_class.get(row),
         status: Status::parse(batch.encryption_status.get(row)),
         bucket_key: BucketKey::parse(batch.bucket_key_status.get(row)),
+        encrypted_under: KeyState::Unknown,
     }
 }

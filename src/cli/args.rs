@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use logseal::audit::{DEFAULT_MANIFEST_ROWS, DEFAULT_MAX_GROUPS};
+use logseal::evidence::{EvidenceOptions, EvidencePath};
 use logseal::generate;
 use logseal::object_key::Account;
 use logseal::plan::{Checksums, PlanOptions, Shard};
@@ -73,6 +74,47 @@ impl SourceArgs {
     }
 }
 
+/// What says which KMS key encrypts each object; S3 Inventory does not
+#[derive(Args)]
+#[command(next_help_heading = "Key evidence")]
+pub(super) struct EvidenceArgs {
+    /// Tables of S3 Metadata (Parquet), answers of HeadObject (NDJSON), CloudTrail logs, folders of these; or ARN=PATH for
+    /// lists of objects under one key
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    pub key_evidence: Vec<String>,
+    /// What `aws kms list-aliases` said, for evidence that names aliases
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "key_evidence")]
+    pub kms_aliases: Vec<PathBuf>,
+    /// When evidence was taken that does not say so itself
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "key_evidence")]
+    pub evidence_as_of: Option<Timestamp>,
+    /// How much memory the join with the evidence may take
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size, requires = "key_evidence")]
+    pub memory: u64,
+    /// Where evidence goes that does not fit into it [default: the output folder]
+    #[arg(long, value_name = "DIR", requires = "key_evidence")]
+    pub temp_dir: Option<PathBuf>,
+}
+
+impl EvidenceArgs {
+    pub fn into_options(self) -> Option<EvidenceOptions> {
+        let Self { key_evidence, kms_aliases, evidence_as_of, memory, temp_dir } = self;
+        let sources: Vec<_> = key_evidence.iter().map(|text| EvidencePath::parse(text)).collect();
+        let options = EvidenceOptions { sources, aliases: kms_aliases, as_of: evidence_as_of, memory, temp_dir };
+        (!options.sources.is_empty()).then_some(options)
+    }
+}
+
+/// Reads `1GiB`, `512MiB`, `64KiB` or a number of bytes.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let (number, shift) =
+        units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift))).unwrap_or((text, 0));
+    let size = number.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    size.filter(|size| *size >= 1 << 20)
+        .ok_or_else(|| "a size is a number with KiB, MiB or GiB, and 1MiB at least".to_owned())
+}
+
 /// What the jobs that put objects right need and no report tells; what is not given becomes a placeholder
 #[derive(Args)]
 #[command(next_help_heading = "Remediation")]
@@ -137,6 +179,8 @@ pub(super) struct AuditArgs {
     /// Show no progress bar
     #[arg(long)]
     pub no_progress: bool,
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     #[command(flatten)]
     pub campaign: CampaignArgs,
     /// How many objects a manifest for S3 Batch Operations names at most

@@ -162,6 +162,7 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
             includes_undetermined: args.remediate_undetermined,
             campaign: campaign_options(args.campaign)?,
         },
+        evidence: args.evidence.into_options(),
     };
     let bytes = plan.units(options.shard.unwrap_or(Shard::WHOLE)).map(|unit| unit.size_hint()).sum();
     let bar = progress::Bar::new(bytes, args.no_progress || args.quiet);

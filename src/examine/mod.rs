@@ -5,15 +5,17 @@
 //! only rows that are findings or faults cost more than a lookup and an addition.
 
 mod columnwise;
+mod keys;
 mod places;
 mod remedies;
 mod row;
 
-use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault, Texts};
+use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, RowFault, Texts};
 use crate::escape::escape;
+use crate::evidence::{Evidence, KeyId, KeyRing, RowFacts};
 use crate::partial::{Amount, MAX_SAMPLE_LEN, Partial};
 use crate::plan::Unit;
-use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
+use crate::policy::{BucketKey, Checker, KeyState, Object, Ruling, Status};
 use crate::readers::{Details, UnitFault};
 use crate::remediation::{Groups, Targets};
 use crate::sinks::{Extent, Finding, FindingWriter, List, ListId, OutputError, SpoolWriter, push_fault};
@@ -21,6 +23,7 @@ use crate::tally::{CellId, PlaceId, Tally};
 use crate::timestamp::{Month, MonthMemo};
 
 use columnwise::{PairCounts, only_bucket, pairs};
+use keys::RowKeys;
 use places::Places;
 use remedies::Remedies;
 use row::is_version_id;
@@ -42,6 +45,7 @@ pub(crate) struct Examiner<'c> {
     remedies: Remedies<'c>,
     statuses: Vec<Status>,
     bucket_keys: Vec<BucketKey>,
+    keys: RowKeys<'c>,
     months: MonthMemo,
     writer: FindingWriter<'c>,
     /// The rows of the batch that become findings.
@@ -76,11 +80,20 @@ struct Flagged {
     month: Option<Month>,
     status: Status,
     ruling: Ruling,
+    /// The key that it is known to be encrypted under.
+    key: Option<KeyId>,
 }
 
 impl<'a> Finding<'a> {
     /// Puts a finding together from a row of a batch and, for its deferred columns, a row of `more`.
-    fn read(batch: &Batch<'a>, row: usize, more: &Batch<'a>, at: usize, ruling: Ruling) -> Result<Self, RowFault> {
+    fn read(
+        batch: &Batch<'a>,
+        row: usize,
+        more: &Batch<'a>,
+        at: usize,
+        ruling: Ruling,
+        kms_key_arn: &'a str,
+    ) -> Result<Self, RowFault> {
         let cell = |column| if batch.deferred.contains(column) { (more, at) } else { (batch, row) };
         let text = |column, of: fn(&Batch<'a>) -> Texts<'a>| {
             let (batch, row) = cell(column);
@@ -98,6 +111,7 @@ impl<'a> Finding<'a> {
             storage_class: text(Column::StorageClass, |batch| batch.storage_class),
             encryption_status: batch.encryption_status.get(row),
             bucket_key_status: text(Column::BucketKeyStatus, |batch| batch.bucket_key_status),
+            kms_key_arn,
             ruling,
             lane: None,
         };
@@ -112,7 +126,13 @@ impl<'a> Finding<'a> {
 }
 
 impl<'c> Examiner<'c> {
-    pub(crate) fn new(checker: &'c Checker, targets: &'c Targets, groups: &'c Groups, spool: SpoolWriter) -> Self {
+    pub(crate) fn new(
+        checker: &'c Checker,
+        targets: &'c Targets,
+        groups: &'c Groups,
+        (ring, evidence): (&'c KeyRing<'c>, Option<&'c Evidence>),
+        spool: SpoolWriter,
+    ) -> Self {
         Self {
             checker,
             places: Places::default(),
@@ -122,6 +142,7 @@ impl<'c> Examiner<'c> {
             remedies: Remedies::new(targets, groups),
             statuses: Vec::new(),
             bucket_keys: Vec::new(),
+            keys: RowKeys::new(ring, evidence),
             months: MonthMemo::default(),
             writer: FindingWriter::new(checker.policy()),
             flagged: Vec::new(),
@@ -162,11 +183,19 @@ impl<'c> Examiner<'c> {
         partial: &mut Partial,
     ) -> Result<(), UnitFault> {
         let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
-        code(&batch.encryption_status, Status::Absent, Status::parse, batch.len, &mut self.statuses);
+        let parse = if batch.is_metadata_table() { Status::parse_metadata } else { Status::parse };
+        code(&batch.encryption_status, Status::Absent, parse, batch.len, &mut self.statuses);
         code(&batch.bucket_key_status, BucketKey::Unknown, BucketKey::parse, batch.len, &mut self.bucket_keys);
+        if let Flags::Plain(flags) = batch.is_bucket_key_enabled {
+            self.bucket_keys.iter_mut().zip(flags).for_each(|(key, flag)| *key = BucketKey::of_flag(*flag));
+        }
+        if let Err(failure) = self.keys.begin_batch(unit.id, batch) {
+            self.error.get_or_insert(failure.into());
+            return Ok(());
+        }
         self.flagged.clear();
         self.flagged_rows.clear();
-        if !self.examine_columns(batch, bucket, partial) {
+        if self.keys.is_active() || !self.examine_columns(batch, bucket, partial) {
             self.examine_rows(unit, batch, bucket, partial);
         }
         if !self.flagged.is_empty() {
@@ -244,7 +273,7 @@ impl<'c> Examiner<'c> {
             if let Some(ruling) = ruling
                 && batch.is_delete_marker.get(at) != Flag::True
             {
-                self.flagged.push(Flagged { place, month: None, status, ruling });
+                self.flagged.push(Flagged { place, month: None, status, ruling, key: None });
                 self.flagged_rows.push(at as u32);
             }
         }
@@ -254,6 +283,7 @@ impl<'c> Examiner<'c> {
     pub(crate) fn fold(&mut self, partial: &mut Partial) {
         self.tally.fold(self.places.list(), partial);
         self.remedies.fold(partial);
+        self.keys.fold(partial);
         self.last = None;
         if self.places.is_full() {
             self.places = Places::default();
@@ -270,6 +300,7 @@ impl<'c> Examiner<'c> {
         self.blank_lines = 0;
         self.tally.clear();
         self.remedies.forget();
+        self.keys.forget();
         self.last = None;
         self.places = Places::default();
     }
@@ -289,10 +320,12 @@ impl<'c> Examiner<'c> {
         let place = self.places.find(self.checker, row.key);
         let month = row.last_modified.map(|time| self.months.month(time));
         let shared = Shared { place, month, status, bucket_key };
-        if let Some(last) = self.last
+        let amount = Amount::object(row.size.unwrap_or(0));
+        if !self.keys.is_active()
+            && let Some(last) = self.last
             && last.shared == shared
         {
-            return self.tally.add_again(last.cell, Amount::object(row.size.unwrap_or(0)));
+            return self.tally.add_again(last.cell, amount);
         }
         let object = Object {
             bucket: row.bucket,
@@ -302,21 +335,34 @@ impl<'c> Examiner<'c> {
             storage_class: batch.storage_class.get(at),
             status,
             bucket_key,
+            encrypted_under: KeyState::Unknown,
         };
         let scope = self.places.scope(place);
-        let ruling = self.checker.judge_in(scope, &object);
+        let (ruling, key) = match self.keys.is_active() {
+            false => (self.checker.judge_in(scope, &object), None),
+            true => {
+                let facts = RowFacts {
+                    status,
+                    is_null_version: matches!(row.version_id, b"" | b"null"),
+                    last_modified: row.last_modified,
+                };
+                self.keys.with_state(batch, at, &facts, amount, |encrypted_under| {
+                    self.checker.judge_in(scope, &Object { encrypted_under, ..object })
+                })
+            }
+        };
         let is_settled = scope.is_settled();
         if status == Status::Unrecognised {
             let text = batch.encryption_status.get(at);
             partial.note_unrecognised(&escape(&text[..text.len().min(MAX_SAMPLE_LEN)]));
         }
         if ruling.is_finding() {
-            self.flagged.push(Flagged { place, month, status, ruling });
+            self.flagged.push(Flagged { place, month, status, ruling, key });
             self.flagged_rows.push(at as u32);
             return;
         }
-        let cell = self.tally.add(place, month, status, ruling, Amount::object(row.size.unwrap_or(0)));
-        if is_settled && status != Status::Unrecognised {
+        let cell = self.tally.add(place, month, status, ruling, amount);
+        if is_settled && !self.keys.is_active() && status != Status::Unrecognised {
             self.last = Some(LastObject { shared, cell });
         }
     }
@@ -324,8 +370,10 @@ impl<'c> Examiner<'c> {
     /// Counts and lists the flagged rows, or rejects those whose deferred columns are bad.
     fn list_flagged(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, more: &Batch<'_>, partial: &mut Partial) {
         for at in 0..self.flagged.len() {
-            let (row, Flagged { place, month, status, ruling }) = (self.flagged_rows[at], self.flagged[at]);
-            match Finding::read(batch, row as usize, more, at, ruling) {
+            let (row, Flagged { place, month, status, ruling, key }) = (self.flagged_rows[at], self.flagged[at]);
+            let key = key.map(|key| self.keys.key(key));
+            let name = key.as_ref().map_or("", |key| &key.name);
+            match Finding::read(batch, row as usize, more, at, ruling, name) {
                 Ok(mut finding) => {
                     let details = remedies::Details::read(&self.remedies, batch, row as usize, more, at);
                     let remedy = self.remedies.choose(&finding, status, &details);

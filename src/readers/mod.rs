@@ -10,7 +10,7 @@ mod parquet;
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::batch::{Batch, ColumnSet, Schema, SchemaError};
+use crate::batch::{Batch, Column, ColumnSet, Schema, SchemaError};
 use crate::plan::{Format, Unit};
 use crate::source::{Checksum, FileFault, Md5, SourceFile};
 
@@ -43,6 +43,9 @@ pub enum UnitFault {
         /// What it has.
         found: String,
     },
+    /// It lists changes and not objects.
+    #[error("it is a journal table of S3 Metadata, which lists changes and not objects: give it with --key-evidence")]
+    Journal,
     /// Its format is damaged.
     #[error("it cannot be decoded: {0}")]
     Decode(String),
@@ -73,7 +76,7 @@ impl UnitFault {
             Self::Outside => "unit_outside",
             Self::Unchecked(_) => "unit_unchecked",
             Self::Format(_) => "unit_format",
-            Self::Schema(_) | Self::ColumnType { .. } => "unit_schema",
+            Self::Schema(_) | Self::ColumnType { .. } | Self::Journal => "unit_schema",
             Self::Decode(_) => "unit_damaged",
             Self::RowCount { .. } => "unit_row_count",
             Self::Panicked(_) => "unit_reader_failed",
@@ -166,10 +169,23 @@ impl UnitReader {
     pub fn new(unit: &Unit<'_>, mut file: UnitFile) -> Result<Self, UnitFault> {
         let checksum = file.take_checksum();
         match FormatReader::new(unit, file.file) {
-            Ok(format) => Ok(Self { format, checksum, next_part: 0 }),
+            Ok(format) => {
+                let reader = Self { format, checksum, next_part: 0 };
+                if reader.facts().columns.contains(Column::RecordType) { Err(UnitFault::Journal) } else { Ok(reader) }
+            }
             // A file that is not what was delivered is called that, and not a damaged one.
             Err(fault) => Err(checksum.and_then(|checksum| checksum.check(&|| false).err()).unwrap_or(fault)),
         }
+    }
+
+    /// A Parquet file by itself, which nothing is known of.
+    pub(crate) fn of_table(file: Arc<SourceFile>) -> Result<Self, UnitFault> {
+        Ok(Self { format: FormatReader::Parquet(parquet::Reader::new(file)?), checksum: None, next_part: 0 })
+    }
+
+    /// A list with these columns by itself, compressed or not.
+    pub(crate) fn of_list(file: Arc<SourceFile>, schema: Arc<Schema>) -> Result<Self, UnitFault> {
+        Ok(Self { format: FormatReader::Csv(csv::Reader::new(file, false, schema)?), checksum: None, next_part: 0 })
     }
 
     /// The next part, or nothing once the unit has been read to its end.

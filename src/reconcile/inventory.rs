@@ -18,7 +18,7 @@ use crate::batch::{Batch, Column, Flag, Texts};
 use crate::engine::{Cancel, WORKER_NAME, lock};
 use crate::examine::Row;
 use crate::plan::{Completeness, Plan, Shard, Unit};
-use crate::policy::{BucketKey, Checker, Object, Status, Verdict};
+use crate::policy::{BucketKey, Checker, KeyState, Object, Status, Verdict};
 use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
 
 /// What a worker keeps of one data file before it sorts out what comes twice.
@@ -190,6 +190,7 @@ impl Search<'_> {
             storage_class: batch.storage_class.get(at),
             status: text(&batch.encryption_status).map_or(Status::Absent, Status::parse),
             bucket_key: text(&batch.bucket_key_status).map_or(BucketKey::Unknown, BucketKey::parse),
+            encrypted_under: KeyState::Unknown,
         };
         let verdict = bit_of(self.checker.judge_object(&object).verdict);
         seen.judged.extend([named, unnamed].into_iter().flatten().map(|id| (id, verdict)));

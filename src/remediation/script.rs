@@ -216,6 +216,7 @@ mod tests {
             storage_class: b"STANDARD",
             encryption_status: b"NOT-SSE",
             bucket_key_status: b"",
+            kms_key_arn: "",
             ruling: Ruling { verdict: Verdict::Violation, reason: None, rule: None },
             lane: Some(Lane::MultipartCopy),
         }

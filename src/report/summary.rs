@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::escape::escape;
+use crate::evidence::{EvidenceFacts, EvidenceKind, EvidenceSummary};
 use crate::partial::{Amount, Partial, Rollups, Verdicts};
 use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault};
 use crate::policy::{Checker, Reason, Severity, Status, Verdict};
@@ -28,6 +29,8 @@ pub struct AuditFacts {
     pub completeness: Completeness,
     /// Whether a result without any object in scope is fine.
     pub allow_empty: bool,
+    /// What says which keys objects are encrypted under.
+    pub evidence: Option<EvidenceSummary>,
 }
 
 /// The policy, as reports name it.
@@ -111,6 +114,7 @@ impl AuditFacts {
             units: plan.units(Shard::WHOLE).count() as u64,
             completeness: plan.completeness(),
             allow_empty,
+            evidence: None,
         }
     }
 }
@@ -195,6 +199,9 @@ pub struct Summary {
     pub excepted_by_reason: BTreeMap<&'static str, u64>,
     pub by_rule: BTreeMap<String, RuleLine>,
     pub by_key: BTreeMap<String, Amount>,
+    pub key_coverage: KeyCoverage,
+    pub evidence: Vec<EvidenceLine>,
+    pub keys_in_use: Vec<KeyInUse>,
     /// `full`, or `none` when nothing was counted by account and by month.
     pub rollup: &'static str,
     pub by_account: AccountLines,
@@ -237,6 +244,38 @@ pub struct SourceLine {
     pub ignored_files: u64,
     pub skipped_runs: Vec<String>,
     pub unknown_columns: Vec<String>,
+}
+
+/// How many objects that a KMS key encrypts have a known key.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct KeyCoverage {
+    pub kms_objects: u64,
+    pub known: u64,
+    pub stale: u64,
+    pub conflicting: u64,
+    pub unknown: u64,
+}
+
+/// A source of evidence, and what became of what it says.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvidenceLine {
+    pub source: String,
+    pub kind: EvidenceKind,
+    pub files: u64,
+    pub records: u64,
+    pub matched: u64,
+    pub stale: u64,
+    pub conflicting: u64,
+    pub unresolved_keys: u64,
+    pub as_of: Option<String>,
+}
+
+/// A key that was seen in use on a bucket without an object being named.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyInUse {
+    pub bucket: String,
+    pub key: String,
+    pub events: u64,
 }
 
 /// What was looked at.
@@ -430,7 +469,10 @@ impl Summary {
             by_reason: finding_reasons(&partial.by_reason),
             excepted_by_reason: finding_reasons(&partial.excepted_by_reason),
             by_rule: rules.map(|(rule, verdicts)| (rule.id.clone(), rule_line(rule, verdicts))).collect(),
-            by_key: BTreeMap::new(),
+            by_key: partial.keys.by_key.clone(),
+            key_coverage: key_coverage(partial),
+            evidence: evidence_lines(facts, partial),
+            keys_in_use: keys_in_use(facts),
             rollup: if partial.terms.rollups == Rollups::None { "none" } else { "full" },
             collapsed: partial.collapsed,
             faults: fault_counts(facts, partial),
@@ -460,7 +502,8 @@ fn outcome_reasons(facts: &AuditFacts, partial: &Partial, units_planned: u64) ->
     let in_scope = partial.objects.objects.saturating_sub(verdict(Verdict::OutOfScope));
     let has_faults = !partial.faulted.is_empty()
         || partial.rows_rejected > 0
-        || facts.sources.iter().any(|source| !source.faults.is_empty());
+        || facts.sources.iter().any(|source| !source.faults.is_empty())
+        || facts.evidence.iter().any(|evidence| !evidence.faults.is_empty());
     let looked_at = (partial.examined.len() + partial.faulted.len()) as u64;
     let reasons = [
         (OutcomeReason::Violations, verdict(Verdict::Violation) > 0),
@@ -577,7 +620,46 @@ fn fault_counts(facts: &AuditFacts, partial: &Partial) -> BTreeMap<String, u64> 
     for (code, _) in facts.sources.iter().flat_map(|source| &source.faults) {
         *counts.entry(code.clone()).or_default() += 1;
     }
+    for fault in facts.evidence.iter().flat_map(|evidence| &evidence.faults) {
+        *counts.entry(fault.what.clone()).or_default() += 1;
+    }
     counts
+}
+
+fn key_coverage(partial: &Partial) -> KeyCoverage {
+    let with_kms = [Status::SseKms, Status::DsseKms].map(|status| partial.by_status[status as usize].objects);
+    let (kms_objects, keys) = (with_kms.iter().fold(0_u64, |sum, objects| sum.saturating_add(*objects)), &partial.keys);
+    let unknown =
+        [keys.known, keys.stale, keys.conflicting].iter().fold(kms_objects, |left, some| left.saturating_sub(*some));
+    KeyCoverage { kms_objects, known: keys.known, stale: keys.stale, conflicting: keys.conflicting, unknown }
+}
+
+fn evidence_lines(facts: &AuditFacts, partial: &Partial) -> Vec<EvidenceLine> {
+    let sources = facts.evidence.iter().flat_map(|evidence| &evidence.sources).enumerate();
+    let line = |(at, source): (usize, &EvidenceFacts)| {
+        let used = partial.keys.by_source.get(&at).copied().unwrap_or_default();
+        EvidenceLine {
+            source: source.source.clone(),
+            kind: source.kind,
+            files: source.files,
+            records: source.records,
+            matched: used.matched,
+            stale: used.stale,
+            conflicting: used.conflicting,
+            unresolved_keys: source.unresolved_keys,
+            as_of: source.as_of.and_then(Timestamp::from_millis).map(|time| time.to_string()),
+        }
+    };
+    sources.map(line).collect()
+}
+
+fn keys_in_use(facts: &AuditFacts) -> Vec<KeyInUse> {
+    let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for (bucket, keys) in facts.evidence.iter().flat_map(|evidence| &evidence.sources).flat_map(|source| &source.in_use)
+    {
+        keys.iter().for_each(|(key, events)| *counts.entry((bucket.clone(), key.clone())).or_default() += events);
+    }
+    counts.into_iter().map(|((bucket, key), events)| KeyInUse { bucket, key, events }).collect()
 }
 
 fn per_second(rows: u64, elapsed_ms: u64) -> u64 {

@@ -20,6 +20,8 @@ pub enum Style {
 pub(super) const WIDTH: usize = 80;
 /// How many accounts are listed.
 const WORST_ACCOUNTS: usize = 5;
+/// How many keys are listed.
+const KEYS: usize = 5;
 /// How many sources are listed.
 const SOURCES: usize = 5;
 
@@ -47,6 +49,7 @@ impl Text {
         self.coverage(summary)?;
         self.objects(summary)?;
         self.encryption(summary)?;
+        self.keys(summary)?;
         self.reasons(summary)?;
         self.rules(summary)?;
         self.accounts(summary)?;
@@ -157,6 +160,48 @@ impl Text {
         }
     }
 
+    /// The keys of objects, and what says so.
+    fn keys(&mut self, summary: &Summary) -> fmt::Result {
+        if summary.evidence.is_empty() && summary.by_key.is_empty() {
+            return Ok(());
+        }
+        self.heading("Keys")?;
+        let coverage = summary.key_coverage;
+        for (name, objects) in [
+            ("known", coverage.known),
+            ("unknown", coverage.unknown),
+            ("stale evidence", coverage.stale),
+            ("conflicting", coverage.conflicting),
+        ] {
+            if objects > 0 {
+                writeln!(
+                    self.text,
+                    "  {name:16}{:>20} {:>7}",
+                    number(objects),
+                    percent(objects, coverage.kms_objects)
+                )?;
+            }
+        }
+        let mut keys: Vec<_> = summary.by_key.iter().map(|(key, amount)| (Reverse(amount.objects), key)).collect();
+        keys.sort_unstable();
+        for (Reverse(objects), key) in keys.iter().take(KEYS) {
+            self.indented(&format!("  {:>14}  ", number(*objects)), key)?;
+        }
+        if keys.len() > KEYS {
+            self.wrapped("", &format!("and {} more keys, in summary.json", number((keys.len() - KEYS) as u64)))?;
+        }
+        for line in &summary.evidence {
+            let (records, matched) = (count(line.records, "record", "records"), number(line.matched));
+            let said = format!("{}: {records}, {matched} objects matched", line.source);
+            let odd =
+                [("stale", line.stale), ("conflicting", line.conflicting), ("keys unresolved", line.unresolved_keys)];
+            let odd: String =
+                odd.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!(", {} {what}", number(*n))).collect();
+            self.item(&format!("{said}{odd}"))?;
+        }
+        Ok(())
+    }
+
     fn reasons(&mut self, summary: &Summary) -> fmt::Result {
         let found = Reason::ALL.iter().filter(|reason| summary.by_reason[reason.as_str()] > 0);
         for (at, reason) in found.enumerate() {
@@ -250,7 +295,7 @@ impl Text {
             steps.push("add EncryptionStatus to the inventory configuration and take a new report".to_owned());
         }
         if reason(Reason::KeyUnknown) {
-            steps.push("S3 Inventory never names the key of an object: the rule needs other evidence".to_owned());
+            steps.push("S3 Inventory never names the key of an object: give what does with --key-evidence".to_owned());
         }
         if reason(Reason::ScopeUnknown) {
             steps.push("add the columns that the policy's `where` needs to the inventory".to_owned());

@@ -26,6 +26,8 @@ pub struct Finding<'a> {
     pub storage_class: &'a [u8],
     pub encryption_status: &'a [u8],
     pub bucket_key_status: &'a [u8],
+    /// Blank if it is not known.
+    pub kms_key_arn: &'a str,
     pub ruling: Ruling,
     pub lane: Option<Lane>,
 }
@@ -44,6 +46,7 @@ struct LineEnd {
     storage_class: Vec<u8>,
     encryption_status: Vec<u8>,
     bucket_key_status: Vec<u8>,
+    kms_key_arn: String,
     ruling: Ruling,
     lane: Option<Lane>,
     text: Vec<u8>,
@@ -78,7 +81,7 @@ impl<'p> FindingWriter<'p> {
 
 impl LineEnd {
     fn new(finding: &Finding<'_>, policy: &Policy) -> Self {
-        let Finding { storage_class, encryption_status, bucket_key_status, ruling, lane, .. } = *finding;
+        let Finding { storage_class, encryption_status, bucket_key_status, kms_key_arn, ruling, lane, .. } = *finding;
         let mut text = Vec::new();
         for cell in [storage_class, encryption_status, bucket_key_status] {
             text.push(b',');
@@ -86,15 +89,15 @@ impl LineEnd {
         }
         let rule = ruling.rule.map_or("", |rule| policy.rules[rule.as_index()].id.as_str());
         let reason = ruling.reason.map_or("", |reason| reason.as_str());
-        // No source of key evidence yet, so no key.
-        for cell in ["", ruling.verdict.as_str(), reason, rule, lane.map_or("", Lane::as_str)] {
+        for cell in [kms_key_arn, ruling.verdict.as_str(), reason, rule, lane.map_or("", Lane::as_str)] {
             text.push(b',');
             text.extend_from_slice(cell.as_bytes());
         }
         text.push(b'\n');
         let [storage_class, encryption_status, bucket_key_status] =
             [storage_class, encryption_status, bucket_key_status].map(<[u8]>::to_vec);
-        Self { storage_class, encryption_status, bucket_key_status, ruling, lane, text }
+        let kms_key_arn = kms_key_arn.to_owned();
+        Self { storage_class, encryption_status, bucket_key_status, kms_key_arn, ruling, lane, text }
     }
 
     fn is_of(&self, finding: &Finding<'_>) -> bool {
@@ -103,6 +106,7 @@ impl LineEnd {
             && self.storage_class == finding.storage_class
             && self.encryption_status == finding.encryption_status
             && self.bucket_key_status == finding.bucket_key_status
+            && self.kms_key_arn == finding.kms_key_arn
     }
 }
 
@@ -140,6 +144,7 @@ mod tests {
                 storage_class: classes[round * 7 % classes.len()],
                 encryption_status: statuses[round * 5 % 7 % statuses.len()],
                 bucket_key_status: statuses[round * 11 % 13 % statuses.len()],
+                kms_key_arn: ["", "arn:aws:kms:us-east-1:111122223333:key/a", "b"][round * 3 % 31 % 3],
                 ruling: Ruling {
                     verdict: [Verdict::Violation, Verdict::Undetermined][round % 17 % 2],
                     reason: [None, Some(Reason::KeyUnknown)][round % 19 % 2],

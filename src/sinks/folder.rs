@@ -77,6 +77,9 @@ pub enum OutputError {
     /// The folder holds a finished reconciliation.
     #[error("the folder holds a finished reconciliation: {}", .0.display())]
     FinishedReconciliation(PathBuf),
+    /// What is known of keys cannot be had.
+    #[error("the key evidence: {0}")]
+    KeyEvidence(String),
     /// The operating system refused.
     #[error("cannot write to {}: {error}", path.display())]
     Write {
@@ -91,6 +94,7 @@ impl OutputError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::KeyEvidence(_) => None,
             Self::TooManyGroups => Some("audit data files without a manifest bucket by bucket"),
             Self::Finished(_) | Self::FinishedReconciliation(_) => {
                 Some("name another folder, or add --force to replace it")

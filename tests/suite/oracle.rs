@@ -13,7 +13,7 @@ use logseal::engine::{Cancel, NoProgress};
 use logseal::object_key::ObjectKey;
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
-use logseal::policy::{BucketKey, Checker, Glob, Object, Policy, Status};
+use logseal::policy::{BucketKey, Checker, Glob, KeyState, Object, Policy, Status};
 use logseal::timestamp::Timestamp;
 use serde_json::{Value, json};
 
@@ -545,6 +545,7 @@ fn run_audit(desk: &Desk, sources: &[&Path], checker: &Checker, case: u64) -> (V
         checksums: Checksums::Verified,
         policy_source: "oracle".into(),
         remediation: RemediationOptions::with_built_in_prices().unwrap(),
+        evidence: None,
     };
     let plan = Plan::new(&sources, &PlanOptions::default()).unwrap();
     let summary = audit(&plan, checker, &options, &Cancel::default(), &NoProgress).unwrap();
@@ -598,6 +599,7 @@ fn check_checker(checker: &Checker, reported: &Reported, expected: Ruling, conte
         storage_class: row.storage_class.as_deref().unwrap_or_default().as_bytes(),
         status: if reported.has_status { status } else { Status::Absent },
         bucket_key: BucketKey::parse(row.bucket_key_status.as_deref().unwrap_or_default().as_bytes()),
+        encrypted_under: KeyState::Unknown,
     };
     let plain = checker.judge_object(&object);
     let scope = checker.scope(&row.bucket, &ObjectKey::parse(&row.key));

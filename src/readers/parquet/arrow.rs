@@ -63,6 +63,11 @@ pub(super) struct Scratch {
     is_delete_marker: Vec<Flag>,
     size: Vec<Number>,
     last_modified: Vec<Number>,
+    kms_key_arn: CodedTexts,
+    is_bucket_key_enabled: Vec<Flag>,
+    sequence_number: Vec<Span>,
+    record_type: CodedTexts,
+    record_timestamp: Vec<Number>,
 }
 
 #[derive(Default)]
@@ -105,6 +110,11 @@ impl Scratch {
             object_lock_retain_until_date: numbers(array(Column::ObjectLockRetainUntilDate), &mut self.retain_until)?,
             object_lock_legal_hold_status: coded_texts(array(Column::ObjectLockLegalHoldStatus), &mut self.legal_hold)?,
             object_lock_event_hold_status: coded_texts(array(Column::ObjectLockEventHoldStatus), &mut self.event_hold)?,
+            kms_key_arn: coded_texts(array(Column::KmsKeyArn), &mut self.kms_key_arn)?,
+            is_bucket_key_enabled: flags(array(Column::IsBucketKeyEnabled), &mut self.is_bucket_key_enabled)?,
+            sequence_number: plain_texts(array(Column::SequenceNumber), &mut self.sequence_number)?,
+            record_type: coded_texts(array(Column::RecordType), &mut self.record_type)?,
+            record_timestamp: numbers(array(Column::RecordTimestamp), &mut self.record_timestamp)?,
         };
         each(&batch, &mut NothingDeferred)
     }

@@ -270,7 +270,7 @@ fn with_wanted_types(footer: ParquetMetaData, schema: &mut Schema) -> Result<Arr
 fn wanted_type(column: Column, found: &DataType) -> Option<DataType> {
     let coded = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Binary));
     match (column, found) {
-        (Column::Key | Column::VersionId, DataType::Binary) => Some(DataType::Binary),
+        (Column::Key | Column::VersionId | Column::SequenceNumber, DataType::Binary) => Some(DataType::Binary),
         (
             Column::Bucket
             | Column::StorageClass
@@ -279,18 +279,22 @@ fn wanted_type(column: Column, found: &DataType) -> Option<DataType> {
             | Column::IntelligentTieringAccessTier
             | Column::ObjectLockMode
             | Column::ObjectLockLegalHoldStatus
-            | Column::ObjectLockEventHoldStatus,
+            | Column::ObjectLockEventHoldStatus
+            | Column::KmsKeyArn
+            | Column::RecordType,
             DataType::Binary,
         ) => Some(coded()),
-        (Column::IsLatest | Column::IsDeleteMarker, DataType::Boolean) => Some(DataType::Boolean),
-        (Column::Size, DataType::Int32 | DataType::Int64) => Some(found.clone()),
-        (Column::LastModifiedDate | Column::ObjectLockRetainUntilDate, DataType::Int64) => Some(DataType::Int64),
-        // INT96 is read as nanoseconds, which reach only the years 1677 to 2262.
-        (Column::LastModifiedDate | Column::ObjectLockRetainUntilDate, DataType::Timestamp(unit, _))
-            if *unit != TimeUnit::Second =>
-        {
-            Some(found.clone())
+        (Column::IsLatest | Column::IsDeleteMarker | Column::IsBucketKeyEnabled, DataType::Boolean) => {
+            Some(DataType::Boolean)
         }
+        (Column::Size, DataType::Int32 | DataType::Int64) => Some(found.clone()),
+        (column, DataType::Int64) if is_time(column) => Some(DataType::Int64),
+        // INT96 is read as nanoseconds, which reach only the years 1677 to 2262.
+        (column, DataType::Timestamp(unit, _)) if is_time(column) && *unit != TimeUnit::Second => Some(found.clone()),
         _ => None,
     }
+}
+
+fn is_time(column: Column) -> bool {
+    matches!(column, Column::LastModifiedDate | Column::ObjectLockRetainUntilDate | Column::RecordTimestamp)
 }

@@ -112,5 +112,10 @@ fn cells(batch: &Batch<'_>, row: usize) -> RowCells {
         Column::ObjectLockRetainUntilDate => number(&batch.object_lock_retain_until_date),
         Column::ObjectLockLegalHoldStatus => text(&batch.object_lock_legal_hold_status),
         Column::ObjectLockEventHoldStatus => text(&batch.object_lock_event_hold_status),
+        Column::KmsKeyArn => text(&batch.kms_key_arn),
+        Column::IsBucketKeyEnabled => flag(&batch.is_bucket_key_enabled),
+        Column::SequenceNumber => text(&batch.sequence_number),
+        Column::RecordType => text(&batch.record_type),
+        Column::RecordTimestamp => number(&batch.record_timestamp),
     })
 }

@@ -1,0 +1,185 @@
+//! Names of keys: ARNs as they are, aliases and bare ids through what the policy and `list-aliases` say.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use serde::Deserialize;
+
+use crate::engine::lock;
+use crate::policy::{Checker, Key, KeyArn};
+
+/// Keys beyond this are not names of keys but somebody's attempt to fill memory: nobody has so many.
+const MAX_KEYS: usize = 100_000;
+/// A name of a key has fewer bytes.
+const MAX_NAME_LEN: usize = 2048;
+
+/// Too many of them.
+#[derive(Debug, thiserror::Error)]
+#[error("there are more than {MAX_KEYS} names of KMS keys: no account has so many, so something else is wrong")]
+pub struct TooManyKeys;
+
+/// Why a list of aliases cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the aliases of {path}: {why}")]
+pub struct AliasError {
+    path: PathBuf,
+    why: String,
+}
+
+/// Which keys aliases and bare ids stand for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Aliases {
+    /// By alias ARN and by name; nothing where two differ.
+    aliases: BTreeMap<String, Option<KeyArn>>,
+    ids: BTreeMap<String, Option<KeyArn>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AliasList {
+    aliases: Vec<AliasEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AliasEntry {
+    alias_name: String,
+    alias_arn: String,
+    /// Aliases that AWS has made and nobody has used have none.
+    target_key_id: Option<String>,
+}
+
+impl Aliases {
+    /// The keys that the policy names, and what `aws kms list-aliases` said.
+    pub(crate) fn read(checker: &Checker, paths: &[PathBuf]) -> Result<Self, AliasError> {
+        let mut aliases = Self::default();
+        for key in checker.policy().keys.values() {
+            note(&mut aliases.ids, key.arn.id(), &key.arn);
+        }
+        for path in paths {
+            aliases.add(path).map_err(|why| AliasError { path: path.clone(), why })?;
+        }
+        Ok(aliases)
+    }
+
+    fn add(&mut self, path: &Path) -> Result<(), String> {
+        let text = fs::read(path).map_err(|error| error.to_string())?;
+        let list: AliasList =
+            serde_json::from_slice(&text).map_err(|error| format!("not what `aws kms list-aliases` says: {error}"))?;
+        for AliasEntry { alias_name, alias_arn, target_key_id } in list.aliases {
+            let Some(id) = target_key_id else { continue };
+            let account =
+                alias_arn.strip_suffix(&alias_name).ok_or_else(|| format!("no ARN of an alias: {alias_arn}"))?;
+            let arn = KeyArn::parse(&format!("{account}key/{id}"))
+                .ok_or_else(|| format!("no ARN of an alias: {alias_arn}"))?;
+            note(&mut self.aliases, &alias_arn, &arn);
+            note(&mut self.aliases, &alias_name, &arn);
+            note(&mut self.ids, &id, &arn);
+        }
+        Ok(())
+    }
+
+    /// What a name stands for; nothing if that cannot be told.
+    fn resolve(&self, name: &str) -> Option<Resolved> {
+        if let Some(arn) = KeyArn::parse(name) {
+            return Some(Resolved::Arn(arn));
+        }
+        if let Some(arn) = self.aliases.get(name).or_else(|| self.ids.get(name)) {
+            return arn.clone().map(Resolved::Arn);
+        }
+        is_key_id(name).then(|| Resolved::OtherId(name.to_owned()))
+    }
+}
+
+/// What a name stands for.
+enum Resolved {
+    Arn(KeyArn),
+    /// An id that no key of the policy has.
+    OtherId(String),
+}
+
+fn note(names: &mut BTreeMap<String, Option<KeyArn>>, name: &str, arn: &KeyArn) {
+    let known = names.entry(name.to_owned()).or_insert_with(|| Some(arn.clone()));
+    if known.as_ref() != Some(arn) {
+        *known = None;
+    }
+}
+
+/// Ids of keys that KMS makes: a UUID, or `mrk-` and 32 digits.
+fn is_key_id(name: &str) -> bool {
+    let digits = match name.strip_prefix("mrk-") {
+        Some(digits) => digits.to_owned(),
+        None if name.len() == 36 => name.replace('-', ""),
+        None => return false,
+    };
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The number of a key that has been met.
+pub(crate) type KeyId = u32;
+
+/// A key and its number.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownKey {
+    pub(crate) id: KeyId,
+    pub(crate) key: Arc<Key>,
+}
+
+/// All keys that have been met. Workers share it, and remember what they have asked.
+pub(crate) struct KeyRing<'c> {
+    checker: &'c Checker,
+    aliases: Aliases,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    by_name: HashMap<Box<[u8]>, Option<KnownKey>>,
+    /// Different names can mean the same key.
+    by_key: HashMap<String, KnownKey>,
+    keys: Vec<Arc<Key>>,
+}
+
+impl<'c> KeyRing<'c> {
+    pub(crate) fn new(checker: &'c Checker, aliases: Aliases) -> Self {
+        Self { checker, aliases, known: Mutex::default() }
+    }
+
+    /// The key of a name; nothing if it cannot be told, and for a blank name.
+    pub(crate) fn find(&self, name: &[u8]) -> Result<Option<KnownKey>, TooManyKeys> {
+        let name = name.trim_ascii();
+        if name.is_empty() || name.len() > MAX_NAME_LEN {
+            return Ok(None);
+        }
+        let Known { by_name, by_key, keys } = &mut *lock(&self.known);
+        if let Some(known) = by_name.get(name) {
+            return Ok(known.clone());
+        }
+        if by_name.len() >= MAX_KEYS {
+            return Err(TooManyKeys);
+        }
+        let resolved = str::from_utf8(name).ok().and_then(|name| self.aliases.resolve(name));
+        let key = resolved.map(|resolved| {
+            let key = match &resolved {
+                Resolved::Arn(arn) => self.checker.key(arn.as_str().to_owned(), Some(arn)),
+                Resolved::OtherId(id) => self.checker.key(id.clone(), None),
+            };
+            let next = || KnownKey { id: keys.len() as u32, key: Arc::new(key.clone()) };
+            by_key.entry(key.name.clone()).or_insert_with(next).clone()
+        });
+        if let Some(key) = &key
+            && key.id as usize == keys.len()
+        {
+            keys.push(Arc::clone(&key.key));
+        }
+        by_name.insert(name.into(), key.clone());
+        Ok(key)
+    }
+
+    /// The key of a number that was given out.
+    pub(crate) fn key(&self, id: KeyId) -> Arc<Key> {
+        Arc::clone(&lock(&self.known).keys[id as usize])
+    }
+}

@@ -1,0 +1,85 @@
+//! Tables of S3 Metadata as Parquet files: inventory tables say how versions are, journals how they became so.
+
+use super::answers::Claim;
+use super::files::{Collector, Said, When};
+use super::{EvidenceKind, TooManyKeys};
+use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
+use crate::policy::Status;
+
+/// What is read of them.
+pub(super) const COLUMNS: ColumnSet = ColumnSet::METADATA
+    .with(Column::Bucket)
+    .with(Column::Key)
+    .with(Column::VersionId)
+    .with(Column::IsDeleteMarker)
+    .with(Column::LastModifiedDate)
+    .with(Column::EncryptionStatus);
+
+/// What a table with these columns is, if it is one.
+pub(super) fn kind(columns: ColumnSet) -> Option<EvidenceKind> {
+    let is_table = [Column::KmsKeyArn, Column::EncryptionStatus].iter().all(|column| columns.contains(*column));
+    match () {
+        () if !is_table => None,
+        () if columns.contains(Column::RecordType) => Some(EvidenceKind::MetadataJournal),
+        () => Some(EvidenceKind::MetadataInventory),
+    }
+}
+
+/// Collects what the rows say. A row that cannot be read is a fault of the file.
+pub(super) fn collect(
+    batch: &Batch<'_>,
+    is_journal: bool,
+    to: &mut Collector<'_, '_>,
+) -> Result<Result<(), RowFault>, TooManyKeys> {
+    let has_order = !batch.sequence_number.is_absent();
+    for row in 0..batch.len {
+        let modified = match batch.last_modified.get(row).time() {
+            Ok(time) => time,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let (bucket, key) = (batch.bucket.get(row), batch.key.get(row));
+        if bucket.is_empty() || key.is_empty() {
+            return Ok(Err(RowFault::NoKey));
+        }
+        let is_delete_marker = batch.is_delete_marker.get(row) == Flag::True;
+        let is_deleted = is_journal && batch.record_type.get(row) == b"DELETE";
+        if is_delete_marker && !is_journal {
+            continue;
+        }
+        let when = match is_journal {
+            true => match batch.record_timestamp.get(row).time() {
+                Ok(Some(time)) => When::At(time),
+                _ => return Ok(Err(RowFault::LastModified)),
+            },
+            false => to.undated(modified),
+        };
+        to.say(&Said {
+            bucket,
+            key,
+            version: Some(batch.version_id.get(row)),
+            claim: Claim::Is(Status::parse_metadata(batch.encryption_status.get(row))),
+            key_name: batch.kms_key_arn.get(row),
+            when,
+            order: if is_journal && has_order { order(batch.sequence_number.get(row)) } else { 0 },
+            modified,
+            is_journal,
+            is_gone: is_delete_marker || is_deleted,
+        })?;
+    }
+    Ok(Ok(()))
+}
+
+/// The beginning of a sequence number, in the order of its bytes. Where it does not tell two records apart, both count.
+fn order(sequence_number: &[u8]) -> u64 {
+    let is_hex = sequence_number.len() >= 16 && sequence_number.iter().all(u8::is_ascii_hexdigit);
+    let mut first = [0; 8];
+    if is_hex {
+        let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+        first.iter_mut().zip(sequence_number.as_chunks::<2>().0).for_each(|(byte, [high, low])| {
+            *byte = digit(*high) << 4 | digit(*low);
+        });
+    } else {
+        first.iter_mut().zip(sequence_number).for_each(|(to, from)| *to = *from);
+    }
+    u64::from_be_bytes(first)
+}

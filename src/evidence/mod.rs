@@ -1,0 +1,227 @@
+//! Which KMS key encrypts each object: what S3 Inventory does not say, from sources that auditors already have.
+//!
+//! ```text
+//! file -> kind -> Statement -> Partitions -> Table     -> Fact of a row -> KeyState -> Checker
+//!         files   metadata...  join          or joined    examine::keys
+//! ```
+//!
+//! A source states which key a version of an object had, and when that was so ([`Statement`]). Everything said of a
+//! version becomes one [`Fact`]: what was said last, and what may have been said later. The facts are joined with the
+//! rows of an inventory by (bucket, key, version); [`weigh`] says what a fact is worth for a row.
+
+mod answers;
+mod files;
+mod heads;
+mod joined;
+mod keys;
+mod lists;
+mod metadata;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use crate::batch::Column;
+use crate::join::{JoinError, JoinKey, KeyHasher, Table};
+use crate::plan::{Plan, Shard, Unit};
+use crate::readers::{UnitFile, UnitReader};
+use crate::timestamp::Timestamp;
+
+pub(crate) use answers::{Answer, Answers, Claim, Fact, RowFacts, Weighed, weigh, weigh_one};
+pub(crate) use files::load;
+pub(crate) use joined::{Joined, join_inventory};
+pub use keys::AliasError;
+pub use keys::TooManyKeys;
+pub(crate) use keys::{Aliases, KeyId, KeyRing, KnownKey};
+
+/// What to take as evidence.
+#[derive(Clone, Debug)]
+pub struct EvidenceOptions {
+    /// Files and folders.
+    pub sources: Vec<EvidencePath>,
+    /// What `aws kms list-aliases` said, as JSON.
+    pub aliases: Vec<PathBuf>,
+    /// When evidence that does not say it was taken.
+    pub as_of: Option<Timestamp>,
+    /// How many bytes the join may have in memory.
+    pub memory: u64,
+    /// Where its temporary files go; the output folder if nothing is said.
+    pub temp_dir: Option<PathBuf>,
+}
+
+/// So many bytes the join has in memory unless told otherwise.
+pub const DEFAULT_JOIN_MEMORY: u64 = 1 << 30;
+
+/// A file or folder of evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EvidencePath {
+    /// Of any kind that is known by its content.
+    Any(PathBuf),
+    /// Lists of objects that are encrypted under one key.
+    OneKey {
+        /// The key.
+        key: String,
+        /// The lists.
+        path: PathBuf,
+    },
+}
+
+impl EvidencePath {
+    /// Reads `PATH` or `ARN=PATH`.
+    pub fn parse(text: &str) -> Self {
+        match text.split_once('=') {
+            Some((key, path)) if key.starts_with("arn:") => Self::OneKey { key: key.to_owned(), path: path.into() },
+            _ => Self::Any(text.into()),
+        }
+    }
+}
+
+/// Why evidence cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvidenceError {
+    /// A path of the command line.
+    #[error("the key evidence {path}: {why}")]
+    Path {
+        /// As it was given.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The key of a list.
+    #[error("the key of a list is not the full ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID): {0}")]
+    ListKey(String),
+    /// A list of aliases.
+    #[error(transparent)]
+    Aliases(#[from] AliasError),
+    /// More keys than anybody has.
+    #[error(transparent)]
+    TooManyKeys(#[from] TooManyKeys),
+    /// Temporary files.
+    #[error("the join of the key evidence: {0}")]
+    Join(String),
+    /// It was ended early.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+impl From<JoinError> for EvidenceError {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::Cancelled => Self::Cancelled,
+            error => Self::Join(error.to_string()),
+        }
+    }
+}
+
+/// The forms of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceKind {
+    /// An inventory table of S3 Metadata.
+    MetadataInventory,
+    /// A journal table of S3 Metadata.
+    MetadataJournal,
+    /// Answers of HeadObject and GetObject.
+    HeadObject,
+    /// Objects under one key, as the manifest generator of Batch Operations lists them.
+    OneKeyList,
+    /// CloudTrail logs.
+    CloudTrail,
+}
+
+/// What was read of one source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceFacts {
+    /// As it was given.
+    pub source: String,
+    /// Its form; a folder with several forms is as many sources.
+    pub kind: EvidenceKind,
+    /// Its files.
+    pub files: u64,
+    /// What it says: one record for each version and time.
+    pub records: u64,
+    /// The newest time that it states.
+    pub as_of: Option<i64>,
+    /// Names of keys that nothing tells the ARN of.
+    pub unresolved_keys: u64,
+    /// Keys that were seen in use on a bucket without an object being named, and how often.
+    pub in_use: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+/// A file that could not be used as evidence.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EvidenceFault {
+    /// The file.
+    pub path: String,
+    /// The name of the fault.
+    pub what: String,
+    /// A sentence for people.
+    pub why: String,
+}
+
+/// All that sources say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceSummary {
+    /// The sources, in order.
+    pub sources: Vec<EvidenceFacts>,
+    /// Files that could not be used.
+    pub faults: Vec<EvidenceFault>,
+    /// Files in the folders that are no evidence.
+    pub ignored_files: u64,
+    /// Of the lengths of all files, so that shards with other evidence are not merged.
+    pub fingerprint: String,
+}
+
+/// Evidence, ready for the rows of an inventory.
+pub(crate) struct Evidence {
+    pub(crate) summary: EvidenceSummary,
+    pub(crate) answers: Answers,
+    /// The answers by number.
+    pub(crate) list: Vec<Answer>,
+    pub(crate) hasher: KeyHasher,
+    /// Whether something is known by the second of last modification and not by version.
+    pub(crate) has_seconds: bool,
+    pub(crate) known: Known,
+    /// Has the file with the facts, if they are in one.
+    _folder: TempDir,
+}
+
+/// Where the facts are.
+pub(crate) enum Known {
+    /// In memory.
+    Tables(Vec<Table<Fact>>),
+    /// In a file, row by row.
+    Joined(Joined),
+}
+
+impl Evidence {
+    /// What is known under a key of the join, if that is in memory.
+    #[inline]
+    pub(crate) fn find(&self, key: JoinKey) -> Option<Fact> {
+        match &self.known {
+            Known::Tables(tables) => tables[key.partition()].get(key),
+            Known::Joined(_) => None,
+        }
+    }
+
+    /// The numbers of the answers of a fact that has several.
+    pub(crate) fn sets_of(&self, fact: Fact) -> Option<Vec<u32>> {
+        self.answers.several(fact)
+    }
+}
+
+/// Whether rows of some report do not name versions, so that evidence for versions must be known by time, too. All files
+/// of a source have the same columns; where one should not, its rows find less evidence, and never other evidence.
+fn lacks_versions(plan: &Plan) -> bool {
+    let mut firsts: BTreeMap<usize, Unit<'_>> = BTreeMap::new();
+    plan.units(Shard::WHOLE).for_each(|unit| {
+        firsts.entry(unit.source_id).or_insert(unit);
+    });
+    let columns = |unit: &Unit<'_>| UnitReader::new(unit, UnitFile::open(unit)?).map(|reader| reader.facts().columns);
+    firsts.values().any(|unit| columns(unit).is_ok_and(|columns| !columns.contains(Column::VersionId)))
+}

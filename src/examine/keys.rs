@@ -1,0 +1,240 @@
+//! The keys that rows are encrypted under: what evidence knows of them, and what a report says itself.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::batch::{Batch, RowState, Texts};
+use crate::evidence::{
+    Answer, Claim, Evidence, Fact, KeyId, KeyRing, Known, KnownKey, RowFacts, TooManyKeys, Weighed, weigh, weigh_one,
+};
+use crate::join::VersionPart;
+use crate::partial::{Amount, KeyCounts, Partial};
+use crate::plan::UnitId;
+use crate::policy::{Key, KeyState, Status};
+use crate::sinks::OutputError;
+
+/// Finds the keys of rows. Belongs to one worker.
+pub(super) struct RowKeys<'c> {
+    ring: &'c KeyRing<'c>,
+    evidence: Option<&'c Evidence>,
+    /// Of each row of the batch, as far as something is known.
+    facts: Vec<Option<Fact>>,
+    bytes: Vec<u8>,
+    /// Names of keys that reports have used.
+    named: HashMap<Vec<u8>, Option<KnownKey>, RandomState>,
+    is_active: bool,
+    by_key: Vec<Amount>,
+    counts: KeyCounts,
+    /// By answers and what they came to.
+    weighed: HashMap<(u32, Weighed), u64, RandomState>,
+    /// Neighbours mostly come to the same.
+    last: Option<((u32, Weighed), u64)>,
+    names: HashMap<KeyId, Arc<Key>, RandomState>,
+}
+
+/// Why the keys of a batch cannot be told.
+pub(super) enum KeyFailure {
+    Join(io::Error),
+    TooManyKeys(TooManyKeys),
+}
+
+impl From<KeyFailure> for OutputError {
+    fn from(failure: KeyFailure) -> Self {
+        match failure {
+            KeyFailure::Join(error) => Self::KeyEvidence(error.to_string()),
+            KeyFailure::TooManyKeys(error) => Self::KeyEvidence(error.to_string()),
+        }
+    }
+}
+
+impl<'c> RowKeys<'c> {
+    pub(super) fn new(ring: &'c KeyRing<'c>, evidence: Option<&'c Evidence>) -> Self {
+        Self {
+            ring,
+            evidence,
+            facts: Vec::new(),
+            bytes: Vec::new(),
+            named: HashMap::default(),
+            is_active: false,
+            by_key: Vec::new(),
+            counts: KeyCounts::default(),
+            weighed: HashMap::default(),
+            last: None,
+            names: HashMap::default(),
+        }
+    }
+
+    /// Whether something may be known of the keys of the batch.
+    pub(super) fn is_active(&self) -> bool {
+        self.is_active
+    }
+
+    /// Looks up all rows of a batch.
+    pub(super) fn begin_batch(&mut self, unit: UnitId, batch: &Batch<'_>) -> Result<(), KeyFailure> {
+        self.is_active = self.evidence.is_some() || !batch.kms_key_arn.is_absent();
+        if !self.is_active {
+            return Ok(());
+        }
+        self.name_keys(&batch.kms_key_arn, batch.len).map_err(KeyFailure::TooManyKeys)?;
+        match self.evidence {
+            None => {
+                self.facts.clear();
+                self.facts.resize(batch.len, None);
+                Ok(())
+            }
+            Some(Evidence { known: Known::Joined(joined), .. }) => joined
+                .read(unit, batch.first_row, batch.len, &mut self.facts, &mut self.bytes)
+                .map_err(KeyFailure::Join),
+            Some(evidence) => {
+                self.look_up(evidence, batch);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes sure that all names of keys in a column are known.
+    fn name_keys(&mut self, names: &Texts<'_>, len: usize) -> Result<(), TooManyKeys> {
+        let mut last = &b""[..];
+        for row in 0..if names.is_absent() { 0 } else { len } {
+            let name = names.get(row);
+            if name == last || self.named.contains_key(name) {
+                continue;
+            }
+            last = name;
+            self.named.insert(name.to_vec(), self.ring.find(name)?);
+        }
+        Ok(())
+    }
+
+    fn look_up(&mut self, evidence: &Evidence, batch: &Batch<'_>) {
+        self.facts.clear();
+        let mut bucket = (&b""[..], evidence.hasher.bucket(b""));
+        for at in 0..batch.len {
+            if batch.states.is_some_and(|states| states[at] != RowState::Sound) {
+                self.facts.push(None);
+                continue;
+            }
+            let name = batch.bucket.get(at);
+            if bucket.0 != name {
+                bucket = (name, evidence.hasher.bucket(name));
+            }
+            let key = batch.key.get(at);
+            let fact = evidence.find(bucket.1.key(key, VersionPart::Id(batch.version_id.get(at))));
+            let by_second = || {
+                let modified = batch.last_modified.get(at).time().ok().flatten()?;
+                evidence.find(bucket.1.key(key, VersionPart::ModifiedIn(modified.as_millis().div_euclid(1000))))
+            };
+            let other = if evidence.has_seconds { by_second() } else { None };
+            self.facts.push(match (fact, other) {
+                (Some(one), Some(other)) => Some(evidence.answers.combine(one, other)),
+                (one, other) => one.or(other),
+            });
+        }
+    }
+
+    /// Counts an object and says what is known of its key, and which key it is.
+    #[inline]
+    pub(super) fn with_state<R>(
+        &mut self,
+        batch: &Batch<'_>,
+        at: usize,
+        row: &RowFacts,
+        amount: Amount,
+        use_it: impl FnOnce(KeyState<'_>) -> R,
+    ) -> (R, Option<KeyId>) {
+        let is_kms = matches!(row.status, Status::SseKms | Status::DsseKms);
+        let name = batch.kms_key_arn.get(at);
+        let own = if name.is_empty() { None } else { self.named.get(name).cloned().flatten() };
+        let (Some(fact), Some(evidence)) = (self.facts[at], self.evidence) else {
+            let Some(own) = own else { return (use_it(KeyState::Unknown), None) };
+            self.count_key(own.id, is_kms, amount);
+            return (use_it(KeyState::Known(&own.key)), Some(own.id));
+        };
+        let own = own.map(|key| Answer::of_report(Claim::Is(row.status), key));
+        let (one, many) = ([fact.answers], evidence.sets_of(fact));
+        let members = many.as_deref().unwrap_or(&one);
+        let mut alternatives = Vec::new();
+        let answers = || members.iter().filter_map(|number| evidence.list.get(*number as usize)).chain(&own);
+        let (weighed, state) = match (answers().next(), answers().nth(1)) {
+            (Some(only), None) => weigh_one(row, fact.time, only),
+            _ => None,
+        }
+        .unwrap_or_else(|| weigh(row, fact.time, answers(), &mut alternatives));
+        let id = match state {
+            KeyState::Known(key) => answers().filter_map(|answer| answer.key.as_ref()).find(|known| *known.key == *key),
+            _ => None,
+        }
+        .map(|known| known.id);
+        if let Some(id) = id {
+            self.count_key(id, is_kms, amount);
+        }
+        self.counts.conflicting += u64::from(weighed == Weighed::Conflict && is_kms);
+        self.counts.stale += u64::from(weighed == Weighed::Stale && is_kms);
+        self.count_weighed((fact.answers, weighed));
+        (use_it(state), id)
+    }
+
+    #[inline]
+    fn count_weighed(&mut self, what: (u32, Weighed)) {
+        match &mut self.last {
+            Some((last, objects)) if *last == what => *objects += 1,
+            last => {
+                if let Some((last, objects)) = last.replace((what, 1)) {
+                    *self.weighed.entry(last).or_default() += objects;
+                }
+            }
+        }
+    }
+
+    fn count_key(&mut self, id: u32, is_kms: bool, amount: Amount) {
+        self.counts.known += u64::from(is_kms);
+        let id = id as usize;
+        if id >= self.by_key.len() {
+            self.by_key.resize(id + 1, Amount::default());
+        }
+        self.by_key[id].add(amount);
+    }
+
+    /// A key, for its name in lists.
+    pub(super) fn key(&mut self, id: KeyId) -> Arc<Key> {
+        let ring = self.ring;
+        Arc::clone(self.names.entry(id).or_insert_with(|| ring.key(id)))
+    }
+
+    /// Moves the counts into a partial.
+    pub(super) fn fold(&mut self, partial: &mut Partial) {
+        let mut counts = std::mem::take(&mut self.counts);
+        for (id, amount) in self.by_key.drain(..).enumerate().filter(|(_, amount)| amount.objects > 0) {
+            counts.by_key.insert(self.ring.key(id as KeyId).name.clone(), amount);
+        }
+        if let Some((last, objects)) = self.last.take() {
+            *self.weighed.entry(last).or_default() += objects;
+        }
+        for ((answers, weighed), objects) in self.weighed.drain() {
+            let Some(evidence) = self.evidence else { continue };
+            let mut sources: Vec<u32> = evidence
+                .answers
+                .members(answers)
+                .iter()
+                .filter_map(|number| Some(evidence.list.get(*number as usize)?.source))
+                .collect();
+            sources.sort_unstable();
+            sources.dedup();
+            for source in sources {
+                counts.by_source.entry(source as usize).or_default().add(weighed, objects);
+            }
+        }
+        partial.keys.merge(counts);
+    }
+
+    /// Forgets all counts.
+    pub(super) fn forget(&mut self) {
+        self.counts = KeyCounts::default();
+        self.by_key.clear();
+        self.weighed.clear();
+        self.last = None;
+    }
+}
