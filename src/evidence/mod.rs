@@ -10,6 +10,7 @@
 //! rows of an inventory by (bucket, key, version); [`weigh`] says what a fact is worth for a row.
 
 mod answers;
+pub mod cloudtrail;
 mod files;
 mod heads;
 mod joined;
