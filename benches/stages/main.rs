@@ -2,9 +2,10 @@
 //!
 //! `cargo bench --bench stages -- [STAGE...] [ROWS] [JOBS]`
 //!
-//! All read exports that `logseal generate` could have made, from the cache of the operating system. Each measurement is
-//! a process of its own, so peaks of memory do not mix: it does its work once to warm up, then some times more, and
-//! tells the median. The peak includes whatever hands a stage its rows.
+//! All read exports that `logseal generate` could have made, from the cache of the operating system; only
+//! `cloudtrail_scan` makes records in memory. Each measurement is a process of its own, so peaks of memory do not mix: it
+//! does its work once to warm up, then some times more, and tells the median. The peak includes whatever hands a stage
+//! its rows.
 
 #![expect(
     clippy::print_stdout,
@@ -21,6 +22,7 @@ mod findings;
 mod judge;
 mod measure;
 mod rows;
+mod trail;
 
 use std::env;
 
@@ -44,7 +46,7 @@ struct Stage {
     run: fn(&Input) -> Work,
 }
 
-const STAGES: [Stage; 15] = [
+const STAGES: [Stage; 17] = [
     stage("md5", "1 file at a time", Format::Csv, "files", |input| files::md5(input, 1)),
     stage("md5", "4 side by side", Format::Csv, "files", |input| files::md5(input, 4)),
     stage("md5", "16 side by side", Format::Csv, "files", |input| files::md5(input, 16)),
@@ -58,6 +60,8 @@ const STAGES: [Stage; 15] = [
     stage("judge", "contract", Format::Csv, "-", judge::conditional).over(&SHAPES),
     stage("findings_write", "to text", Format::Csv, "text", findings::to_text).over(&[ALL_BAD]),
     stage("findings_write", "to disk", Format::Csv, "text", findings::to_disk).over(&[ALL_BAD]),
+    stage("cloudtrail_scan", "1 in 10 evidence", Format::Csv, "text", trail::scan_mixed),
+    stage("cloudtrail_scan", "all evidence", Format::Csv, "text", trail::scan_dense),
     stage("audit", "CSV.gz", Format::Csv, "files", audit::audit_once).over(&SHAPES),
     stage("audit", "Parquet", Format::Parquet, "files", audit::audit_once).over(&SHAPES),
 ];
@@ -107,7 +111,7 @@ fn print_table(wishes: &[String]) {
     }
     println!("{rows} rows in {} files, {jobs} jobs, medians of {RUNS}", exports::FILES);
     println!(
-        "{:14} {:16} {:14} {:>9} {:>9} {:6} {:>9}",
+        "{:15} {:16} {:14} {:>9} {:>9} {:6} {:>9}",
         "stage", "case", "violating", "M rows/s", "MB/s", "of", "peak MiB"
     );
     let mut exports = Exports::new(rows);
@@ -132,7 +136,7 @@ fn print_line(stage: &Stage, shape: &Shape, measured: &Measured) {
     let bytes = if measured.bytes == 0 { "-".to_owned() } else { format!("{:.0}", per_second(measured.bytes)) };
     let peak = measured.peak_kib.map_or_else(|| "-".to_owned(), |peak| format!("{:.1}", peak as f64 / 1024.0));
     println!(
-        "{:14} {:16} {:14} {:9.2} {bytes:>9} {:6} {peak:>9}",
+        "{:15} {:16} {:14} {:9.2} {bytes:>9} {:6} {peak:>9}",
         stage.name,
         stage.case,
         shape.name,
