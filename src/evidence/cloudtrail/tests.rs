@@ -19,9 +19,13 @@ fn log(records: &[String]) -> String {
 }
 
 /// The events of a log, a line each, and what was counted.
-fn read(mut input: impl Read) -> Result<(Vec<String>, Scanned), ScanError> {
+fn read(input: impl Read) -> Result<(Vec<String>, Scanned), ScanError> {
+    read_with(&mut Scratch::default(), input)
+}
+
+fn read_with(scratch: &mut Scratch, mut input: impl Read) -> Result<(Vec<String>, Scanned), ScanError> {
     let mut lines = Vec::new();
-    let scanned = scan(&mut input, &mut Scratch::default(), &mut |event| lines.push(line(event)))?;
+    let scanned = scan(&mut input, scratch, &mut |event| lines.push(line(event)))?;
     assert_eq!(scanned.events, lines.len() as u64);
     Ok((lines, scanned))
 }

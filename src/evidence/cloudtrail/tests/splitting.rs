@@ -94,16 +94,23 @@ fn damage_around_records_is_found_where_it_is() {
 #[test]
 fn no_damage_of_one_byte_does_harm() {
     let text = log(&[put(), data_key()]);
-    let whole = read(text.as_bytes()).expect("a log");
+    let (mut scratch, mut damaged) = (Scratch::default(), 0);
+    let (lines, scanned) = read(text.as_bytes()).expect("a log");
     for at in 0..text.len() {
         for byte in *b"\"\\{}[]:,u0 \0\xff" {
             let mut bytes = text.clone().into_bytes();
             bytes[at] = byte;
-            if let Ok((lines, scanned)) = read(&bytes[..]) {
-                assert!(lines.len() <= whole.0.len() && scanned.records <= whole.1.records, "{at} {byte}");
+            let found = read_with(&mut scratch, &bytes[..]).map_err(|error| error.to_string());
+            let pieces = Pieces { text: &bytes, len: 13 };
+            let in_pieces = read_with(&mut scratch, pieces).map_err(|error| error.to_string());
+            assert_eq!(found, in_pieces, "{at} {byte}");
+            match found {
+                Ok(found) => assert!(found.0.len() <= lines.len() && found.1.records <= scanned.records, "{at} {byte}"),
+                Err(_) => damaged += 1,
             }
         }
     }
+    assert!(damaged > 1000, "{damaged}");
 }
 
 #[test]
