@@ -6,12 +6,14 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use crate::batch::{Batch, ColumnSet, Flag};
-use crate::engine::WORKER_NAME;
-use crate::examine::Row;
+use crate::batch::{Batch, ColumnSet, Flag, Flags};
+use crate::engine::{Cancel, WORKER_NAME};
+use crate::evidence::{self, Aliases, EvidenceError, EvidenceFault, EvidenceOptions, KeyRing, RowFacts};
+use crate::examine::{Row, RowKeys};
 use crate::object_key::ObjectKey;
+use crate::partial::Amount;
 use crate::plan::{Plan, Shard, Unit};
-use crate::policy::{BucketKey, Checker, KeyState, Object, Ruling, Status};
+use crate::policy::{Alternative, BucketKey, Checker, KeyState, Object, Ruling, Status};
 use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
 
@@ -48,6 +50,12 @@ pub struct Explanation {
     pub encryption_status: Option<Vec<u8>>,
     /// Nothing when the report has no such column.
     pub bucket_key_status: Option<Vec<u8>>,
+    /// What the report says of the encryption.
+    pub status: Status,
+    /// What the report says of the Bucket Key.
+    pub bucket_key: BucketKey,
+    /// What is known of the key, for people.
+    pub kms_key: String,
     /// What follows; a delete marker is not judged.
     pub ruling: Option<Ruling>,
 }
@@ -58,7 +66,7 @@ impl Explanation {
         ObjectKey::parse(&self.key)
     }
 
-    /// The row as an object.
+    /// The row as an object, of whose key nothing is known.
     pub fn object(&self) -> Object<'_> {
         Object {
             bucket: &self.bucket,
@@ -66,8 +74,8 @@ impl Explanation {
             is_latest: self.is_latest,
             last_modified: self.last_modified,
             storage_class: &self.storage_class,
-            status: self.encryption_status.as_deref().map_or(Status::Absent, Status::parse),
-            bucket_key: self.bucket_key_status.as_deref().map_or(BucketKey::Unknown, BucketKey::parse),
+            status: self.status,
+            bucket_key: self.bucket_key,
             encrypted_under: KeyState::Unknown,
         }
     }
@@ -82,20 +90,49 @@ pub struct Answers {
     pub faults: Vec<(String, UnitFault)>,
     /// Rows that could not be examined.
     pub rows_rejected: u64,
+    /// Files of key evidence that could not be used.
+    pub evidence_faults: Vec<EvidenceFault>,
+}
+
+/// Why an object cannot be looked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// The operating system gave no thread, or no temporary folder.
+    #[error(transparent)]
+    System(#[from] io::Error),
+    /// The key evidence cannot be used.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
 }
 
 /// Looks for the object in all units. No more than `limit` rows are kept.
-///
-/// # Errors
-/// When the operating system gives no thread.
-pub fn explain(plan: &Plan, checker: &Checker, question: &Question, limit: usize) -> io::Result<Answers> {
+pub fn explain(
+    plan: &Plan,
+    checker: &Checker,
+    question: &Question,
+    options: Option<&EvidenceOptions>,
+    limit: usize,
+) -> Result<Answers, ExplainError> {
+    let aliases = options.map_or(&[][..], |options| &options.aliases);
+    let ring = KeyRing::new(checker, Aliases::read(checker, aliases).map_err(EvidenceError::Aliases)?);
+    let evidence = match options {
+        Some(options) => {
+            let folder = options.temp_dir.as_deref().map_or_else(tempfile::tempdir, tempfile::tempdir_in)?;
+            let (of, jobs) = ((plan, Shard::WHOLE), crate::audit::default_jobs());
+            Some(evidence::load(options, of, &ring, folder, jobs, &Cancel::default())?)
+        }
+        None => None,
+    };
     let mut answers = Answers::default();
+    answers.evidence_faults = evidence.iter().flat_map(|evidence| evidence.summary.faults.clone()).collect();
     // In a worker's thread, because a reader that panics is a fault there.
     thread::scope(|scope| {
         let search_all = || {
-            let mut scratch = Scratch::default();
+            let (mut scratch, mut keys) = (Scratch::default(), RowKeys::new(&ring, evidence.as_ref()));
             for unit in plan.units(Shard::WHOLE) {
-                let search = AssertUnwindSafe(|| search(&unit, checker, question, limit, &mut scratch, &mut answers));
+                let search = AssertUnwindSafe(|| {
+                    search(&unit, (checker, &mut keys), question, limit, &mut scratch, &mut answers)
+                });
                 let searched = catch_unwind(search).unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic)));
                 answers.faults.extend(searched.err().map(|fault| (unit.key(), fault)));
             }
@@ -107,7 +144,7 @@ pub fn explain(plan: &Plan, checker: &Checker, question: &Question, limit: usize
 
 fn search(
     unit: &Unit<'_>,
-    checker: &Checker,
+    (checker, keys): (&Checker, &mut RowKeys<'_>),
     question: &Question,
     limit: usize,
     scratch: &mut Scratch,
@@ -127,7 +164,8 @@ fn search(
             for at in 0..batch.len {
                 match Row::read(batch, at, bucket) {
                     Ok(Some(row)) if question.is_about(&row) && answers.explanations.len() < limit => {
-                        answers.explanations.push(answer(unit, checker, batch, at, &row));
+                        keys.begin_batch(unit.id, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
+                        answers.explanations.push(answer(unit, checker, keys, (batch, at), &row));
                     }
                     Ok(_) => {}
                     Err(_) => answers.rows_rejected += 1,
@@ -149,7 +187,14 @@ impl Question {
     }
 }
 
-fn answer(unit: &Unit<'_>, checker: &Checker, batch: &Batch<'_>, at: usize, row: &Row<'_>) -> Explanation {
+fn answer(
+    unit: &Unit<'_>,
+    checker: &Checker,
+    keys: &mut RowKeys<'_>,
+    (batch, at): (&Batch<'_>, usize),
+    row: &Row<'_>,
+) -> Explanation {
+    let parse = if batch.is_metadata_table() { Status::parse_metadata } else { Status::parse };
     let cell = |texts: &crate::batch::Texts<'_>| (!texts.is_absent()).then(|| texts.get(at).to_vec());
     let mut explanation = Explanation {
         source: unit.source.display_path(),
@@ -165,8 +210,43 @@ fn answer(unit: &Unit<'_>, checker: &Checker, batch: &Batch<'_>, at: usize, row:
         storage_class: batch.storage_class.get(at).to_vec(),
         encryption_status: cell(&batch.encryption_status),
         bucket_key_status: cell(&batch.bucket_key_status),
+        status: cell(&batch.encryption_status).map_or(Status::Absent, |cell| parse(&cell)),
+        bucket_key: match batch.is_bucket_key_enabled {
+            Flags::Plain(flags) => BucketKey::of_flag(flags[at]),
+            Flags::Absent => BucketKey::parse(batch.bucket_key_status.get(at)),
+        },
+        kms_key: "unknown".to_owned(),
         ruling: None,
     };
-    explanation.ruling = (!row.is_delete_marker).then(|| checker.judge_object(&explanation.object()));
+    if row.is_delete_marker {
+        return explanation;
+    }
+    if !keys.is_active() {
+        explanation.ruling = Some(checker.judge_object(&explanation.object()));
+        return explanation;
+    }
+    let facts = RowFacts::of(row, explanation.status);
+    let judged = keys.with_state(batch, at, &facts, Amount::default(), |encrypted_under| {
+        let object = Object { encrypted_under, ..explanation.object() };
+        (checker.judge_object(&object), described(encrypted_under))
+    });
+    let ((ruling, kms_key), _) = judged;
+    (explanation.ruling, explanation.kms_key) = (Some(ruling), kms_key);
     explanation
+}
+
+/// What is known of a key, for people.
+fn described(state: KeyState<'_>) -> String {
+    match state {
+        KeyState::Unknown => "unknown".to_owned(),
+        KeyState::Stale => "unknown: what is known is older than the object".to_owned(),
+        KeyState::Known(key) => key.name.clone(),
+        KeyState::Conflict(answers) => {
+            let answer = |answer: &Alternative<'_>| {
+                let key = answer.key.map_or("an unknown key", |key| &key.name);
+                format!("{} under {key}", answer.status.as_str())
+            };
+            format!("disputed: {}", answers.iter().map(answer).collect::<Vec<_>>().join(", or "))
+        }
+    }
 }

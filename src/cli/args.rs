@@ -280,6 +280,8 @@ pub(super) struct ExplainArgs {
     /// What "today" is for exceptions [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub as_of: Option<Timestamp>,
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
 }
 
 #[derive(Args)]

@@ -28,8 +28,9 @@ pub(super) fn run(args: ExplainArgs) -> Result<u8, Failure> {
         key,
         version_id: args.version_id.map(String::into_bytes),
     };
-    let answers = explain(&plan, &checker, &question, MAX_ROWS);
-    let answers = answers.map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
+    let evidence = args.evidence.into_options();
+    let answers = explain(&plan, &checker, &question, evidence.as_ref(), MAX_ROWS);
+    let answers = answers.map_err(|error| Failure::new(error.to_string()))?;
     let mut text = String::new();
     for explanation in &answers.explanations {
         // Writing to a string cannot fail.
@@ -37,7 +38,9 @@ pub(super) fn run(args: ExplainArgs) -> Result<u8, Failure> {
     }
     print(text.as_bytes())?;
     complain(&plan, &answers);
-    let is_whole = answers.faults.is_empty() && plan.sources().iter().all(|source| source.faults.is_empty());
+    let is_whole = answers.faults.is_empty()
+        && answers.evidence_faults.is_empty()
+        && plan.sources().iter().all(|source| source.faults.is_empty());
     Ok(exit_code(&answers, is_whole))
 }
 
@@ -49,6 +52,9 @@ fn complain(plan: &Plan, answers: &Answers) {
     }
     for (file, fault) in &answers.faults {
         say("warning", &format!("{file}: {fault}"));
+    }
+    for fault in &answers.evidence_faults {
+        say("warning", &format!("{}: {}", fault.path, fault.why));
     }
     if answers.rows_rejected > 0 {
         say("warning", &format!("{} rows could not be examined", answers.rows_rejected));
@@ -99,6 +105,7 @@ fn describe(text: &mut String, found: &Explanation, checker: &Checker, policy_so
         ("storage class", cell(&found.storage_class)),
         ("encryption", optional(&found.encryption_status)),
         ("bucket key", optional(&found.bucket_key_status)),
+        ("KMS key", found.kms_key.clone()),
         ("", String::new()),
         ("kind", escape(key.kind).into_owned()),
         ("organisation", key.organisation.map_or("-".into(), |id| escape(id).into_owned())),

@@ -5,6 +5,7 @@ use std::sync::{Mutex, RwLock};
 
 use super::{KnownKey, TooManyKeys};
 use crate::engine::lock;
+use crate::examine::Row;
 use crate::join::Value;
 use crate::policy::{Alternative, KeyState, Status};
 use crate::timestamp::Timestamp;
@@ -20,13 +21,34 @@ pub(crate) enum Claim {
     DataKey,
 }
 
+/// What a source says of the key.
+#[derive(Clone, Debug)]
+pub(crate) enum SaidKey {
+    /// Nothing.
+    Nothing,
+    /// There is one, and which cannot be told.
+    Untold,
+    /// This one.
+    Is(KnownKey),
+}
+
+impl SaidKey {
+    /// The key, if it can be told.
+    pub(crate) fn known(&self) -> Option<&KnownKey> {
+        match self {
+            Self::Is(key) => Some(key),
+            Self::Nothing | Self::Untold => None,
+        }
+    }
+}
+
 /// What one source says, without the version that it says it of.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     /// How the object is encrypted.
     pub(crate) claim: Claim,
-    /// Under which key, if it says so and that can be told.
-    pub(crate) key: Option<KnownKey>,
+    /// Under which key.
+    pub(crate) key: SaidKey,
     /// The position of the source.
     pub(crate) source: u32,
     /// Whether it is known when that was so. If not, it was so at that time or later.
@@ -35,6 +57,8 @@ pub(crate) struct Answer {
     pub(crate) is_journal: bool,
     /// Whether it says that the version is gone.
     pub(crate) is_gone: bool,
+    /// Whether it may be about another version of the key.
+    pub(crate) is_doubtful: bool,
     /// The file, if that may still turn out to be damaged.
     pub(crate) file: Option<u32>,
 }
@@ -75,7 +99,7 @@ pub(crate) struct Answers {
 }
 
 /// What tells answers apart.
-type AnswerKey = (Claim, Option<u32>, u32, bool, bool, bool, Option<u32>);
+type AnswerKey = (Claim, Option<Option<u32>>, u32, bool, bool, bool, bool, Option<u32>);
 
 #[derive(Default)]
 struct Sets {
@@ -83,19 +107,52 @@ struct Sets {
     numbers: HashMap<Vec<u32>, u32>,
 }
 
+/// How much an answer is to be trusted to be about the version in question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// It names it.
+    Version,
+    /// It was made for a write at the time.
+    DataKey,
+    /// It may be about another one.
+    Doubtful,
+}
+
 impl Answer {
+    fn trust(&self) -> Trust {
+        match self.claim {
+            _ if self.is_doubtful => Trust::Doubtful,
+            Claim::DataKey => Trust::DataKey,
+            Claim::Is(_) | Claim::SomeKms => Trust::Version,
+        }
+    }
+
     /// What a report says itself of the key of an object.
     pub(crate) fn of_report(claim: Claim, key: KnownKey) -> Self {
         let source = u32::MAX;
-        Self { claim, key: Some(key), source, is_dated: false, is_journal: false, is_gone: false, file: None }
+        Self {
+            claim,
+            key: SaidKey::Is(key),
+            source,
+            is_dated: false,
+            is_journal: false,
+            is_gone: false,
+            is_doubtful: false,
+            file: None,
+        }
     }
 }
 
 impl Answers {
     /// The number of an answer.
     pub(crate) fn number(&self, answer: Answer) -> Result<u32, TooManyKeys> {
-        let Answer { claim, source, is_dated, is_journal, is_gone, file, .. } = answer;
-        let key = (claim, answer.key.as_ref().map(|key| key.id), source, is_dated, is_journal, is_gone, file);
+        let Answer { claim, source, is_dated, is_journal, is_gone, is_doubtful, file, .. } = answer;
+        let key = match &answer.key {
+            SaidKey::Nothing => None,
+            SaidKey::Untold => Some(None),
+            SaidKey::Is(known) => Some(Some(known.id)),
+        };
+        let key = (claim, key, source, is_dated, is_journal, is_gone, is_doubtful, file);
         let mut numbers = lock(&self.numbers);
         if let Some(number) = numbers.get(&key) {
             return Ok(*number);
@@ -224,6 +281,13 @@ pub(crate) enum Weighed {
 }
 
 impl RowFacts {
+    /// Those of a row with this status.
+    #[inline]
+    pub(crate) fn of(row: &Row<'_>, status: Status) -> Self {
+        let is_null_version = matches!(row.version_id, b"" | b"null");
+        Self { status, is_null_version, last_modified: row.last_modified }
+    }
+
     /// Whether what was said at that time is about the object as it is.
     fn is_fresh(&self, time: i64, is_dated: bool) -> bool {
         let second = |millis: i64| millis.div_euclid(1000);
@@ -251,10 +315,13 @@ impl RowFacts {
 /// What one answer is worth that nothing contradicts, not even the row.
 #[inline]
 pub(crate) fn weigh_one<'a>(row: &RowFacts, time: i64, answer: &'a Answer) -> Option<(Weighed, KeyState<'a>)> {
+    if answer.is_doubtful {
+        return Some((Weighed::Nothing, KeyState::Unknown));
+    }
     if !row.is_fresh(time, answer.is_dated) {
         return Some((Weighed::Stale, KeyState::Stale));
     }
-    match (row.status_by(answer.claim), &answer.key) {
+    match (row.status_by(answer.claim), answer.key.known()) {
         (None, _) => Some((Weighed::Nothing, KeyState::Unknown)),
         (Some(status), _) if status != row.status => None,
         (Some(_), Some(known)) => Some((Weighed::Known, KeyState::Known(&known.key))),
@@ -262,27 +329,48 @@ pub(crate) fn weigh_one<'a>(row: &RowFacts, time: i64, answer: &'a Answer) -> Op
     }
 }
 
+/// Answers by how much they are to be trusted.
+fn in_order<'a>(answers: impl Iterator<Item = &'a Answer> + Clone) -> impl Iterator<Item = &'a Answer> {
+    let of = move |trust| answers.clone().filter(move |answer| answer.trust() == trust);
+    of(Trust::Version).chain(of(Trust::DataKey)).chain(of(Trust::Doubtful))
+}
+
 /// What the answers about a row are worth. `alternatives` is for those that conflict.
 pub(crate) fn weigh<'v, 'a: 'v>(
     row: &RowFacts,
     time: i64,
-    answers: impl Iterator<Item = &'a Answer>,
+    answers: impl Iterator<Item = &'a Answer> + Clone,
     alternatives: &'v mut Vec<Alternative<'a>>,
 ) -> (Weighed, KeyState<'v>) {
-    let (mut are_any, mut are_stale, mut contradicts) = (false, false, false);
-    for answer in answers {
+    let (mut are_any, mut are_stale, mut contradicts, mut silent) = (false, false, false, Vec::new());
+    let mut best = None;
+    for answer in in_order(answers) {
         are_any = true;
-        if !row.is_fresh(time, answer.is_dated) {
+        match answer.trust() {
+            // They only matter where nothing better is known.
+            Trust::DataKey if best == Some(Trust::Version) => continue,
+            // By themselves they say nothing of this version.
+            Trust::Doubtful if best.is_none() => continue,
+            _ => {}
+        }
+        if answer.trust() != Trust::Doubtful && !row.is_fresh(time, answer.is_dated) {
             are_stale = true;
             continue;
         }
         let Some(status) = row.status_by(answer.claim) else { continue };
+        best.get_or_insert(answer.trust());
         contradicts |= status != row.status;
-        let key = answer.key.as_ref().map(|known| &*known.key);
-        let is_known = |one: &Alternative<'_>| one.status == status && (key.is_none() || one.key == key);
-        if !alternatives.iter().any(is_known) {
-            alternatives.retain(|one| one.status != status || one.key.is_some());
+        let (key, says_nothing) = (answer.key.known().map(|known| &*known.key), matches!(answer.key, SaidKey::Nothing));
+        if says_nothing {
+            silent.push(status);
+        } else if !alternatives.iter().any(|one| one.status == status && one.key == key) {
             alternatives.push(Alternative { status, key });
+        }
+    }
+    // Who does not name a key contradicts nobody who does.
+    for status in silent {
+        if !alternatives.iter().any(|one| one.status == status) {
+            alternatives.push(Alternative { status, key: None });
         }
     }
     if !are_any {

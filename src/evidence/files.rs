@@ -15,7 +15,8 @@ use tempfile::TempDir;
 use super::answers::{Answer, Claim, Statement};
 use super::{
     Answers, Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidencePath,
-    EvidenceSummary, KeyRing, Known, TooManyKeys, heads, join_inventory, lacks_versions, lists, metadata,
+    EvidenceSummary, KeyRing, Known, SaidKey, TooManyKeys, Ways, cloudtrail, heads, join_inventory, lacks_versions,
+    lists, metadata, trail,
 };
 use crate::batch::RowFault;
 use crate::engine::{Cancel, lock};
@@ -34,11 +35,9 @@ const MAX_WAITING_LEN: u64 = 16 << 20;
 pub(super) struct Said<'a> {
     pub(super) bucket: &'a [u8],
     pub(super) key: &'a [u8],
-    /// Nothing for the null version.
-    pub(super) version: Option<&'a [u8]>,
+    pub(super) of: Of<'a>,
     pub(super) claim: Claim,
-    /// Blank if it does not say.
-    pub(super) key_name: &'a [u8],
+    pub(super) name: Name<'a>,
     pub(super) when: When,
     /// The order of a journal.
     pub(super) order: u64,
@@ -46,6 +45,45 @@ pub(super) struct Said<'a> {
     pub(super) modified: Option<Timestamp>,
     pub(super) is_journal: bool,
     pub(super) is_gone: bool,
+    /// Whether it is the writing itself that says it, and was modified when it was said.
+    pub(super) is_write: bool,
+}
+
+/// Which version of the key something is said of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Of<'a> {
+    /// Of this one; nothing for the null version.
+    Version(Option<&'a [u8]>),
+    /// Of the one that was last modified about when it was said.
+    WrittenThen,
+    /// Of the one that was current when it was said, whichever that was.
+    Current,
+}
+
+/// What is said of the name of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name<'a> {
+    /// Nothing.
+    None,
+    /// It is there and cannot be read.
+    Untold,
+    /// It is this.
+    Is(&'a [u8]),
+}
+
+impl<'a> Name<'a> {
+    /// The name in a cell; a blank one says nothing.
+    pub(super) fn of(cell: &'a [u8]) -> Self {
+        if cell.is_empty() { Self::None } else { Self::Is(cell) }
+    }
+
+    fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::None => b"",
+            Self::Untold => b"?",
+            Self::Is(name) => name,
+        }
+    }
 }
 
 /// When what is said was so.
@@ -72,6 +110,7 @@ struct Work<'e> {
     found: Mutex<Found>,
     failed: Mutex<Option<EvidenceError>>,
     has_seconds: AtomicBool,
+    has_current: AtomicBool,
     cancel: &'e Cancel,
     /// The paths as they were given, harmless to show.
     given: Vec<String>,
@@ -109,14 +148,17 @@ enum Task {
     },
 }
 
+/// What tells the answers of a file apart, beside the key: the claim, and whether it is dated, gone and doubtful.
+type AnswerKind = (Claim, bool, bool, bool);
+
 /// What one worker collects.
 pub(super) struct Collector<'w, 'e> {
     work: &'w Work<'e>,
     writer: Writer<'w, (JoinKey, Statement)>,
     bucket: (Vec<u8>, BucketHasher),
     /// Of the answers that this worker has met in the file.
-    numbers: HashMap<(Claim, Vec<u8>, bool, bool), u32>,
-    last: Option<(Claim, Vec<u8>, bool, bool, u32)>,
+    numbers: HashMap<(AnswerKind, Vec<u8>), u32>,
+    last: Option<(AnswerKind, Vec<u8>, u32)>,
     source: u32,
     file: Option<u32>,
     /// Statements of a file that may still turn out to be damaged.
@@ -125,6 +167,7 @@ pub(super) struct Collector<'w, 'e> {
     newest: Option<Timestamp>,
     unresolved: BTreeSet<Vec<u8>>,
     in_use: BTreeMap<String, BTreeMap<String, u64>>,
+    pub(super) logs: cloudtrail::Scratch,
     error: Option<io::Error>,
 }
 
@@ -152,6 +195,7 @@ pub(crate) fn load(
         found: Mutex::default(),
         failed: Mutex::new(None),
         has_seconds: AtomicBool::new(false),
+        has_current: AtomicBool::new(false),
         cancel,
         given: given.names,
     };
@@ -166,7 +210,8 @@ pub(crate) fn load(
     if let Some(error) = lock(&work.failed).take() {
         return Err(error);
     }
-    let has_seconds = work.has_seconds.load(Ordering::Relaxed);
+    let ways =
+        Ways { by_second: work.has_seconds.load(Ordering::Relaxed), by_key: work.has_current.load(Ordering::Relaxed) };
     let Found { mut sources, faults, spoiled, ignored, .. } = std::mem::take(&mut *lock(&work.found));
     sources.sort_by(|one, other| (&one.source, one.kind).cmp(&(&other.source, other.kind)));
     let faults = faults.into_iter().map(|(path, (what, why))| EvidenceFault { path: shown(&path), what, why });
@@ -181,7 +226,7 @@ pub(crate) fn load(
                 plan.units(shard).collect(),
                 &records,
                 &hasher,
-                has_seconds,
+                ways,
                 &answers,
                 &reduce,
                 folder.path(),
@@ -191,7 +236,7 @@ pub(crate) fn load(
         }
     };
     let list = answers.list();
-    Ok(Evidence { summary, answers, list, hasher, has_seconds, known, _folder: folder })
+    Ok(Evidence { summary, answers, list, hasher, ways, known, _folder: folder })
 }
 
 /// The files of all paths.
@@ -255,8 +300,12 @@ fn shown(path: &Path) -> String {
     escape(path.as_os_str().as_encoded_bytes()).into_owned()
 }
 
+fn second(time: Timestamp) -> i64 {
+    time.as_millis().div_euclid(1000)
+}
+
 /// Why a file is no evidence, or was not read to its end.
-enum Stop {
+pub(super) enum Stop {
     /// It is something else.
     NoEvidence,
     Fault {
@@ -469,8 +518,12 @@ impl Work<'_> {
     ) -> Result<Option<EvidenceKind>, Stop> {
         let mut lines = Lines::new(Arc::clone(&opened))?;
         let head = lines.peek()?;
-        let is_head = head.trim_ascii_start().starts_with(b"{");
-        if !is_head {
+        if cloudtrail::is_log(head) {
+            to.begin(self.source(file, EvidenceKind::CloudTrail), mark(file, &opened));
+            trail::collect(&mut lines, to)?;
+            return Ok(Some(EvidenceKind::CloudTrail));
+        }
+        if !head.trim_ascii_start().starts_with(b"{") {
             return Err(Stop::NoEvidence);
         }
         let (mut line, mut number) = (Vec::new(), 0_u64);
@@ -511,7 +564,7 @@ impl Task {
 }
 
 /// The lines of a text.
-struct Lines {
+pub(super) struct Lines {
     stream: TextStream,
     buffer: Vec<u8>,
     unread: std::ops::Range<usize>,
@@ -557,6 +610,17 @@ impl Lines {
     }
 }
 
+/// The text as it stands; a fault of the file is the cause of the error.
+impl io::Read for Lines {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let unread = self.peek().map_err(io::Error::other)?;
+        let len = unread.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&unread[..len]);
+        self.unread.start += len;
+        Ok(len)
+    }
+}
+
 impl<'w, 'e> Collector<'w, 'e> {
     fn new(work: &'w Work<'e>) -> Self {
         Self {
@@ -572,6 +636,7 @@ impl<'w, 'e> Collector<'w, 'e> {
             newest: None,
             unresolved: BTreeSet::new(),
             in_use: BTreeMap::new(),
+            logs: cloudtrail::Scratch::default(),
             error: None,
         }
     }
@@ -591,33 +656,81 @@ impl<'w, 'e> Collector<'w, 'e> {
 
     /// Notes what a record says.
     pub(super) fn say(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
-        let is_null = matches!(said.version, None | Some(b"" | b"null"));
+        self.records += 1;
+        if self.bucket.0 != said.bucket {
+            self.bucket = (said.bucket.to_vec(), self.work.hasher.bucket(said.bucket));
+        }
+        match said.of {
+            Of::Version(version) => self.say_of_version(said, version),
+            Of::WrittenThen => self.say_of_written(said),
+            Of::Current => self.say_of_current(said),
+        }
+    }
+
+    fn say_of_version(&mut self, said: &Said<'_>, version: Option<&[u8]>) -> Result<(), TooManyKeys> {
+        let is_null = matches!(version, None | Some(b"" | b"null"));
         let (time, is_dated) = match (said.when, said.modified) {
             // The null version can be written again: when it was last modified tells of which writing this is said.
-            (When::At(_), Some(modified)) if is_null && !said.is_journal && self.work.as_of.is_some() => {
+            (When::At(_), Some(modified)) if is_null && self.work.as_of.is_some() && !said.is_journal => {
                 (Some(modified), false)
             }
             (When::At(time), _) => (Some(time), true),
             (When::NotBefore(time), _) => (time, false),
         };
-        self.records += 1;
-        self.newest = self.newest.max(time);
         let answer = self.number(said, is_dated)?;
         let statement = Statement { time: time.map_or(i64::MIN, Timestamp::as_millis), order: said.order, answer };
-        if self.bucket.0 != said.bucket {
-            self.bucket = (said.bucket.to_vec(), self.work.hasher.bucket(said.bucket));
-        }
+        self.newest = self.newest.max(time);
         let hasher = self.bucket.1;
-        self.push(hasher.key(said.key, VersionPart::Id(said.version.unwrap_or_default())), statement);
+        self.push(hasher.key(said.key, VersionPart::Id(version.unwrap_or_default())), statement);
         if self.work.by_second
             && !is_null
             && let Some(modified) = said.modified
         {
-            self.work.has_seconds.store(true, Ordering::Relaxed);
-            let second = modified.as_millis().div_euclid(1000);
-            self.push(hasher.key(said.key, VersionPart::ModifiedIn(second)), statement);
+            self.push_second(said.key, second(modified), statement);
+            if said.is_write {
+                // It may have taken longer.
+                self.push_second(said.key, second(modified) - 1, statement);
+            }
         }
         Ok(())
+    }
+
+    /// Clocks, and the time that a write takes, may make it the second before or after.
+    fn say_of_written(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
+        let When::At(time) = said.when else { return Ok(()) };
+        let answer = self.number(said, true)?;
+        self.newest = self.newest.max(Some(time));
+        for second in second(time) - 1..=second(time) + 1 {
+            // None of those that may be meant is later than the others.
+            self.push_second(said.key, second, Statement { time: second * 1000, order: 0, answer });
+        }
+        Ok(())
+    }
+
+    fn say_of_current(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
+        // Any of them may be about the version in question: none is superseded.
+        let answer = self.number(said, false)?;
+        self.work.has_current.store(true, Ordering::Relaxed);
+        let key = self.bucket.1.key(said.key, VersionPart::Current);
+        self.push(key, Statement { time: i64::MIN, order: 0, answer });
+        Ok(())
+    }
+
+    fn push_second(&mut self, key: &[u8], second: i64, statement: Statement) {
+        self.work.has_seconds.store(true, Ordering::Relaxed);
+        self.push(self.bucket.1.key(key, VersionPart::ModifiedIn(second)), statement);
+    }
+
+    /// Notes that a key was seen in use on a bucket.
+    pub(super) fn see_in_use(&mut self, bucket: &[u8], key_name: &str) {
+        /// Names beyond this are somebody's attempt to fill memory.
+        const MAX_NAMES: usize = 10_000;
+        let (bucket, key) = (escape(bucket).into_owned(), escape(key_name.as_bytes()).into_owned());
+        let has_room = self.in_use.len() < MAX_NAMES || self.in_use.contains_key(&bucket);
+        let Some(keys) = has_room.then(|| self.in_use.entry(bucket).or_default()) else { return };
+        if keys.len() < MAX_NAMES || keys.contains_key(&key) {
+            *keys.entry(key).or_default() += 1;
+        }
     }
 
     fn push(&mut self, key: JoinKey, statement: Statement) {
@@ -633,29 +746,41 @@ impl<'w, 'e> Collector<'w, 'e> {
 
     /// The number of the answer.
     fn number(&mut self, said: &Said<'_>, is_dated: bool) -> Result<u32, TooManyKeys> {
-        let Said { claim, key_name, is_gone, is_journal, .. } = *said;
-        if let Some((last_claim, last_name, dated, gone, number)) = &self.last
-            && (*last_claim, &last_name[..], *dated, *gone) == (claim, key_name, is_dated, is_gone)
+        let Said { claim, name, is_gone, is_journal, .. } = *said;
+        let kind = (claim, is_dated, is_gone, matches!(said.of, Of::Current));
+        if let Some((last_kind, last_name, number)) = &self.last
+            && (*last_kind, &last_name[..]) == (kind, name.bytes())
         {
             return Ok(*number);
         }
-        let known = self.numbers.get(&(claim, key_name.to_vec(), is_dated, is_gone)).copied();
+        let known = self.numbers.get(&(kind, name.bytes().to_vec())).copied();
         let number = match known {
             Some(number) => number,
             None => {
-                let key = self.work.ring.find(key_name)?;
-                if key.is_none() && !key_name.is_empty() {
-                    self.unresolved.insert(key_name.to_vec());
-                }
-                let (source, file) = (self.source, self.file);
-                let number =
-                    self.work.answers.number(Answer { claim, key, source, is_dated, is_journal, is_gone, file })?;
-                self.numbers.insert((claim, key_name.to_vec(), is_dated, is_gone), number);
+                let key = self.key(name)?;
+                let (source, file, is_doubtful) = (self.source, self.file, kind.3);
+                let answer = Answer { claim, key, source, is_dated, is_journal, is_gone, is_doubtful, file };
+                let number = self.work.answers.number(answer)?;
+                self.numbers.insert((kind, name.bytes().to_vec()), number);
                 number
             }
         };
-        self.last = Some((claim, key_name.to_vec(), is_dated, is_gone, number));
+        self.last = Some((kind, name.bytes().to_vec(), number));
         Ok(number)
+    }
+
+    fn key(&mut self, name: Name<'_>) -> Result<SaidKey, TooManyKeys> {
+        Ok(match name {
+            Name::None => SaidKey::Nothing,
+            Name::Untold => SaidKey::Untold,
+            Name::Is(name) => match self.work.ring.find(name)? {
+                Some(known) => SaidKey::Is(known),
+                None => {
+                    self.unresolved.insert(name.to_vec());
+                    SaidKey::Untold
+                }
+            },
+        })
     }
 
     /// Ends a file, or a part of one, that was read to its end; without a kind, nothing was read of it.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::TooManyKeys;
 use super::answers::Claim;
-use super::files::{Collector, Said, When};
+use super::files::{Collector, Name, Of, Said, When};
 use crate::policy::Status;
 use crate::timestamp::Timestamp;
 
@@ -70,14 +70,15 @@ pub(super) fn collect(line: &[u8], to: &mut Collector<'_, '_>) -> Result<bool, T
     to.say(&Said {
         bucket: head.bucket.as_bytes(),
         key: head.key.as_bytes(),
-        version: head.version_id.as_deref().map(str::as_bytes),
+        of: Of::Version(head.version_id.as_deref().map(str::as_bytes)),
         claim: Claim::Is(status(head.server_side_encryption.as_deref(), head.customer_algorithm.is_some())),
-        key_name: head.kms_key_id.as_deref().unwrap_or_default().as_bytes(),
+        name: Name::of(head.kms_key_id.as_deref().unwrap_or_default().as_bytes()),
         when,
         order: 0,
         modified,
         is_journal: false,
         is_gone: false,
+        is_write: false,
     })?;
     Ok(true)
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::answers::Statement;
-use super::{Answers, EvidenceError, Fact};
+use super::{Answers, EvidenceError, Fact, Ways};
 use crate::batch::{Batch, Column, ColumnSet, RowState};
 use crate::engine::{Cancel, lock};
 use crate::join::{JoinError, JoinKey, KeyHasher, PARTITIONS, Partitions, Value, VersionPart, Writer, join};
@@ -52,7 +52,7 @@ pub(crate) fn join_inventory(
     units: Vec<Unit<'_>>,
     records: &Partitions<(JoinKey, Statement)>,
     hasher: &KeyHasher,
-    has_seconds: bool,
+    ways: Ways,
     answers: &Answers,
     reduce: &(dyn Fn(&mut [Statement]) -> Option<Fact> + Sync),
     folder: &Path,
@@ -60,7 +60,7 @@ pub(crate) fn join_inventory(
     cancel: &Cancel,
 ) -> Result<Joined, EvidenceError> {
     let probes = Partitions::new(0, folder, "rows");
-    let rows = probe_all(&units, &probes, hasher, has_seconds, jobs, cancel)?;
+    let rows = probe_all(&units, &probes, hasher, ways, jobs, cancel)?;
     let (mut sum, mut first_rows) = (0, Vec::with_capacity(units.len()));
     for (unit, rows) in units.iter().zip(&rows) {
         first_rows.push((unit.id, sum));
@@ -92,7 +92,7 @@ fn probe_all(
     units: &[Unit<'_>],
     probes: &Partitions<(JoinKey, Probe)>,
     hasher: &KeyHasher,
-    has_seconds: bool,
+    ways: Ways,
     jobs: usize,
     cancel: &Cancel,
 ) -> Result<Vec<u64>, EvidenceError> {
@@ -105,7 +105,7 @@ fn probe_all(
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(unit) = units.get(at).filter(|_| !cancel.is_cancelled()) else { break };
-                    let mut each = |batch: &Batch<'_>| probe(batch, at as u32, hasher, has_seconds, &mut writer);
+                    let mut each = |batch: &Batch<'_>| probe(batch, at as u32, hasher, ways, &mut writer);
                     match read_unit(unit, &mut scratch, cancel, &mut each) {
                         Ok(rows) => lock(&counts)[at] = rows,
                         Err(Some(error)) => {
@@ -169,7 +169,7 @@ fn probe(
     batch: &Batch<'_>,
     unit: u32,
     hasher: &KeyHasher,
-    has_seconds: bool,
+    ways: Ways,
     writer: &mut Writer<'_, (JoinKey, Probe)>,
 ) -> io::Result<()> {
     let mut bucket = (&b""[..], hasher.bucket(b""));
@@ -186,7 +186,13 @@ fn probe(
         let found = Probe { unit, row };
         let hash = bucket.1.key(key, VersionPart::Id(batch.version_id.get(at)));
         writer.push(hash.partition(), (hash, found))?;
-        if has_seconds && let Ok(Some(modified)) = batch.last_modified.get(at).time() {
+        if ways.by_key {
+            let hash = bucket.1.key(key, VersionPart::Current);
+            writer.push(hash.partition(), (hash, found))?;
+        }
+        if ways.by_second
+            && let Ok(Some(modified)) = batch.last_modified.get(at).time()
+        {
             let hash = bucket.1.key(key, VersionPart::ModifiedIn(modified.as_millis().div_euclid(1000)));
             writer.push(hash.partition(), (hash, found))?;
         }

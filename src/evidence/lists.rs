@@ -3,7 +3,7 @@
 
 use super::TooManyKeys;
 use super::answers::Claim;
-use super::files::{Collector, Said};
+use super::files::{Collector, Name, Of, Said};
 use crate::batch::{Batch, RowFault, RowState, Schema, SchemaError};
 
 /// The columns of a list with so many fields a row.
@@ -33,14 +33,15 @@ pub(super) fn collect(
         to.say(&Said {
             bucket,
             key,
-            version,
+            of: Of::Version(version),
             claim: Claim::SomeKms,
-            key_name: key_name.as_bytes(),
+            name: Name::Is(key_name.as_bytes()),
             when,
             order: 0,
             modified: None,
             is_journal: false,
             is_gone: false,
+            is_write: false,
         })?;
     }
     Ok(Ok(()))

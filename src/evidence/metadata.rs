@@ -1,7 +1,7 @@
 //! Tables of S3 Metadata as Parquet files: inventory tables say how versions are, journals how they became so.
 
 use super::answers::Claim;
-use super::files::{Collector, Said, When};
+use super::files::{Collector, Name, Of, Said, When};
 use super::{EvidenceKind, TooManyKeys};
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::policy::Status;
@@ -56,14 +56,15 @@ pub(super) fn collect(
         to.say(&Said {
             bucket,
             key,
-            version: Some(batch.version_id.get(row)),
+            of: Of::Version(Some(batch.version_id.get(row))),
             claim: Claim::Is(Status::parse_metadata(batch.encryption_status.get(row))),
-            key_name: batch.kms_key_arn.get(row),
+            name: Name::of(batch.kms_key_arn.get(row)),
             when,
             order: if is_journal && has_order { order(batch.sequence_number.get(row)) } else { 0 },
             modified,
             is_journal,
             is_gone: is_delete_marker || is_deleted,
+            is_write: false,
         })?;
     }
     Ok(Ok(()))

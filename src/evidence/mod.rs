@@ -19,6 +19,7 @@ mod lists;
 mod metadata;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ use crate::plan::{Plan, Shard, Unit};
 use crate::readers::{UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
 
-pub(crate) use answers::{Answer, Answers, Claim, Fact, RowFacts, Weighed, weigh, weigh_one};
+pub(crate) use answers::{Answer, Answers, Claim, Fact, RowFacts, SaidKey, Weighed, weigh, weigh_one};
 pub(crate) use files::load;
 pub(crate) use joined::{Joined, join_inventory};
 pub use keys::AliasError;
@@ -185,11 +186,20 @@ pub(crate) struct Evidence {
     /// The answers by number.
     pub(crate) list: Vec<Answer>,
     pub(crate) hasher: KeyHasher,
-    /// Whether something is known by the second of last modification and not by version.
-    pub(crate) has_seconds: bool,
+    /// What else than versions something is known by.
+    pub(crate) ways: Ways,
     pub(crate) known: Known,
     /// Has the file with the facts, if they are in one.
     _folder: TempDir,
+}
+
+/// What else than versions something is known by.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ways {
+    /// The second of last modification.
+    pub(crate) by_second: bool,
+    /// The key alone.
+    pub(crate) by_key: bool,
 }
 
 /// Where the facts are.

@@ -17,7 +17,7 @@ use crate::policy::{Key, KeyState, Status};
 use crate::sinks::OutputError;
 
 /// Finds the keys of rows. Belongs to one worker.
-pub(super) struct RowKeys<'c> {
+pub(crate) struct RowKeys<'c> {
     ring: &'c KeyRing<'c>,
     evidence: Option<&'c Evidence>,
     /// Of each row of the batch, as far as something is known.
@@ -36,22 +36,22 @@ pub(super) struct RowKeys<'c> {
 }
 
 /// Why the keys of a batch cannot be told.
-pub(super) enum KeyFailure {
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeyFailure {
+    #[error("its temporary file cannot be read: {0}")]
     Join(io::Error),
+    #[error(transparent)]
     TooManyKeys(TooManyKeys),
 }
 
 impl From<KeyFailure> for OutputError {
     fn from(failure: KeyFailure) -> Self {
-        match failure {
-            KeyFailure::Join(error) => Self::KeyEvidence(error.to_string()),
-            KeyFailure::TooManyKeys(error) => Self::KeyEvidence(error.to_string()),
-        }
+        Self::KeyEvidence(failure.to_string())
     }
 }
 
 impl<'c> RowKeys<'c> {
-    pub(super) fn new(ring: &'c KeyRing<'c>, evidence: Option<&'c Evidence>) -> Self {
+    pub(crate) fn new(ring: &'c KeyRing<'c>, evidence: Option<&'c Evidence>) -> Self {
         Self {
             ring,
             evidence,
@@ -68,12 +68,12 @@ impl<'c> RowKeys<'c> {
     }
 
     /// Whether something may be known of the keys of the batch.
-    pub(super) fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.is_active
     }
 
     /// Looks up all rows of a batch.
-    pub(super) fn begin_batch(&mut self, unit: UnitId, batch: &Batch<'_>) -> Result<(), KeyFailure> {
+    pub(crate) fn begin_batch(&mut self, unit: UnitId, batch: &Batch<'_>) -> Result<(), KeyFailure> {
         self.is_active = self.evidence.is_some() || !batch.kms_key_arn.is_absent();
         if !self.is_active {
             return Ok(());
@@ -127,17 +127,20 @@ impl<'c> RowKeys<'c> {
                 let modified = batch.last_modified.get(at).time().ok().flatten()?;
                 evidence.find(bucket.1.key(key, VersionPart::ModifiedIn(modified.as_millis().div_euclid(1000))))
             };
-            let other = if evidence.has_seconds { by_second() } else { None };
-            self.facts.push(match (fact, other) {
+            let others = [
+                if evidence.ways.by_second { by_second() } else { None },
+                if evidence.ways.by_key { evidence.find(bucket.1.key(key, VersionPart::Current)) } else { None },
+            ];
+            self.facts.push(others.into_iter().fold(fact, |fact, other| match (fact, other) {
                 (Some(one), Some(other)) => Some(evidence.answers.combine(one, other)),
                 (one, other) => one.or(other),
-            });
+            }));
         }
     }
 
     /// Counts an object and says what is known of its key, and which key it is.
     #[inline]
-    pub(super) fn with_state<R>(
+    pub(crate) fn with_state<R>(
         &mut self,
         batch: &Batch<'_>,
         at: usize,
@@ -164,7 +167,7 @@ impl<'c> RowKeys<'c> {
         }
         .unwrap_or_else(|| weigh(row, fact.time, answers(), &mut alternatives));
         let id = match state {
-            KeyState::Known(key) => answers().filter_map(|answer| answer.key.as_ref()).find(|known| *known.key == *key),
+            KeyState::Known(key) => answers().filter_map(|answer| answer.key.known()).find(|known| *known.key == *key),
             _ => None,
         }
         .map(|known| known.id);
@@ -199,13 +202,13 @@ impl<'c> RowKeys<'c> {
     }
 
     /// A key, for its name in lists.
-    pub(super) fn key(&mut self, id: KeyId) -> Arc<Key> {
+    pub(crate) fn key(&mut self, id: KeyId) -> Arc<Key> {
         let ring = self.ring;
         Arc::clone(self.names.entry(id).or_insert_with(|| ring.key(id)))
     }
 
     /// Moves the counts into a partial.
-    pub(super) fn fold(&mut self, partial: &mut Partial) {
+    pub(crate) fn fold(&mut self, partial: &mut Partial) {
         let mut counts = std::mem::take(&mut self.counts);
         for (id, amount) in self.by_key.drain(..).enumerate().filter(|(_, amount)| amount.objects > 0) {
             counts.by_key.insert(self.ring.key(id as KeyId).name.clone(), amount);
@@ -231,7 +234,7 @@ impl<'c> RowKeys<'c> {
     }
 
     /// Forgets all counts.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.counts = KeyCounts::default();
         self.by_key.clear();
         self.weighed.clear();

@@ -23,11 +23,11 @@ use crate::tally::{CellId, PlaceId, Tally};
 use crate::timestamp::{Month, MonthMemo};
 
 use columnwise::{PairCounts, only_bucket, pairs};
-use keys::RowKeys;
 use places::Places;
 use remedies::Remedies;
 use row::is_version_id;
 
+pub(crate) use keys::RowKeys;
 pub use row::Row;
 
 /// The columns of the list of findings.
@@ -341,11 +341,7 @@ impl<'c> Examiner<'c> {
         let (ruling, key) = match self.keys.is_active() {
             false => (self.checker.judge_in(scope, &object), None),
             true => {
-                let facts = RowFacts {
-                    status,
-                    is_null_version: matches!(row.version_id, b"" | b"null"),
-                    last_modified: row.last_modified,
-                };
+                let facts = RowFacts::of(row, status);
                 self.keys.with_state(batch, at, &facts, amount, |encrypted_under| {
                     self.checker.judge_in(scope, &Object { encrypted_under, ..object })
                 })

@@ -16,6 +16,8 @@ pub(crate) enum VersionPart<'a> {
     Id(&'a [u8]),
     /// Whatever was last modified in this second since the epoch.
     ModifiedIn(i64),
+    /// Whatever version was current.
+    Current,
 }
 
 /// Hashes with one random key.
@@ -49,11 +51,15 @@ impl BucketHasher {
     pub(crate) fn key(&self, key: &[u8], version: VersionPart<'_>) -> JoinKey {
         let mut hasher = self.0;
         // With its length first, no part can be taken for another.
-        let tag = if matches!(version, VersionPart::Id(_)) { 0 } else { 1 << 63 };
+        let tag = match version {
+            VersionPart::Id(_) => 0,
+            VersionPart::ModifiedIn(_) => 1 << 63,
+            VersionPart::Current => 1 << 62,
+        };
         hasher.write(&(key.len() as u64 | tag).to_le_bytes());
         hasher.write(key);
         match version {
-            VersionPart::Id(b"null") => {}
+            VersionPart::Id(b"null") | VersionPart::Current => {}
             VersionPart::Id(id) => hasher.write(id),
             VersionPart::ModifiedIn(second) => hasher.write(&second.to_le_bytes()),
         }

@@ -9,6 +9,7 @@ mod audits;
 mod cli;
 mod damage;
 mod delivery;
+mod evidence;
 mod formats;
 mod generate;
 mod merge;
