@@ -101,8 +101,8 @@ struct Work<'e> {
     answers: &'e Answers,
     hasher: KeyHasher,
     as_of: Option<Timestamp>,
-    /// Whether rows are looked for by the second in which they were last modified, too.
-    by_second: bool,
+    /// Whether some rows do not name versions.
+    lacks_versions: bool,
     records: &'e Partitions<(JoinKey, Statement)>,
     queue: Mutex<VecDeque<Task>>,
     /// How many tasks somebody is doing: they may lead to others.
@@ -188,7 +188,7 @@ pub(crate) fn load(
         answers: &answers,
         hasher,
         as_of: options.as_of,
-        by_second: lacks_versions(plan),
+        lacks_versions: lacks_versions(plan),
         records: &records,
         queue: Mutex::new(given.files.into_iter().map(Task::File).collect()),
         busy: AtomicU64::new(0),
@@ -682,10 +682,13 @@ impl<'w, 'e> Collector<'w, 'e> {
         self.newest = self.newest.max(time);
         let hasher = self.bucket.1;
         self.push(hasher.key(said.key, VersionPart::Id(version.unwrap_or_default())), statement);
-        if self.work.by_second
-            && !is_null
-            && let Some(modified) = said.modified
-        {
+        if !self.work.lacks_versions {
+            return Ok(());
+        }
+        if matches!(version, None | Some(b"")) {
+            // Where nothing names versions there may be none. The version `null` is one of several.
+            self.push(hasher.key(said.key, VersionPart::Unnamed), statement);
+        } else if let Some(modified) = said.modified {
             self.push_second(said.key, second(modified), statement);
             if said.is_write {
                 // It may have taken longer.

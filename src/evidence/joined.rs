@@ -184,7 +184,7 @@ fn probe(
         let Ok(row) = u32::try_from(batch.first_row - 1 + at as u64) else { continue };
         let key = batch.key.get(at);
         let found = Probe { unit, row };
-        let hash = bucket.1.key(key, VersionPart::Id(batch.version_id.get(at)));
+        let hash = bucket.1.key(key, VersionPart::of_row(&batch.version_id, at));
         writer.push(hash.partition(), (hash, found))?;
         if ways.by_key {
             let hash = bucket.1.key(key, VersionPart::Current);

@@ -31,7 +31,7 @@ pub struct AliasError {
 /// Which keys aliases and bare ids stand for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Aliases {
-    /// By alias ARN and by name; nothing where two differ.
+    /// By ARN. An alias without one can be anybody's, in any Region: every account has `alias/aws/s3`.
     aliases: BTreeMap<String, Option<KeyArn>>,
     ids: BTreeMap<String, Option<KeyArn>>,
 }
@@ -75,7 +75,6 @@ impl Aliases {
             let arn = KeyArn::parse(&format!("{account}key/{id}"))
                 .ok_or_else(|| format!("no ARN of an alias: {alias_arn}"))?;
             note(&mut self.aliases, &alias_arn, &arn);
-            note(&mut self.aliases, &alias_name, &arn);
             note(&mut self.ids, &id, &arn);
         }
         Ok(())

@@ -122,7 +122,7 @@ impl<'c> RowKeys<'c> {
                 bucket = (name, evidence.hasher.bucket(name));
             }
             let key = batch.key.get(at);
-            let fact = evidence.find(bucket.1.key(key, VersionPart::Id(batch.version_id.get(at))));
+            let fact = evidence.find(bucket.1.key(key, VersionPart::of_row(&batch.version_id, at)));
             let by_second = || {
                 let modified = batch.last_modified.get(at).time().ok().flatten()?;
                 evidence.find(bucket.1.key(key, VersionPart::ModifiedIn(modified.as_millis().div_euclid(1000))))

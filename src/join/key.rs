@@ -4,6 +4,8 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
+use crate::batch::Texts;
+
 /// A keyed hash of an object version. Whoever names objects does not know the key, so no two of them can be made to share
 /// a hash, and by chance that does not happen: SipHash was made for this, and gives 128 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +20,8 @@ pub(crate) enum VersionPart<'a> {
     ModifiedIn(i64),
     /// Whatever version was current.
     Current,
+    /// The one that is named where nobody names versions.
+    Unnamed,
 }
 
 /// Hashes with one random key.
@@ -27,6 +31,14 @@ pub(crate) struct KeyHasher(SipHasher13);
 /// Hashes the objects of one bucket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BucketHasher(SipHasher13);
+
+impl<'a> VersionPart<'a> {
+    /// The version of a row; `ids` is the column, which the report may lack.
+    #[inline]
+    pub(crate) fn of_row(ids: &Texts<'a>, row: usize) -> Self {
+        if ids.is_absent() { Self::Unnamed } else { Self::Id(ids.get(row)) }
+    }
+}
 
 impl KeyHasher {
     /// A hasher whose key nobody knows before.
@@ -55,11 +67,12 @@ impl BucketHasher {
             VersionPart::Id(_) => 0,
             VersionPart::ModifiedIn(_) => 1 << 63,
             VersionPart::Current => 1 << 62,
+            VersionPart::Unnamed => 3 << 62,
         };
         hasher.write(&(key.len() as u64 | tag).to_le_bytes());
         hasher.write(key);
         match version {
-            VersionPart::Id(b"null") | VersionPart::Current => {}
+            VersionPart::Id(b"null") | VersionPart::Current | VersionPart::Unnamed => {}
             VersionPart::Id(id) => hasher.write(id),
             VersionPart::ModifiedIn(second) => hasher.write(&second.to_le_bytes()),
         }
