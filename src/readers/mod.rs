@@ -4,6 +4,8 @@
 //! workers at once ([`Rows::read`]). The last part is behind us only when the file has been read to its true end and is
 //! what the manifest promised.
 
+mod cells;
+mod columns;
 mod csv;
 mod parquet;
 
@@ -82,6 +84,11 @@ impl UnitFault {
             Self::Panicked(_) => "unit_reader_failed",
         }
     }
+}
+
+/// What is read is not what the format allows.
+fn damaged(what: &str) -> UnitFault {
+    UnitFault::Decode(what.to_owned())
 }
 
 /// A unit that is open.

@@ -12,9 +12,9 @@ use arrow_schema::{DataType, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::cursor::MAX_ROWS;
 use super::{RowGroup, damaged};
 use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, Schema, Span, TextList, Texts};
+use crate::readers::columns::MAX_ROWS;
 use crate::readers::{EachBatch, NothingDeferred, UnitFault};
 
 /// Hands over all rows in batches and says how many there were.

@@ -7,15 +7,12 @@
 
 use super::header::{DataHeader, DictionaryHeader, Encoding, LevelForm, PageHeader, PageKind};
 use super::hybrid::Hybrid;
-use super::pages::{ChunkRange, PageBytes, Pages, Window, damaged};
+use super::pages::{ChunkRange, PageBytes, Pages, Window};
 use crate::batch::{Column, Flag, Flags, Number, Numbers, Span, TextList, Texts};
-use crate::readers::UnitFault;
+use crate::readers::cells::{Cells, NULL_CODE, spread};
+use crate::readers::columns::{self, MAX_ROWS};
+use crate::readers::{UnitFault, damaged};
 use crate::source::SourceFile;
-
-/// Rows that are decoded at a time: their columns stay in the cache.
-pub(super) const MAX_ROWS: usize = 8192;
-/// A code that no dictionary has: the row is blank.
-const NULL_CODE: u32 = u32::MAX;
 
 /// A column chunk that can be read with a cursor.
 #[derive(Clone, Copy, Debug)]
@@ -38,14 +35,6 @@ pub(super) enum ValueKind {
     Int32,
     /// `INT64`, divided and rounded down: times become milliseconds.
     Int64 { divisor: i64 },
-}
-
-/// Cells of a column, in the form that batches have.
-#[derive(Clone, Copy)]
-pub(super) enum Cells<'a> {
-    Texts(Texts<'a>),
-    Flags(Flags<'a>),
-    Numbers(Numbers<'a>),
 }
 
 /// What a cursor keeps from chunk to chunk to save allocations.
@@ -112,6 +101,61 @@ enum Values {
     Plain { at: usize },
 }
 
+impl columns::Cursor for Cursor<'_> {
+    /// How many rows are left in the current page, or in the next one after its end; 0 at the end of the chunk.
+    fn rows_at_hand(&mut self) -> Result<usize, UnitFault> {
+        while self.rows_left == 0 {
+            let Some(header) = self.pages.next_header()? else { break };
+            match header.kind {
+                PageKind::Index => {}
+                PageKind::Dictionary(dictionary) => self.read_dictionary(&header, dictionary)?,
+                PageKind::Data(data) => (self.page, self.rows_left) = (Page::Closed(header, data), data.values),
+            }
+        }
+        Ok(self.rows_left)
+    }
+
+    fn skip(&mut self, mut rows: u64) -> Result<(), UnitFault> {
+        while rows > 0 {
+            let here = self.rows_at_hand()?;
+            let count = usize::try_from(rows).map_or(here, |rows| rows.min(here));
+            if count == 0 {
+                return Err(damaged("a column has fewer rows than the others"));
+            }
+            if count == here {
+                self.rows_left = 0
+            } else {
+                self.drop_values(count)?
+            }
+            rows -= count as u64;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, rows: usize) -> Result<(), UnitFault> {
+        if let Page::Closed(header, data) = self.page {
+            self.pages.read_body(&header, &mut self.values.page)?;
+            self.page =
+                self.open(data).ok_or_else(|| damaged("a page is encoded in a way that its column must not be"))?;
+        }
+        self.rows_left -= rows;
+        self.decode(rows).ok_or_else(|| damaged("the values of a page are not what they should be"))
+    }
+
+    fn cells(&self) -> Cells<'_> {
+        let ValueBuffers { page, dictionary, codes, spans, flags, numbers, .. } = &*self.values;
+        match self.kind {
+            ValueKind::Flag => Cells::Flags(Flags::Plain(flags)),
+            ValueKind::Int32 | ValueKind::Int64 { .. } => Cells::Numbers(Numbers::Plain(numbers)),
+            ValueKind::Text if self.are_coded => {
+                let dictionary = TextList::new(dictionary.page.as_slice(), &dictionary.spans);
+                Cells::Texts(Texts::Coded { codes, dictionary })
+            }
+            ValueKind::Text => Cells::Texts(Texts::Plain(TextList::new(page.as_slice(), spans))),
+        }
+    }
+}
+
 impl<'s> Cursor<'s> {
     /// Before the first row; nothing is read yet.
     pub(super) fn new(file: &'s SourceFile, chunk: &Chunk, buffers: &'s mut Buffers) -> Self {
@@ -127,66 +171,10 @@ impl<'s> Cursor<'s> {
         }
     }
 
-    /// How many rows are left in the current page, or in the next one after its end; 0 at the end of the chunk.
-    pub(super) fn rows_in_page(&mut self) -> Result<usize, UnitFault> {
-        while self.rows_left == 0 {
-            let Some(header) = self.pages.next_header()? else { break };
-            match header.kind {
-                PageKind::Index => {}
-                PageKind::Dictionary(dictionary) => self.read_dictionary(&header, dictionary)?,
-                PageKind::Data(data) => (self.page, self.rows_left) = (Page::Closed(header, data), data.values),
-            }
-        }
-        Ok(self.rows_left)
-    }
-
-    /// Moves over rows.
-    pub(super) fn skip(&mut self, mut rows: u64) -> Result<(), UnitFault> {
-        while rows > 0 {
-            let here = self.rows_in_page()?;
-            let count = usize::try_from(rows).map_or(here, |rows| rows.min(here));
-            if count == 0 {
-                return Err(damaged("a column has fewer rows than the others"));
-            }
-            if count == here {
-                self.rows_left = 0
-            } else {
-                self.drop_values(count)?
-            }
-            rows -= count as u64;
-        }
-        Ok(())
-    }
-
-    /// Decodes the next rows, at most [`MAX_ROWS`] and at most those of the page.
-    pub(super) fn read(&mut self, rows: usize) -> Result<(), UnitFault> {
-        if let Page::Closed(header, data) = self.page {
-            self.pages.read_body(&header, &mut self.values.page)?;
-            self.page =
-                self.open(data).ok_or_else(|| damaged("a page is encoded in a way that its column must not be"))?;
-        }
-        self.rows_left -= rows;
-        self.decode(rows).ok_or_else(|| damaged("the values of a page are not what they should be"))
-    }
-
-    /// The rows that were read last.
-    pub(super) fn cells(&self) -> Cells<'_> {
-        let ValueBuffers { page, dictionary, codes, spans, flags, numbers, .. } = &*self.values;
-        match self.kind {
-            ValueKind::Flag => Cells::Flags(Flags::Plain(flags)),
-            ValueKind::Int32 | ValueKind::Int64 { .. } => Cells::Numbers(Numbers::Plain(numbers)),
-            ValueKind::Text if self.are_coded => {
-                let dictionary = TextList::new(dictionary.page.as_slice(), &dictionary.spans);
-                Cells::Texts(Texts::Coded { codes, dictionary })
-            }
-            ValueKind::Text => Cells::Texts(Texts::Plain(TextList::new(page.as_slice(), spans))),
-        }
-    }
-
     fn drop_values(&mut self, mut rows: usize) -> Result<(), UnitFault> {
         while rows > 0 {
             let count = rows.min(MAX_ROWS);
-            self.read(count)?;
+            columns::Cursor::read(self, count)?;
             rows -= count;
         }
         Ok(())
@@ -395,38 +383,6 @@ fn read_flags(bits: &[u32], flags: &mut Vec<Flag>) {
     flags.extend(bits.iter().map(|&bit| if bit == 0 { Flag::False } else { Flag::True }));
 }
 
-/// Moves values apart, from the last to the first, so that every null gets its place.
-fn spread<T: Copy>(values: &mut Vec<T>, levels: &[u32], null: T) {
-    /// Where fewer rows are null than one of so many, what stands between two nulls is long enough to be moved at once.
-    const FEW: usize = 32;
-    let unmoved = values.len();
-    values.resize(levels.len(), null);
-    if (levels.len() - unmoved) * FEW < levels.len() {
-        spread_runs(values, unmoved, levels, null);
-    } else {
-        spread_one_by_one(values, unmoved, levels, null);
-    }
-}
-
-fn spread_runs<T: Copy>(values: &mut [T], mut unmoved: usize, levels: &[u32], null: T) {
-    let mut end = levels.len();
-    while let Some(at) = levels[..end].iter().rposition(|&level| level == 0) {
-        let run = end - at - 1;
-        values.copy_within(unmoved - run..unmoved, at + 1);
-        values[at] = null;
-        (unmoved, end) = (unmoved - run, at);
-    }
-}
-
-fn spread_one_by_one<T: Copy>(values: &mut [T], mut unmoved: usize, levels: &[u32], null: T) {
-    // Without a branch for nulls, which come as they like.
-    for (to, &level) in levels.iter().enumerate().rev() {
-        unmoved -= level as usize;
-        let value = values.get(unmoved).copied().unwrap_or(null);
-        values[to] = if level == 0 { null } else { value };
-    }
-}
-
 impl Buffers {
     /// Gives memory back that few files need.
     pub(super) fn shrink(&mut self) {
@@ -435,25 +391,6 @@ impl Buffers {
         let dictionary = &mut self.values.dictionary;
         if dictionary.page.shrink() {
             *dictionary = Dictionary::default();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nulls_get_their_places_whether_they_are_few_or_many() {
-        for one_in in [1, 2, 3, 40, 1000] {
-            for (rows, first) in [(1, 0), (7, 3), (64, 0), (1000, 1), (1000, 999)] {
-                let levels: Vec<u32> = (0..rows).map(|row| u32::from((row + first) % one_in != 0)).collect();
-                let expected: Vec<u32> =
-                    levels.iter().zip(1..).map(|(&level, row)| if level == 1 { row } else { 0 }).collect();
-                let mut values: Vec<u32> = expected.iter().copied().filter(|value| *value > 0).collect();
-                spread(&mut values, &levels, 0);
-                assert_eq!(values, expected, "{one_in} {rows} {first}");
-            }
         }
     }
 }

@@ -26,7 +26,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataReader};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
-use self::columns::Columns;
+use self::columns::columns;
 use self::cursor::{Chunk, ValueKind};
 use self::file::SharedFile;
 use self::pages::{ChunkRange, Codec};
@@ -125,8 +125,7 @@ impl RowGroup {
     ) -> Result<(), UnitFault> {
         let rows = match self.plain_chunks()? {
             Some(chunks) => {
-                let is_wanted = |column| wanted.contains(column);
-                let mut columns = Columns::new(&self.file.0, &chunks, is_wanted, &mut scratch.columns);
+                let mut columns = columns(&self.file.0, &chunks, wanted, &mut scratch.columns);
                 columns.read(self.rows, self.first_row, cancelled, each)?
             }
             None => arrow::read(&self, &mut scratch.arrow, cancelled, each)?,
@@ -168,7 +167,7 @@ impl RowGroup {
             return Ok(None);
         };
         let range = chunk_range(stored, codec, self.file.0.len());
-        let range = range.ok_or_else(|| pages::damaged("a column lies outside of the file"))?;
+        let range = range.ok_or_else(|| super::damaged("a column lies outside of the file"))?;
         Ok(Some(Chunk { column, range, kind, is_optional: described.max_def_level() > 0 }))
     }
 }

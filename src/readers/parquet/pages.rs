@@ -11,7 +11,7 @@ use parquet::basic::Compression;
 use zstd::bulk::Decompressor;
 
 use super::header::{LevelForm, PageHeader, PageKind};
-use crate::readers::UnitFault;
+use crate::readers::{UnitFault, damaged};
 use crate::source::{FileFault, SourceFile};
 
 /// Writers close a page at about 1 MiB.
@@ -176,10 +176,6 @@ impl PageHeader {
             _ => true,
         }
     }
-}
-
-pub(super) fn damaged(what: &str) -> UnitFault {
-    UnitFault::Decode(what.to_owned())
 }
 
 fn copy(from: &[u8], into: &mut [u8]) -> Option<()> {

@@ -9,8 +9,8 @@ use super::cells::{Cell, RowCells, read_pages, read_with_arrow, row_groups, some
 use super::files::{Form, Random, Times, open, write};
 use crate::batch::{Batch, Column, ColumnSet};
 use crate::readers::Details;
+use crate::readers::columns::MAX_ROWS;
 use crate::readers::parquet::columns::Scratch;
-use crate::readers::parquet::cursor::MAX_ROWS;
 use crate::readers::parquet::header::{Encoding, PageHeader, PageKind};
 use crate::readers::parquet::pages::{Pages, Window};
 use crate::readers::parquet::{self, Reader, RowGroup};

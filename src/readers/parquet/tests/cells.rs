@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::files::Random;
 use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, Texts};
 use crate::readers::UnitFault;
-use crate::readers::parquet::columns::{self, Columns};
+use crate::readers::parquet::columns::{self, columns};
 use crate::readers::parquet::{Reader, RowGroup, arrow};
 use crate::source::SourceFile;
 
@@ -54,8 +54,7 @@ pub(super) fn read_pages(
 ) -> Result<Read, UnitFault> {
     let chunks = row_group.plain_chunks()?.expect("nothing that needs arrow");
     let mut read = Read { rows: Vec::new(), batches: 0, details: Vec::new(), deferred: ColumnSet::NONE };
-    let is_wanted = |column| wanted.contains(column);
-    let mut columns = Columns::new(&row_group.file.0, &chunks, is_wanted, scratch);
+    let mut columns = columns(&row_group.file.0, &chunks, wanted, scratch);
     let found = columns.read(row_group.rows, row_group.first_row, &|| false, &mut |batch, details| {
         let before = read.rows.len();
         assert_eq!(batch.first_row, row_group.first_row + before as u64);
