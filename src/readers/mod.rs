@@ -8,6 +8,8 @@ mod cells;
 mod columns;
 mod csv;
 mod parquet;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::sync::Arc;

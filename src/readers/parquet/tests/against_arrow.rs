@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ::parquet::basic::{Compression, Encoding as Stored, GzipLevel, ZstdLevel};
 use ::parquet::file::properties::WriterVersion;
 
-use super::cells::{Cell, RowCells, read_pages, read_with_arrow, row_groups, some_columns, some_rows};
-use super::files::{Form, Random, Times, open, write};
+use super::cells::{read_pages, read_with_arrow, row_groups};
+use super::files::{Form, Times, write};
 use crate::batch::{Batch, Column, ColumnSet};
 use crate::readers::Details;
 use crate::readers::columns::MAX_ROWS;
@@ -14,6 +14,7 @@ use crate::readers::parquet::columns::Scratch;
 use crate::readers::parquet::header::{Encoding, PageHeader, PageKind};
 use crate::readers::parquet::pages::{Pages, Window};
 use crate::readers::parquet::{self, Reader, RowGroup};
+use crate::readers::tests::{Cell, Random, RowCells, open, some_columns, some_rows};
 
 const VERSIONS: [WriterVersion; 2] = [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0];
 

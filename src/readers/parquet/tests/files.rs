@@ -1,6 +1,5 @@
 //! Parquet files in memory, in many forms.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -15,31 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersi
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
-use crate::source::SourceFile;
-
-/// Numbers that look random and are the same on every run: splitmix64.
-pub(super) struct Random(pub u64);
-
-impl Random {
-    pub(super) fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    pub(super) fn below(&mut self, bound: usize) -> usize {
-        (self.number() % bound as u64) as usize
-    }
-
-    pub(super) fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    pub(super) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-}
+use crate::readers::tests::Random;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug)]
@@ -227,11 +202,4 @@ impl Columns<'_> {
         };
         (self.line("int64", name, &annotation), array)
     }
-}
-
-/// A file of its own on disk, which is gone when it is closed.
-pub(super) fn open(bytes: &[u8]) -> Arc<SourceFile> {
-    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-    file.write_all(bytes).expect("written");
-    Arc::new(SourceFile::open(file.path(), None).expect("a file"))
 }

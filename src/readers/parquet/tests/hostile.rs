@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use parquet::basic::{Compression, Encoding, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterVersion;
 
-use super::cells::{read_pages, read_with_arrow, row_groups, some_columns, some_rows};
-use super::files::{Form, Random, open, write};
+use super::cells::{read_pages, read_with_arrow, row_groups};
+use super::files::{Form, write};
 use crate::batch::ColumnSet;
 use crate::readers::parquet::columns::Scratch;
+use crate::readers::tests::{Random, open, some_columns, some_rows};
 
 fn some_form(random: &mut Random) -> Form {
     let compressions = [
