@@ -3,9 +3,10 @@
 //! Every worker takes the next few units of about the same size and compares their checksums side by side, which takes
 //! hardly longer than one. Then it examines those of them that nobody has begun meanwhile: a worker that finds no units
 //! left helps with those of others, first with units that nobody examines. Of a unit it takes the next part, so that one
-//! large file keeps all cores busy, too; row groups of Parquet are read side by side as fast as files. Who takes part in a unit is counted, and the last to leave finishes it: the unit
-//! counts as a whole, or not at all. So at most as many units are half examined as there are workers, and each worker
-//! holds one part: memory does not depend on how much there is to do.
+//! large file keeps all cores busy, too; row groups of Parquet and stripes of ORC are read side by side as fast as files.
+//! Who takes part in a unit is counted, and the last to leave finishes it: the unit counts as a whole, or not at all. So at
+//! most as many units are half examined as there are workers, and each worker holds one part: memory does not depend on
+//! how much there is to do.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -498,7 +499,7 @@ impl OpenUnit<'_> {
 
     /// Whether several workers examine it as fast as several units.
     fn has_independent_parts(&self) -> bool {
-        self.unit.source.format == Format::Parquet
+        matches!(self.unit.source.format, Format::Parquet | Format::Orc)
     }
 
     /// Whether nobody has begun to examine it.

@@ -7,6 +7,7 @@
 mod cells;
 mod columns;
 mod csv;
+mod orc;
 mod parquet;
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,7 @@ pub enum UnitFault {
     /// The manifest says too little to check it.
     #[error("the manifest does not say its {0}")]
     Unchecked(&'static str),
-    /// No reader for the format.
+    /// No reader for this form of the format.
     #[error("this version cannot read {0} reports")]
     Format(&'static str),
     /// Its columns make no inventory.
@@ -102,6 +103,7 @@ pub struct UnitReader {
 
 enum FormatReader {
     Csv(csv::Reader),
+    Orc(orc::Reader),
     Parquet(parquet::Reader),
 }
 
@@ -122,6 +124,7 @@ pub struct Rows {
 
 enum EncodedRows {
     CsvBlock(csv::Block),
+    Stripe(orc::Stripe),
     RowGroup(parquet::RowGroup),
 }
 
@@ -142,6 +145,7 @@ pub struct UnitFile {
 #[derive(Default)]
 pub struct Scratch {
     csv: csv::Scratch,
+    orc: orc::Scratch,
     parquet: parquet::Scratch,
 }
 
@@ -218,6 +222,7 @@ impl UnitReader {
     pub fn bytes_read(&self) -> u64 {
         match &self.format {
             FormatReader::Csv(reader) => reader.bytes_read(),
+            FormatReader::Orc(reader) => reader.bytes_read(),
             FormatReader::Parquet(reader) => reader.bytes_read(),
         }
     }
@@ -226,6 +231,7 @@ impl UnitReader {
     pub fn facts(&self) -> UnitFacts {
         match &self.format {
             FormatReader::Csv(reader) => reader.facts(),
+            FormatReader::Orc(reader) => reader.facts(),
             FormatReader::Parquet(reader) => reader.facts(),
         }
     }
@@ -236,13 +242,14 @@ impl FormatReader {
         Ok(match unit.source.format {
             Format::Csv => Self::Csv(csv::Reader::new(file, unit.is_called_gz(), unit.source.csv_schema()?)?),
             Format::Parquet => Self::Parquet(parquet::Reader::new(file)?),
-            Format::Orc => return Err(UnitFault::Format("ORC")),
+            Format::Orc => Self::Orc(orc::Reader::new(file)?),
         })
     }
 
     fn next_rows(&mut self, scratch: &mut Scratch) -> Result<Option<EncodedRows>, UnitFault> {
         Ok(match self {
             Self::Csv(reader) => reader.next_block(&mut scratch.csv)?.map(EncodedRows::CsvBlock),
+            Self::Orc(reader) => reader.next_stripe()?.map(EncodedRows::Stripe),
             Self::Parquet(reader) => reader.next_row_group()?.map(EncodedRows::RowGroup),
         })
     }
@@ -260,6 +267,7 @@ impl Rows {
     ) -> Result<(), UnitFault> {
         match self.encoded {
             EncodedRows::CsvBlock(block) => block.read(wanted, &mut scratch.csv, each),
+            EncodedRows::Stripe(stripe) => stripe.read(wanted, &mut scratch.orc, cancelled, each),
             EncodedRows::RowGroup(row_group) => row_group.read(wanted, &mut scratch.parquet, cancelled, each),
         }
     }

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::audits::{AS_OF, Audited, Desk, FINAL_FILES, Ran, command, logseal, names_in};
-use crate::delivery::{BUCKET, Delivery, ODD_KEYS, ParquetForm, RUN, Row, all_columns, columns};
+use crate::delivery::{BUCKET, Delivery, ODD_KEYS, OrcForm, ParquetForm, RUN, Row, all_columns, columns};
 use crate::random::Random;
 
 fn compliant_rows(rows: usize) -> Vec<Row> {
@@ -392,11 +392,14 @@ fn data_files_without_a_manifest_are_never_a_pass() {
     fs::write(desk.path("a.csv.gz"), &csv.files[0].bytes).unwrap();
     fs::write(desk.path("a.parquet"), &parquet.files[0].bytes).unwrap();
     fs::write(desk.path("a.csv"), crate::delivery::csv_text(&compliant_rows(4), &all_columns())).unwrap();
-    fs::write(desk.path("a.orc"), "ORC").unwrap();
+    let orc = Delivery::orc(&compliant_rows(4), &all_columns(), 1, OrcForm::default());
+    fs::write(desk.path("a.orc"), &orc.files[0].bytes).unwrap();
+    fs::write(desk.path("b.orc"), "ORC").unwrap();
     for (name, args) in [
         ("a.csv.gz", vec!["--schema", csv.schema.as_str()]),
         ("a.csv", vec!["--schema", csv.schema.as_str()]),
         ("a.parquet", vec![]),
+        ("a.orc", vec![]),
     ] {
         let refused = desk.audit(desk.path(name), &args);
         assert_refused(&refused.ran, "does not prove that nothing is missing");
@@ -412,8 +415,8 @@ fn data_files_without_a_manifest_are_never_a_pass() {
     let schema = |schema| desk.audit(desk.path("a.csv.gz"), &["--accept-unproven", "--schema", schema]).ran;
     assert_refused(&schema("Bucket, Size"), "lacks a column that every inventory has: Key");
     assert_refused(&schema("Bucket, Key, Key"), "names a column twice: Key");
-    let orc = desk.audit(desk.path("a.orc"), &["--accept-unproven"]);
-    assert_eq!((orc.code(), orc.fault_names()), (Some(3), vec!["unit_format".to_owned()]));
+    let orc = desk.audit(desk.path("b.orc"), &["--accept-unproven"]);
+    assert_eq!((orc.code(), orc.fault_names()), (Some(3), vec!["unit_damaged".to_owned()]));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use serde_json::{Value, json};
 
 use crate::audits::{Audited, Desk};
-use crate::delivery::{BUCKET, Delivered, Delivery, ParquetForm, RUN, Row, all_columns, md5_hex};
+use crate::delivery::{BUCKET, Delivered, Delivery, OrcForm, ParquetForm, RUN, Row, all_columns, md5_hex};
 use crate::random::Random;
 
 const ROWS: usize = 40;
@@ -24,6 +24,7 @@ fn sound(format: &str, with_violation: bool) -> Delivery {
     }
     match format {
         "CSV" => Delivery::csv(&rows, &all_columns(), FILES),
+        "ORC" => Delivery::orc(&rows, &all_columns(), FILES, OrcForm { stripe_rows: 16, ..OrcForm::default() }),
         _ => Delivery::parquet(&rows, &all_columns(), FILES, ParquetForm { group_rows: 16, ..ParquetForm::default() }),
     }
 }
@@ -137,8 +138,13 @@ fn damaged_parquet_under_its_manifest_is_a_fault() {
 }
 
 #[test]
+fn damaged_orc_under_its_manifest_is_a_fault() {
+    (0..90).for_each(|seed| check_under_its_manifest("ORC", seed));
+}
+
+#[test]
 fn files_that_were_exchanged_are_faults_both() {
-    for format in ["CSV", "Parquet"] {
+    for format in ["CSV", "Parquet", "ORC"] {
         let (desk, delivery) = (Desk::new(), sound(format, false));
         let delivered = delivery.write(&desk.path("config"));
         fs::write(delivered.data(&delivery.files[1].name), &delivery.files[2].bytes).unwrap();
@@ -198,6 +204,27 @@ fn damaged_csv_under_a_new_manifest_is_read_to_its_own_end_or_not_at_all() {
 #[test]
 fn damaged_parquet_under_a_new_manifest_is_read_to_its_own_end_or_not_at_all() {
     (0..120).for_each(|seed| check_under_a_new_manifest("Parquet", seed));
+}
+
+/// Whether rows are those that the footer counts is tested beside the reader; whoever damages a file may make it count.
+#[test]
+fn damaged_orc_under_a_new_manifest_is_read_or_not_at_all() {
+    for seed in 0..120 {
+        let mut random = Random::new(seed);
+        let how = random.pick(&DAMAGES);
+        let context = format!("ORC {how}, seed {seed}");
+        let (desk, mut delivery) = (Desk::new(), sound("ORC", false));
+        delivery.files[1].bytes = damaged(&delivery.files[1].bytes, how, &mut random);
+        let audited = desk.audit(delivery.write(&desk.path("config")).config, &[]);
+        assert_no_panic(&audited, &context);
+        let coverage = &audited.summary()["coverage"];
+        let examined = coverage["rows_read"].as_u64().unwrap() + coverage["rows_rejected"].as_u64().unwrap();
+        let rows = if coverage["units_faulted"] == 0 { FILES * ROWS } else { (FILES - 1) * ROWS };
+        assert_eq!(examined, rows as u64, "{context}");
+        if how == "truncated" || how == "emptied" || how == "swapped" {
+            assert_eq!((audited.code(), audited.fault_names().len()), (Some(3), 1), "{context}");
+        }
+    }
 }
 
 #[test]
@@ -441,7 +468,7 @@ fn a_manifest_that_is_at_fault_proves_no_completeness() {
 
 #[test]
 fn rows_of_another_bucket_than_the_manifests_are_rejected() {
-    for format in ["CSV", "Parquet"] {
+    for format in ["CSV", "Parquet", "ORC"] {
         let desk = Desk::new();
         let delivered = sound(format, true).in_bucket("another").write(&desk.path("config"));
         let audited = desk.audit(&delivered.config, &[]);
@@ -454,7 +481,9 @@ fn rows_of_another_bucket_than_the_manifests_are_rejected() {
 #[test]
 fn a_manifest_of_another_format_makes_no_pass() {
     let desk = Desk::new();
-    for (format, claimed) in [("CSV", "Parquet"), ("CSV", "ORC"), ("Parquet", "CSV"), ("Parquet", "ORC")] {
+    for (format, claimed) in
+        [("CSV", "Parquet"), ("CSV", "ORC"), ("Parquet", "CSV"), ("Parquet", "ORC"), ("ORC", "CSV"), ("ORC", "Parquet")]
+    {
         let mut delivery = sound(format, false);
         delivery.format = claimed;
         if claimed == "CSV" {

@@ -1,7 +1,7 @@
 //! Deliveries of S3 Inventory on disk: rows to data files, data files to a folder as AWS lays it out.
 //!
 //! [`Row`] has the columns of the real versioned sample in `fixtures/aws/csv`. [`COLUMNS`] says once what each of them
-//! is called and holds; both writers follow it, so a CSV and a Parquet delivery of the same rows differ in form only.
+//! is called and holds; all writers follow it, so deliveries of the same rows in CSV, Parquet and ORC differ in form only.
 
 use std::fs;
 use std::io::Write as _;
@@ -20,12 +20,13 @@ use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::SchemaDescriptor;
 use serde_json::json;
 
+use crate::orc_file::{self, Encoded, OrcFile, Stripe};
 use crate::random::Random;
 
 pub const BUCKET: &str = "org-audit-logs";
 pub const RUN: &str = "2026-01-04T01-00Z";
 
-/// A row of the versioned sample. Nothing is a blank cell of a CSV file and a null of a Parquet file.
+/// A row of the versioned sample. Nothing is a blank cell of a CSV file and a null of the others.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
     pub bucket: Vec<u8>,
@@ -146,6 +147,21 @@ impl Default for ParquetForm {
     }
 }
 
+/// How ORC files are written.
+#[derive(Clone, Copy, Debug)]
+pub struct OrcForm {
+    /// The length of the chunks of zlib; nothing for no compression.
+    pub block_len: Option<usize>,
+    pub dictionary: bool,
+    pub stripe_rows: usize,
+}
+
+impl Default for OrcForm {
+    fn default() -> Self {
+        Self { block_len: Some(256 << 10), dictionary: true, stripe_rows: 7 }
+    }
+}
+
 /// A delivery in memory. [`Self::write`] puts it on disk.
 #[derive(Clone, Debug)]
 pub struct Delivery {
@@ -183,6 +199,16 @@ impl Delivery {
             |(at, rows)| DataFile { name: format!("part-{at}.parquet"), bytes: parquet_file(rows, columns, form) };
         let files = split(rows, files).enumerate().map(file).collect();
         Self { bucket: BUCKET.into(), format: "Parquet", schema, files }
+    }
+
+    /// The rows as ORC, in `files` files.
+    pub fn orc(rows: &[Row], columns: &Columns, files: usize, form: OrcForm) -> Self {
+        let fields: Vec<_> =
+            columns.iter().map(|column| format!("{}:{}", column.parquet, column.orc_type().0)).collect();
+        let schema = format!("struct<{}>", fields.join(","));
+        let file = |(at, rows)| DataFile { name: format!("part-{at}.orc"), bytes: orc_file(rows, columns, form) };
+        let files = split(rows, files).enumerate().map(file).collect();
+        Self { bucket: BUCKET.into(), format: "ORC", schema, files }
     }
 
     pub fn in_bucket(mut self, bucket: &str) -> Self {
@@ -382,6 +408,58 @@ fn array(rows: &[Row], column: &Column) -> ArrayRef {
         NUMBER => Arc::new(numbers().collect::<Int64Array>()),
         TIME => Arc::new(numbers().collect::<TimestampMillisecondArray>().with_timezone("UTC")),
         _ => Arc::new(texts().collect::<BinaryArray>()),
+    }
+}
+
+pub fn orc_file(rows: &[Row], columns: &Columns, form: OrcForm) -> Vec<u8> {
+    let stripe = |rows: &[Row]| Stripe {
+        rows: rows.len() as u64,
+        columns: columns.iter().map(|column| encoded(rows, column, form.dictionary)).collect(),
+    };
+    let file = OrcFile {
+        columns: columns.iter().map(|column| (column.parquet.to_owned(), column.orc_type().1)).collect(),
+        stripes: rows.chunks(form.stripe_rows).map(stripe).collect(),
+        rows: rows.len() as u64,
+        block_len: form.block_len,
+    };
+    file.bytes()
+}
+
+impl Column {
+    /// Its name and its number.
+    fn orc_type(&self) -> (&'static str, u64) {
+        match self.kind {
+            FLAG => ("boolean", orc_file::BOOLEAN),
+            NUMBER => ("bigint", orc_file::BIGINT),
+            TIME => ("timestamp", orc_file::TIMESTAMP),
+            _ => ("string", orc_file::STRING),
+        }
+    }
+}
+
+fn encoded(rows: &[Row], column: &Column, dictionary: bool) -> Encoded {
+    let cells = rows.iter().map(|row| (column.cell)(row));
+    let numbers = || -> Vec<_> {
+        cells
+            .clone()
+            .map(|cell| if let Cell::Number(number) | Cell::Time(number) = cell { number } else { None })
+            .collect()
+    };
+    match column.kind {
+        FLAG => {
+            Encoded::flags(&cells.map(|cell| if let Cell::Flag(flag) = cell { flag } else { None }).collect::<Vec<_>>())
+        }
+        NUMBER => Encoded::numbers(&numbers()),
+        TIME => Encoded::times(&numbers()),
+        _ => {
+            let text = |cell| match cell {
+                Cell::Text(text) => text,
+                Cell::Key(key) => Some(key),
+                _ => None,
+            };
+            let texts: Vec<_> = cells.map(text).collect();
+            if dictionary { Encoded::coded_texts(&texts) } else { Encoded::texts(&texts) }
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use parquet::file::properties::WriterVersion;
 use serde_json::{Value, json};
 
 use crate::audits::{Audited, Desk, names_in};
-use crate::delivery::{self, Columns, DataFile, Delivery, ParquetForm, Row, all_columns, columns, columns_without};
+use crate::delivery::{
+    self, Columns, DataFile, Delivery, OrcForm, ParquetForm, Row, all_columns, columns, columns_without,
+};
 use crate::random::Random;
 
 const CONTRACT: &str = include_str!("../../fixtures/policy/contract.toml");
@@ -61,14 +63,16 @@ fn compare_formats(rows: &[Row], columns: &Columns, files: usize, policy: Option
     let desk = Desk::new();
     let csv = audit_delivery(&desk, &Delivery::csv(rows, columns, files), policy);
     let parquet = audit_delivery(&desk, &Delivery::parquet(rows, columns, files, ParquetForm::default()), policy);
+    let orc = audit_delivery(&desk, &Delivery::orc(rows, columns, files, OrcForm::default()), policy);
     assert_equal(&csv, &parquet);
+    assert_equal(&csv, &orc);
     let summary = csv.summary();
     assert_eq!(summary["counts"]["rows"], rows.len());
     assert_eq!(summary["faults"], json!({}));
 }
 
 #[test]
-fn csv_and_parquet_of_the_same_rows_agree_under_every_policy() {
+fn all_formats_of_the_same_rows_agree_under_every_policy() {
     let mut random = Random::new(1);
     for policy in [None, Some(CONTRACT), Some(EVERYTHING_KMS), Some(STRICT)] {
         let rows = Row::random_many(&mut random, 400);
@@ -84,6 +88,9 @@ fn a_large_delivery_of_one_file_agrees_too() {
     let csv = audit_delivery(&desk, &Delivery::csv(&rows, &all_columns(), 1), Some(EVERYTHING_KMS));
     let parquet = audit_delivery(&desk, &Delivery::parquet(&rows, &all_columns(), 1, form), Some(EVERYTHING_KMS));
     assert_equal(&csv, &parquet);
+    let form = OrcForm { stripe_rows: 9_000, ..OrcForm::default() };
+    let orc = audit_delivery(&desk, &Delivery::orc(&rows, &all_columns(), 1, form), Some(EVERYTHING_KMS));
+    assert_equal(&csv, &orc);
 }
 
 #[test]
@@ -139,6 +146,42 @@ fn every_form_of_parquet_reads_the_same() {
         assert_eq!(csv.text("findings.csv"), parquet.text("findings.csv"), "{form:?}");
         assert_equal(&csv, &parquet);
     }
+}
+
+#[test]
+fn every_form_of_orc_reads_the_same() {
+    let rows = Row::random_many(&mut Random::new(7), 300);
+    let desk = Desk::new();
+    let csv = audit_delivery(&desk, &Delivery::csv(&rows, &all_columns(), 2), Some(EVERYTHING_KMS));
+    for block_len in [None, Some(16), Some(256 << 10)] {
+        for (dictionary, stripe_rows) in [(true, 64), (false, 64), (true, 1), (false, 1_000)] {
+            let form = OrcForm { block_len, dictionary, stripe_rows };
+            let orc = audit_delivery(&desk, &Delivery::orc(&rows, &all_columns(), 2, form), Some(EVERYTHING_KMS));
+            assert_eq!(csv.text("findings.csv"), orc.text("findings.csv"), "{form:?}");
+            assert_equal(&csv, &orc);
+        }
+    }
+}
+
+/// The same rows in the form of other writers, which `fixtures/orc/make.py` made with pyarrow.
+#[test]
+fn files_that_pyarrow_wrote_agree_with_its_parquet() {
+    let desk = Desk::new();
+    let audit = |name: &str| desk.audit(fixture("../orc").join(name), &["--accept-unproven"]);
+    let parquet = audit("rows.parquet");
+    assert!(parquet.summary()["coverage"]["rows_rejected"].as_u64().unwrap() > 100, "negative sizes and times");
+    assert!(parquet.summary()["counts"]["violation"].as_u64().unwrap() > 100);
+    for name in ["zlib-as-aws.orc", "zlib-direct.orc", "snappy-direct.orc", "zstd-dictionary.orc"] {
+        let orc = audit(name);
+        assert_eq!(orc.code(), Some(1), "{name}: {orc:?}");
+        assert_eq!(orc.text("findings.csv"), parquet.text("findings.csv"), "{name}");
+        for counts in ["counts", "bytes", "by_reason", "by_account", "by_month", "by_encryption_status"] {
+            assert_eq!(orc.summary()[counts], parquet.summary()[counts], "{name}");
+        }
+    }
+    let lz4 = audit("lz4.orc");
+    assert_eq!((lz4.code(), lz4.fault_names()), (Some(3), vec!["unit_format".to_owned()]));
+    assert!(lz4.text("faults.jsonl").contains("LZ4-compressed ORC"), "{lz4:?}");
 }
 
 #[test]
@@ -269,18 +312,17 @@ fn the_real_deliveries_have_the_counts_that_they_have() {
         (&unversioned.summary()["counts"]["rows"], &unversioned.summary()["counts"]["objects"]),
         (&json!(2), &json!(2))
     );
-
-    let orc = desk.audit(fixture("orc"), &[]);
-    assert_eq!((orc.code(), orc.fault_names()), (Some(3), vec!["unit_format".to_owned()]));
 }
 
 #[test]
-fn the_real_deliveries_agree_in_csv_and_parquet() {
+fn the_real_deliveries_agree_in_all_formats() {
     let desk = Desk::new();
     let csv = desk.audit_under(EVERYTHING_KMS, fixture("csv"), &[]);
-    let parquet = desk.audit_under(EVERYTHING_KMS, fixture("parquet"), &[]);
-    assert_eq!((csv.code(), parquet.code()), (Some(1), Some(1)));
-    assert_equal(&csv, &parquet);
+    for format in ["parquet", "orc"] {
+        let audited = desk.audit_under(EVERYTHING_KMS, fixture(format), &[]);
+        assert_eq!((csv.code(), audited.code()), (Some(1), Some(1)), "{format}");
+        assert_equal(&csv, &audited);
+    }
     assert_eq!(csv.findings().len(), 4);
     assert_eq!(csv.findings()[0][1], b"inventory-test/");
 }
@@ -288,9 +330,23 @@ fn the_real_deliveries_agree_in_csv_and_parquet() {
 #[test]
 fn every_fixture_is_used() {
     let fixtures = fixture("").parent().unwrap().to_owned();
-    assert_eq!(names_in(&fixtures), ["aws", "example", "policy"]);
+    assert_eq!(names_in(&fixtures), ["aws", "example", "orc", "policy"]);
     assert_eq!(names_in(&fixture("")), ["csv", "csv-unversioned", "orc", "parquet"]);
     assert_eq!(names_in(&fixtures.join("policy")), ["contract.toml"]);
+    let orc = [
+        "lz4.orc",
+        "make.py",
+        "none-dictionary.orc",
+        "none-direct-0.11.orc",
+        "none-direct.orc",
+        "rows.parquet",
+        "snappy-direct.orc",
+        "zlib-as-aws.orc",
+        "zlib-dictionary-0.11.orc",
+        "zlib-direct.orc",
+        "zstd-dictionary.orc",
+    ];
+    assert_eq!(names_in(&fixtures.join("orc")), orc);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod formats;
 mod generate;
 mod merge;
 mod oracle;
+mod orc_file;
 mod random;
 mod reconcile;
 mod remediation;
