@@ -116,7 +116,7 @@ def main() -> None:
             empty(out)
             if turn == 0 and name.startswith("DuckDB"):
                 told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-                counts[name] = {key: [objects, int(size)] for key, objects, size in json.loads(told)["rows"]}
+                counts[name] = {key: [objects, int(size)] for key, objects, size in json.loads(told.splitlines()[-1])["rows"]}
                 continue
             run = measure(command, (0, 1, 3))
             if turn == 0 and name.endswith("with evidence"):

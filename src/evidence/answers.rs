@@ -1,7 +1,7 @@
 //! What sources say about versions, and what it is worth for a row of an inventory.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, RwLock};
+use std::sync::Mutex;
 
 use super::{KnownKey, TooManyKeys};
 use crate::engine::lock;
@@ -90,12 +90,17 @@ const MAX_SETS: usize = 1 << 16;
 /// The number of such a set.
 const MANY: u32 = u32::MAX;
 
-/// All answers, by number.
+/// Answers by number, and sets of them.
 #[derive(Default)]
 pub(crate) struct Answers {
-    answers: RwLock<Vec<Answer>>,
-    numbers: Mutex<HashMap<AnswerKey, u32>>,
+    known: Mutex<Known>,
     sets: Mutex<Sets>,
+}
+
+#[derive(Default)]
+struct Known {
+    answers: Vec<Answer>,
+    numbers: HashMap<AnswerKey, u32>,
 }
 
 /// What tells answers apart.
@@ -153,28 +158,14 @@ impl Answers {
             SaidKey::Is(known) => Some(Some(known.id)),
         };
         let key = (claim, key, source, is_dated, is_journal, is_gone, is_doubtful, file);
-        let mut numbers = lock(&self.numbers);
+        let Known { answers, numbers } = &mut *lock(&self.known);
         if let Some(number) = numbers.get(&key) {
             return Ok(*number);
         }
-        let mut answers = self.answers.write().map_err(|_| TooManyKeys)?;
         let number = u32::try_from(answers.len()).ok().filter(|number| *number < FIRST_SET).ok_or(TooManyKeys)?;
         answers.push(answer);
         numbers.insert(key, number);
         Ok(number)
-    }
-
-    /// Hands over the answers of a fact.
-    pub(crate) fn with<T>(&self, fact: Fact, use_them: impl FnOnce(&mut dyn Iterator<Item = &Answer>) -> T) -> T {
-        let Ok(answers) = self.answers.read() else { return use_them(&mut std::iter::empty()) };
-        match fact.answers {
-            MANY => use_them(&mut std::iter::empty()),
-            number @ ..FIRST_SET => use_them(&mut answers.get(number as usize).into_iter()),
-            set => {
-                let set = lock(&self.sets).sets.get((set - FIRST_SET) as usize).cloned().unwrap_or_default();
-                use_them(&mut set.iter().filter_map(|number| answers.get(*number as usize)))
-            }
-        }
     }
 
     /// The numbers of the answers of a fact that has several.
@@ -182,9 +173,9 @@ impl Answers {
         (fact.answers >= FIRST_SET).then(|| self.members(fact.answers))
     }
 
-    /// The answers as a list, for those who look them up for every row.
+    /// All of them, by number.
     pub(crate) fn list(&self) -> Vec<Answer> {
-        self.answers.read().map(|answers| answers.clone()).unwrap_or_default()
+        lock(&self.known).answers.clone()
     }
 
     /// The numbers of the answers of a set.
@@ -196,14 +187,19 @@ impl Answers {
         }
     }
 
-    /// The fact that all statements about a version come to; files that turned out to be `spoiled` do not count.
-    pub(crate) fn reduce(&self, statements: &mut [Statement], spoiled: &dyn Fn(u32) -> bool) -> Option<Fact> {
-        let answers = self.answers.read().ok()?;
-        let answer = |statement: &Statement| answers.get(statement.answer as usize);
+    /// The fact that all statements about a version come to; `list` has all answers. Files that turned out to be `spoiled`
+    /// do not count.
+    pub(crate) fn reduce(
+        &self,
+        list: &[Answer],
+        statements: &[Statement],
+        spoiled: &dyn Fn(u32) -> bool,
+    ) -> Option<Fact> {
+        let answer = |statement: &Statement| list.get(statement.answer as usize);
         let counts = |statement: &Statement| answer(statement).is_some_and(|answer| !answer.file.is_some_and(spoiled));
-        if let [one] = statements {
+        if let [one] = *statements {
             let fact = Fact { time: one.time, answers: one.answer };
-            return (counts(one) && !answer(one)?.is_gone).then_some(fact);
+            return (counts(&one) && !answer(&one)?.is_gone).then_some(fact);
         }
         let is_journal = |statement: &Statement| answer(statement).is_some_and(|answer| answer.is_journal);
         let newest = statements.iter().filter(|one| is_journal(one) && counts(one)).map(|one| one.order).max();
@@ -219,21 +215,18 @@ impl Answers {
     }
 
     /// What two facts about the same row come to.
-    pub(crate) fn combine(&self, one: Fact, other: Fact) -> Fact {
+    pub(crate) fn combine(&self, list: &[Answer], one: Fact, other: Fact) -> Fact {
         let time = one.time.max(other.time);
-        let of = |fact: Fact| {
-            self.with(fact, |answers| answers.map(|answer| fact.time == time || !answer.is_dated).collect::<Vec<_>>())
-                .into_iter()
-                .zip(self.members(fact.answers))
-                .filter_map(|(counts, number)| counts.then_some(number))
-                .collect::<Vec<_>>()
-        };
         if one.answers == MANY || other.answers == MANY {
             return Fact { time, answers: MANY };
         }
-        let mut all = of(one);
-        all.extend(of(other));
-        Fact { time, answers: self.set(&mut all) }
+        let is_dated = |number: &u32| list.get(*number as usize).is_some_and(|answer| answer.is_dated);
+        let last = |fact: Fact| {
+            let members = self.members(fact.answers).into_iter();
+            members.filter(move |number| fact.time == time || !is_dated(number))
+        };
+        let mut answers: Vec<u32> = last(one).chain(last(other)).collect();
+        Fact { time, answers: self.set(&mut answers) }
     }
 
     fn set(&self, answers: &mut Vec<u32>) -> u32 {

@@ -217,7 +217,8 @@ pub(crate) fn load(
     let faults = faults.into_iter().map(|(path, (what, why))| EvidenceFault { path: shown(&path), what, why });
     let summary =
         EvidenceSummary { faults: faults.collect(), ignored_files: ignored, fingerprint: given.fingerprint, sources };
-    let reduce = |statements: &mut [Statement]| answers.reduce(statements, &|file| spoiled.contains(&file));
+    let list = answers.list();
+    let reduce = |statements: &mut [Statement]| answers.reduce(&list, statements, &|file| spoiled.contains(&file));
     let known = match records.has_spilled() {
         false => Known::Tables(records.into_tables(jobs, &reduce)?),
         true => {
@@ -227,7 +228,7 @@ pub(crate) fn load(
                 &records,
                 &hasher,
                 ways,
-                &answers,
+                (&answers, &list),
                 &reduce,
                 folder.path(),
                 join,
@@ -235,7 +236,6 @@ pub(crate) fn load(
             )?)
         }
     };
-    let list = answers.list();
     Ok(Evidence { summary, answers, list, hasher, ways, known, _folder: folder })
 }
 

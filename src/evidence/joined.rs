@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::answers::Statement;
-use super::{Answers, EvidenceError, Fact, Ways};
+use super::{Answer, Answers, EvidenceError, Fact, Ways};
 use crate::batch::{Batch, Column, ColumnSet, RowState};
 use crate::engine::{Cancel, lock};
 use crate::join::{JoinError, JoinKey, KeyHasher, PARTITIONS, Partitions, Value, VersionPart, Writer, join};
@@ -53,7 +53,7 @@ pub(crate) fn join_inventory(
     records: &Partitions<(JoinKey, Statement)>,
     hasher: &KeyHasher,
     ways: Ways,
-    answers: &Answers,
+    (answers, list): (&Answers, &[Answer]),
     reduce: &(dyn Fn(&mut [Statement]) -> Option<Fact> + Sync),
     folder: &Path,
     (memory, jobs): (u64, usize),
@@ -81,7 +81,8 @@ pub(crate) fn join_inventory(
     let end = |mut writer: Writer<'_, Hit>| writer.flush();
     join(records, &probes, (memory, jobs), reduce, &begin, &each, &end, cancel)?;
     let path = folder.join("evidence.rows");
-    put_in_order(&hits, &path, range, sum, answers, jobs, cancel)?;
+    let combine = |one, other| answers.combine(list, one, other);
+    put_in_order(&hits, &path, (range, sum), &combine, jobs, cancel)?;
     let file = SourceFile::open(&path, None).map_err(|fault| EvidenceError::Join(fault.to_string()))?;
     Ok(Joined { file: Arc::new(file), first_rows })
 }
@@ -204,9 +205,8 @@ fn probe(
 fn put_in_order(
     hits: &Partitions<Hit>,
     path: &Path,
-    range: u64,
-    rows: u64,
-    answers: &Answers,
+    (range, rows): (u64, u64),
+    combine: &(dyn Fn(Fact, Fact) -> Fact + Sync),
     jobs: usize,
     cancel: &Cancel,
 ) -> Result<(), EvidenceError> {
@@ -223,7 +223,7 @@ fn put_in_order(
                         return;
                     }
                     let len = range.min(rows - first) as usize;
-                    if let Err(error) = put_range(hits, at, first, len, answers, &file) {
+                    if let Err(error) = put_range(hits, at, first, len, combine, &file) {
                         lock(&failed).get_or_insert(error);
                         return;
                     }
@@ -243,13 +243,13 @@ fn put_range(
     at: usize,
     first: u64,
     len: usize,
-    answers: &Answers,
+    combine: &dyn Fn(Fact, Fact) -> Fact,
     file: &File,
 ) -> io::Result<()> {
     let mut facts = vec![NOTHING; len];
     hits.read(at, &mut |Hit { row, fact }| {
         if let Some(slot) = row.checked_sub(first).and_then(|row| facts.get_mut(row as usize)) {
-            *slot = if *slot == NOTHING { fact } else { answers.combine(*slot, fact) };
+            *slot = if *slot == NOTHING { fact } else { combine(*slot, fact) };
         }
     })?;
     hits.remove(at);

@@ -132,7 +132,7 @@ impl<'c> RowKeys<'c> {
                 if evidence.ways.by_key { evidence.find(bucket.1.key(key, VersionPart::Current)) } else { None },
             ];
             self.facts.push(others.into_iter().fold(fact, |fact, other| match (fact, other) {
-                (Some(one), Some(other)) => Some(evidence.answers.combine(one, other)),
+                (Some(one), Some(other)) => Some(evidence.answers.combine(&evidence.list, one, other)),
                 (one, other) => one.or(other),
             }));
         }
