@@ -293,15 +293,11 @@ fn push_spans(spans: &mut Vec<Span>, mut from: u32, lengths: &[i64]) -> Option<u
     Some(from)
 }
 
-/// A moment in milliseconds since 1970.
+/// A moment in milliseconds since 1970. Writers round those before 1970 in different ways; all of them are bad.
 fn time(seconds: i64, nanos: i64) -> Number {
     let millis = || -> Option<i64> {
-        let mut seconds = seconds.checked_add(EPOCH)?;
+        let seconds = seconds.checked_add(EPOCH).filter(|seconds| *seconds >= 0)?;
         let nanos = nanoseconds(nanos as u64)?;
-        // Writers round seconds towards zero, unless nothing but less than a millisecond is lost.
-        if seconds < 0 && nanos > 999_999 {
-            seconds -= 1;
-        }
         seconds.checked_mul(1000)?.checked_add(nanos / 1_000_000)
     };
     millis().map_or(Number::BAD, Number::new)
@@ -339,7 +335,9 @@ mod tests {
         assert_eq!(time(0, 0), Number::new(1_420_070_400_000));
         assert_eq!(time(-1, 123 << 3 | 5), Number::new(1_420_070_399_123));
         assert_eq!(time(-EPOCH, 0), Number::new(0));
-        for (seconds, nanos) in [(-EPOCH - 1, 0), (i64::MIN, 0), (i64::MAX, 0), (i64::MAX / 1000, 0), (0, -1)] {
+        for (seconds, nanos) in
+            [(-EPOCH - 1, 999 << 3 | 5), (i64::MIN, 0), (i64::MAX, 0), (i64::MAX / 1000, 0), (0, -1)]
+        {
             assert_eq!(time(seconds, nanos), Number::BAD, "{seconds} {nanos}");
         }
     }
