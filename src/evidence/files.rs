@@ -47,6 +47,8 @@ pub(super) struct Said<'a> {
     pub(super) is_gone: bool,
     /// Whether it is the writing itself that says it, and was modified when it was said.
     pub(super) is_write: bool,
+    /// Whether the record before said the same of its version, whenever that was so.
+    pub(super) is_like_last: bool,
 }
 
 /// Which version of the key something is said of.
@@ -161,6 +163,8 @@ pub(super) struct Collector<'w, 'e> {
     last: Option<(AnswerKind, Vec<u8>, u32)>,
     source: u32,
     file: Option<u32>,
+    /// Whether what was said last was dated, and its number.
+    last_answer: Option<(bool, u32)>,
     /// Statements of a file that may still turn out to be damaged.
     waiting: Option<Vec<(JoinKey, Statement)>>,
     records: u64,
@@ -470,7 +474,7 @@ impl Work<'_> {
         scratch: &mut Scratch,
     ) -> Result<(), Stop> {
         let (is_journal, mut collected) = (kind == EvidenceKind::MetadataJournal, Ok(()));
-        rows.read(metadata::COLUMNS, scratch, &|| self.is_over(), &mut |batch, _| {
+        rows.read(metadata::columns(kind), scratch, &|| self.is_over(), &mut |batch, _| {
             if collected.is_ok() {
                 collected = metadata::collect(batch, is_journal, to).map_err(Stop::from).and_then(|row| Ok(row?));
             }
@@ -498,7 +502,7 @@ impl Work<'_> {
         while let Some(part) = reader.next_part(scratch)? {
             let Part::Rows(rows) = part else { continue };
             let mut collected = Ok(());
-            rows.read(metadata::COLUMNS, scratch, &|| self.is_over(), &mut |batch, _| {
+            rows.read(metadata::columns(EvidenceKind::OneKeyList), scratch, &|| self.is_over(), &mut |batch, _| {
                 if collected.is_ok() {
                     collected = lists::collect(batch, key, to).map_err(Stop::from).and_then(|row| Ok(row?));
                 }
@@ -631,6 +635,7 @@ impl<'w, 'e> Collector<'w, 'e> {
             last: None,
             source: 0,
             file: None,
+            last_answer: None,
             waiting: None,
             records: 0,
             newest: None,
@@ -646,7 +651,7 @@ impl<'w, 'e> Collector<'w, 'e> {
         (self.source, self.file) = (source, mark);
         self.waiting = mark.is_none().then(Vec::new);
         self.numbers.clear();
-        self.last = None;
+        (self.last, self.last_answer) = (None, None);
     }
 
     /// When something was so that does not say when.
@@ -677,17 +682,22 @@ impl<'w, 'e> Collector<'w, 'e> {
             (When::At(time), _) => (Some(time), true),
             (When::NotBefore(time), _) => (time, false),
         };
-        let answer = self.number(said, is_dated)?;
+        let answer = match self.last_answer {
+            Some((was_dated, answer)) if said.is_like_last && was_dated == is_dated => answer,
+            _ => self.number(said, is_dated)?,
+        };
+        self.last_answer = Some((is_dated, answer));
         let statement = Statement { time: time.map_or(i64::MIN, Timestamp::as_millis), order: said.order, answer };
         self.newest = self.newest.max(time);
-        let hasher = self.bucket.1;
-        self.push(hasher.key(said.key, VersionPart::Id(version.unwrap_or_default())), statement);
+        let key = self.bucket.1.key(said.key, VersionPart::Id(version.unwrap_or_default()));
+        self.push(key, statement);
         if !self.work.lacks_versions {
             return Ok(());
         }
         if matches!(version, None | Some(b"")) {
             // Where nothing names versions there may be none. The version `null` is one of several.
-            self.push(hasher.key(said.key, VersionPart::Unnamed), statement);
+            let key = self.bucket.1.key(said.key, VersionPart::Unnamed);
+            self.push(key, statement);
         } else if let Some(modified) = said.modified {
             self.push_second(said.key, second(modified), statement);
             if said.is_write {
@@ -721,7 +731,8 @@ impl<'w, 'e> Collector<'w, 'e> {
 
     fn push_second(&mut self, key: &[u8], second: i64, statement: Statement) {
         self.work.has_seconds.store(true, Ordering::Relaxed);
-        self.push(self.bucket.1.key(key, VersionPart::ModifiedIn(second)), statement);
+        let key = self.bucket.1.key(key, VersionPart::ModifiedIn(second));
+        self.push(key, statement);
     }
 
     /// Notes that a key was seen in use on a bucket.

@@ -79,6 +79,7 @@ pub(super) fn collect(line: &[u8], to: &mut Collector<'_, '_>) -> Result<bool, T
         is_journal: false,
         is_gone: false,
         is_write: false,
+        is_like_last: false,
     })?;
     Ok(true)
 }

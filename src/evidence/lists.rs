@@ -42,6 +42,7 @@ pub(super) fn collect(
             is_journal: false,
             is_gone: false,
             is_write: false,
+            is_like_last: false,
         })?;
     }
     Ok(Ok(()))

@@ -7,13 +7,22 @@ use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::policy::Status;
 
 /// What is read of them.
-pub(super) const COLUMNS: ColumnSet = ColumnSet::METADATA
-    .with(Column::Bucket)
-    .with(Column::Key)
-    .with(Column::VersionId)
-    .with(Column::IsDeleteMarker)
-    .with(Column::LastModifiedDate)
-    .with(Column::EncryptionStatus);
+pub(super) fn columns(kind: EvidenceKind) -> ColumnSet {
+    let columns = ColumnSet::NONE
+        .with(Column::Bucket)
+        .with(Column::Key)
+        .with(Column::VersionId)
+        .with(Column::IsDeleteMarker)
+        .with(Column::LastModifiedDate)
+        .with(Column::EncryptionStatus)
+        .with(Column::KmsKeyArn);
+    match kind {
+        EvidenceKind::MetadataJournal => {
+            columns.with(Column::SequenceNumber).with(Column::RecordType).with(Column::RecordTimestamp)
+        }
+        _ => columns,
+    }
+}
 
 /// What a table with these columns is, if it is one.
 pub(super) fn kind(columns: ColumnSet) -> Option<EvidenceKind> {
@@ -32,12 +41,14 @@ pub(super) fn collect(
     to: &mut Collector<'_, '_>,
 ) -> Result<Result<(), RowFault>, TooManyKeys> {
     let has_order = !batch.sequence_number.is_absent();
+    let mut last = None;
     for row in 0..batch.len {
         let modified = match batch.last_modified.get(row).time() {
             Ok(time) => time,
             Err(fault) => return Ok(Err(fault)),
         };
         let (bucket, key) = (batch.bucket.get(row), batch.key.get(row));
+        let (status, name) = (batch.encryption_status.get(row), batch.kms_key_arn.get(row));
         if bucket.is_empty() || key.is_empty() {
             return Ok(Err(RowFault::NoKey));
         }
@@ -53,18 +64,25 @@ pub(super) fn collect(
             },
             false => to.undated(modified),
         };
+        // Cells of a dictionary are the same where they stand at the same place.
+        let is_gone = is_delete_marker || is_deleted;
+        let is_like_last = last.is_some_and(|(last_status, last_name, was_gone)| {
+            std::ptr::eq::<[u8]>(last_status, status) && std::ptr::eq::<[u8]>(last_name, name) && was_gone == is_gone
+        });
+        last = Some((status, name, is_gone));
         to.say(&Said {
             bucket,
             key,
             of: Of::Version(Some(batch.version_id.get(row))),
-            claim: Claim::Is(Status::parse_metadata(batch.encryption_status.get(row))),
-            name: Name::of(batch.kms_key_arn.get(row)),
+            claim: Claim::Is(Status::parse_metadata(status)),
+            name: Name::of(name),
             when,
             order: if is_journal && has_order { order(batch.sequence_number.get(row)) } else { 0 },
             modified,
             is_journal,
-            is_gone: is_delete_marker || is_deleted,
+            is_gone,
             is_write: false,
+            is_like_last,
         })?;
     }
     Ok(Ok(()))

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::batch::Column;
-use crate::join::{JoinError, JoinKey, KeyHasher, Table};
+use crate::join::{JoinError, KeyHasher, Tables};
 use crate::plan::{Plan, Shard, Unit};
 use crate::readers::{UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
@@ -205,21 +205,12 @@ pub(crate) struct Ways {
 /// Where the facts are.
 pub(crate) enum Known {
     /// In memory.
-    Tables(Vec<Table<Fact>>),
+    Tables(Tables<Fact>),
     /// In a file, row by row.
     Joined(Joined),
 }
 
 impl Evidence {
-    /// What is known under a key of the join, if that is in memory.
-    #[inline]
-    pub(crate) fn find(&self, key: JoinKey) -> Option<Fact> {
-        match &self.known {
-            Known::Tables(tables) => tables[key.partition()].get(key),
-            Known::Joined(_) => None,
-        }
-    }
-
     /// The numbers of the answers of a fact that has several.
     pub(crate) fn sets_of(&self, fact: Fact) -> Option<Vec<u32>> {
         self.answers.several(fact)

@@ -45,6 +45,7 @@ fn say(event: &Event<'_>, to: &mut Collector<'_, '_>) -> Result<(), TooManyKeys>
             is_journal: false,
             is_gone: false,
             is_write: false,
+            is_like_last: false,
         }),
     };
     said.map_or(Ok(()), |said| to.say(&said))
@@ -84,6 +85,7 @@ fn of_write<'a>(write: &Write<'a>) -> Option<Said<'a>> {
         is_journal: false,
         is_gone: false,
         is_write: !is_update,
+        is_like_last: false,
     })
 }
 

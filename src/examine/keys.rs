@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::batch::{Batch, RowState, Texts};
+use crate::batch::{Batch, Texts};
 use crate::evidence::{
     Answer, Claim, Evidence, Fact, KeyId, KeyRing, Known, KnownKey, RowFacts, TooManyKeys, Weighed, weigh, weigh_one,
 };
-use crate::join::VersionPart;
+use crate::join::{BucketHasher, JoinKey, Tables, VersionPart};
 use crate::partial::{Amount, KeyCounts, Partial};
 use crate::plan::UnitId;
 use crate::policy::{Key, KeyState, Status};
@@ -22,6 +22,8 @@ pub(crate) struct RowKeys<'c> {
     evidence: Option<&'c Evidence>,
     /// Of each row of the batch, as far as something is known.
     facts: Vec<Option<Fact>>,
+    more: Vec<Option<Fact>>,
+    hashes: Vec<JoinKey>,
     bytes: Vec<u8>,
     /// Names of keys that reports have used.
     named: HashMap<Vec<u8>, Option<KnownKey>, RandomState>,
@@ -56,6 +58,8 @@ impl<'c> RowKeys<'c> {
             ring,
             evidence,
             facts: Vec::new(),
+            more: Vec::new(),
+            hashes: Vec::new(),
             bytes: Vec::new(),
             named: HashMap::default(),
             is_active: false,
@@ -88,8 +92,8 @@ impl<'c> RowKeys<'c> {
             Some(Evidence { known: Known::Joined(joined), .. }) => joined
                 .read(unit, batch.first_row, batch.len, &mut self.facts, &mut self.bytes)
                 .map_err(KeyFailure::Join),
-            Some(evidence) => {
-                self.look_up(evidence, batch);
+            Some(evidence @ Evidence { known: Known::Tables(tables), .. }) => {
+                self.look_up(evidence, tables, batch);
                 Ok(())
             }
         }
@@ -109,32 +113,49 @@ impl<'c> RowKeys<'c> {
         Ok(())
     }
 
-    fn look_up(&mut self, evidence: &Evidence, batch: &Batch<'_>) {
-        self.facts.clear();
-        let mut bucket = (&b""[..], evidence.hasher.bucket(b""));
-        for at in 0..batch.len {
-            if batch.states.is_some_and(|states| states[at] != RowState::Sound) {
-                self.facts.push(None);
-                continue;
-            }
-            let name = batch.bucket.get(at);
-            if bucket.0 != name {
-                bucket = (name, evidence.hasher.bucket(name));
-            }
-            let key = batch.key.get(at);
-            let fact = evidence.find(bucket.1.key(key, VersionPart::of_row(&batch.version_id, at)));
-            let by_second = || {
-                let modified = batch.last_modified.get(at).time().ok().flatten()?;
-                evidence.find(bucket.1.key(key, VersionPart::ModifiedIn(modified.as_millis().div_euclid(1000))))
-            };
-            let others = [
-                if evidence.ways.by_second { by_second() } else { None },
-                if evidence.ways.by_key { evidence.find(bucket.1.key(key, VersionPart::Current)) } else { None },
-            ];
-            self.facts.push(others.into_iter().fold(fact, |fact, other| match (fact, other) {
+    fn look_up(&mut self, evidence: &Evidence, tables: &Tables<Fact>, batch: &Batch<'_>) {
+        self.hash(evidence, batch, |key, at| key.0.key(key.1, VersionPart::of_row(&batch.version_id, at)));
+        tables.find_all(&self.hashes, &mut self.facts);
+        if evidence.ways.by_key {
+            self.hash(evidence, batch, |key, _| key.0.key(key.1, VersionPart::Current));
+            self.look_up_more(evidence, tables);
+        }
+        if evidence.ways.by_second {
+            let second =
+                |at| batch.last_modified.get(at).time().ok().flatten().map(|time| time.as_millis().div_euclid(1000));
+            // No evidence is of the second before all others.
+            self.hash(evidence, batch, |key, at| {
+                key.0.key(key.1, VersionPart::ModifiedIn(second(at).unwrap_or(i64::MIN)))
+            });
+            self.look_up_more(evidence, tables);
+        }
+    }
+
+    fn look_up_more(&mut self, evidence: &Evidence, tables: &Tables<Fact>) {
+        tables.find_all(&self.hashes, &mut self.more);
+        for (fact, more) in self.facts.iter_mut().zip(&self.more) {
+            *fact = match (*fact, *more) {
                 (Some(one), Some(other)) => Some(evidence.answers.combine(&evidence.list, one, other)),
                 (one, other) => one.or(other),
-            }));
+            };
+        }
+    }
+
+    /// Hashes all rows in some way. What is found for rows that cannot be examined does not matter.
+    fn hash(
+        &mut self,
+        evidence: &Evidence,
+        batch: &Batch<'_>,
+        hash: impl Fn((&mut BucketHasher, &[u8]), usize) -> JoinKey,
+    ) {
+        self.hashes.clear();
+        let mut bucket = (&b""[..], evidence.hasher.bucket(b""));
+        for at in 0..batch.len {
+            let name = batch.bucket.get(at);
+            if !std::ptr::eq(bucket.0, name) && bucket.0 != name {
+                bucket = (name, evidence.hasher.bucket(name));
+            }
+            self.hashes.push(hash((&mut bucket.1, batch.key.get(at)), at));
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::key::JoinKey;
 use super::partitions::{PARTITIONS, Partitions, Value};
-use super::table::Table;
+use super::table::{Table, Tables};
 use crate::engine::{Cancel, lock};
 
 /// Why streams could not be joined.
@@ -138,7 +138,7 @@ impl<V: Value> Partitions<(JoinKey, V)> {
         self,
         jobs: usize,
         reduce: &(dyn Fn(&mut [V]) -> Option<E> + Sync),
-    ) -> Result<Vec<Table<E>>, JoinError> {
+    ) -> Result<Tables<E>, JoinError> {
         let tables: Vec<Mutex<Option<Table<E>>>> = (0..PARTITIONS).map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         let work = || {
@@ -154,6 +154,6 @@ impl<V: Value> Partitions<(JoinKey, V)> {
             workers.into_iter().all(|worker| worker.join().is_ok())
         });
         let tables: Option<Vec<_>> = tables.into_iter().map(|table| lock(&table).take()).collect();
-        tables.filter(|_| done).ok_or(JoinError::Panicked)
+        tables.filter(|_| done).map(Tables).ok_or(JoinError::Panicked)
     }
 }

@@ -15,4 +15,4 @@ mod tests;
 pub(crate) use key::{BucketHasher, JoinKey, KeyHasher, VersionPart};
 pub(crate) use matching::{JoinError, join};
 pub(crate) use partitions::{PARTITIONS, Partitions, Value, Writer};
-pub(crate) use table::Table;
+pub(crate) use table::Tables;

@@ -35,6 +35,7 @@ pub(crate) struct Partitions<V> {
 }
 
 struct Partition<V> {
+    /// All but the last are full.
     chunks: Vec<Vec<V>>,
     /// How many records its file has.
     stored: u64,
@@ -93,7 +94,7 @@ impl<V: Value> Partitions<V> {
             return Ok(());
         }
         let mut file = File::open(path)?;
-        let mut bytes = vec![0; Self::BUFFER_RECORDS * V::LEN];
+        let mut bytes = vec![0; Self::CHUNK_RECORDS * V::LEN];
         let mut left = stored * V::LEN as u64;
         while left > 0 {
             let len = left.min(bytes.len() as u64) as usize;
@@ -115,38 +116,48 @@ impl<V: Value> Partitions<V> {
     }
 
     /// Records that are written or read together.
-    const BUFFER_RECORDS: usize = (1 << 16) / V::LEN;
+    const CHUNK_RECORDS: usize = (1 << 16) / V::LEN;
+    /// Records that a writer hands over together: its buffers for all partitions stay in the cache.
+    const BUFFER_RECORDS: usize = (1 << 12) / V::LEN;
 
     fn path(&self, partition: usize) -> PathBuf {
         self.folder.join(format!("{}.{partition}.join", self.name))
     }
 
-    fn add(&self, partition: usize, records: Vec<V>, bytes: &mut Vec<u8>) -> io::Result<Vec<V>> {
-        let len = (records.len() * size_of::<V>()) as u64;
-        if !self.has_spilled() {
-            if self.held.fetch_add(len, Ordering::Relaxed) + len <= self.room {
-                lock(&self.partitions[partition]).chunks.push(records);
-                return Ok(Vec::new());
+    /// Empties the buffer.
+    fn add(&self, partition: usize, records: &mut Vec<V>, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let mut left = &records[..];
+        while !left.is_empty() {
+            let mut to = lock(&self.partitions[partition]);
+            let room = to.chunks.last().map_or(0, |chunk| Self::CHUNK_RECORDS - chunk.len());
+            let (some, rest) = left.split_at(left.len().min(room));
+            to.chunks.iter_mut().next_back().into_iter().for_each(|chunk| chunk.extend_from_slice(some));
+            left = rest;
+            if left.is_empty() {
+                break;
             }
-            self.is_spilling.store(true, Ordering::Release);
-            (0..PARTITIONS).try_for_each(|partition| self.spill(partition, &[], bytes))?;
+            if self.has_spilled() {
+                self.spill(&mut to, partition, bytes)?;
+            } else {
+                self.held.fetch_add((Self::CHUNK_RECORDS * size_of::<V>()) as u64, Ordering::Relaxed);
+            }
+            to.chunks.push(Vec::with_capacity(Self::CHUNK_RECORDS));
         }
-        self.spill(partition, &records, bytes)?;
-        let mut records = records;
         records.clear();
-        Ok(records)
+        if !self.has_spilled() && self.held.load(Ordering::Relaxed) > self.room {
+            self.is_spilling.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 
-    /// Moves what is in memory to the file of the partition, and these records, too.
-    fn spill(&self, at: usize, records: &[V], bytes: &mut Vec<u8>) -> io::Result<()> {
-        let mut partition = lock(&self.partitions[at]);
-        let chunks = std::mem::take(&mut partition.chunks);
-        if chunks.is_empty() && records.is_empty() {
+    /// Moves what is in memory to the file of the partition.
+    fn spill(&self, partition: &mut Partition<V>, at: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+        if partition.chunks.is_empty() {
             return Ok(());
         }
         // There can be more partitions than files can be open.
         let mut file = File::options().append(true).create(true).open(self.path(at))?;
-        for records in chunks.iter().map(Vec::as_slice).chain([records]) {
+        for records in std::mem::take(&mut partition.chunks) {
             bytes.clear();
             records.iter().for_each(|record| record.put(bytes));
             file.write_all(bytes)?;
@@ -171,11 +182,6 @@ impl<V: Value> Writer<'_, V> {
     }
 
     fn flush_partition(&mut self, partition: usize) -> io::Result<()> {
-        let records = std::mem::take(&mut self.buffers[partition]);
-        if records.is_empty() {
-            return Ok(());
-        }
-        self.buffers[partition] = self.to.add(partition, records, &mut self.bytes)?;
-        Ok(())
+        self.to.add(partition, &mut self.buffers[partition], &mut self.bytes)
     }
 }

@@ -81,8 +81,10 @@ fn check(seed: u64, known: usize, probes: usize, room: u64, memory: u64) {
         };
         let [known_side, _] = sides;
         let tables = known_side.into_tables(3, &reduce).expect("tables");
-        let find = |(key, probe): &(JoinKey, u64)| Some((*probe, tables[key.partition()].get(*key)?));
-        end(probes.iter().filter_map(find).collect()).expect("kept");
+        let (keys, mut sums): (Vec<_>, _) = (probes.iter().map(|(key, _)| *key).collect(), Vec::new());
+        tables.find_all(&keys, &mut sums);
+        assert_eq!(sums.len(), keys.len());
+        end(probes.iter().zip(sums).filter_map(|((_, probe), sum)| Some((*probe, sum?))).collect()).expect("kept");
     } else {
         let cancel = Cancel::default();
         join(known_side, probe_side, (memory, 3), &reduce, &Vec::new, &each, &end, &cancel).expect("joined");
