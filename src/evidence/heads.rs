@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::TooManyKeys;
 use super::answers::Claim;
-use super::files::{Collector, Name, Of, Said, When};
+use super::collect::Collector;
+use super::said::{Name, Of, Said, When};
 use crate::policy::Status;
 use crate::timestamp::Timestamp;
 

@@ -3,7 +3,8 @@
 
 use super::TooManyKeys;
 use super::answers::Claim;
-use super::files::{Collector, Name, Of, Said};
+use super::collect::Collector;
+use super::said::{Name, Of, Said};
 use crate::batch::{Batch, RowFault, RowState, Schema, SchemaError};
 
 /// The columns of a list with so many fields a row.

@@ -1,7 +1,8 @@
 //! Tables of S3 Metadata as Parquet files: inventory tables say how versions are, journals how they became so.
 
 use super::answers::Claim;
-use super::files::{Collector, Name, Of, Said, When};
+use super::collect::Collector;
+use super::said::{Name, Of, Said, When};
 use super::{EvidenceKind, TooManyKeys};
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::policy::Status;

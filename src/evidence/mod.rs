@@ -1,8 +1,8 @@
 //! Which KMS key encrypts each object: what S3 Inventory does not say, from sources that auditors already have.
 //!
 //! ```text
-//! file -> kind -> Statement -> Partitions -> Table     -> Fact of a row -> KeyState -> Checker
-//!         files   metadata...  join          or joined    examine::keys
+//! file -> kind -> Said  -> Statement -> Partitions -> Tables    -> Fact of a row -> KeyState -> Checker
+//! files   load    heads..  collect      join          or joined    examine::keys
 //! ```
 //!
 //! A source states which key a version of an object had, and when that was so ([`Statement`]). Everything said of a
@@ -11,14 +11,15 @@
 
 mod answers;
 pub mod cloudtrail;
+mod collect;
 mod files;
 mod heads;
 mod joined;
 mod keys;
 mod lists;
+mod load;
 mod metadata;
-#[cfg(test)]
-mod tests;
+mod said;
 mod trail;
 
 use std::collections::BTreeMap;
@@ -34,11 +35,11 @@ use crate::readers::{UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
 
 pub(crate) use answers::{Answer, Answers, Claim, Fact, RowFacts, SaidKey, Weighed, weigh, weigh_one};
-pub(crate) use files::load;
 pub(crate) use joined::{Joined, join_inventory};
 pub use keys::AliasError;
 pub use keys::TooManyKeys;
 pub(crate) use keys::{Aliases, KeyId, KeyRing, KnownKey};
+pub(crate) use load::load;
 
 /// What to take as evidence.
 #[derive(Clone, Debug)]

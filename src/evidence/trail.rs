@@ -3,7 +3,9 @@
 use super::TooManyKeys;
 use super::answers::Claim;
 use super::cloudtrail::{DataKey, Event, Write, WriteKind, scan};
-use super::files::{Collector, Lines, Name, Of, Said, Stop, When};
+use super::collect::Collector;
+use super::files::{Lines, Stop};
+use super::said::{Name, Of, Said, When};
 use crate::policy::{Method, Status};
 
 /// Collects what a log says. A log with records that cannot be read may lack what would change everything.

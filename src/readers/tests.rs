@@ -6,6 +6,9 @@ use std::sync::Arc;
 use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, Texts};
 use crate::source::SourceFile;
 
+/// The columns that files of tests have: those of inventories.
+pub(super) const INVENTORY: ColumnSet = ColumnSet::ALL.partition(ColumnSet::METADATA).1;
+
 /// Numbers that look random and are the same on every run: splitmix64.
 pub(super) struct Random(pub u64);
 

@@ -202,6 +202,8 @@ pub struct Summary {
     pub key_coverage: KeyCoverage,
     pub evidence: Vec<EvidenceLine>,
     pub keys_in_use: Vec<KeyInUse>,
+    /// Files in folders of evidence that are none.
+    pub ignored_evidence_files: u64,
     /// `full`, or `none` when nothing was counted by account and by month.
     pub rollup: &'static str,
     pub by_account: AccountLines,
@@ -473,6 +475,7 @@ impl Summary {
             key_coverage: key_coverage(partial),
             evidence: evidence_lines(facts, partial),
             keys_in_use: keys_in_use(facts),
+            ignored_evidence_files: facts.evidence.as_ref().map_or(0, |evidence| evidence.ignored_files),
             rollup: if partial.terms.rollups == Rollups::None { "none" } else { "full" },
             collapsed: partial.collapsed,
             faults: fault_counts(facts, partial),

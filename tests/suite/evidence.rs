@@ -671,3 +671,44 @@ fn a_log_that_is_cut_off_is_not_believed() {
     assert_only(&audited, "undetermined", "key_unknown", "", "cut off");
     assert_eq!(audited.fault_names(), ["evidence_damaged"]);
 }
+
+#[test]
+fn each_source_is_counted_by_itself() {
+    let rows: Vec<Row> = ["v1", "v2", "v3"].iter().map(|version| object(Some(version), "SSE-KMS")).collect();
+    let case = Case::new(&rows);
+    // Read in another order than they are told in.
+    let folders = ["z", "a"].map(|name| case.desk.path(name));
+    folders.iter().for_each(|folder| fs::create_dir(folder).unwrap());
+    fs::write(
+        folders[0].join("heads.ndjson"),
+        format!("\n{}", lines(&[undated(Some("v1"), RIGHT), undated(Some("v9"), RIGHT)])),
+    )
+    .unwrap();
+    let put = |version| written("PutObject", MODIFIED, Some(version), Some("aws:kms"), Some(RIGHT));
+    let log = json!({"Records": [put("v2"), put("v3"), updated(EARLIER, Some("v3"), RIGHT)]});
+    fs::write(folders[1].join("log.json"), log.to_string()).unwrap();
+    fs::write(folders[1].join("heads.ndjson"), lines(&[dated(Some("v8"), "alias/x", LATER)])).unwrap();
+    fs::write(folders[1].join("notes.txt"), "no evidence").unwrap();
+    let audited = case.audit(&policy(), &folders.each_ref().map(|folder| folder.to_str().unwrap()), &[]);
+    assert_eq!(audited.code(), Some(0), "{audited:?}");
+    let summary = audited.summary();
+    let told: Vec<_> = summary["evidence"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| {
+            let kind = line["kind"].as_str().unwrap();
+            let numbers = ["files", "records", "matched", "unresolved_keys"].map(|name| line[name].as_u64().unwrap());
+            (kind, numbers, line["as_of"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("head_object", [1, 1, 0, 1], "2024-05-06T07:08:10.000Z"),
+            ("cloud_trail", [1, 3, 2, 0], "2024-05-06T07:08:09.000Z"),
+            ("head_object", [1, 2, 1, 0], "2024-05-06T07:08:09.000Z"),
+        ]
+    );
+    assert_eq!(summary["ignored_evidence_files"], 1);
+}

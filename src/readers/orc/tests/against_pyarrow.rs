@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{NAMES, at, fixture, read, read_all, stripes};
 use crate::batch::{Column, ColumnSet, Flag, Number};
-use crate::readers::tests::{Cell, Random, RowCells, cells, open, some_columns, some_rows};
+use crate::readers::tests::{Cell, INVENTORY, Random, RowCells, cells, open, some_columns, some_rows};
 use crate::readers::{UnitFault, parquet};
 
 fn rows_of_pyarrow() -> Vec<RowCells> {
@@ -62,7 +62,7 @@ fn columns_that_are_read_late_have_the_same_cells() {
         for seed in 0..6 {
             let mut random = Random(seed);
             let wanted = some_columns(&mut random);
-            let late = ColumnSet::ALL.partition(wanted).1;
+            let late = INVENTORY.partition(wanted).1;
             let read = read(&file, wanted, |len| some_rows(&mut random, len)).expect(name);
             assert_eq!((read.rows.len(), read.deferred), (expected.len(), late), "{name} {seed}");
             for (found, expected) in read.rows.iter().zip(&expected) {
@@ -82,7 +82,7 @@ fn facts_are_those_of_the_footer() {
     while reader.next_stripe().expect("a stripe").is_some() {}
     let facts = reader.facts();
     assert_eq!((facts.rows, facts.bytes), (6_000, file.len()));
-    assert_eq!((facts.columns, facts.unknown_columns), (ColumnSet::ALL, vec!["novelty".to_owned()]));
+    assert_eq!((facts.columns, facts.unknown_columns), (INVENTORY, vec!["novelty".to_owned()]));
     assert!(reader.bytes_read() < file.len());
 }
 

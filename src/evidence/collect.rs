@@ -1,0 +1,270 @@
+//! From what records say to statements that can be joined.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::answers::{Answer, Claim, Statement};
+use super::said::{Name, Of, Said, When};
+use super::{Answers, KeyRing, SaidKey, TooManyKeys, Ways, cloudtrail};
+use crate::escape::escape;
+use crate::join::{BucketHasher, JoinKey, KeyHasher, Partitions, VersionPart, Writer};
+use crate::timestamp::Timestamp;
+
+/// What all workers share.
+pub(super) struct Shared<'e> {
+    pub(super) ring: &'e KeyRing<'e>,
+    pub(super) answers: &'e Answers,
+    pub(super) hasher: KeyHasher,
+    /// When evidence was taken that does not say so.
+    pub(super) as_of: Option<Timestamp>,
+    /// Whether some rows do not name versions.
+    pub(super) lacks_versions: bool,
+    pub(super) records: &'e Partitions<(JoinKey, Statement)>,
+    pub(super) has_seconds: AtomicBool,
+    pub(super) has_current: AtomicBool,
+}
+
+impl Shared<'_> {
+    /// What else than versions something is known by.
+    pub(super) fn ways(&self) -> Ways {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        Ways { by_second: is_set(&self.has_seconds), by_key: is_set(&self.has_current) }
+    }
+}
+
+/// What is counted of a file, or of a part of one.
+#[derive(Default)]
+pub(super) struct Collected {
+    pub(super) records: u64,
+    pub(super) newest: Option<Timestamp>,
+    /// Names of keys that nothing tells the ARN of.
+    pub(super) unresolved: BTreeSet<Vec<u8>>,
+    /// Keys by bucket, and how often each was seen.
+    pub(super) in_use: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+impl Collected {
+    fn see(&mut self, time: Option<Timestamp>) {
+        self.newest = self.newest.max(time);
+    }
+}
+
+/// What tells the answers of a file apart, beside the key: the claim, and whether it is dated, gone and doubtful.
+type AnswerKind = (Claim, bool, bool, bool);
+
+/// What one worker collects.
+pub(super) struct Collector<'w, 'e> {
+    shared: &'w Shared<'e>,
+    writer: Writer<'w, (JoinKey, Statement)>,
+    bucket: (Vec<u8>, BucketHasher),
+    /// Of the answers that this worker has met in the file.
+    numbers: HashMap<(AnswerKind, Vec<u8>), u32>,
+    last: Option<(AnswerKind, Vec<u8>, u32)>,
+    source: u32,
+    /// The file, if what it says can be taken back by that.
+    mark: Option<u32>,
+    /// Whether what was said last was dated, and its number.
+    last_answer: Option<(bool, u32)>,
+    /// Statements of a file that may still turn out to be damaged.
+    waiting: Option<Vec<(JoinKey, Statement)>>,
+    collected: Collected,
+    pub(super) logs: cloudtrail::Scratch,
+    error: Option<io::Error>,
+}
+
+impl<'w, 'e> Collector<'w, 'e> {
+    pub(super) fn new(shared: &'w Shared<'e>) -> Self {
+        Self {
+            shared,
+            writer: shared.records.writer(),
+            bucket: (Vec::new(), shared.hasher.bucket(b"")),
+            numbers: HashMap::new(),
+            last: None,
+            source: 0,
+            mark: None,
+            last_answer: None,
+            waiting: None,
+            collected: Collected::default(),
+            logs: cloudtrail::Scratch::default(),
+            error: None,
+        }
+    }
+
+    /// Begins a file, or a part of one. If it has a `mark`, what it says can be taken back by that, and does not wait.
+    pub(super) fn begin(&mut self, source: u32, mark: Option<u32>) {
+        (self.source, self.mark) = (source, mark);
+        self.waiting = mark.is_none().then(Vec::new);
+        self.numbers.clear();
+        (self.last, self.last_answer) = (None, None);
+    }
+
+    /// When something was so that does not say when.
+    pub(super) fn undated(&self, modified: Option<Timestamp>) -> When {
+        self.shared.as_of.map_or(When::NotBefore(modified), When::At)
+    }
+
+    /// Notes what a record says.
+    pub(super) fn say(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
+        self.collected.records += 1;
+        if self.bucket.0 != said.bucket {
+            self.bucket = (said.bucket.to_vec(), self.shared.hasher.bucket(said.bucket));
+        }
+        match said.of {
+            Of::Version(version) => self.say_of_version(said, version),
+            Of::WrittenThen => self.say_of_written(said),
+            Of::Current => self.say_of_current(said),
+        }
+    }
+
+    fn say_of_version(&mut self, said: &Said<'_>, version: Option<&[u8]>) -> Result<(), TooManyKeys> {
+        let is_null = matches!(version, None | Some(b"" | b"null"));
+        let (time, is_dated) = match (said.when, said.modified) {
+            // The null version can be written again: when it was last modified tells of which writing this is said.
+            (When::At(_), Some(modified)) if is_null && self.shared.as_of.is_some() && !said.is_journal => {
+                (Some(modified), false)
+            }
+            (When::At(time), _) => (Some(time), true),
+            (When::NotBefore(time), _) => (time, false),
+        };
+        let answer = match self.last_answer {
+            Some((was_dated, answer)) if said.is_like_last && was_dated == is_dated => answer,
+            _ => self.number(said, is_dated)?,
+        };
+        self.last_answer = Some((is_dated, answer));
+        let statement = Statement { time: time.map_or(i64::MIN, Timestamp::as_millis), order: said.order, answer };
+        self.collected.see(time);
+        let key = self.bucket.1.key(said.key, VersionPart::Id(version.unwrap_or_default()));
+        self.push(key, statement);
+        if !self.shared.lacks_versions {
+            return Ok(());
+        }
+        if matches!(version, None | Some(b"")) {
+            // Where nothing names versions there may be none. The version `null` is one of several.
+            let key = self.bucket.1.key(said.key, VersionPart::Unnamed);
+            self.push(key, statement);
+        } else if let Some(modified) = said.modified {
+            self.push_second(said.key, second(modified), statement);
+            if said.is_write {
+                // It may have taken longer.
+                self.push_second(said.key, second(modified) - 1, statement);
+            }
+        }
+        Ok(())
+    }
+
+    /// Clocks, and the time that a write takes, may make it the second before or after.
+    fn say_of_written(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
+        let When::At(time) = said.when else { return Ok(()) };
+        let answer = self.number(said, true)?;
+        self.collected.see(Some(time));
+        for second in second(time) - 1..=second(time) + 1 {
+            // None of those that may be meant is later than the others.
+            self.push_second(said.key, second, Statement { time: second * 1000, order: 0, answer });
+        }
+        Ok(())
+    }
+
+    fn say_of_current(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
+        // Any of them may be about the version in question: none is superseded.
+        let answer = self.number(said, false)?;
+        self.shared.has_current.store(true, Ordering::Relaxed);
+        let key = self.bucket.1.key(said.key, VersionPart::Current);
+        self.push(key, Statement { time: i64::MIN, order: 0, answer });
+        Ok(())
+    }
+
+    fn push_second(&mut self, key: &[u8], second: i64, statement: Statement) {
+        self.shared.has_seconds.store(true, Ordering::Relaxed);
+        let key = self.bucket.1.key(key, VersionPart::ModifiedIn(second));
+        self.push(key, statement);
+    }
+
+    /// Notes that a key was seen in use on a bucket.
+    pub(super) fn see_in_use(&mut self, bucket: &[u8], key_name: &str) {
+        /// Names beyond this are somebody's attempt to fill memory.
+        const MAX_NAMES: usize = 10_000;
+        let (bucket, key) = (escape(bucket).into_owned(), escape(key_name.as_bytes()).into_owned());
+        let in_use = &mut self.collected.in_use;
+        let has_room = in_use.len() < MAX_NAMES || in_use.contains_key(&bucket);
+        let Some(keys) = has_room.then(|| in_use.entry(bucket).or_default()) else { return };
+        if keys.len() < MAX_NAMES || keys.contains_key(&key) {
+            *keys.entry(key).or_default() += 1;
+        }
+    }
+
+    fn push(&mut self, key: JoinKey, statement: Statement) {
+        match &mut self.waiting {
+            Some(waiting) => waiting.push((key, statement)),
+            None => {
+                if let Err(error) = self.writer.push(key.partition(), (key, statement)) {
+                    self.error.get_or_insert(error);
+                }
+            }
+        }
+    }
+
+    /// The number of the answer.
+    fn number(&mut self, said: &Said<'_>, is_dated: bool) -> Result<u32, TooManyKeys> {
+        let Said { claim, name, is_gone, is_journal, .. } = *said;
+        let kind = (claim, is_dated, is_gone, matches!(said.of, Of::Current));
+        if let Some((last_kind, last_name, number)) = &self.last
+            && (*last_kind, &last_name[..]) == (kind, name.bytes())
+        {
+            return Ok(*number);
+        }
+        let known = self.numbers.get(&(kind, name.bytes().to_vec())).copied();
+        let number = match known {
+            Some(number) => number,
+            None => {
+                let key = self.key(name)?;
+                let (source, file, is_doubtful) = (self.source, self.mark, kind.3);
+                let answer = Answer { claim, key, source, is_dated, is_journal, is_gone, is_doubtful, file };
+                let number = self.shared.answers.number(answer)?;
+                self.numbers.insert((kind, name.bytes().to_vec()), number);
+                number
+            }
+        };
+        self.last = Some((kind, name.bytes().to_vec(), number));
+        Ok(number)
+    }
+
+    fn key(&mut self, name: Name<'_>) -> Result<SaidKey, TooManyKeys> {
+        Ok(match name {
+            Name::None => SaidKey::Nothing,
+            Name::Untold => SaidKey::Untold,
+            Name::Is(name) => match self.shared.ring.find(name)? {
+                Some(known) => SaidKey::Is(known),
+                None => {
+                    self.collected.unresolved.insert(name.to_vec());
+                    SaidKey::Untold
+                }
+            },
+        })
+    }
+
+    /// Ends a file, or a part of one, that was read to its end.
+    pub(super) fn end(&mut self) -> io::Result<(u32, Collected)> {
+        for (key, statement) in self.waiting.take().into_iter().flatten() {
+            self.writer.push(key.partition(), (key, statement))?;
+        }
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => Ok((self.source, std::mem::take(&mut self.collected))),
+        }
+    }
+
+    /// Forgets what a file said.
+    pub(super) fn forget(&mut self) {
+        (self.waiting, self.collected) = (None, Collected::default());
+    }
+
+    /// Hands over what is left.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+fn second(time: Timestamp) -> i64 {
+    time.as_millis().div_euclid(1000)
+}

@@ -1,0 +1,400 @@
+//! All evidence, read side by side: files are recognised by what is in them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::answers::{Answer, Statement};
+use super::collect::{Collected, Collector, Shared};
+use super::files::{EvidenceFile, Lines, Stop, find_files, shown};
+use super::{
+    Answers, Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidenceSummary,
+    KeyRing, Known, cloudtrail, heads, join_inventory, lacks_versions, lists, metadata, trail,
+};
+use crate::engine::{Cancel, WORKER_NAME, lock};
+use crate::escape::escape;
+use crate::join::{JoinError, KeyHasher, Partitions};
+use crate::plan::{Plan, Shard};
+use crate::readers::{Part, Rows, Scratch, Split, UnitFault, UnitReader, split_strict};
+use crate::source::{FileFault, SourceFile};
+use crate::timestamp::Timestamp;
+
+/// Statements of a file that may still turn out to be damaged wait in memory; of larger files they are marked instead.
+const MAX_WAITING_LEN: u64 = 16 << 20;
+
+/// The work of all threads.
+struct Work<'e> {
+    shared: Shared<'e>,
+    queue: Mutex<VecDeque<Task>>,
+    /// How many tasks somebody is doing: they may lead to others.
+    busy: AtomicU64,
+    found: Mutex<Found>,
+    failed: Mutex<Option<EvidenceError>>,
+    cancel: &'e Cancel,
+    /// The paths as they were given, harmless to show.
+    given: Vec<String>,
+}
+
+#[derive(Default)]
+struct Found {
+    sources: Vec<FoundSource>,
+    by_kind: HashMap<(usize, EvidenceKind), usize>,
+    /// Files that are counted.
+    counted: BTreeSet<u32>,
+    faults: BTreeMap<PathBuf, (String, String)>,
+    spoiled: BTreeSet<u32>,
+    ignored: u64,
+}
+
+struct FoundSource {
+    facts: EvidenceFacts,
+    unresolved: BTreeSet<Vec<u8>>,
+}
+
+impl FoundSource {
+    fn new(given: &str, kind: EvidenceKind) -> Self {
+        let facts = EvidenceFacts {
+            source: given.to_owned(),
+            kind,
+            files: 0,
+            records: 0,
+            as_of: None,
+            unresolved_keys: 0,
+            in_use: BTreeMap::new(),
+        };
+        Self { facts, unresolved: BTreeSet::new() }
+    }
+}
+
+enum Task {
+    File(EvidenceFile),
+    /// Some rows of a Parquet file.
+    Rows {
+        file: EvidenceFile,
+        kind: EvidenceKind,
+        rows: Rows,
+    },
+}
+
+/// Reads all evidence and makes it ready for the inventories of a plan.
+pub(crate) fn load(
+    options: &EvidenceOptions,
+    (plan, shard): (&Plan, Shard),
+    ring: &KeyRing<'_>,
+    folder: TempDir,
+    jobs: usize,
+    cancel: &Cancel,
+) -> Result<Evidence, EvidenceError> {
+    let given = find_files(options)?;
+    let (answers, hasher) = (Answers::default(), KeyHasher::new());
+    let records = Partitions::new(options.memory, folder.path(), "evidence");
+    let work = Work {
+        shared: Shared {
+            ring,
+            answers: &answers,
+            hasher,
+            as_of: options.as_of,
+            lacks_versions: lacks_versions(plan),
+            records: &records,
+            has_seconds: AtomicBool::new(false),
+            has_current: AtomicBool::new(false),
+        },
+        queue: Mutex::new(given.files.into_iter().map(Task::File).collect()),
+        busy: AtomicU64::new(0),
+        found: Mutex::default(),
+        failed: Mutex::new(None),
+        cancel,
+        given: given.names,
+    };
+    work.run_all(jobs)?;
+    let (ways, found) = (work.shared.ways(), std::mem::take(&mut *lock(&work.found)));
+    let mut list = answers.list();
+    let Found { sources, faults, spoiled, ignored, .. } = found;
+    let sources = in_order(sources, &mut list);
+    let faults = faults.into_iter().map(|(path, (what, why))| EvidenceFault { path: shown(&path), what, why });
+    let summary =
+        EvidenceSummary { faults: faults.collect(), ignored_files: ignored, fingerprint: given.fingerprint, sources };
+    let reduce = |statements: &mut [Statement]| answers.reduce(&list, statements, &|file| spoiled.contains(&file));
+    let known = match records.has_spilled() {
+        false => Known::Tables(records.into_tables(jobs, &reduce)?),
+        true => {
+            let join = (options.memory, jobs);
+            Known::Joined(join_inventory(
+                plan.units(shard).collect(),
+                &records,
+                &hasher,
+                ways,
+                (&answers, &list),
+                &reduce,
+                folder.path(),
+                join,
+                cancel,
+            )?)
+        }
+    };
+    Ok(Evidence { summary, answers, list, hasher, ways, known, _folder: folder })
+}
+
+/// Sources in an order that does not depend on who was first, and so the numbers that answers know them by.
+fn in_order(sources: Vec<FoundSource>, answers: &mut [Answer]) -> Vec<EvidenceFacts> {
+    let mut ordered: Vec<(usize, FoundSource)> = sources.into_iter().enumerate().collect();
+    ordered.sort_by(|(_, one), (_, other)| {
+        (&one.facts.source, one.facts.kind).cmp(&(&other.facts.source, other.facts.kind))
+    });
+    let places: HashMap<u32, u32> = ordered.iter().zip(0..).map(|((was, _), is)| (*was as u32, is)).collect();
+    answers.iter_mut().for_each(|answer| answer.source = places.get(&answer.source).copied().unwrap_or(answer.source));
+    let facts = |(_, FoundSource { mut facts, unresolved })| {
+        facts.unresolved_keys = unresolved.len() as u64;
+        facts
+    };
+    ordered.into_iter().map(facts).collect()
+}
+
+impl Work<'_> {
+    fn run_all(&self, jobs: usize) -> Result<(), EvidenceError> {
+        thread::scope(|scope| {
+            for worker in 0..jobs.max(1) {
+                let started =
+                    thread::Builder::new().name(format!("{WORKER_NAME}{worker}")).spawn_scoped(scope, || self.run());
+                if let Err(error) = started {
+                    self.fail(JoinError::File(error).into());
+                }
+            }
+        });
+        match lock(&self.failed).take() {
+            _ if self.cancel.is_cancelled() => Err(EvidenceError::Cancelled),
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Work<'_> {
+    fn run(&self) {
+        let (mut collector, mut scratch) = (Collector::new(&self.shared), Scratch::default());
+        while !self.is_over() {
+            let Some(task) = self.next() else {
+                // Whoever is busy may find more to do.
+                if self.busy.load(Ordering::Acquire) == 0 {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            };
+            let file = task.file().clone();
+            let done = catch_unwind(AssertUnwindSafe(|| self.run_task(task, &mut collector, &mut scratch)));
+            let done = done.unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic).into()));
+            match done.and_then(|is_read| Ok((is_read, collector.end().map_err(JoinError::File)?))) {
+                Ok((true, collected)) => self.note(collected),
+                Ok((false, _)) => {}
+                Err(stop) => {
+                    collector.forget();
+                    self.stop(&file, stop);
+                }
+            }
+            self.busy.fetch_sub(1, Ordering::Release);
+        }
+        if let Err(error) = collector.finish() {
+            self.fail(JoinError::File(error).into());
+        }
+    }
+
+    /// Notes what was read of a source.
+    fn note(&self, (source, collected): (u32, Collected)) {
+        let found = &mut lock(&self.found).sources[source as usize];
+        found.facts.records += collected.records;
+        found.facts.as_of = found.facts.as_of.max(collected.newest.map(Timestamp::as_millis));
+        found.unresolved.extend(collected.unresolved);
+        for (bucket, keys) in collected.in_use {
+            let counts = found.facts.in_use.entry(bucket).or_default();
+            keys.into_iter().for_each(|(key, count)| *counts.entry(key).or_default() += count);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.cancel.is_cancelled() || lock(&self.failed).is_some()
+    }
+
+    fn fail(&self, error: EvidenceError) {
+        lock(&self.failed).get_or_insert(error);
+    }
+
+    fn next(&self) -> Option<Task> {
+        let mut queue = lock(&self.queue);
+        let task = queue.pop_front()?;
+        self.busy.fetch_add(1, Ordering::AcqRel);
+        Some(task)
+    }
+
+    fn stop(&self, file: &EvidenceFile, stop: Stop) {
+        match stop {
+            Stop::NoEvidence if file.is_named => self.fail(EvidenceError::Path {
+                path: file.path.clone(),
+                why: "neither a table of S3 Metadata, nor answers of HeadObject, nor a CloudTrail log; a list of objects under one key is given as ARN=PATH".into(),
+            }),
+            Stop::NoEvidence => lock(&self.found).ignored += 1,
+            Stop::Error(error) => self.fail(error),
+            Stop::Fault { what, why } => {
+                let mut found = lock(&self.found);
+                found.spoiled.insert(file.number);
+                found.faults.entry(file.path.clone()).or_insert((what.to_owned(), escape(why.as_bytes()).into_owned()));
+            }
+        }
+    }
+
+    /// Reads a file, or some rows of one, to the end; says no if only others are to be read for it.
+    fn run_task(&self, task: Task, to: &mut Collector<'_, '_>, scratch: &mut Scratch) -> Result<bool, Stop> {
+        match task {
+            Task::Rows { file, kind, rows } => {
+                to.begin(self.source(&file, kind), Some(file.number));
+                self.read_rows(rows, kind, to, scratch)?;
+                Ok(true)
+            }
+            Task::File(file) => {
+                let opened = Arc::new(SourceFile::open(&file.path, None)?);
+                if let Some(key) = file.key.clone() {
+                    return self.read_list(&file, opened, &key, to, scratch);
+                }
+                let mut magic = [0; 4];
+                if opened.read_at(&mut magic, 0).map_err(FileFault::from)? == 4 && magic == *b"PAR1" {
+                    return self.open_table(&file, opened);
+                }
+                self.read_text(&file, opened, to)
+            }
+        }
+    }
+
+    /// The position of the source of a file of some kind; the file counts for it.
+    fn source(&self, file: &EvidenceFile, kind: EvidenceKind) -> u32 {
+        let Found { sources, by_kind, counted, .. } = &mut *lock(&self.found);
+        let at = *by_kind.entry((file.given, kind)).or_insert_with(|| {
+            sources.push(FoundSource::new(&self.given[file.given], kind));
+            sources.len() - 1
+        });
+        sources[at].facts.files += u64::from(counted.insert(file.number));
+        at as u32
+    }
+}
+
+/// Reading by kind.
+impl Work<'_> {
+    /// The row groups of a table are read side by side.
+    fn open_table(&self, file: &EvidenceFile, opened: Arc<SourceFile>) -> Result<bool, Stop> {
+        let mut reader = UnitReader::of_table(opened)?;
+        let kind = metadata::kind(reader.facts().columns).ok_or(Stop::NoEvidence)?;
+        let mut tasks = Vec::new();
+        while let Some(part) = reader.next_part(&mut Scratch::default())? {
+            if let Part::Rows(rows) = part {
+                tasks.push(Task::Rows { file: file.clone(), kind, rows });
+            }
+        }
+        // Before other files: the rows of one file share what the system has cached of it.
+        let mut queue = lock(&self.queue);
+        tasks.into_iter().rev().for_each(|task| queue.push_front(task));
+        Ok(false)
+    }
+
+    fn read_rows(
+        &self,
+        rows: Rows,
+        kind: EvidenceKind,
+        to: &mut Collector<'_, '_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Stop> {
+        let (is_journal, mut collected) = (kind == EvidenceKind::MetadataJournal, Ok(()));
+        rows.read(metadata::columns(kind), scratch, &|| self.is_over(), &mut |batch, _| {
+            if collected.is_ok() {
+                collected = metadata::collect(batch, is_journal, to).map_err(Stop::from).and_then(|row| Ok(row?));
+            }
+            Ok(())
+        })?;
+        collected
+    }
+
+    fn read_list(
+        &self,
+        file: &EvidenceFile,
+        opened: Arc<SourceFile>,
+        key: &str,
+        to: &mut Collector<'_, '_>,
+        scratch: &mut Scratch,
+    ) -> Result<bool, Stop> {
+        let mut line = Vec::new();
+        Lines::new(Arc::clone(&opened))?.next(&mut line)?;
+        let mut split = Split::default();
+        let fields = split_strict(&line, &mut split).map_or(0, |()| split.fields.len());
+        let no_list = || Stop::Fault { what: "evidence_damaged", why: "not a list of `bucket,key[,version]`".into() };
+        let schema = lists::schema(fields).ok_or_else(no_list)?.map_err(|_| no_list())?;
+        to.begin(self.source(file, EvidenceKind::OneKeyList), mark(file, &opened));
+        let mut reader = UnitReader::of_list(opened, Arc::new(schema))?;
+        while let Some(part) = reader.next_part(scratch)? {
+            let Part::Rows(rows) = part else { continue };
+            let mut collected = Ok(());
+            rows.read(metadata::columns(EvidenceKind::OneKeyList), scratch, &|| self.is_over(), &mut |batch, _| {
+                if collected.is_ok() {
+                    collected = lists::collect(batch, key, to).map_err(Stop::from).and_then(|row| Ok(row?));
+                }
+                Ok(())
+            })?;
+            collected?;
+        }
+        Ok(true)
+    }
+
+    /// A text, compressed or not.
+    fn read_text(
+        &self,
+        file: &EvidenceFile,
+        opened: Arc<SourceFile>,
+        to: &mut Collector<'_, '_>,
+    ) -> Result<bool, Stop> {
+        let mut lines = Lines::new(Arc::clone(&opened))?;
+        let head = lines.peek()?;
+        if cloudtrail::is_log(head) {
+            to.begin(self.source(file, EvidenceKind::CloudTrail), mark(file, &opened));
+            trail::collect(&mut lines, to)?;
+            return Ok(true);
+        }
+        if !head.trim_ascii_start().starts_with(b"{") {
+            return Err(Stop::NoEvidence);
+        }
+        let (mut line, mut number, mut has_begun) = (Vec::new(), 0_u64, false);
+        while lines.next(&mut line)? && !self.is_over() {
+            number += 1;
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            if !has_begun {
+                if !heads::is_one(&line) {
+                    return Err(Stop::NoEvidence);
+                }
+                to.begin(self.source(file, EvidenceKind::HeadObject), mark(file, &opened));
+                has_begun = true;
+            }
+            if !heads::collect(&line, to)? {
+                let why = format!("line {number} is no answer of HeadObject with a Bucket and a Key");
+                return Err(Stop::Fault { what: "evidence_bad_record", why });
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The number of a file whose statements do not wait until it is read to its end.
+fn mark(file: &EvidenceFile, opened: &SourceFile) -> Option<u32> {
+    (opened.len() > MAX_WAITING_LEN).then_some(file.number)
+}
+
+impl Task {
+    fn file(&self) -> &EvidenceFile {
+        match self {
+            Self::File(file) | Self::Rows { file, .. } => file,
+        }
+    }
+}
