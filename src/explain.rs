@@ -123,8 +123,8 @@ pub fn explain(
         }
         None => None,
     };
-    let mut answers = Answers::default();
-    answers.evidence_faults = evidence.iter().flat_map(|evidence| evidence.summary.faults.clone()).collect();
+    let evidence_faults = evidence.iter().flat_map(|evidence| evidence.summary.faults.clone()).collect();
+    let mut answers = Answers { evidence_faults, ..Answers::default() };
     // In a worker's thread, because a reader that panics is a fault there.
     thread::scope(|scope| {
         let search_all = || {

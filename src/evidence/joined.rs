@@ -79,7 +79,7 @@ pub(crate) fn join_inventory(
         writer.push((row / range) as usize, Hit { row, fact })
     };
     let end = |mut writer: Writer<'_, Hit>| writer.flush();
-    join(records, &probes, (memory, jobs), reduce, &begin, &each, &end, cancel)?;
+    join((records, &probes), (memory, jobs), reduce, &begin, &each, &end, cancel)?;
     let path = folder.join("evidence.rows");
     let combine = |one, other| answers.combine(list, one, other);
     put_in_order(&hits, &path, (range, sum), &combine, jobs, cancel)?;

@@ -24,12 +24,14 @@ pub(crate) enum JoinError {
     Panicked,
 }
 
+/// Records with what they are matched by.
+pub(crate) type Keyed<V> = Partitions<(JoinKey, V)>;
+
 /// Matches every record of `probes` with the entry of its key that the records of `known` make. `memory` is for the
 /// tables of all `jobs` workers. What matches is handed to `each`, which every worker makes for itself with `begin`, and
 /// `end` takes it in the end.
 pub(crate) fn join<V: Value, P: Value, E: Copy, W>(
-    known: &Partitions<(JoinKey, V)>,
-    probes: &Partitions<(JoinKey, P)>,
+    (known, probes): (&Keyed<V>, &Keyed<P>),
     (memory, jobs): (u64, usize),
     reduce: &(dyn Fn(&mut [V]) -> Option<E> + Sync),
     begin: &(dyn Fn() -> W + Sync),
@@ -75,8 +77,8 @@ pub(crate) fn join<V: Value, P: Value, E: Copy, W>(
 
 fn join_partition<V: Value, P: Value, E: Copy>(
     partition: usize,
-    known: &Partitions<(JoinKey, V)>,
-    probes: &Partitions<(JoinKey, P)>,
+    known: &Keyed<V>,
+    probes: &Keyed<P>,
     room: u64,
     reduce: &dyn Fn(&mut [V]) -> Option<E>,
     each: &mut dyn FnMut(P, E) -> io::Result<()>,

@@ -27,7 +27,7 @@ fn random(state: &mut u64) -> u64 {
 type Named = (String, String, String);
 
 fn name(number: u64) -> Named {
-    let version = if number % 3 == 0 { String::new() } else { format!("v{}", number % 7) };
+    let version = if number.is_multiple_of(3) { String::new() } else { format!("v{}", number % 7) };
     (format!("bucket-{}", number % 5), format!("key/{}", number / 7), version)
 }
 
@@ -37,7 +37,7 @@ fn key(hasher: &KeyHasher, (bucket, key, version): &Named) -> JoinKey {
 
 /// The sum of the values of a key; odd sums count as nothing.
 fn reduce(values: &mut [u64]) -> Option<u64> {
-    Some(values.iter().sum::<u64>()).filter(|sum| sum % 2 == 0)
+    Some(values.iter().sum::<u64>()).filter(|sum| sum.is_multiple_of(2))
 }
 
 /// Joins random sides both ways and holds them against a map.
@@ -87,7 +87,7 @@ fn check(seed: u64, known: usize, probes: usize, room: u64, memory: u64) {
         end(probes.iter().zip(sums).filter_map(|((_, probe), sum)| Some((*probe, sum?))).collect()).expect("kept");
     } else {
         let cancel = Cancel::default();
-        join(known_side, probe_side, (memory, 3), &reduce, &Vec::new, &each, &end, &cancel).expect("joined");
+        join((known_side, probe_side), (memory, 3), &reduce, &Vec::new, &each, &end, &cancel).expect("joined");
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "files are left");
     }
     let mut found = found.into_inner().expect("no panic");
