@@ -6,8 +6,9 @@
 //! ```text
 //! manifest -> Plan -> Unit -> Part -> Batch -> Checker -> Ruling -> Partial -> merge -> Summary
 //!             plan            readers batch    policy              partial             report
-//!                                                      \-> Finding -> Lane -> spool -> lists -> plan, jobs
-//!                                                          sinks   remediation  sinks        campaign
+//!                                            /         \-> Finding -> Lane -> spool -> lists -> plan, jobs
+//! other sources -> Statement -> join -> Fact               sinks   remediation  sinks        campaign
+//!                  evidence
 //! ```
 //!
 //! [`audit::audit`] runs all of it, with the workers of [`engine`]; [`merge::merge`] joins what shards left;

@@ -31,7 +31,7 @@ pub(crate) use keys::RowKeys;
 pub use row::Row;
 
 /// The columns of the list of findings.
-const LISTED: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION).1;
+const LISTED: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION.union(ColumnSet::METADATA)).1;
 /// Lines are handed to the spool when this many bytes have come together.
 const LINES_LEN: usize = 1 << 16;
 
