@@ -147,8 +147,7 @@ fn load_evidence(
     cancel: &Cancel,
 ) -> Result<Evidence, AuditError> {
     let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
-    let failed = |error| EvidenceError::Path { path: folder.to_owned(), why: format!("no temporary folder: {error}") };
-    let folder = tempfile::tempdir_in(folder).map_err(failed)?;
+    let folder = tempfile::tempdir_in(folder).map_err(EvidenceError::Folder)?;
     evidence::load(options, of, ring, folder, jobs, cancel).map_err(|error| match error {
         EvidenceError::Cancelled => EngineError::Cancelled.into(),
         error => error.into(),

@@ -23,6 +23,7 @@ mod said;
 mod trail;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,9 @@ pub enum EvidenceError {
         /// What is wrong.
         why: String,
     },
+    /// Nowhere to put temporary files.
+    #[error("cannot make a temporary folder for the key evidence: {0}")]
+    Folder(io::Error),
     /// The key of a list.
     #[error("the key of a list is not the full ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID): {0}")]
     ListKey(String),

@@ -723,3 +723,43 @@ fn each_source_is_counted_by_itself() {
     );
     assert_eq!(summary["ignored_evidence_files"], 1);
 }
+
+/// Files of a trail as S3 stores them, the inventory of their bucket, and the logs that recorded how they were written.
+#[test]
+fn an_inventory_and_the_logs_of_its_writes_lead_to_a_verdict() {
+    let log_key = |at: usize| {
+        format!(
+            "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06/111122223333_CloudTrail_us-east-1_20240506T0705Z_{at:016}.json.gz"
+        )
+    };
+    let row = |at: usize| Row { key: log_key(at).into_bytes(), ..object(Some(&format!("v{at}")), "SSE-KMS") };
+    let rows: Vec<Row> = (0..8).map(row).collect();
+    let about = |at: usize, mut event: Value| {
+        event["requestParameters"]["key"] = log_key(at).into();
+        event
+    };
+    let version = |at: usize| format!("v{at}");
+    let put = |at: usize, name, key| about(at, written(name, MODIFIED, Some(&version(at)), Some("aws:kms"), key));
+    let mut records: Vec<Value> = (0..4).map(|at| put(at, "PutObject", Some(RIGHT))).collect();
+    records.push(put(4, "CopyObject", Some(RIGHT)));
+    records.push(about(5, written("CreateMultipartUpload", MODIFIED, None, Some("aws:kms"), Some(RIGHT))));
+    records.push(put(5, "CompleteMultipartUpload", None));
+    records.push(data_key(MODIFIED, &format!("arn:aws:s3:::{BUCKET}/{}", log_key(6)), RIGHT));
+    records.push(put(7, "PutObject", Some(WRONG)));
+    records.push(about(7, updated(LATER, Some("v7"), RIGHT)));
+    let case = Case::new(&rows);
+    let trail = case.desk.path("AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06");
+    fs::create_dir_all(&trail).unwrap();
+    for (at, some) in records.chunks(3).enumerate() {
+        fs::write(trail.join(format!("{at}.json.gz")), gzip(json!({"Records": some}).to_string().as_bytes())).unwrap();
+    }
+    let root = case.desk.path("AWSLogs");
+    let audit = |policy: &str| case.audit(policy, &[root.to_str().unwrap()], &[]);
+    let passed = audit(&policy());
+    assert_eq!((passed.code(), &passed.summary()["outcome"]), (Some(0), &json!("pass")), "{passed:?}");
+    assert_eq!(passed.summary()["by_key"], json!({RIGHT: {"objects": 8, "bytes": 800}}));
+    let violated = audit(&policy().replace(RIGHT, OTHER));
+    assert_eq!((violated.code(), &violated.summary()["by_reason"]["key_not_allowed"]), (Some(1), &json!(8)));
+    let unknown = case.desk.audit_under(&policy(), &case.config, &[]);
+    assert_eq!((unknown.code(), &unknown.summary()["by_reason"]["key_unknown"]), (Some(3), &json!(8)));
+}
