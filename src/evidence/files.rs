@@ -30,6 +30,14 @@ pub(super) struct EvidenceFile {
     pub(super) is_named: bool,
 }
 
+impl EvidenceFile {
+    /// Whether its name is that of evidence, which is not empty. Others may mark a folder by being there.
+    pub(super) fn is_called_evidence(&self) -> bool {
+        let ending = self.path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        ["gz", "json", "jsonl", "ndjson", "parquet"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+    }
+}
+
 /// The files of all paths.
 pub(super) struct Given {
     pub(super) files: Vec<EvidenceFile>,

@@ -52,6 +52,11 @@ pub(super) fn is_one(line: &[u8]) -> bool {
     serde_json::from_slice::<Head<'_>>(line).is_ok()
 }
 
+/// Whether a line ends before its JSON does.
+pub(super) fn is_cut_off(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err_and(|error| error.is_eof())
+}
+
 /// Collects what a line says; says no if it cannot be read.
 pub(super) fn collect(line: &[u8], to: &mut Collector<'_, '_>) -> Result<bool, TooManyKeys> {
     let Ok(head) = serde_json::from_slice::<Head<'_>>(line) else { return Ok(false) };

@@ -361,6 +361,9 @@ impl Work<'_> {
             trail::collect(&mut lines, to)?;
             return Ok(true);
         }
+        if head.is_empty() && file.is_called_evidence() {
+            return Err(Stop::Fault { what: "evidence_damaged", why: "it is empty".into() });
+        }
         if !head.trim_ascii_start().starts_with(b"{") {
             return Err(Stop::NoEvidence);
         }
@@ -372,7 +375,10 @@ impl Work<'_> {
             }
             if !has_begun {
                 if !heads::is_one(&line) {
-                    return Err(Stop::NoEvidence);
+                    return Err(match heads::is_cut_off(&line) && lines.peek()?.is_empty() {
+                        true => Stop::Fault { what: "evidence_damaged", why: "it is cut off".into() },
+                        false => Stop::NoEvidence,
+                    });
                 }
                 to.begin(self.source(file, EvidenceKind::HeadObject), mark(file, &opened));
                 has_begun = true;

@@ -508,6 +508,24 @@ fn evidence_that_is_damaged_is_said_and_not_believed() {
     assert_eq!(case.audit(&policy(), &[missing.to_str().unwrap()], &[]).code(), Some(2));
 }
 
+#[test]
+fn what_may_have_been_evidence_is_not_passed_over() {
+    let case = Case::new(&[object(Some("v1"), "SSE-KMS")]);
+    let folder = case.desk.path("evidence");
+    fs::create_dir(&folder).unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    write("heads.ndjson", &lines(&[undated(Some("v1"), RIGHT)]));
+    write("_SUCCESS", "");
+    write("digest.json", "{\"awsAccountId\": \"111122223333\"}");
+    write("pretty.json", "{\n  \"ContentLength\": 7\n}\n");
+    let audited = case.audit(&policy(), &[folder.to_str().unwrap()], &[]);
+    assert_eq!((audited.code(), &audited.summary()["ignored_evidence_files"]), (Some(0), &json!(3)), "{audited:?}");
+    write("empty.json.gz", "");
+    write("cut.json", "{\"Rec");
+    let audited = case.audit(&policy(), &[folder.to_str().unwrap()], &[]);
+    assert_eq!((audited.code(), audited.fault_names()), (Some(3), vec!["evidence_damaged".to_owned(); 2]));
+}
+
 /// Rows that differ in everything, and what HeadObject says of most of them.
 fn many(count: usize) -> (Vec<Row>, Vec<Value>) {
     let row = |at: usize| {
