@@ -173,6 +173,12 @@ impl Answers {
         (fact.answers >= FIRST_SET).then(|| self.members(fact.answers))
     }
 
+    /// The number of the same answer from a file that may still turn out to be damaged.
+    pub(crate) fn of_file(&self, number: u32, file: u32) -> Result<u32, TooManyKeys> {
+        let answer = lock(&self.known).answers.get(number as usize).cloned().ok_or(TooManyKeys)?;
+        self.number(Answer { file: Some(file), ..answer })
+    }
+
     /// All of them, by number.
     pub(crate) fn list(&self) -> Vec<Answer> {
         lock(&self.known).answers.clone()

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::answers::{Answer, Claim, Statement};
 use super::said::{Name, Of, Said, When};
-use super::{Answers, KeyRing, SaidKey, TooManyKeys, Ways, cloudtrail};
+use super::{Answers, KeyRing, MAX_KEYS, SaidKey, TooManyKeys, Ways, cloudtrail};
 use crate::escape::escape;
 use crate::join::{BucketHasher, JoinKey, KeyHasher, Partitions, VersionPart, Writer};
 use crate::timestamp::Timestamp;
@@ -33,6 +33,14 @@ impl Shared<'_> {
     }
 }
 
+/// Whether what a file says waits in memory until the file is read to its end. If not, it is marked, and what a mark says
+/// does not count once its file turns out to be damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    ForTheEnd,
+    No,
+}
+
 /// What is counted of a file, or of a part of one.
 #[derive(Default)]
 pub(super) struct Collected {
@@ -40,8 +48,8 @@ pub(super) struct Collected {
     pub(super) newest: Option<Timestamp>,
     /// Names of keys that nothing tells the ARN of.
     pub(super) unresolved: BTreeSet<Vec<u8>>,
-    /// Keys by bucket, and how often each was seen.
-    pub(super) in_use: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Buckets and keys, and how often each was seen in use on it.
+    pub(super) in_use: BTreeMap<(String, String), u64>,
 }
 
 impl Collected {
@@ -62,8 +70,7 @@ pub(super) struct Collector<'w, 'e> {
     numbers: HashMap<(AnswerKind, Vec<u8>), u32>,
     last: Option<(AnswerKind, Vec<u8>, u32)>,
     source: u32,
-    /// The file, if what it says can be taken back by that.
-    mark: Option<u32>,
+    file: u32,
     /// Whether what was said last was dated, and its number.
     last_answer: Option<(bool, u32)>,
     /// Statements of a file that may still turn out to be damaged.
@@ -82,7 +89,7 @@ impl<'w, 'e> Collector<'w, 'e> {
             numbers: HashMap::new(),
             last: None,
             source: 0,
-            mark: None,
+            file: 0,
             last_answer: None,
             waiting: None,
             collected: Collected::default(),
@@ -91,10 +98,14 @@ impl<'w, 'e> Collector<'w, 'e> {
         }
     }
 
-    /// Begins a file, or a part of one. If it has a `mark`, what it says can be taken back by that, and does not wait.
-    pub(super) fn begin(&mut self, source: u32, mark: Option<u32>) {
-        (self.source, self.mark) = (source, mark);
-        self.waiting = mark.is_none().then(Vec::new);
+    /// Begins a file, or a part of one.
+    pub(super) fn begin(&mut self, source: u32, file: u32, waits: Waits) {
+        (self.source, self.file) = (source, file);
+        self.waiting = (waits == Waits::ForTheEnd).then(Vec::new);
+        self.forget_numbers();
+    }
+
+    fn forget_numbers(&mut self) {
         self.numbers.clear();
         (self.last, self.last_answer) = (None, None);
     }
@@ -106,6 +117,11 @@ impl<'w, 'e> Collector<'w, 'e> {
 
     /// Notes what a record says.
     pub(super) fn say(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
+        /// So many statements fit into memory, whatever a file inflates to.
+        const MAX_WAITING: usize = 1 << 16;
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.len() >= MAX_WAITING) {
+            self.stop_waiting()?;
+        }
         self.collected.records += 1;
         if self.bucket.0 != said.bucket {
             self.bucket = (said.bucket.to_vec(), self.shared.hasher.bucket(said.bucket));
@@ -181,26 +197,37 @@ impl<'w, 'e> Collector<'w, 'e> {
     }
 
     /// Notes that a key was seen in use on a bucket.
-    pub(super) fn see_in_use(&mut self, bucket: &[u8], key_name: &str) {
-        /// Names beyond this are somebody's attempt to fill memory.
-        const MAX_NAMES: usize = 10_000;
-        let (bucket, key) = (escape(bucket).into_owned(), escape(key_name.as_bytes()).into_owned());
-        let in_use = &mut self.collected.in_use;
-        let has_room = in_use.len() < MAX_NAMES || in_use.contains_key(&bucket);
-        let Some(keys) = has_room.then(|| in_use.entry(bucket).or_default()) else { return };
-        if keys.len() < MAX_NAMES || keys.contains_key(&key) {
-            *keys.entry(key).or_default() += 1;
-        }
+    pub(super) fn see_in_use(&mut self, bucket: &[u8], key_name: &str) -> Result<(), TooManyKeys> {
+        let names = (escape(bucket).into_owned(), escape(key_name.as_bytes()).into_owned());
+        *self.collected.in_use.entry(names).or_default() += 1;
+        if self.collected.in_use.len() > MAX_KEYS { Err(TooManyKeys) } else { Ok(()) }
     }
 
     fn push(&mut self, key: JoinKey, statement: Statement) {
         match &mut self.waiting {
             Some(waiting) => waiting.push((key, statement)),
-            None => {
-                if let Err(error) = self.writer.push(key.partition(), (key, statement)) {
-                    self.error.get_or_insert(error);
-                }
-            }
+            None => self.write(key, statement),
+        }
+    }
+
+    /// What the file says is marked from now on, and what it has said as well.
+    fn stop_waiting(&mut self) -> Result<(), TooManyKeys> {
+        let mut marked: HashMap<u32, u32> = HashMap::new();
+        for (key, statement) in self.waiting.take().into_iter().flatten() {
+            let answer = match marked.get(&statement.answer) {
+                Some(answer) => *answer,
+                None => self.shared.answers.of_file(statement.answer, self.file)?,
+            };
+            marked.insert(statement.answer, answer);
+            self.write(key, Statement { answer, ..statement });
+        }
+        self.forget_numbers();
+        Ok(())
+    }
+
+    fn write(&mut self, key: JoinKey, statement: Statement) {
+        if let Err(error) = self.writer.push(key.partition(), (key, statement)) {
+            self.error.get_or_insert(error);
         }
     }
 
@@ -218,7 +245,8 @@ impl<'w, 'e> Collector<'w, 'e> {
             Some(number) => number,
             None => {
                 let key = self.key(name)?;
-                let (source, file, is_doubtful) = (self.source, self.mark, kind.3);
+                let (source, is_doubtful) = (self.source, kind.3);
+                let file = self.waiting.is_none().then_some(self.file);
                 let answer = Answer { claim, key, source, is_dated, is_journal, is_gone, is_doubtful, file };
                 let number = self.shared.answers.number(answer)?;
                 self.numbers.insert((kind, name.bytes().to_vec()), number);

@@ -73,20 +73,11 @@ pub(super) fn collect(line: &[u8], to: &mut Collector<'_, '_>) -> Result<bool, T
     };
     let date = head.response_metadata.and_then(|metadata| metadata.headers?.date);
     let when = date.and_then(|date| http_date(&date)).map_or_else(|| to.undated(modified), When::At);
-    to.say(&Said {
-        bucket: head.bucket.as_bytes(),
-        key: head.key.as_bytes(),
-        of: Of::Version(head.version_id.as_deref().map(str::as_bytes)),
-        claim: Claim::Is(status(head.server_side_encryption.as_deref(), head.customer_algorithm.is_some())),
-        name: Name::of(head.kms_key_id.as_deref().unwrap_or_default().as_bytes()),
-        when,
-        order: 0,
-        modified,
-        is_journal: false,
-        is_gone: false,
-        is_write: false,
-        is_like_last: false,
-    })?;
+    let object = (head.bucket.as_bytes(), head.key.as_bytes());
+    let of = Of::Version(head.version_id.as_deref().map(str::as_bytes));
+    let claim = Claim::Is(status(head.server_side_encryption.as_deref(), head.customer_algorithm.is_some()));
+    let name = Name::of(head.kms_key_id.as_deref().unwrap_or_default().as_bytes());
+    to.say(&Said { modified, ..Said::new(object, of, claim, name, when) })?;
     Ok(true)
 }
 

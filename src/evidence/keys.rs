@@ -11,7 +11,7 @@ use crate::engine::lock;
 use crate::policy::{Checker, Key, KeyArn};
 
 /// Keys beyond this are not names of keys but somebody's attempt to fill memory: nobody has so many.
-const MAX_KEYS: usize = 100_000;
+pub(super) const MAX_KEYS: usize = 100_000;
 /// A name of a key has fewer bytes.
 const MAX_NAME_LEN: usize = 2048;
 

@@ -11,11 +11,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::answers::{Answer, Statement};
-use super::collect::{Collected, Collector, Shared};
+use super::collect::{Collected, Collector, Shared, Waits};
 use super::files::{EvidenceFile, Lines, Stop, find_files, shown};
 use super::{
     Answers, Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidenceSummary,
-    KeyRing, Known, cloudtrail, heads, join_inventory, lacks_versions, lists, metadata, trail,
+    KeyRing, Known, MAX_KEYS, TooManyKeys, cloudtrail, heads, join_inventory, lacks_versions, lists, metadata, trail,
 };
 use crate::engine::{Cancel, WORKER_NAME, lock};
 use crate::escape::escape;
@@ -24,9 +24,6 @@ use crate::plan::{Plan, Shard};
 use crate::readers::{Part, Rows, Scratch, Split, UnitFault, UnitReader, split_strict};
 use crate::source::{FileFault, SourceFile};
 use crate::timestamp::Timestamp;
-
-/// Statements of a file that may still turn out to be damaged wait in memory; of larger files they are marked instead.
-const MAX_WAITING_LEN: u64 = 16 << 20;
 
 /// The work of all threads.
 struct Work<'e> {
@@ -211,9 +208,11 @@ impl Work<'_> {
         found.facts.records += collected.records;
         found.facts.as_of = found.facts.as_of.max(collected.newest.map(Timestamp::as_millis));
         found.unresolved.extend(collected.unresolved);
-        for (bucket, keys) in collected.in_use {
-            let counts = found.facts.in_use.entry(bucket).or_default();
-            keys.into_iter().for_each(|(key, count)| *counts.entry(key).or_default() += count);
+        for ((bucket, key), count) in collected.in_use {
+            *found.facts.in_use.entry(bucket).or_default().entry(key).or_default() += count;
+        }
+        if found.facts.in_use.values().map(BTreeMap::len).sum::<usize>() > MAX_KEYS {
+            self.fail(TooManyKeys.into());
         }
     }
 
@@ -252,7 +251,7 @@ impl Work<'_> {
     fn run_task(&self, task: Task, to: &mut Collector<'_, '_>, scratch: &mut Scratch) -> Result<bool, Stop> {
         match task {
             Task::Rows { file, kind, rows } => {
-                to.begin(self.source(&file, kind), Some(file.number));
+                to.begin(self.source(&file, kind), file.number, Waits::No);
                 self.read_rows(rows, kind, to, scratch)?;
                 Ok(true)
             }
@@ -310,7 +309,7 @@ impl Work<'_> {
         let (is_journal, mut collected) = (kind == EvidenceKind::MetadataJournal, Ok(()));
         rows.read(metadata::columns(kind), scratch, &|| self.is_over(), &mut |batch, _| {
             if collected.is_ok() {
-                collected = metadata::collect(batch, is_journal, to).map_err(Stop::from).and_then(|row| Ok(row?));
+                collected = metadata::collect(batch, is_journal, to);
             }
             Ok(())
         })?;
@@ -331,14 +330,14 @@ impl Work<'_> {
         let fields = split_strict(&line, &mut split).map_or(0, |()| split.fields.len());
         let no_list = || Stop::Fault { what: "evidence_damaged", why: "not a list of `bucket,key[,version]`".into() };
         let schema = lists::schema(fields).ok_or_else(no_list)?.map_err(|_| no_list())?;
-        to.begin(self.source(file, EvidenceKind::OneKeyList), mark(file, &opened));
+        to.begin(self.source(file, EvidenceKind::OneKeyList), file.number, Waits::ForTheEnd);
         let mut reader = UnitReader::of_list(opened, Arc::new(schema))?;
         while let Some(part) = reader.next_part(scratch)? {
             let Part::Rows(rows) = part else { continue };
             let mut collected = Ok(());
-            rows.read(metadata::columns(EvidenceKind::OneKeyList), scratch, &|| self.is_over(), &mut |batch, _| {
+            rows.read(lists::COLUMNS, scratch, &|| self.is_over(), &mut |batch, _| {
                 if collected.is_ok() {
-                    collected = lists::collect(batch, key, to).map_err(Stop::from).and_then(|row| Ok(row?));
+                    collected = lists::collect(batch, key, to);
                 }
                 Ok(())
             })?;
@@ -357,7 +356,7 @@ impl Work<'_> {
         let mut lines = Lines::new(Arc::clone(&opened))?;
         let head = lines.peek()?;
         if cloudtrail::is_log(head) {
-            to.begin(self.source(file, EvidenceKind::CloudTrail), mark(file, &opened));
+            to.begin(self.source(file, EvidenceKind::CloudTrail), file.number, Waits::ForTheEnd);
             trail::collect(&mut lines, to)?;
             return Ok(true);
         }
@@ -380,7 +379,7 @@ impl Work<'_> {
                         false => Stop::NoEvidence,
                     });
                 }
-                to.begin(self.source(file, EvidenceKind::HeadObject), mark(file, &opened));
+                to.begin(self.source(file, EvidenceKind::HeadObject), file.number, Waits::ForTheEnd);
                 has_begun = true;
             }
             if !heads::collect(&line, to)? {
@@ -390,11 +389,6 @@ impl Work<'_> {
         }
         Ok(true)
     }
-}
-
-/// The number of a file whose statements do not wait until it is read to its end.
-fn mark(file: &EvidenceFile, opened: &SourceFile) -> Option<u32> {
-    (opened.len() > MAX_WAITING_LEN).then_some(file.number)
 }
 
 impl Task {

@@ -1,9 +1,10 @@
 //! Tables of S3 Metadata as Parquet files: inventory tables say how versions are, journals how they became so.
 
+use super::EvidenceKind;
 use super::answers::Claim;
 use super::collect::Collector;
+use super::files::Stop;
 use super::said::{Name, Of, Said, When};
-use super::{EvidenceKind, TooManyKeys};
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::policy::Status;
 
@@ -36,22 +37,15 @@ pub(super) fn kind(columns: ColumnSet) -> Option<EvidenceKind> {
 }
 
 /// Collects what the rows say. A row that cannot be read is a fault of the file.
-pub(super) fn collect(
-    batch: &Batch<'_>,
-    is_journal: bool,
-    to: &mut Collector<'_, '_>,
-) -> Result<Result<(), RowFault>, TooManyKeys> {
+pub(super) fn collect(batch: &Batch<'_>, is_journal: bool, to: &mut Collector<'_, '_>) -> Result<(), Stop> {
     let has_order = !batch.sequence_number.is_absent();
     let mut last = None;
     for row in 0..batch.len {
-        let modified = match batch.last_modified.get(row).time() {
-            Ok(time) => time,
-            Err(fault) => return Ok(Err(fault)),
-        };
+        let modified = batch.last_modified.get(row).time()?;
         let (bucket, key) = (batch.bucket.get(row), batch.key.get(row));
         let (status, name) = (batch.encryption_status.get(row), batch.kms_key_arn.get(row));
         if bucket.is_empty() || key.is_empty() {
-            return Ok(Err(RowFault::NoKey));
+            return Err(RowFault::NoKey.into());
         }
         let is_delete_marker = batch.is_delete_marker.get(row) == Flag::True;
         let is_deleted = is_journal && batch.record_type.get(row) == b"DELETE";
@@ -59,10 +53,7 @@ pub(super) fn collect(
             continue;
         }
         let when = match is_journal {
-            true => match batch.record_timestamp.get(row).time() {
-                Ok(Some(time)) => When::At(time),
-                _ => return Ok(Err(RowFault::LastModified)),
-            },
+            true => When::At(batch.record_timestamp.get(row).time()?.ok_or(RowFault::LastModified)?),
             false => to.undated(modified),
         };
         // Cells of a dictionary are the same where they stand at the same place.
@@ -71,22 +62,12 @@ pub(super) fn collect(
             std::ptr::eq::<[u8]>(last_status, status) && std::ptr::eq::<[u8]>(last_name, name) && was_gone == is_gone
         });
         last = Some((status, name, is_gone));
-        to.say(&Said {
-            bucket,
-            key,
-            of: Of::Version(Some(batch.version_id.get(row))),
-            claim: Claim::Is(Status::parse_metadata(status)),
-            name: Name::of(name),
-            when,
-            order: if is_journal && has_order { order(batch.sequence_number.get(row)) } else { 0 },
-            modified,
-            is_journal,
-            is_gone,
-            is_write: false,
-            is_like_last,
-        })?;
+        let (of, name) = (Of::Version(Some(batch.version_id.get(row))), Name::of(name));
+        let said = Said::new((bucket, key), of, Claim::Is(Status::parse_metadata(status)), name, when);
+        let order = if is_journal && has_order { order(batch.sequence_number.get(row)) } else { 0 };
+        to.say(&Said { order, modified, is_journal, is_gone, is_like_last, ..said })?;
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// The beginning of a sequence number, in the order of its bytes. Where it does not tell two records apart, both count.

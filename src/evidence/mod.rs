@@ -38,6 +38,7 @@ use crate::timestamp::Timestamp;
 pub(crate) use answers::{Answer, Answers, Claim, Fact, RowFacts, SaidKey, Weighed, weigh, weigh_one};
 pub(crate) use joined::{Joined, join_inventory};
 pub use keys::AliasError;
+use keys::MAX_KEYS;
 pub use keys::TooManyKeys;
 pub(crate) use keys::{Aliases, KeyId, KeyRing, KnownKey};
 pub(crate) use load::load;

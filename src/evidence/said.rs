@@ -23,6 +23,32 @@ pub(super) struct Said<'a> {
     pub(super) is_like_last: bool,
 }
 
+impl<'a> Said<'a> {
+    /// What is said of an object at one time, and nothing else.
+    pub(super) fn new(
+        (bucket, key): (&'a [u8], &'a [u8]),
+        of: Of<'a>,
+        claim: Claim,
+        name: Name<'a>,
+        when: When,
+    ) -> Self {
+        Self {
+            bucket,
+            key,
+            of,
+            claim,
+            name,
+            when,
+            order: 0,
+            modified: None,
+            is_journal: false,
+            is_gone: false,
+            is_write: false,
+            is_like_last: false,
+        }
+    }
+}
+
 /// Which version of the key something is said of.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Of<'a> {

@@ -32,23 +32,12 @@ fn say(event: &Event<'_>, to: &mut Collector<'_, '_>) -> Result<(), TooManyKeys>
     let said = match event {
         Event::Write(write) => of_write(write),
         Event::DataKey(DataKey { bucket, key: None, key_arn, .. }) => {
-            to.see_in_use(bucket, key_arn);
-            None
+            return to.see_in_use(bucket, key_arn);
         }
-        Event::DataKey(DataKey { time, bucket, key: Some(key), key_arn }) => Some(Said {
-            bucket,
-            key,
-            of: Of::WrittenThen,
-            claim: Claim::DataKey,
-            name: Name::Is(key_arn.as_bytes()),
-            when: When::At(*time),
-            order: 0,
-            modified: None,
-            is_journal: false,
-            is_gone: false,
-            is_write: false,
-            is_like_last: false,
-        }),
+        Event::DataKey(DataKey { time, bucket, key: Some(key), key_arn }) => {
+            let (name, when) = (Name::Is(key_arn.as_bytes()), When::At(*time));
+            Some(Said::new((bucket, key), Of::WrittenThen, Claim::DataKey, name, when))
+        }
     };
     said.map_or(Ok(()), |said| to.say(&said))
 }
@@ -75,20 +64,10 @@ fn of_write<'a>(write: &Write<'a>) -> Option<Said<'a>> {
         None => Name::None,
     };
     let says_nothing = name == Name::None && (is_kms || write.method.is_none() || claim == Claim::DataKey);
-    (!says_nothing).then_some(Said {
-        bucket: write.bucket,
-        key: write.key,
-        of,
-        claim,
-        name,
-        when: When::At(write.time),
-        order: 0,
-        modified: (!is_update).then_some(write.time),
-        is_journal: false,
-        is_gone: false,
-        is_write: !is_update,
-        is_like_last: false,
-    })
+    // A write names no other time than its own.
+    let (when, modified) = (When::At(write.time), (!is_update).then_some(write.time));
+    let said = Said::new((write.bucket, write.key), of, claim, name, when);
+    (!says_nothing).then_some(Said { modified, is_write: !is_update, ..said })
 }
 
 fn status(method: Method) -> Status {

@@ -99,8 +99,6 @@ pub struct Scope {
     exceptions: Vec<usize>,
     /// The answers, where nothing but the two statuses of an object decides.
     rulings: Option<[[Ruling; BucketKey::ALL.len()]; Status::ALL.len()]>,
-    /// Whether these hold whatever the key is.
-    is_keyless: bool,
 }
 
 impl Scope {
@@ -165,13 +163,7 @@ impl Checker {
 
     /// The rules that can apply to the objects of one place.
     pub fn scope(&self, bucket: &[u8], key: &ObjectKey<'_>) -> Scope {
-        let mut scope = Scope {
-            conditional: Vec::new(),
-            otherwise: None,
-            exceptions: Vec::new(),
-            rulings: None,
-            is_keyless: false,
-        };
+        let mut scope = Scope { conditional: Vec::new(), otherwise: None, exceptions: Vec::new(), rulings: None };
         for (id, rule) in self.rules() {
             if rule.scope.answer_place(bucket, key) == Answer::No {
                 continue;
@@ -190,7 +182,6 @@ impl Checker {
             let unknown = KeyState::Unknown;
             Status::ALL.map(|status| BucketKey::ALL.map(|key| self.rule_simply(scope.otherwise, status, key, unknown)))
         });
-        scope.is_keyless = scope.otherwise.is_none();
         scope
     }
 
@@ -235,7 +226,6 @@ impl Checker {
         if let Some(ruling) = scope.settled(object.status, object.bucket_key) {
             return match object.encrypted_under {
                 KeyState::Unknown => ruling,
-                _ if scope.is_keyless => ruling,
                 key => self.rule_simply(scope.otherwise, object.status, object.bucket_key, key),
             };
         }

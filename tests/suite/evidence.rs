@@ -509,6 +509,18 @@ fn evidence_that_is_damaged_is_said_and_not_believed() {
 }
 
 #[test]
+fn a_long_file_that_is_damaged_in_the_end_is_not_believed() {
+    let case = Case::new(&[object(Some("v1"), "SSE-KMS")]);
+    let long = lines(&[undated(Some("v1"), RIGHT)]) + &lines(&[undated(Some("v2"), RIGHT)]).repeat(70_000);
+    let whole = case.desk.file("heads.ndjson", &long);
+    assert_only(&case.audit(&policy(), &[whole.to_str().unwrap()], &[]), "compliant", "", "", "whole");
+    let damaged = case.desk.file("heads.ndjson", &format!("{long}no head\n"));
+    let audited = case.audit(&policy(), &[damaged.to_str().unwrap()], &[]);
+    assert_only(&audited, "undetermined", "key_unknown", "", "damaged");
+    assert_eq!(audited.fault_names(), ["evidence_bad_record"]);
+}
+
+#[test]
 fn what_may_have_been_evidence_is_not_passed_over() {
     let case = Case::new(&[object(Some("v1"), "SSE-KMS")]);
     let folder = case.desk.path("evidence");
