@@ -106,7 +106,7 @@ pub fn audit(
     let aliases = options.evidence.as_ref().map_or(&[][..], |evidence| &evidence.aliases);
     let ring = KeyRing::new(checker, Aliases::read(checker, aliases).map_err(EvidenceError::Aliases)?);
     let evidence = match &options.evidence {
-        Some(evidence) => Some(load_evidence(evidence, (plan, shard), &ring, &output, jobs, cancel)?),
+        Some(evidence) => Some(load_evidence(evidence, (plan, shard), &ring, &output, jobs, (cancel, progress))?),
         None => None,
     };
     facts.evidence = evidence.as_ref().map(|evidence| evidence.summary.clone());
@@ -144,11 +144,11 @@ fn load_evidence(
     ring: &KeyRing<'_>,
     output: &OutputFolder,
     jobs: usize,
-    cancel: &Cancel,
+    watch: (&Cancel, &dyn Progress),
 ) -> Result<Evidence, AuditError> {
     let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
     let folder = tempfile::tempdir_in(folder).map_err(EvidenceError::Folder)?;
-    evidence::load(options, of, ring, folder, jobs, cancel).map_err(|error| match error {
+    evidence::load(options, of, ring, folder, jobs, watch).map_err(|error| match error {
         EvidenceError::Cancelled => EngineError::Cancelled.into(),
         error => error.into(),
     })

@@ -27,6 +27,9 @@ use crate::sinks::{Ended, Extent, OrderedLists, OutputError, Spools};
 
 /// Who wants to know how far the work has come.
 pub trait Progress: Sync {
+    /// So many bytes are to be read beside those of the plan.
+    fn expect(&self, bytes: u64);
+
     /// More of the input is behind us.
     fn advance(&self, bytes: u64, rows: u64);
 }
@@ -35,6 +38,8 @@ pub trait Progress: Sync {
 pub struct NoProgress;
 
 impl Progress for NoProgress {
+    fn expect(&self, _bytes: u64) {}
+
     fn advance(&self, _bytes: u64, _rows: u64) {}
 }
 

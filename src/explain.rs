@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use crate::batch::{Batch, ColumnSet, Flag, Flags};
-use crate::engine::{Cancel, WORKER_NAME};
+use crate::engine::{Cancel, NoProgress, WORKER_NAME};
 use crate::evidence::{self, Aliases, EvidenceError, EvidenceFault, EvidenceOptions, KeyRing, RowFacts};
 use crate::examine::{Row, RowKeys};
 use crate::object_key::ObjectKey;
@@ -119,7 +119,7 @@ pub fn explain(
         Some(options) => {
             let folder = options.temp_dir.as_deref().map_or_else(tempfile::tempdir, tempfile::tempdir_in)?;
             let (of, jobs) = ((plan, Shard::WHOLE), crate::audit::default_jobs());
-            Some(evidence::load(options, of, &ring, folder, jobs, &Cancel::default())?)
+            Some(evidence::load(options, of, &ring, folder, jobs, (&Cancel::default(), &NoProgress))?)
         }
         None => None,
     };

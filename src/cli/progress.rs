@@ -38,6 +38,10 @@ impl Bar {
 }
 
 impl Progress for Bar {
+    fn expect(&self, bytes: u64) {
+        self.bar.inc_length(bytes);
+    }
+
     fn advance(&self, bytes: u64, rows: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
         if bytes > 0 {

@@ -24,6 +24,7 @@ pub(super) struct EvidenceFile {
     pub(super) given: usize,
     pub(super) number: u32,
     pub(super) path: PathBuf,
+    pub(super) len: u64,
     /// The key of all objects that it lists.
     pub(super) key: Option<Arc<str>>,
     /// Whether it was given by itself.
@@ -75,7 +76,7 @@ pub(super) fn find_files(options: &EvidenceOptions) -> Result<Given, EvidenceErr
         for (path, len) in found {
             lengths.update(format!("{len} {}\n", path.file_name().unwrap_or_default().display()));
             let number = files.len() as u32;
-            files.push(EvidenceFile { given, number, path, key: key.clone(), is_named });
+            files.push(EvidenceFile { given, number, path, len, key: key.clone(), is_named });
         }
     }
     Ok(Given { files, names, fingerprint: hex(&lengths.finalize()) })

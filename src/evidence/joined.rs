@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use super::answers::Statement;
 use super::{Answer, Answers, EvidenceError, Fact, Ways};
 use crate::batch::{Batch, Column, ColumnSet, RowState};
-use crate::engine::{Cancel, lock};
+use crate::engine::{Cancel, Progress, lock};
 use crate::join::{JoinError, JoinKey, KeyHasher, PARTITIONS, Partitions, Value, VersionPart, Writer, join};
 use crate::plan::{Unit, UnitId};
 use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
@@ -57,10 +57,11 @@ pub(crate) fn join_inventory(
     reduce: &(dyn Fn(&mut [Statement]) -> Option<Fact> + Sync),
     folder: &Path,
     (memory, jobs): (u64, usize),
-    cancel: &Cancel,
+    (cancel, progress): (&Cancel, &dyn Progress),
 ) -> Result<Joined, EvidenceError> {
     let probes = Partitions::new(0, folder, "rows");
-    let rows = probe_all(&units, &probes, hasher, ways, jobs, cancel)?;
+    progress.expect(units.iter().map(Unit::size_hint).sum());
+    let rows = probe_all(&units, &probes, hasher, ways, jobs, (cancel, progress))?;
     let (mut sum, mut first_rows) = (0, Vec::with_capacity(units.len()));
     for (unit, rows) in units.iter().zip(&rows) {
         first_rows.push((unit.id, sum));
@@ -95,7 +96,7 @@ fn probe_all(
     hasher: &KeyHasher,
     ways: Ways,
     jobs: usize,
-    cancel: &Cancel,
+    (cancel, progress): (&Cancel, &dyn Progress),
 ) -> Result<Vec<u64>, EvidenceError> {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
     let counts = Mutex::new(vec![0_u64; units.len()]);
@@ -115,6 +116,7 @@ fn probe_all(
                         }
                         Err(None) => {}
                     }
+                    progress.advance(unit.size_hint(), 0);
                 }
                 if let Err(error) = writer.flush() {
                     lock(&failed).get_or_insert(error);

@@ -17,7 +17,7 @@ use super::{
     Answers, Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidenceSummary,
     KeyRing, Known, MAX_KEYS, TooManyKeys, cloudtrail, heads, join_inventory, lacks_versions, lists, metadata, trail,
 };
-use crate::engine::{Cancel, WORKER_NAME, lock};
+use crate::engine::{Cancel, Progress, WORKER_NAME, lock};
 use crate::escape::escape;
 use crate::join::{JoinError, KeyHasher, Partitions};
 use crate::plan::{Plan, Shard};
@@ -34,6 +34,7 @@ struct Work<'e> {
     found: Mutex<Found>,
     failed: Mutex<Option<EvidenceError>>,
     cancel: &'e Cancel,
+    progress: &'e dyn Progress,
     /// The paths as they were given, harmless to show.
     given: Vec<String>,
 }
@@ -76,6 +77,8 @@ enum Task {
         file: EvidenceFile,
         kind: EvidenceKind,
         rows: Rows,
+        /// How many bytes of the file they stand for.
+        len: u64,
     },
 }
 
@@ -86,16 +89,17 @@ pub(crate) fn load(
     ring: &KeyRing<'_>,
     folder: TempDir,
     jobs: usize,
-    cancel: &Cancel,
+    (cancel, progress): (&Cancel, &dyn Progress),
 ) -> Result<Evidence, EvidenceError> {
     let given = find_files(options)?;
+    progress.expect(given.files.iter().map(|file| file.len).sum());
     let (answers, hasher) = (Answers::default(), KeyHasher::new());
     let records = Partitions::new(options.memory, folder.path(), "evidence");
     let work = Work {
         shared: Shared {
             ring,
             answers: &answers,
-            hasher,
+            hasher: hasher.clone(),
             as_of: options.as_of,
             lacks_versions: lacks_versions(plan),
             records: &records,
@@ -107,6 +111,7 @@ pub(crate) fn load(
         found: Mutex::default(),
         failed: Mutex::new(None),
         cancel,
+        progress,
         given: given.names,
     };
     work.run_all(jobs)?;
@@ -131,7 +136,7 @@ pub(crate) fn load(
                 &reduce,
                 folder.path(),
                 join,
-                cancel,
+                (cancel, progress),
             )?)
         }
     };
@@ -184,13 +189,17 @@ impl Work<'_> {
                 thread::sleep(Duration::from_millis(1));
                 continue;
             };
-            let file = task.file().clone();
+            let (file, len) = (task.file().clone(), task.len());
             let done = catch_unwind(AssertUnwindSafe(|| self.run_task(task, &mut collector, &mut scratch)));
             let done = done.unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic).into()));
             match done.and_then(|is_read| Ok((is_read, collector.end().map_err(JoinError::File)?))) {
-                Ok((true, collected)) => self.note(collected),
+                Ok((true, collected)) => {
+                    self.progress.advance(len, 0);
+                    self.note(collected);
+                }
                 Ok((false, _)) => {}
                 Err(stop) => {
+                    self.progress.advance(len, 0);
                     collector.forget();
                     self.stop(&file, stop);
                 }
@@ -250,7 +259,7 @@ impl Work<'_> {
     /// Reads a file, or some rows of one, to the end; says no if only others are to be read for it.
     fn run_task(&self, task: Task, to: &mut Collector<'_, '_>, scratch: &mut Scratch) -> Result<bool, Stop> {
         match task {
-            Task::Rows { file, kind, rows } => {
+            Task::Rows { file, kind, rows, .. } => {
                 to.begin(self.source(&file, kind), file.number, Waits::No);
                 self.read_rows(rows, kind, to, scratch)?;
                 Ok(true)
@@ -287,10 +296,12 @@ impl Work<'_> {
     fn open_table(&self, file: &EvidenceFile, opened: Arc<SourceFile>) -> Result<bool, Stop> {
         let mut reader = UnitReader::of_table(opened)?;
         let kind = metadata::kind(reader.facts().columns).ok_or(Stop::NoEvidence)?;
-        let mut tasks = Vec::new();
+        let (mut tasks, mut read) = (Vec::new(), 0);
         while let Some(part) = reader.next_part(&mut Scratch::default())? {
+            let len = reader.bytes_read() - read;
+            read += len;
             if let Part::Rows(rows) = part {
-                tasks.push(Task::Rows { file: file.clone(), kind, rows });
+                tasks.push(Task::Rows { file: file.clone(), kind, rows, len });
             }
         }
         // Before other files: the rows of one file share what the system has cached of it.
@@ -392,6 +403,14 @@ impl Work<'_> {
 }
 
 impl Task {
+    /// How many bytes of its file it stands for.
+    fn len(&self) -> u64 {
+        match self {
+            Self::File(file) => file.len,
+            Self::Rows { len, .. } => *len,
+        }
+    }
+
     fn file(&self) -> &EvidenceFile {
         match self {
             Self::File(file) | Self::Rows { file, .. } => file,
