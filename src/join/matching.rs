@@ -84,8 +84,8 @@ fn join_partition<V: Value, P: Value, E: Copy>(
     each: &mut dyn FnMut(P, E) -> io::Result<()>,
     cancel: &Cancel,
 ) -> Result<(), JoinError> {
-    // A table takes as much again as the records that it is made of.
-    let bytes = known.len(partition).saturating_mul(2 * size_of::<(JoinKey, V)>() as u64);
+    // Beside the records they are held once more in the order of the table, and then as its entries.
+    let bytes = known.len(partition).saturating_mul(3 * size_of::<(JoinKey, V)>() as u64);
     let slices = bytes.div_ceil(room.max(1)).clamp(1, MAX_SLICES);
     for slice in 0..slices {
         if cancel.is_cancelled() {
@@ -99,8 +99,7 @@ fn join_partition<V: Value, P: Value, E: Copy>(
                 records.push(record);
             }
         })?;
-        let table = Table::new(&records, reduce);
-        drop(records);
+        let table = Table::new(&[records], &mut Vec::new(), reduce);
         let mut failed = Ok(());
         probes.read(partition, &mut |(key, probe)| {
             if failed.is_ok()
@@ -144,11 +143,11 @@ impl<V: Value> Partitions<(JoinKey, V)> {
         let tables: Vec<Mutex<Option<Table<E>>>> = (0..PARTITIONS).map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         let work = || {
+            let mut records = Vec::new();
             loop {
                 let partition = next.fetch_add(1, Ordering::Relaxed);
                 let Some(table) = tables.get(partition) else { return };
-                let records = self.take_held(partition).concat();
-                *lock(table) = Some(Table::new(&records, reduce));
+                *lock(table) = Some(Table::new(&self.take_held(partition), &mut records, reduce));
             }
         };
         let done = std::thread::scope(|scope| {

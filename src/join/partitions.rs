@@ -118,7 +118,7 @@ impl<V: Value> Partitions<V> {
     /// Records that are written or read together.
     const CHUNK_RECORDS: usize = (1 << 16) / V::LEN;
     /// Records that a writer hands over together: its buffers for all partitions stay in the cache.
-    const BUFFER_RECORDS: usize = (1 << 12) / V::LEN;
+    const BUFFER_RECORDS: usize = (1 << 10) / V::LEN;
 
     fn path(&self, partition: usize) -> PathBuf {
         self.folder.join(format!("{}.{partition}.join", self.name))

@@ -13,36 +13,28 @@ pub(crate) struct Table<E> {
 }
 
 impl<E: Copy> Table<E> {
-    /// Makes a table of records in any order. Those with the same key are handed to `reduce` together.
-    pub(crate) fn new<V: Copy>(records: &[(JoinKey, V)], reduce: &dyn Fn(&mut [V]) -> Option<E>) -> Self {
+    /// Makes a table of records in any order. Those with the same key are handed to `reduce` together. `records` is for
+    /// nothing but to be used again.
+    pub(super) fn new<V: Copy>(
+        chunks: &[Vec<(JoinKey, V)>],
+        records: &mut Vec<(JoinKey, V)>,
+        reduce: &dyn Fn(&mut [V]) -> Option<E>,
+    ) -> Self {
         /// Entries that share a place, about.
         const PER_PLACE: usize = 2;
-        let places = (records.len() / PER_PLACE).next_power_of_two().max(2);
+        let places = (chunks.iter().map(Vec::len).sum::<usize>() / PER_PLACE).next_power_of_two().max(2);
         let shift = 64 - places.ilog2();
-        let mut starts = vec![0_u32; places + 1];
-        records.iter().for_each(|(key, _)| starts[place_of(key, shift) + 1] += 1);
-        let mut sum = 0;
-        starts.iter_mut().for_each(|start| {
-            sum += *start;
-            *start = sum;
-        });
-        let mut order = vec![0_u32; records.len()];
-        let mut next = starts.clone();
-        for (at, (key, _)) in records.iter().enumerate() {
-            let next = &mut next[place_of(key, shift)];
-            order[*next as usize] = at as u32;
-            *next += 1;
-        }
+        let mut starts = by_place(chunks, records, places, shift);
         let (mut entries, mut same, mut from) = (Vec::with_capacity(records.len()), Vec::new(), 0);
-        for place in 0..places {
-            let to = starts[place + 1] as usize;
-            let here = &mut order[from..to];
-            here.sort_unstable_by_key(|at| records[*at as usize].0);
-            starts[place] = entries.len() as u32;
-            for alike in here.chunk_by(|one, other| records[*one as usize].0 == records[*other as usize].0) {
+        for start in &mut starts[..places] {
+            let to = *start as usize;
+            let here = &mut records[from..to];
+            here.sort_unstable_by_key(|(key, _)| *key);
+            *start = entries.len() as u32;
+            for alike in here.chunk_by(|one, other| one.0 == other.0) {
                 same.clear();
-                same.extend(alike.iter().map(|at| records[*at as usize].1));
-                entries.extend(reduce(&mut same).map(|entry| (records[alike[0] as usize].0, entry)));
+                same.extend(alike.iter().map(|(_, value)| *value));
+                entries.extend(reduce(&mut same).map(|entry| (alike[0].0, entry)));
             }
             from = to;
         }
@@ -80,6 +72,30 @@ impl<E: Copy> Table<E> {
 #[inline]
 fn place_of(key: &JoinKey, shift: u32) -> usize {
     (key.0[1] >> shift) as usize
+}
+
+/// Puts records into the order of their places, and says where those of each place end; with one more at the end.
+fn by_place<V: Copy>(
+    chunks: &[Vec<(JoinKey, V)>],
+    records: &mut Vec<(JoinKey, V)>,
+    places: usize,
+    shift: u32,
+) -> Vec<u32> {
+    let mut ends = vec![0_u32; places + 1];
+    records.clear();
+    let Some(any) = chunks.iter().flatten().next() else { return ends };
+    chunks.iter().flatten().for_each(|(key, _)| ends[place_of(key, shift)] += 1);
+    let mut sum = 0;
+    for end in &mut ends {
+        (sum, *end) = (sum + *end, sum);
+    }
+    records.resize(sum as usize, *any);
+    for record in chunks.iter().flatten() {
+        let at = &mut ends[place_of(&record.0, shift)];
+        records[*at as usize] = *record;
+        *at += 1;
+    }
+    ends
 }
 
 /// One table for each partition.

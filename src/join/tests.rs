@@ -135,3 +135,40 @@ fn names_are_not_taken_for_others() {
         "each run has a key of its own"
     );
 }
+
+/// All lengths around those of blocks, of words, and of what is hashed as it stands, with every byte changed and zeros in
+/// the end.
+#[test]
+fn names_that_differ_in_one_byte_or_in_zeros_are_told_apart() {
+    let hasher = KeyHasher::new();
+    let mut known: HashMap<[u64; 2], (usize, usize)> = HashMap::new();
+    for len in (0..50).chain(1020..1030) {
+        for changed in 0..=len {
+            let mut name = vec![0_u8; len];
+            name.iter_mut().take(changed).skip(changed.saturating_sub(1)).for_each(|byte| *byte = 1);
+            let keys = [
+                hasher.bucket(b"b").key(&name, VersionPart::Id(b"v")),
+                hasher.bucket(b"b").key(b"k", VersionPart::Id(&name)),
+                hasher.bucket(&name).key(b"k", VersionPart::Id(b"v")),
+            ];
+            for key in keys {
+                assert_eq!(known.insert(key.0, (len, changed)), None, "{len} {changed}");
+            }
+        }
+    }
+}
+
+/// Partitions and places are taken from hashes, so that all of their bits matter.
+#[test]
+fn half_of_all_names_have_each_bit() {
+    const NAMES: u32 = 20_000;
+    let bucket = KeyHasher::new().bucket(b"bucket");
+    let mut counts = [0_u32; 128];
+    for number in 0..NAMES {
+        let key = bucket.key(format!("AWSLogs/{number}").as_bytes(), VersionPart::Id(b""));
+        let bits = u128::from_le_bytes(key.to_bytes());
+        counts.iter_mut().enumerate().for_each(|(bit, count)| *count += (bits >> bit & 1) as u32);
+    }
+    // Seven standard deviations.
+    assert!(counts.iter().all(|count| count.abs_diff(NAMES / 2) < 500), "{counts:?}");
+}
