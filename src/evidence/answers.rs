@@ -288,7 +288,8 @@ impl RowFacts {
     }
 
     /// Whether what was said at that time is about the object as it is.
-    fn is_fresh(&self, time: i64, is_dated: bool) -> bool {
+    #[inline]
+    pub(crate) fn is_fresh(&self, time: i64, is_dated: bool) -> bool {
         let second = |millis: i64| millis.div_euclid(1000);
         match self.last_modified {
             Some(modified) if second(time) >= second(modified.as_millis()) => true,

@@ -37,6 +37,25 @@ pub(crate) struct RowKeys<'c> {
     names: HashMap<KeyId, Arc<Key>, RandomState>,
 }
 
+/// What decides the state of a key, beside the status of its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// Nothing is known.
+    Nothing,
+    /// One answer, which may be about the object as it was.
+    Answer { number: u32, is_fresh: bool },
+}
+
+/// How an object was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counted {
+    /// The key, if it is known.
+    pub(crate) id: Option<KeyId>,
+    is_kms: bool,
+    /// The answers, and what they came to.
+    weighed: Option<(u32, Weighed)>,
+}
+
 /// Why the keys of a batch cannot be told.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFailure {
@@ -146,7 +165,7 @@ impl<'c> RowKeys<'c> {
         &mut self,
         evidence: &Evidence,
         batch: &Batch<'_>,
-        hash: impl Fn((&mut BucketHasher, &[u8]), usize) -> JoinKey,
+        hash: impl Fn((&BucketHasher, &[u8]), usize) -> JoinKey,
     ) {
         self.hashes.clear();
         let mut bucket = (&b""[..], evidence.hasher.bucket(b""));
@@ -155,11 +174,26 @@ impl<'c> RowKeys<'c> {
             if !std::ptr::eq(bucket.0, name) && bucket.0 != name {
                 bucket = (name, evidence.hasher.bucket(name));
             }
-            self.hashes.push(hash((&mut bucket.1, batch.key.get(at)), at));
+            self.hashes.push(hash((&bucket.1, batch.key.get(at)), at));
         }
     }
 
-    /// Counts an object and says what is known of its key, and which key it is.
+    /// What decides the state of a row's key beside its status, where that is not much.
+    #[inline]
+    pub(crate) fn basis(&self, batch: &Batch<'_>, at: usize, row: &RowFacts) -> Option<Basis> {
+        if !batch.kms_key_arn.get(at).is_empty() {
+            return None;
+        }
+        match (self.facts[at], self.evidence) {
+            (Some(fact), Some(evidence)) => {
+                let answer = evidence.list.get(fact.answers as usize)?;
+                Some(Basis::Answer { number: fact.answers, is_fresh: row.is_fresh(fact.time, answer.is_dated) })
+            }
+            _ => Some(Basis::Nothing),
+        }
+    }
+
+    /// Counts an object, and says what is known of its key.
     #[inline]
     pub(crate) fn with_state<R>(
         &mut self,
@@ -168,14 +202,15 @@ impl<'c> RowKeys<'c> {
         row: &RowFacts,
         amount: Amount,
         use_it: impl FnOnce(KeyState<'_>) -> R,
-    ) -> (R, Option<KeyId>) {
+    ) -> (R, Counted) {
         let is_kms = matches!(row.status, Status::SseKms | Status::DsseKms);
         let name = batch.kms_key_arn.get(at);
         let own = if name.is_empty() { None } else { self.named.get(name).cloned().flatten() };
         let (Some(fact), Some(evidence)) = (self.facts[at], self.evidence) else {
-            let Some(own) = own else { return (use_it(KeyState::Unknown), None) };
-            self.count_key(own.id, is_kms, amount);
-            return (use_it(KeyState::Known(&own.key)), Some(own.id));
+            let counted = Counted { id: own.as_ref().map(|own| own.id), is_kms, weighed: None };
+            self.count(counted, amount);
+            let state = own.as_ref().map_or(KeyState::Unknown, |own| KeyState::Known(&own.key));
+            return (use_it(state), counted);
         };
         let own = own.map(|key| Answer::of_report(Claim::Is(row.status), key));
         let (one, many) = ([fact.answers], evidence.sets_of(fact));
@@ -188,17 +223,28 @@ impl<'c> RowKeys<'c> {
         }
         .unwrap_or_else(|| weigh(row, fact.time, answers(), &mut alternatives));
         let id = match state {
-            KeyState::Known(key) => answers().filter_map(|answer| answer.key.known()).find(|known| *known.key == *key),
+            KeyState::Known(key) => {
+                answers().filter_map(|answer| answer.key.known()).find(|known| std::ptr::eq(&*known.key, key))
+            }
             _ => None,
         }
         .map(|known| known.id);
+        let counted = Counted { id, is_kms, weighed: Some((fact.answers, weighed)) };
+        self.count(counted, amount);
+        (use_it(state), counted)
+    }
+
+    /// Counts an object in the same way as another.
+    #[inline]
+    pub(crate) fn count(&mut self, Counted { id, is_kms, weighed }: Counted, amount: Amount) {
         if let Some(id) = id {
             self.count_key(id, is_kms, amount);
         }
-        self.counts.conflicting += u64::from(weighed == Weighed::Conflict && is_kms);
-        self.counts.stale += u64::from(weighed == Weighed::Stale && is_kms);
-        self.count_weighed((fact.answers, weighed));
-        (use_it(state), id)
+        if let Some((answers, weighed)) = weighed {
+            self.counts.conflicting += u64::from(weighed == Weighed::Conflict && is_kms);
+            self.counts.stale += u64::from(weighed == Weighed::Stale && is_kms);
+            self.count_weighed((answers, weighed));
+        }
     }
 
     #[inline]

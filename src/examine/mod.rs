@@ -28,6 +28,7 @@ use remedies::Remedies;
 use row::is_version_id;
 
 pub(crate) use keys::RowKeys;
+use keys::{Basis, Counted};
 pub use row::Row;
 
 /// The columns of the list of findings.
@@ -63,10 +64,13 @@ pub(crate) struct Examiner<'c> {
 struct LastObject {
     shared: Shared,
     cell: CellId,
+    counted: Counted,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 struct Shared {
+    /// Nothing where much decides the state of its key.
+    basis: Option<Basis>,
     place: PlaceId,
     month: Option<Month>,
     status: Status,
@@ -319,12 +323,16 @@ impl<'c> Examiner<'c> {
         let (status, bucket_key) = (self.statuses[at], self.bucket_keys[at]);
         let place = self.places.find(self.checker, row.key);
         let month = row.last_modified.map(|time| self.months.month(time));
-        let shared = Shared { place, month, status, bucket_key };
+        let basis = match self.keys.is_active() {
+            false => Some(Basis::Nothing),
+            true => self.keys.basis(batch, at, &RowFacts::of(row, status)),
+        };
+        let shared = Shared { place, month, status, bucket_key, basis };
         let amount = Amount::object(row.size.unwrap_or(0));
-        if !self.keys.is_active()
-            && let Some(last) = self.last
+        if let Some(last) = self.last
             && last.shared == shared
         {
+            self.keys.count(last.counted, amount);
             return self.tally.add_again(last.cell, amount);
         }
         let object = Object {
@@ -338,8 +346,8 @@ impl<'c> Examiner<'c> {
             encrypted_under: KeyState::Unknown,
         };
         let scope = self.places.scope(place);
-        let (ruling, key) = match self.keys.is_active() {
-            false => (self.checker.judge_in(scope, &object), None),
+        let (ruling, counted) = match self.keys.is_active() {
+            false => (self.checker.judge_in(scope, &object), Counted::default()),
             true => {
                 let facts = RowFacts::of(row, status);
                 self.keys.with_state(batch, at, &facts, amount, |encrypted_under| {
@@ -353,13 +361,13 @@ impl<'c> Examiner<'c> {
             partial.note_unrecognised(&escape(&text[..text.len().min(MAX_SAMPLE_LEN)]));
         }
         if ruling.is_finding() {
-            self.flagged.push(Flagged { place, month, status, ruling, key });
+            self.flagged.push(Flagged { place, month, status, ruling, key: counted.id });
             self.flagged_rows.push(at as u32);
             return;
         }
         let cell = self.tally.add(place, month, status, ruling, amount);
-        if is_settled && !self.keys.is_active() && status != Status::Unrecognised {
-            self.last = Some(LastObject { shared, cell });
+        if is_settled && basis.is_some() && status != Status::Unrecognised {
+            self.last = Some(LastObject { shared, cell, counted });
         }
     }
 
