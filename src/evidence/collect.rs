@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use foldhash::fast::RandomState;
+
 use super::answers::{Answer, Claim, Statement};
 use super::said::{Name, Of, Said, When};
 use super::{Answers, KeyRing, MAX_KEYS, SaidKey, TooManyKeys, Ways, cloudtrail};
@@ -66,13 +68,13 @@ pub(super) struct Collector<'w, 'e> {
     shared: &'w Shared<'e>,
     writer: Writer<'w, (JoinKey, Statement)>,
     bucket: (Vec<u8>, BucketHasher),
-    /// Of the answers that this worker has met in the file.
-    numbers: HashMap<(AnswerKind, Vec<u8>), u32>,
-    last: Option<(AnswerKind, Vec<u8>, u32)>,
+    /// Of the answers that this worker has met in the file, by the names of their keys.
+    numbers: HashMap<Vec<u8>, Vec<(AnswerKind, u32)>, RandomState>,
+    /// The one that was met last, which neighbours mostly share.
+    last: Option<(AnswerKind, u32)>,
+    last_name: Vec<u8>,
     source: u32,
     file: u32,
-    /// Whether what was said last was dated, and its number.
-    last_answer: Option<(bool, u32)>,
     /// Statements of a file that may still turn out to be damaged.
     waiting: Option<Vec<(JoinKey, Statement)>>,
     collected: Collected,
@@ -86,11 +88,11 @@ impl<'w, 'e> Collector<'w, 'e> {
             shared,
             writer: shared.records.writer(),
             bucket: (Vec::new(), shared.hasher.bucket(b"")),
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             last: None,
+            last_name: Vec::new(),
             source: 0,
             file: 0,
-            last_answer: None,
             waiting: None,
             collected: Collected::default(),
             logs: cloudtrail::Scratch::default(),
@@ -107,7 +109,7 @@ impl<'w, 'e> Collector<'w, 'e> {
 
     fn forget_numbers(&mut self) {
         self.numbers.clear();
-        (self.last, self.last_answer) = (None, None);
+        self.last = None;
     }
 
     /// When something was so that does not say when.
@@ -143,11 +145,7 @@ impl<'w, 'e> Collector<'w, 'e> {
             (When::At(time), _) => (Some(time), true),
             (When::NotBefore(time), _) => (time, false),
         };
-        let answer = match self.last_answer {
-            Some((was_dated, answer)) if said.is_like_last && was_dated == is_dated => answer,
-            _ => self.number(said, is_dated)?,
-        };
-        self.last_answer = Some((is_dated, answer));
+        let answer = self.number(said, is_dated)?;
         let statement = Statement { time: time.map_or(i64::MIN, Timestamp::as_millis), order: said.order, answer };
         self.collected.see(time);
         let key = self.bucket.1.key(said.key, VersionPart::Id(version.unwrap_or_default()));
@@ -235,25 +233,27 @@ impl<'w, 'e> Collector<'w, 'e> {
     fn number(&mut self, said: &Said<'_>, is_dated: bool) -> Result<u32, TooManyKeys> {
         let Said { claim, name, is_gone, is_journal, .. } = *said;
         let kind = (claim, is_dated, is_gone, matches!(said.of, Of::Current));
-        if let Some((last_kind, last_name, number)) = &self.last
-            && (*last_kind, &last_name[..]) == (kind, name.bytes())
+        if let Some((last, number)) = self.last
+            && last == kind
+            && self.last_name == name.bytes()
         {
-            return Ok(*number);
+            return Ok(number);
         }
-        let known = self.numbers.get(&(kind, name.bytes().to_vec())).copied();
-        let number = match known {
-            Some(number) => number,
+        let met = self.numbers.get(name.bytes()).and_then(|met| met.iter().find(|(of, _)| *of == kind));
+        let number = match met {
+            Some((_, number)) => *number,
             None => {
-                let key = self.key(name)?;
-                let (source, is_doubtful) = (self.source, kind.3);
+                let (key, source, is_doubtful) = (self.key(name)?, self.source, kind.3);
                 let file = self.waiting.is_none().then_some(self.file);
                 let answer = Answer { claim, key, source, is_dated, is_journal, is_gone, is_doubtful, file };
                 let number = self.shared.answers.number(answer)?;
-                self.numbers.insert((kind, name.bytes().to_vec()), number);
+                self.numbers.entry(name.bytes().to_vec()).or_default().push((kind, number));
                 number
             }
         };
-        self.last = Some((kind, name.bytes().to_vec(), number));
+        self.last = Some((kind, number));
+        self.last_name.clear();
+        self.last_name.extend_from_slice(name.bytes());
         Ok(number)
     }
 

@@ -39,7 +39,6 @@ pub(super) fn kind(columns: ColumnSet) -> Option<EvidenceKind> {
 /// Collects what the rows say. A row that cannot be read is a fault of the file.
 pub(super) fn collect(batch: &Batch<'_>, is_journal: bool, to: &mut Collector<'_, '_>) -> Result<(), Stop> {
     let has_order = !batch.sequence_number.is_absent();
-    let mut last = None;
     for row in 0..batch.len {
         let modified = batch.last_modified.get(row).time()?;
         let (bucket, key) = (batch.bucket.get(row), batch.key.get(row));
@@ -56,16 +55,11 @@ pub(super) fn collect(batch: &Batch<'_>, is_journal: bool, to: &mut Collector<'_
             true => When::At(batch.record_timestamp.get(row).time()?.ok_or(RowFault::LastModified)?),
             false => to.undated(modified),
         };
-        // Cells of a dictionary are the same where they stand at the same place.
         let is_gone = is_delete_marker || is_deleted;
-        let is_like_last = last.is_some_and(|(last_status, last_name, was_gone)| {
-            std::ptr::eq::<[u8]>(last_status, status) && std::ptr::eq::<[u8]>(last_name, name) && was_gone == is_gone
-        });
-        last = Some((status, name, is_gone));
         let (of, name) = (Of::Version(Some(batch.version_id.get(row))), Name::of(name));
         let said = Said::new((bucket, key), of, Claim::Is(Status::parse_metadata(status)), name, when);
         let order = if is_journal && has_order { order(batch.sequence_number.get(row)) } else { 0 };
-        to.say(&Said { order, modified, is_journal, is_gone, is_like_last, ..said })?;
+        to.say(&Said { order, modified, is_journal, is_gone, ..said })?;
     }
     Ok(())
 }

@@ -19,12 +19,11 @@ pub(super) struct Said<'a> {
     pub(super) is_gone: bool,
     /// Whether it is the writing itself that says it, and was modified when it was said.
     pub(super) is_write: bool,
-    /// Whether the record before said the same of its version, whenever that was so.
-    pub(super) is_like_last: bool,
 }
 
 impl<'a> Said<'a> {
     /// What is said of an object at one time, and nothing else.
+    #[inline]
     pub(super) fn new(
         (bucket, key): (&'a [u8], &'a [u8]),
         of: Of<'a>,
@@ -44,7 +43,6 @@ impl<'a> Said<'a> {
             is_journal: false,
             is_gone: false,
             is_write: false,
-            is_like_last: false,
         }
     }
 }
