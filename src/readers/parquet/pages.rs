@@ -23,7 +23,7 @@ const READ_LEN: usize = 64 << 10;
 /// Nearly every header is shorter.
 const HEADER_LEN: usize = 512;
 /// Buffers that grew for an outsized page are not kept for the next row group.
-const MAX_KEPT_LEN: usize = 8 << 20;
+const MAX_KEPT_LEN: usize = 32 << 20;
 
 /// Where a column chunk stands in its file, and how its pages are compressed.
 #[derive(Clone, Copy, Debug)]
