@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from peers import made_export, peers_python  # noqa: E402
 from processes import (  # noqa: E402
-    ROOT, audit_command, built_logseal, empty, measure, median_run, say)
+    ROOT, audit_command, built_logseal, empty, made, measure, median_run, say)
 
 RIGHT = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 WRONG = "arn:aws:kms:us-east-1:111122223333:key/0987dcba-09fe-87dc-65ba-ab0987654321"
@@ -48,8 +48,10 @@ SELECT bucket, key, lpad(row_number() OVER ()::VARCHAR, 20, '0') AS sequence_num
   nullif(nullif(encryption_status, 'NOT-SSE'), '') AS encryption_status,
   bucket_key_status = 'ENABLED' AS is_bucket_key_enabled,
   CASE WHEN {KMS} THEN CASE WHEN hash(key, version_id) % 50 = 0 THEN '{WRONG}' ELSE '{RIGHT}' END END AS kms_key_arn
-FROM inventory ORDER BY hash(version_id, key)
+FROM inventory WHERE hash(key) % {{parts}} = {{part}} ORDER BY hash(version_id, key)
 """
+# More than this DuckDB would sort through files.
+PART_ROWS = 5_000_000
 JOIN = f"""
 SELECT m.kms_key_arn, count(*), sum(i.size) FROM inventory i LEFT JOIN metadata m ON i.bucket = m.bucket AND i.key = m.key
   AND coalesce(i.version_id, '') = coalesce(m.version_id, '')
@@ -84,6 +86,16 @@ def parsed_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def make_table(duckdb: List[str], folder: Path, options: argparse.Namespace) -> None:
+    say("making the table of S3 Metadata")
+    folder.mkdir()
+    parts = max(1, round(options.rows / PART_ROWS))
+    for part in range(parts):
+        rows = MAKE_TABLE.format(parts=parts, part=part)
+        path = str(folder / f"{part:04}.parquet")
+        subprocess.run([*duckdb, path, str(options.threads), "make", rows], check=True)
+
+
 def main() -> None:
     options = parsed_options()
     work = options.work.resolve()
@@ -94,15 +106,13 @@ def main() -> None:
     manifest, folder = export.manifest, work / "evidence"
     folder.mkdir(exist_ok=True)
     inventory = manifest.parents[1] / "data" / "*.parquet"
-    metadata = folder / f"metadata-{options.rows}-{options.files}.parquet"
+    metadata = folder / f"metadata-{options.rows}-{options.files}"
     policy, any_key = folder / "policy.toml", folder / "any-key.toml"
     policy.write_text(POLICY)
     # Without evidence every object under KMS would be undetermined, and listed.
     any_key.write_text(POLICY.replace('keys = ["archive"]', ""))
-    duckdb = [str(python), "-c", SCRIPT, str(inventory), str(metadata), str(options.threads)]
-    if not metadata.exists():
-        say("making the table of S3 Metadata")
-        subprocess.run([*duckdb, "make", MAKE_TABLE], check=True)
+    duckdb = [str(python), "-c", SCRIPT, str(inventory)]
+    made(metadata, lambda unfinished: make_table(duckdb, unfinished, options))
     out = folder / "out"
     audit = audit_command(logseal, manifest, out, options.threads)
     evidence = ["--policy", policy, "--key-evidence", metadata, "--memory", options.memory]
@@ -111,7 +121,7 @@ def main() -> None:
         "logseal with evidence": [*audit, *map(str, evidence)],
     }
     if not options.no_peer:
-        jobs["DuckDB's hash join"] = [*duckdb, "join", JOIN]
+        jobs["DuckDB's hash join"] = [*duckdb, str(metadata / "*.parquet"), str(options.threads), "join", JOIN]
     runs: Dict[str, list] = {name: [] for name in jobs}
     for turn in range(options.runs + 1):
         counts = {}
