@@ -61,7 +61,7 @@ SCRIPT = """
 import duckdb, json, sys, time
 inventory, metadata, threads, order = sys.argv[1:5]
 db = duckdb.connect()
-db.execute(f"SET threads = {threads}")
+db.execute(f"SET threads = {threads}; SET enable_progress_bar = false")
 db.execute(f"CREATE VIEW inventory AS SELECT * FROM read_parquet('{inventory}')")
 if order == "make":
     db.execute(f"COPY ({sys.argv[5]}) TO '{metadata}' (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 122880)")
