@@ -13,12 +13,13 @@
 //!
 //! [`audit::audit`] runs all of it, with the workers of [`engine`]; [`merge::merge`] joins what shards left;
 //! [`explain::explain`] shows how one object fared; [`reconcile::reconcile`] holds the reports of jobs against what an
-//! audit wanted done. Three kinds of bad news are never mixed: a *verdict* is what we concluded about an object, a *fault*
+//! audit wanted done; [`digests::verify_digests`] proves with CloudTrail's digests that logs are complete and untouched. Three kinds of bad news are never mixed: a *verdict* is what we concluded about an object, a *fault*
 //! is something that we could not examine, an *error* means that we could not run.
 
 pub mod audit;
 pub mod batch;
 pub mod campaign;
+pub mod digests;
 pub mod engine;
 pub mod escape;
 pub mod evidence;

@@ -105,6 +105,19 @@ impl<'k> ObjectKey<'k> {
     }
 }
 
+/// A key in two: what stands before the folder `AWSLogs` of a log, and all from there on.
+pub(crate) fn split_at_anchor(key: &[u8]) -> Option<(&[u8], &[u8])> {
+    const FOLDER_LEN: usize = b"AWSLogs/".len();
+    let mut from = 0;
+    while let Some(anchor) = next_anchor(key, from) {
+        if ObjectKey::parse_below(key, anchor).is_some() {
+            return Some(key.split_at(anchor - FOLDER_LEN));
+        }
+        from = anchor;
+    }
+    None
+}
+
 /// The position behind the next folder called `AWSLogs`, at or after `from`.
 fn next_anchor(key: &[u8], from: usize) -> Option<usize> {
     const ANCHOR: &[u8] = b"AWSLogs/";

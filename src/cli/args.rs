@@ -27,6 +27,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Judge every object of inventory reports
     Audit(AuditArgs),
+    /// Prove with digests that CloudTrail logs are complete and untouched
+    Digests(DigestsArgs),
     /// Join the outputs of shards
     Merge(MergeArgs),
     /// Say what became of the objects of an audit's manifests, from the reports of jobs
@@ -195,6 +197,65 @@ pub(super) struct AuditArgs {
     /// Re-encrypt SSE-KMS objects whose key is not known, too; doing so twice does no harm
     #[arg(long, help_heading = "Remediation")]
     pub remediate_undetermined: bool,
+}
+
+#[derive(Args)]
+pub(super) struct DigestsArgs {
+    /// Folders that mirror buckets (AWSLogs/..., BUCKET/AWSLogs/...), or archives of them (.tar, .tar.gz, .tar.zst)
+    #[arg(required = true, value_name = "ROOT")]
+    pub roots: Vec<PathBuf>,
+    /// What `aws cloudtrail list-public-keys` printed, for every Region and the whole time
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub public_keys: Vec<PathBuf>,
+    /// Where to write summary.json and findings.csv
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// What `aws s3api head-object` printed, an object a line, with Key added; FILE.head.json beside a file is found by
+    /// itself
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub metadata: Vec<PathBuf>,
+    /// Hash the logs, too
+    #[arg(long)]
+    pub logs: bool,
+    /// From when on every trail must have digests: 2026-01-31 or 2026-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<Timestamp>,
+    /// Until when every trail must have digests
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<Timestamp>,
+    /// An inventory of the buckets: logs that digests list and it does not are gone
+    #[arg(long, num_args = 1.., value_name = "SOURCE")]
+    pub inventory: Vec<PathBuf>,
+    /// The run of the inventory, instead of the newest complete one
+    #[arg(long, value_name = "2026-01-04T01-00Z", requires = "inventory")]
+    pub run: Option<String>,
+    /// The columns of CSV files without a manifest, as its fileSchema would name them
+    #[arg(long, value_name = "\"Bucket, Key, ...\"", requires = "inventory")]
+    pub schema: Option<String>,
+    /// Accept data files without a manifest; nothing is then said of logs that are not in them
+    #[arg(long, requires = "inventory")]
+    pub accept_unproven: bool,
+    /// Replace a finished result in that folder
+    #[arg(long)]
+    pub force: bool,
+    /// How many workers there are [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = parse_jobs)]
+    pub jobs: Option<usize>,
+    /// How much memory records may take
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_size)]
+    pub memory: u64,
+    /// Where records go that do not fit into it [default: the output folder]
+    #[arg(long, value_name = "DIR")]
+    pub temp_dir: Option<PathBuf>,
+    /// What stdout shows
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Show nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+    /// Show no progress bar
+    #[arg(long)]
+    pub no_progress: bool,
 }
 
 #[derive(Args)]

@@ -4,6 +4,7 @@
 //! not run and 3 for an incomplete result.
 
 mod args;
+mod digests;
 mod explain;
 mod policy;
 mod progress;
@@ -86,6 +87,7 @@ pub fn run() -> ExitCode {
     silence_workers();
     let code = match Cli::parse().command {
         Command::Audit(args) => run_audit(args),
+        Command::Digests(args) => digests::run(args),
         Command::Merge(args) => run_merge(args),
         Command::Reconcile(args) => reconcile::run(args),
         Command::Explain(args) => explain::run(args),

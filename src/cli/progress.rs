@@ -32,6 +32,25 @@ impl Bar {
         Self { bar, rows }
     }
 
+    /// For work of which nobody knows how much there is: how many are done, and how fast.
+    pub fn open_ended(what: &'static str, is_hidden: bool) -> Self {
+        let target = if is_hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let rows = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&rows);
+        let rate = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            let done = counted.load(Ordering::Relaxed);
+            let rate = done as f64 / state.elapsed().as_secs_f64().max(0.001);
+            let _ = write!(text, "{done} {what}, {rate:.0} a second");
+        };
+        // The template is fixed: were it wrong, the default would do.
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {bytes} read  {rate}  {elapsed}") {
+            bar.set_style(style.with_key("rate", rate));
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, rows }
+    }
+
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -9,8 +9,8 @@ use crate::batch::Texts;
 
 /// A keyed hash of an object version. Whoever names objects does not know the key, which is made anew for every run and
 /// never leaves it. So for any two names that somebody may have chosen, nearly all keys tell them apart: no more than one
-/// in 2^127 does not ([`Secret::hash`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// in 2^127 does not ([`Secret::finish`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct JoinKey(pub(super) [u64; 2]);
 
 /// Which version of a key is meant.

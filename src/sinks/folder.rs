@@ -20,13 +20,15 @@ pub(crate) enum OutputKind {
     Audit,
     /// What is written when reports of jobs are held against an audit.
     Reconciliation,
+    /// What is written when digests are verified.
+    Digests,
 }
 
 impl OutputKind {
     /// The file that marks a finished one.
     fn mark(self) -> &'static str {
         match self {
-            Self::Audit => "summary.json",
+            Self::Audit | Self::Digests => "summary.json",
             Self::Reconciliation => RECONCILIATION,
         }
     }
@@ -37,10 +39,11 @@ impl OutputKind {
     }
 
     /// The folder inside it.
-    fn folder(self) -> &'static str {
+    fn folder(self) -> Option<&'static str> {
         match self {
-            Self::Audit => REMEDIATION,
-            Self::Reconciliation => RETRY,
+            Self::Audit => Some(REMEDIATION),
+            Self::Reconciliation => Some(RETRY),
+            Self::Digests => None,
         }
     }
 }
@@ -77,6 +80,9 @@ pub enum OutputError {
     /// The folder holds a finished reconciliation.
     #[error("the folder holds a finished reconciliation: {}", .0.display())]
     FinishedReconciliation(PathBuf),
+    /// The folder holds a finished result of some kind.
+    #[error("the folder holds a finished verification or audit: {}", .0.display())]
+    FinishedDigests(PathBuf),
     /// What is known of keys cannot be had.
     #[error("the key evidence: {0}")]
     KeyEvidence(String),
@@ -96,7 +102,7 @@ impl OutputError {
         match self {
             Self::KeyEvidence(_) => None,
             Self::TooManyGroups => Some("audit data files without a manifest bucket by bucket"),
-            Self::Finished(_) | Self::FinishedReconciliation(_) => {
+            Self::Finished(_) | Self::FinishedReconciliation(_) | Self::FinishedDigests(_) => {
                 Some("name another folder, or add --force to replace it")
             }
             Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
@@ -188,7 +194,7 @@ impl OutputFolder {
     /// Makes the folder inside the output, whose name appears with [`Self::publish`]: where it is made, and where it
     /// will be.
     pub(crate) fn begin_folder(&mut self) -> Result<(PathBuf, PathBuf), OutputError> {
-        let name = self.kind.folder();
+        let name = self.kind.folder().unwrap_or_default();
         let (staged, path) = (self.staging.path().join(name), self.folder.join(name));
         fs::create_dir(&staged).map_err(|error| OutputError::Write { path: path.clone(), error })?;
         self.files.push(name);
@@ -209,12 +215,14 @@ impl OutputFolder {
             }
         }
         // A folder takes the place of an empty one only.
-        let (old, stale) = (self.folder.join(self.kind.folder()), self.staging.path().join("stale"));
-        match fs::rename(&old, stale) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(OutputError::Write { path: old, error });
+        if let Some(name) = self.kind.folder() {
+            let (old, stale) = (self.folder.join(name), self.staging.path().join("stale"));
+            match fs::rename(&old, stale) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(OutputError::Write { path: old, error });
+                }
+                _ => {}
             }
-            _ => {}
         }
         self.files.sort_by_key(|name| *name == mark);
         for name in &self.files {
@@ -239,5 +247,6 @@ fn refuse_finished(kind: OutputKind, folder: &Path, overwrite: bool) -> Result<(
     Err(match kind {
         OutputKind::Audit => OutputError::Finished(folder.to_owned()),
         OutputKind::Reconciliation => OutputError::FinishedReconciliation(folder.to_owned()),
+        OutputKind::Digests => OutputError::FinishedDigests(folder.to_owned()),
     })
 }

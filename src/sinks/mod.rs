@@ -12,6 +12,7 @@ mod held;
 mod lengths;
 mod list;
 mod ordered;
+mod sorted;
 mod spool;
 
 pub use faults::{FaultLine, FaultPlace, push_fault};
@@ -23,5 +24,6 @@ pub(crate) use held::Room;
 pub(crate) use lengths::{Lines, UnitLengthList, UnitLengths, UnitLines, with_groups};
 pub(crate) use list::{ListFile, Pieces, Sources};
 pub(crate) use ordered::{Ended, ListFiles, OrderedLists};
+pub(crate) use sorted::{SortWriter, Sorter};
 pub use spool::List;
 pub(crate) use spool::{Extent, ListId, SpoolWriter, Spools, Stream};

@@ -20,7 +20,9 @@ use md5::{BLOCK_LEN, Lane, MAX_LANES, update_all};
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Why a file could not be examined.
@@ -355,6 +357,70 @@ impl Read for FileReader {
         buffer[..len].copy_from_slice(&available[..len]);
         self.consume(len);
         Ok(len)
+    }
+}
+
+/// Reads a file from start to end through a buffer that outlives it: many small files are read with one.
+pub(crate) struct BufferedFile {
+    file: SourceFile,
+    offset: u64,
+    buffer: Vec<u8>,
+    unread: Range<usize>,
+}
+
+impl BufferedFile {
+    /// The usual length of the buffer.
+    pub(crate) const BUFFER_LEN: usize = READ_LEN;
+
+    /// Opens a regular file. The buffer must not be empty.
+    pub(crate) fn open(path: &Path, buffer: Vec<u8>) -> Result<Self, FileFault> {
+        Ok(Self { file: SourceFile::open(path, None)?, offset: 0, buffer, unread: 0..0 })
+    }
+
+    /// How many bytes of the file are behind us.
+    pub(crate) fn position(&self) -> u64 {
+        self.offset - self.unread.len() as u64
+    }
+
+    /// Goes on so many bytes further, which may be behind the end.
+    pub(crate) fn skip(&mut self, len: u64) {
+        match usize::try_from(len) {
+            Ok(len) if len <= self.unread.len() => self.unread.start += len,
+            _ => {
+                self.offset = self.position().saturating_add(len);
+                self.unread = 0..0;
+            }
+        }
+    }
+
+    /// Gives the buffer back, and fails when the file has changed since it was opened.
+    pub(crate) fn finish(self) -> (Vec<u8>, Result<(), FileFault>) {
+        let unchanged = self.file.check_unchanged();
+        (self.buffer, unchanged)
+    }
+}
+
+impl BufRead for BufferedFile {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.unread.is_empty() {
+            let read = self.file.read_at(&mut self.buffer, self.offset)?;
+            self.unread = 0..read;
+            self.offset += read as u64;
+        }
+        Ok(&self.buffer[self.unread.clone()])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.unread.start = (self.unread.start + amount).min(self.unread.end);
+    }
+}
+
+impl Read for BufferedFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut available = self.fill_buf()?;
+        let read = available.read(buffer)?;
+        self.consume(read);
+        Ok(read)
     }
 }
 

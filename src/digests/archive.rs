@@ -1,0 +1,295 @@
+//! Archives of mirrored trees: `.tar`, `.tar.gz` and `.tar.zst`, read once from start to end.
+//!
+//! An archive must have its end marker, and whatever compresses it its own end: one that is cut off between two members
+//! would else be a smaller one.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::member::Damage;
+use crate::source::BufferedFile;
+
+const BLOCK_LEN: usize = 512;
+/// The longest name, and the longest list of extended fields, that is taken.
+const MAX_NAME_LEN: u64 = 64 << 10;
+
+/// Whether a file is called as an archive is.
+pub(super) fn is_called_archive(name: &[u8]) -> bool {
+    [&b".tar"[..], b".tar.gz", b".tgz", b".tar.zst"].iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// An archive that is being read.
+pub(super) struct Tar {
+    stream: Stream,
+    /// How many bytes of the member are unread, and how many follow it up to the next block.
+    left: u64,
+    padding: u64,
+}
+
+/// A file in an archive.
+pub(super) struct Member {
+    pub(super) path: Vec<u8>,
+    pub(super) len: u64,
+}
+
+enum Stream {
+    Plain(BufferedFile),
+    Gzip(Box<BufReader<MultiGzDecoder<BufferedFile>>>),
+    Zstd(Box<BufReader<zstd::Decoder<'static, BufferedFile>>>),
+}
+
+impl Tar {
+    /// Opens an archive, whose compression is known by its first bytes.
+    pub(super) fn open(path: &Path) -> Result<Self, Damage> {
+        const BUFFER_LEN: usize = 1 << 20;
+        let mut file =
+            BufferedFile::open(path, vec![0; BUFFER_LEN]).map_err(|fault| Damage(fault.to_string().into()))?;
+        let stream = match file.fill_buf()? {
+            [0x1f, 0x8b, ..] => Stream::Gzip(Box::new(BufReader::with_capacity(BUFFER_LEN, MultiGzDecoder::new(file)))),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+                let decoder = zstd::Decoder::with_buffer(file)?;
+                Stream::Zstd(Box::new(BufReader::with_capacity(BUFFER_LEN, decoder)))
+            }
+            _ => Stream::Plain(file),
+        };
+        Ok(Self { stream, left: 0, padding: 0 })
+    }
+
+    /// Goes on to the next file, and skips everything else: folders and links hold no bytes of their own.
+    pub(super) fn next(&mut self) -> Result<Option<Member>, Damage> {
+        let (mut long_path, mut long_len) = (None, None);
+        loop {
+            self.skip(self.left + self.padding)?;
+            (self.left, self.padding) = (0, 0);
+            let block = self.read_block()?;
+            if block == [0; BLOCK_LEN] {
+                return self.end().map(|()| None);
+            }
+            let header = Header(&block);
+            header.check()?;
+            let len = header.len()?;
+            match header.kind() {
+                b'L' => long_path = Some(self.read_name(len)?),
+                b'x' => {
+                    let fields = self.read_name(len)?;
+                    long_path = pax(&fields, b"path")?.or(long_path);
+                    long_len = pax(&fields, b"size")?.or(long_len);
+                }
+                // Extended fields of all members: time and the like, and never a path.
+                b'g' | b'K' => drop(self.read_name(len)?),
+                b'0' | 0 | b'7' => {
+                    let len = long_len.map_or(Ok(len), |text| parse_decimal(&text))?;
+                    self.begin_body(len);
+                    let path = long_path.unwrap_or_else(|| header.path());
+                    return Ok(Some(Member { path: normal(&path), len }));
+                }
+                b'S' => return Err("it has sparse members, which are not read: make it without --sparse".into()),
+                // Links, folders, devices: some programs give them a length.
+                _ => {
+                    let has_body = !matches!(header.kind(), b'1'..=b'6');
+                    self.begin_body(if has_body { len } else { 0 });
+                    (long_path, long_len) = (None, None);
+                }
+            }
+        }
+    }
+
+    /// The bytes of the member.
+    pub(super) fn body(&mut self) -> Body<'_> {
+        Body(self)
+    }
+
+    /// How many bytes of the file are behind us.
+    pub(super) fn position(&self) -> u64 {
+        match &self.stream {
+            Stream::Plain(file) => file.position(),
+            Stream::Gzip(stream) => stream.get_ref().get_ref().position(),
+            Stream::Zstd(stream) => stream.get_ref().get_ref().position(),
+        }
+    }
+
+    fn begin_body(&mut self, len: u64) {
+        let odd = len % BLOCK_LEN as u64;
+        (self.left, self.padding) = (len, if odd == 0 { 0 } else { BLOCK_LEN as u64 - odd });
+    }
+
+    fn read_block(&mut self) -> Result<[u8; BLOCK_LEN], Damage> {
+        let mut block = [0; BLOCK_LEN];
+        self.stream.as_read().read_exact(&mut block).map_err(cut_off)?;
+        Ok(block)
+    }
+
+    fn read_name(&mut self, len: u64) -> Result<Vec<u8>, Damage> {
+        if len > MAX_NAME_LEN {
+            return Err("it has a name that is too long".into());
+        }
+        let mut name = vec![0; len as usize];
+        self.begin_body(len);
+        self.stream.as_read().read_exact(&mut name).map_err(cut_off)?;
+        self.left = 0;
+        Ok(name)
+    }
+
+    fn skip(&mut self, mut len: u64) -> Result<(), Damage> {
+        if let Stream::Plain(file) = &mut self.stream {
+            file.skip(len);
+            return Ok(());
+        }
+        let stream = self.stream.as_read();
+        while len > 0 {
+            let available = stream.fill_buf().map_err(cut_off)?.len();
+            if available == 0 {
+                return Err(cut_off(io::ErrorKind::UnexpectedEof.into()));
+            }
+            let some = len.min(available as u64) as usize;
+            stream.consume(some);
+            len -= some as u64;
+        }
+        Ok(())
+    }
+
+    /// The second block of the end marker, and zeroes until the file ends.
+    fn end(&mut self) -> Result<(), Damage> {
+        if self.read_block()? != [0; BLOCK_LEN] {
+            return Err("it goes on behind its end marker".into());
+        }
+        let stream = self.stream.as_read();
+        loop {
+            let rest = stream.fill_buf().map_err(cut_off)?;
+            if rest.is_empty() {
+                return Ok(());
+            }
+            if rest.iter().any(|byte| *byte != 0) {
+                return Err("it goes on behind its end marker: joined archives are read one by one".into());
+            }
+            let len = rest.len();
+            stream.consume(len);
+        }
+    }
+}
+
+impl Stream {
+    fn as_read(&mut self) -> &mut dyn BufRead {
+        match self {
+            Self::Plain(file) => file,
+            Self::Gzip(stream) => stream,
+            Self::Zstd(stream) => stream,
+        }
+    }
+}
+
+/// The bytes of a member that have not been read.
+pub(super) struct Body<'t>(&'t mut Tar);
+
+impl BufRead for Body<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.0.left == 0 {
+            return Ok(&[]);
+        }
+        let left = usize::try_from(self.0.left).unwrap_or(usize::MAX);
+        let available = self.0.stream.as_read().fill_buf()?;
+        if available.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(&available[..available.len().min(left)])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.0.stream.as_read().consume(amount);
+        self.0.left -= amount as u64;
+    }
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut available = self.fill_buf()?;
+        let read = available.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+fn cut_off(error: io::Error) -> Damage {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it is cut off".into(),
+        _ => error.into(),
+    }
+}
+
+/// A header as POSIX (`ustar`) and GNU write it.
+struct Header<'b>(&'b [u8; BLOCK_LEN]);
+
+impl Header<'_> {
+    fn check(&self) -> Result<(), Damage> {
+        let said = parse_octal(&self.0[148..156]);
+        let summed = |(at, byte): (usize, &u8)| if (148..156).contains(&at) { u64::from(b' ') } else { (*byte).into() };
+        let sum = self.0.iter().enumerate().map(summed).sum::<u64>();
+        if said == Some(sum) { Ok(()) } else { Err("it is no tar archive, or is damaged".into()) }
+    }
+
+    fn kind(&self) -> u8 {
+        self.0[156]
+    }
+
+    fn len(&self) -> Result<u64, Damage> {
+        let field = &self.0[124..136];
+        let len = match field {
+            // GNU writes numbers that octal digits cannot hold as they are.
+            [0x80, high @ .., a, b, c, d, e, f, g, h] if high == [0; 3] => {
+                Some(u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]))
+            }
+            field => parse_octal(field),
+        };
+        len.filter(|len| *len < 1 << 62).ok_or_else(|| "it has a member without a length".into())
+    }
+
+    fn path(&self) -> Vec<u8> {
+        let name = until_zero(&self.0[..100]);
+        let is_ustar = &self.0[257..263] == b"ustar\0";
+        match until_zero(&self.0[345..500]) {
+            [] => name.to_vec(),
+            _ if !is_ustar => name.to_vec(),
+            prefix => [prefix, b"/", name].concat(),
+        }
+    }
+}
+
+fn until_zero(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+fn parse_octal(field: &[u8]) -> Option<u64> {
+    let digits = until_zero(field).trim_ascii();
+    let digit = |byte: &u8| (b'0'..=b'7').contains(byte).then(|| u64::from(byte - b'0'));
+    // No field is long enough to overflow.
+    digits.iter().try_fold(0_u64, |number, byte| Some(number << 3 | digit(byte)?)).filter(|_| !digits.is_empty())
+}
+
+fn parse_decimal(text: &[u8]) -> Result<u64, Damage> {
+    let number = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    number.filter(|len| *len < 1 << 62).ok_or_else(|| "it has a member without a length".into())
+}
+
+/// The value of an extended field: `LENGTH NAME=VALUE\n`, where the length is that of the whole line.
+fn pax(mut fields: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
+    let mut found = None;
+    while !fields.is_empty() {
+        let wrong = || Damage::from("it has extended fields that cannot be read");
+        let space = fields.iter().position(|byte| *byte == b' ').ok_or_else(wrong)?;
+        let len = parse_decimal(&fields[..space])? as usize;
+        let line = fields.get(space + 1..len).and_then(|line| line.strip_suffix(b"\n")).ok_or_else(wrong)?;
+        if let Some(value) = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(b"=")) {
+            found = Some(value.to_vec());
+        }
+        fields = &fields[len..];
+    }
+    Ok(found)
+}
+
+/// A path without `.` and empty parts, and without the zero that ends long names.
+fn normal(path: &[u8]) -> Vec<u8> {
+    let parts = until_zero(path).split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".");
+    parts.collect::<Vec<_>>().join(&b'/')
+}

@@ -1,0 +1,421 @@
+//! From stored objects to records that can be judged.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, BufRead};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::content::{Content, parse_signature};
+use super::keys::Sha;
+use super::member::{Damage, Inflater, Stored};
+use super::metadata::{self, MAX_ANSWER_LEN, Metadata};
+use super::records::{CarriedRecord, DigestRecord, Found, LogRecord, State, put_metadata};
+use super::slot::{DigestName, ObjectKind, Place, SIDECAR_SUFFIX, path_of};
+use super::{DigestsError, LogContents};
+use crate::engine::{Progress, lock};
+use crate::escape::escape;
+use crate::join::{BucketHasher, JoinKey, KeyHasher, Varied, VariedWriter, VersionPart};
+use crate::source::BufferedFile;
+use crate::timestamp::Timestamp;
+
+/// What a digest may inflate to. One with 10,000 logs has about 4 MB.
+const MAX_DIGEST_LEN: usize = 64 << 20;
+/// Faults that are named; all are counted.
+const MAX_FAULTS: usize = 1000;
+
+/// What all workers share.
+pub(super) struct Shared<'s> {
+    pub(super) hasher: KeyHasher,
+    pub(super) slots: &'s Varied,
+    pub(super) logs: &'s Varied,
+    pub(super) log_contents: LogContents,
+    pub(super) progress: &'s dyn Progress,
+    next_digest: AtomicU32,
+    total: Mutex<Collected>,
+    has_failed: AtomicBool,
+    failure: Mutex<Option<DigestsError>>,
+}
+
+/// What is counted on the way.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub(super) relocated: u64,
+    pub(super) stored_plain: u64,
+    pub(super) objects: u64,
+    pub(super) bytes: u64,
+    pub(super) other_files: u64,
+    pub(super) links: u64,
+    pub(super) faults: BTreeMap<&'static str, u64>,
+    pub(super) named_faults: Vec<Fault>,
+}
+
+/// Something that could not be read, and is neither a digest nor a log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct Fault {
+    pub what: &'static str,
+    pub path: String,
+    pub why: String,
+}
+
+impl<'s> Shared<'s> {
+    pub(super) fn new(
+        (slots, logs): (&'s Varied, &'s Varied),
+        log_contents: LogContents,
+        progress: &'s dyn Progress,
+    ) -> Self {
+        Self {
+            hasher: KeyHasher::new(),
+            slots,
+            logs,
+            log_contents,
+            progress,
+            next_digest: AtomicU32::new(0),
+            total: Mutex::default(),
+            has_failed: AtomicBool::new(false),
+            failure: Mutex::default(),
+        }
+    }
+
+    pub(super) fn fail(&self, error: DigestsError) {
+        lock(&self.failure).get_or_insert(error);
+        self.has_failed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn take_failure(&self) -> Option<DigestsError> {
+        lock(&self.failure).take()
+    }
+
+    /// How many digests have a number.
+    pub(super) fn digests(&self) -> u32 {
+        self.next_digest.load(Ordering::Acquire)
+    }
+
+    pub(super) fn take_total(&self) -> Collected {
+        std::mem::take(&mut *lock(&self.total))
+    }
+}
+
+impl Collected {
+    pub(super) fn add_fault(&mut self, what: &'static str, path: &str, why: &str) {
+        *self.faults.entry(what).or_default() += 1;
+        self.named_faults.push(Fault { what, path: path.to_owned(), why: escape(why.as_bytes()).into_owned() });
+        // The lowest are kept, so that the order of workers does not show.
+        if self.named_faults.len() > 2 * MAX_FAULTS {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        self.named_faults.sort();
+        self.named_faults.truncate(MAX_FAULTS);
+    }
+
+    fn merge(&mut self, other: Self) {
+        let Self { relocated, stored_plain, objects, bytes, other_files, links, faults, named_faults } = other;
+        self.relocated += relocated;
+        self.stored_plain += stored_plain;
+        self.objects += objects;
+        self.bytes += bytes;
+        self.other_files += other_files;
+        self.links += links;
+        faults.into_iter().for_each(|(what, count)| *self.faults.entry(what).or_default() += count);
+        self.named_faults.extend(named_faults);
+        self.trim();
+    }
+}
+
+/// What one worker collects.
+pub(super) struct Collector<'s> {
+    shared: &'s Shared<'s>,
+    slots: VariedWriter<'s>,
+    logs: VariedWriter<'s>,
+    paths: BucketHasher,
+    inflater: Inflater,
+    content: Vec<u8>,
+    record: Vec<u8>,
+    buffer: Vec<u8>,
+    collected: Collected,
+}
+
+impl<'s> Collector<'s> {
+    pub(super) fn new(shared: &'s Shared<'s>) -> Self {
+        Self {
+            shared,
+            slots: shared.slots.writer(),
+            logs: shared.logs.writer(),
+            paths: shared.hasher.bucket(b""),
+            inflater: Inflater::default(),
+            content: Vec::new(),
+            record: Vec::new(),
+            buffer: Vec::new(),
+            collected: Collected::default(),
+        }
+    }
+
+    /// Whether objects of a kind are to be read; of others it is enough to see them.
+    pub(super) fn wants(&self, kind: ObjectKind) -> bool {
+        match kind {
+            ObjectKind::Digest | ObjectKind::DigestMetadata => true,
+            ObjectKind::Log => self.shared.log_contents == LogContents::Hashed,
+            ObjectKind::Other => false,
+        }
+    }
+
+    /// Notes an object that is not read.
+    pub(super) fn see(&mut self, place: &Place<'_>) -> io::Result<()> {
+        match place.kind {
+            ObjectKind::Log => self.push_present(place, Found::Unread),
+            _ => {
+                self.count_other();
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads an object of a root, whose path there this is.
+    pub(super) fn object(&mut self, path: &[u8], from: &mut dyn BufRead) -> io::Result<()> {
+        let Some(place) = Place::of(path) else { return Ok(()) };
+        self.collected.objects += 1;
+        match place.kind {
+            ObjectKind::Digest => self.digest(&place, from),
+            ObjectKind::DigestMetadata => self.sidecar(&place, from),
+            ObjectKind::Log => self.log(&place, from),
+            ObjectKind::Other => Ok(()),
+        }
+    }
+
+    /// An object that cannot be read is not taken for one that is not there.
+    pub(super) fn unreadable(&mut self, path: &[u8], why: &str) -> io::Result<()> {
+        let Some(place) = Place::of(path) else { return Ok(()) };
+        match place.kind {
+            ObjectKind::Digest => self.push_malformed(&place, why.as_bytes()),
+            ObjectKind::Log => self.push_present(&place, Found::Malformed(why.as_bytes())),
+            ObjectKind::DigestMetadata | ObjectKind::Other => {
+                self.fault("metadata_unreadable", &escape(path), why);
+                Ok(())
+            }
+        }
+    }
+
+    fn digest(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
+        let mut content = std::mem::take(&mut self.content);
+        content.clear();
+        let inflated = self.inflater.read(from, &mut |piece| {
+            content.extend_from_slice(piece);
+            if content.len() <= MAX_DIGEST_LEN { Ok(()) } else { Err("it inflates to more than 64 MiB".into()) }
+        });
+        let parsed = inflated.map_err(|Damage(why)| why).and_then(|stored| {
+            DigestName::parse(place.path).ok_or("its name is not that of a digest")?;
+            Ok((stored, Content::parse(&content)?))
+        });
+        let pushed = match parsed {
+            Ok((stored, parsed)) => self.push_digest(place, stored, &parsed, Sha256::digest(&content).into()),
+            Err(why) => self.push_malformed(place, why.as_bytes()),
+        };
+        content.shrink_to(1 << 20);
+        self.content = content;
+        pushed
+    }
+
+    fn push_digest(&mut self, place: &Place<'_>, stored: Stored, content: &Content<'_>, sha: Sha) -> io::Result<()> {
+        let is_misplaced = path_of(content.key.as_bytes()) != place.path;
+        let (state, detail) = match (is_misplaced, stored.has_tail) {
+            (true, _) => {
+                let named = [content.bucket.as_bytes(), b"/", content.key.as_bytes()].concat();
+                (State::Misplaced, [b"its content names another place: ", &named[..]].concat())
+            }
+            (false, true) => (State::TrailingData, b"something follows its gzip member".to_vec()),
+            (false, false) => (State::Sound, Vec::new()),
+        };
+        let (stored_bucket, stored_key) = split_bucket(place);
+        let (bucket, key) = match is_misplaced {
+            true => (Cow::Borrowed(stored_bucket), Cow::Owned(stored_key)),
+            false => (Cow::Borrowed(content.bucket.as_bytes()), Cow::Borrowed(content.key.as_bytes())),
+        };
+        let number = self.shared.next_digest.fetch_add(1, Ordering::AcqRel);
+        let digest = DigestRecord {
+            number,
+            state,
+            is_starting: content.previous.is_none(),
+            period: Some((content.start, content.end)),
+            sha,
+            signed: content.signed_hash(&sha),
+            fingerprint: content.fingerprint,
+            bucket: &bucket,
+            key: &key,
+            detail: &detail,
+        };
+        digest.put(&mut self.record);
+        let slot = self.path_key(place.path);
+        self.slots.push(slot, &self.record)?;
+        self.collected.relocated += u64::from(!is_misplaced && is_relocated(place.before, content));
+        self.collected.stored_plain += u64::from(stored.is_plain);
+        self.push_carried(content)?;
+        for log in content.logs.iter() {
+            let listed =
+                LogRecord::Listed { digest: number, sha: log.sha, end: content.end, bucket: log.bucket, key: log.key };
+            listed.put(&mut self.record);
+            let key = self.path_key(path_of(log.key));
+            self.logs.push(key, &self.record)?;
+        }
+        self.shared.progress.advance(0, 1);
+        Ok(())
+    }
+
+    fn push_carried(&mut self, content: &Content<'_>) -> io::Result<()> {
+        let Some(previous) = &content.previous else { return Ok(()) };
+        let signature = parse_signature(&previous.signature);
+        let (bucket, key) = (previous.bucket.as_bytes(), previous.key.as_bytes());
+        CarriedRecord { sha: previous.sha, signature: &signature, bucket, key }.put(&mut self.record);
+        let slot = self.path_key(path_of(key));
+        self.slots.push(slot, &self.record)
+    }
+
+    fn push_malformed(&mut self, place: &Place<'_>, why: &[u8]) -> io::Result<()> {
+        let (bucket, key) = split_bucket(place);
+        let digest = DigestRecord {
+            number: self.shared.next_digest.fetch_add(1, Ordering::AcqRel),
+            state: State::Malformed,
+            is_starting: false,
+            period: None,
+            sha: [0; 32],
+            signed: [0; 32],
+            fingerprint: [0; 16],
+            bucket,
+            key: &key,
+            detail: why,
+        };
+        digest.put(&mut self.record);
+        let slot = self.path_key(place.path);
+        self.slots.push(slot, &self.record)
+    }
+
+    fn sidecar(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
+        let path = place.path.strip_suffix(SIDECAR_SUFFIX).unwrap_or(place.path);
+        let mut answer = Vec::new();
+        let read = io::Read::read_to_end(&mut io::Read::take(from, MAX_ANSWER_LEN as u64 + 1), &mut answer);
+        let why = match read.map(|_| metadata::parse(&answer)) {
+            Ok(Ok((_, Some(metadata)))) if answer.len() <= MAX_ANSWER_LEN => {
+                return self.push_metadata(path, &metadata);
+            }
+            // Says nothing of a signature: the digest will be said to have none.
+            Ok(Ok((_, None))) => return Ok(()),
+            Ok(Ok(_)) => "it is larger than 1 MiB".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        self.fault("metadata_unreadable", &escape(&[place.before, place.path].concat()), &why);
+        Ok(())
+    }
+
+    /// Notes what is known of a digest from outside.
+    pub(super) fn push_metadata(&mut self, path: &[u8], metadata: &Metadata) -> io::Result<()> {
+        put_metadata(metadata, &mut self.record);
+        let slot = self.path_key(path);
+        self.slots.push(slot, &self.record)
+    }
+
+    fn log(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
+        let mut hasher = Sha256::new();
+        let hashed = self.inflater.read(from, &mut |piece| {
+            hasher.update(piece);
+            Ok(())
+        });
+        match hashed {
+            Ok(Stored { has_tail: true, .. }) => self.push_present(place, Found::TrailingData),
+            Ok(Stored { is_plain, .. }) => {
+                self.collected.stored_plain += u64::from(is_plain);
+                self.push_present(place, Found::Hashed(hasher.finalize().into()))
+            }
+            Err(Damage(why)) => self.push_present(place, Found::Malformed(why.as_bytes())),
+        }
+    }
+
+    fn push_present(&mut self, place: &Place<'_>, found: Found<'_>) -> io::Result<()> {
+        let (bucket, key) = split_bucket(place);
+        LogRecord::Present { found, bucket, key: &key }.put(&mut self.record);
+        let path = self.path_key(place.path);
+        self.logs.push(path, &self.record)
+    }
+
+    /// Notes a log of an inventory.
+    pub(super) fn push_stored(
+        &mut self,
+        place: &Place<'_>,
+        modified: Option<Timestamp>,
+        bucket: &[u8],
+        key: &[u8],
+    ) -> io::Result<()> {
+        LogRecord::Stored { modified, bucket, key }.put(&mut self.record);
+        let path = self.path_key(place.path);
+        self.logs.push(path, &self.record)
+    }
+
+    fn path_key(&mut self, path: &[u8]) -> JoinKey {
+        self.paths.key(path, VersionPart::Unnamed)
+    }
+
+    pub(super) fn fault(&mut self, what: &'static str, path: &str, why: &str) {
+        self.collected.add_fault(what, path, why);
+    }
+
+    pub(super) fn count_link(&mut self) {
+        self.collected.links += 1;
+    }
+
+    pub(super) fn count_other(&mut self) {
+        self.collected.other_files += 1;
+    }
+
+    /// More of the input is behind us.
+    pub(super) fn advance(&mut self, bytes: u64) {
+        self.collected.bytes += bytes;
+        self.shared.progress.advance(bytes, 0);
+    }
+
+    pub(super) fn take_buffer(&mut self) -> Vec<u8> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(BufferedFile::BUFFER_LEN, 0);
+        buffer
+    }
+
+    pub(super) fn give_buffer(&mut self, buffer: Vec<u8>) {
+        self.buffer = buffer;
+    }
+
+    /// Hands over what is left.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.slots.flush()?;
+        self.logs.flush()?;
+        lock(&self.shared.total).merge(self.collected);
+        Ok(())
+    }
+}
+
+/// The bucket and the key that a path in a root stands for, as far as that can be told.
+fn split_bucket<'p>(place: &Place<'p>) -> (&'p [u8], Vec<u8>) {
+    match place.before.iter().position(|byte| *byte == b'/') {
+        Some(slash) => (&place.before[..slash], [&place.before[slash + 1..], place.path].concat()),
+        None => (b"", place.path.to_vec()),
+    }
+}
+
+/// Whether the folders before `AWSLogs` are those of another bucket. They may begin above the bucket or below it.
+fn is_relocated(before: &[u8], content: &Content<'_>) -> bool {
+    let key = content.key.as_bytes();
+    let prefix = &key[..key.len() - path_of(key).len()];
+    let full = [content.bucket.as_bytes(), b"/", prefix].concat();
+    let ends_with = |long: &[u8], short: &[u8]| {
+        long.strip_suffix(short).is_some_and(|rest| short.is_empty() || rest.is_empty() || rest.ends_with(b"/"))
+    };
+    !(ends_with(&full, before) || ends_with(before, &full))
+}

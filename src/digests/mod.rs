@@ -1,0 +1,374 @@
+//! Offline proof that CloudTrail logs are complete and untouched, from the digests that CloudTrail delivers beside them.
+//!
+//! ```text
+//! roots, archives -> object -> content -> slot records -> verify -> chains -> gaps, window
+//! roots, archive     collect   member       join          judge     chains
+//!                                   \--> log records -----> logs (who lists what, what is there)
+//!                                           join            logs
+//! ```
+//!
+//! Objects are read once, in any order and by many workers. What is known of a digest, and what the digest after it
+//! carries for it, meet in the join by the path of the digest; the same goes for logs. So memory depends neither on the
+//! number of digests nor on how they are stored. Everything that is read may be forged: the public keys alone are trusted.
+
+mod archive;
+mod chains;
+mod collect;
+mod content;
+mod fields;
+mod findings;
+mod inventory;
+mod judge;
+mod keys;
+mod logs;
+mod member;
+mod metadata;
+mod records;
+mod roots;
+mod slot;
+mod status;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use crate::engine::{Cancel, Progress, WORKER_NAME, lock};
+use crate::escape::escape;
+use crate::join::{PARTITIONS, Varied};
+use crate::plan::PlanError;
+use crate::sinks::{OutputError, OutputFolder, OutputKind, Sorter};
+use crate::timestamp::Timestamp;
+
+use chains::{ChainTotal, ChainWalk, EventWriter};
+use collect::{Collector, Shared};
+use findings::{Findings, HEADER, Worst};
+use judge::{Judge, Statuses};
+use keys::PublicKeys;
+use logs::{InventoryTime, LogTotals, Terms, judge_partition};
+use metadata::MAX_ANSWER_LEN;
+use roots::Walk;
+use slot::path_of;
+use status::DigestTally;
+
+pub use chains::{ChainLine, Window};
+pub use collect::Fault as ObjectFault;
+pub use inventory::{DigestsInventory, InventoryFacts};
+pub use keys::KeyList;
+pub use slot::ChainKind;
+pub use status::{DigestStatus, LogStatus};
+pub use summary::{DigestsReason, DigestsSummary, MonthPlace, PlaceLine, WindowLine};
+pub use text::render;
+
+/// So many bytes are held in memory unless told otherwise.
+pub const DEFAULT_MEMORY: u64 = 128 << 20;
+
+/// What is to be verified, and how.
+#[derive(Clone, Debug)]
+pub struct DigestsOptions {
+    /// Mirrored trees, and archives of such trees.
+    pub roots: Vec<PathBuf>,
+    /// What `aws cloudtrail list-public-keys` printed.
+    pub public_keys: Vec<PathBuf>,
+    /// What `aws s3api head-object` printed, one object a line.
+    pub metadata: Vec<PathBuf>,
+    /// Whether logs are read.
+    pub log_contents: LogContents,
+    /// What must be covered.
+    pub window: Window,
+    /// What the logs are held against, if anything.
+    pub inventory: Option<DigestsInventory>,
+    /// Where the output goes.
+    pub out: PathBuf,
+    /// Whether a finished result in that folder may be replaced.
+    pub overwrite: bool,
+    /// How many workers there are; nought is taken for one.
+    pub jobs: usize,
+    /// How many bytes of records are held in memory; others go to temporary files.
+    pub memory: u64,
+    /// Where these are made; the output folder if nothing is said.
+    pub temp_dir: Option<PathBuf>,
+}
+
+/// Whether logs are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogContents {
+    /// It is only noted that they are there.
+    Ignored,
+    /// They are hashed.
+    Hashed,
+}
+
+/// Why nothing could be verified.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DigestsError {
+    /// A list of public keys.
+    #[error("cannot use the public keys: {}: {why}", path.display())]
+    PublicKeys {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A root.
+    #[error("cannot open: {}: {error}", path.display())]
+    Root {
+        /// As it was given.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+    /// The inventory cannot be taken.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The operating system gave no thread.
+    #[error("cannot start a worker: {0}")]
+    Thread(io::Error),
+    /// Temporary files.
+    #[error("temporary files: {0}")]
+    Temporary(io::Error),
+    /// It was ended early.
+    #[error("interrupted: nothing was written")]
+    Cancelled,
+    /// Our own mistake.
+    #[error("internal error: a worker failed")]
+    Panicked,
+    /// Nothing could be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+impl DigestsError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::PublicKeys { .. } => Some("give what `aws cloudtrail list-public-keys` printed, unchanged"),
+            Self::Temporary(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Some("name a folder with more room with --temp-dir, or allow more --memory")
+            }
+            Self::Plan(error) => error.hint(),
+            Self::Output(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// How memory is shared out.
+struct Rooms {
+    /// For records of digests, and for those of logs.
+    held: u64,
+    /// For each worker that joins.
+    joined: u64,
+    /// For each worker that sorts.
+    sorted: usize,
+}
+
+impl Rooms {
+    fn new(memory: u64, jobs: usize) -> Self {
+        let of_worker = memory / jobs as u64;
+        Self { held: memory / 4, joined: of_worker / 4, sorted: (of_worker / 8).clamp(64 << 10, 16 << 20) as usize }
+    }
+}
+
+/// Verifies all digests, and the logs that they list. The folder gets its files only when all of them are complete.
+pub fn verify_digests(
+    options: &DigestsOptions,
+    cancel: &Cancel,
+    progress: &dyn Progress,
+) -> Result<DigestsSummary, DigestsError> {
+    let (started, started_at) = (Instant::now(), Timestamp::now());
+    let (keys, key_lists) = PublicKeys::load(&options.public_keys)?;
+    let mut output = OutputFolder::create_for(OutputKind::Digests, &options.out, options.overwrite)?;
+    let folder = match &options.temp_dir {
+        None => tempfile::tempdir_in(output.staging()),
+        Some(folder) => tempfile::tempdir_in(folder),
+    };
+    let folder = folder.map_err(DigestsError::Temporary)?;
+    let jobs = options.jobs.max(1);
+    let rooms = Rooms::new(options.memory, jobs);
+    let slots = Varied::new(rooms.held, folder.path(), "digests");
+    let logs = Varied::new(rooms.held, folder.path(), "logs");
+    let shared = Shared::new((&slots, &logs), options.log_contents, progress);
+    read_metadata(&options.metadata, &shared)?;
+    Walk::new(&options.roots, jobs, &shared, cancel)?.run()?;
+    let inventory = options.inventory.as_ref().map(|inventory| inventory::read(inventory, &shared, jobs, cancel));
+    let inventory = inventory.transpose()?;
+
+    let statuses = Statuses::new(shared.digests());
+    let findings = Sorter::new(folder.path(), "findings", rooms.sorted);
+    let events = Sorter::new(folder.path(), "chains", rooms.sorted);
+    let found = Mutex::new((DigestTally::default(), LogTotals::default(), Worst::new()));
+    let begin = || Judge {
+        keys: &keys,
+        statuses: &statuses,
+        findings: Findings::new(&findings),
+        events: EventWriter::new(&events),
+        tally: DigestTally::default(),
+    };
+    let judge = |judge: &mut Judge<'_>, partition| judge_slots(&slots, (partition, rooms.joined), judge);
+    each_partition(jobs, cancel, &begin, &judge, &|Judge { findings, events, tally, .. }| {
+        let (digests, _, worst) = &mut *lock(&found);
+        digests.merge(&tally);
+        events.finish()?;
+        findings.finish(worst)
+    })?;
+
+    let made = inventory.as_ref().filter(|facts| facts.is_whole).map(|facts| InventoryTime(facts.created));
+    let by_month = inventory.is_some();
+    let terms = Terms { statuses: &statuses, contents: options.log_contents, inventory: made, by_month };
+    let begin = || (Findings::new(&findings), LogTotals::default());
+    let judge = |(findings, totals): &mut (Findings<'_>, LogTotals), partition| {
+        judge_partition((&logs, partition, rooms.joined), &terms, findings, totals)
+    };
+    each_partition(jobs, cancel, &begin, &judge, &|(findings, totals)| {
+        let (_, logs, worst) = &mut *lock(&found);
+        logs.merge(&totals);
+        findings.finish(worst)
+    })?;
+
+    let (mut digests, log_totals, mut worst) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (chains, chain_total) = walk_chains(options.window, events, &findings, (&mut digests, &mut worst))?;
+    output.write("findings.csv", |out| {
+        out.write_all(HEADER)?;
+        findings.finish(&mut |line| out.write_all(line))
+    })?;
+    let summary = DigestsSummary::new(summary::Facts {
+        options,
+        key_lists,
+        inventory,
+        digests,
+        logs: log_totals,
+        chains,
+        chain_total,
+        collected: shared.take_total(),
+        worst,
+        times: (started_at, started.elapsed()),
+    });
+    output.write("summary.json", |out| {
+        serde_json::to_writer_pretty(&mut *out, &summary)?;
+        out.write_all(b"\n")
+    })?;
+    if cancel.is_cancelled() {
+        return Err(DigestsError::Cancelled);
+    }
+    output.publish()?;
+    Ok(summary)
+}
+
+fn judge_slots(slots: &Varied, (partition, room): (usize, u64), judge: &mut Judge<'_>) -> io::Result<()> {
+    let slices = slots.slices(partition, room);
+    for slice in 0..slices {
+        let loaded = slots.load(partition, (slice, slices))?;
+        for (_, records) in loaded.groups() {
+            judge.slot(records)?;
+        }
+    }
+    slots.remove(partition);
+    Ok(())
+}
+
+fn walk_chains(
+    window: Window,
+    events: Sorter,
+    findings: &Sorter,
+    (tally, worst): (&mut DigestTally, &mut Worst),
+) -> Result<(Vec<ChainLine>, ChainTotal), DigestsError> {
+    let mut findings = Findings::new(findings);
+    let mut walk = ChainWalk::new(window, &mut findings);
+    let walked = events.finish(&mut |event| walk.event(event, tally)).and_then(|()| walk.finish());
+    let (chains, total) = walked.map_err(DigestsError::Temporary)?;
+    findings.finish(worst).map_err(DigestsError::Temporary)?;
+    Ok((chains, total))
+}
+
+/// Does all partitions with `jobs` workers.
+fn each_partition<W>(
+    jobs: usize,
+    cancel: &Cancel,
+    begin: &(dyn Fn() -> W + Sync),
+    each: &(dyn Fn(&mut W, usize) -> io::Result<()> + Sync),
+    end: &(dyn Fn(W) -> io::Result<()> + Sync),
+) -> Result<(), DigestsError> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+    let work = || -> io::Result<()> {
+        let mut worker = begin();
+        loop {
+            let partition = next.fetch_add(1, Ordering::Relaxed);
+            if partition >= PARTITIONS || cancel.is_cancelled() || lock(&failed).is_some() {
+                return end(worker);
+            }
+            each(&mut worker, partition)?;
+        }
+    };
+    thread::scope(|scope| {
+        for worker in 0..jobs {
+            let name = format!("{WORKER_NAME}{worker}");
+            let started = thread::Builder::new().name(name).spawn_scoped(scope, || {
+                let done = catch_unwind(AssertUnwindSafe(work));
+                let failure = match done {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => DigestsError::Temporary(error),
+                    Err(_) => DigestsError::Panicked,
+                };
+                lock(&failed).get_or_insert(failure);
+            });
+            if let Err(error) = started {
+                lock(&failed).get_or_insert(DigestsError::Thread(error));
+            }
+        }
+    });
+    match lock(&failed).take() {
+        _ if cancel.is_cancelled() => Err(DigestsError::Cancelled),
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// Reads what is known of digests from outside: an object a line.
+fn read_metadata(paths: &[PathBuf], shared: &Shared<'_>) -> Result<(), DigestsError> {
+    let mut collector = Collector::new(shared);
+    for path in paths {
+        let open = |error| DigestsError::Root { path: path.clone(), error };
+        let mut lines = BufReader::new(File::open(path).map_err(open)?);
+        let (mut line, mut number) = (Vec::new(), 0_u64);
+        loop {
+            line.clear();
+            let read = io::Read::take(&mut lines, MAX_ANSWER_LEN as u64).read_until(b'\n', &mut line);
+            if read.map_err(open)? == 0 {
+                break;
+            }
+            number += 1;
+            let text = line.trim_ascii();
+            if text.is_empty() {
+                continue;
+            }
+            let why = match metadata::parse(text) {
+                Ok((Some(key), Some(metadata))) => {
+                    let pushed = collector.push_metadata(path_of(key.as_bytes()), &metadata);
+                    pushed.map_err(DigestsError::Temporary)?;
+                    continue;
+                }
+                // Answers about logs have no signature.
+                Ok((Some(_), None)) => continue,
+                Ok((None, _)) => "it names no Key".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            collector.fault("metadata_bad_line", &format!("{}: line {number}", shown(path)), &why);
+        }
+    }
+    collector.finish().map_err(DigestsError::Temporary)
+}
+
+/// A path, harmless to show.
+fn shown(path: &Path) -> String {
+    escape(path.as_os_str().as_encoded_bytes()).into_owned()
+}

@@ -1,0 +1,308 @@
+//! Objects wherever they are kept: in mirrored trees and in archives of such trees.
+//!
+//! All workers share one list of what is to be done. Folders are listed, archives are read by one worker at a time, and
+//! whatever is small enough is handed to others in batches. Links are not followed: they can lead anywhere.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::archive::{Member, Tar, is_called_archive};
+use super::collect::{Collector, Shared};
+use super::member::Damage;
+use super::slot::Place;
+use super::{DigestsError, shown};
+use crate::engine::{Cancel, WORKER_NAME, lock};
+use crate::source::BufferedFile;
+
+/// So many files are handed over together.
+const BATCH_FILES: usize = 64;
+/// So many bytes of members of archives are.
+const BATCH_LEN: usize = 256 << 10;
+/// Larger members are read where they are found.
+const MAX_MEMBER_LEN: u64 = 1 << 20;
+
+/// What is to be done.
+enum Task {
+    Folder(PathBuf, Vec<u8>),
+    /// Files of a folder, with their paths in the root.
+    Files(PathBuf, Vec<(OsString, Vec<u8>)>),
+    Archive(PathBuf),
+    Members(Vec<(Vec<u8>, Vec<u8>)>),
+}
+
+/// The work of all threads.
+pub(super) struct Walk<'w> {
+    tasks: Mutex<Vec<Task>>,
+    /// How many tasks somebody is doing: they may lead to others.
+    busy: AtomicU64,
+    jobs: usize,
+    shared: &'w Shared<'w>,
+    cancel: &'w Cancel,
+}
+
+impl<'w> Walk<'w> {
+    /// Refuses roots that lead nowhere.
+    pub(super) fn new(
+        roots: &[PathBuf],
+        jobs: usize,
+        shared: &'w Shared<'w>,
+        cancel: &'w Cancel,
+    ) -> Result<Self, DigestsError> {
+        let mut tasks = Vec::new();
+        // The last is done first.
+        for root in roots.iter().rev() {
+            let metadata = fs::metadata(root).map_err(|error| DigestsError::Root { path: root.clone(), error })?;
+            tasks.push(match metadata.is_file() {
+                true => Task::Archive(root.clone()),
+                false => Task::Folder(root.clone(), own_path(root)),
+            });
+        }
+        Ok(Self { tasks: Mutex::new(tasks), busy: AtomicU64::new(0), jobs, shared, cancel })
+    }
+
+    /// Reads everything.
+    pub(super) fn run(&self) -> Result<(), DigestsError> {
+        thread::scope(|scope| {
+            for worker in 0..self.jobs {
+                let name = format!("{WORKER_NAME}{worker}");
+                let started = thread::Builder::new().name(name).spawn_scoped(scope, || self.work());
+                if let Err(error) = started {
+                    self.shared.fail(DigestsError::Thread(error));
+                }
+            }
+        });
+        match self.shared.take_failure() {
+            _ if self.cancel.is_cancelled() => Err(DigestsError::Cancelled),
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn work(&self) {
+        let mut collector = Collector::new(self.shared);
+        while !self.is_over() {
+            let Some(task) = self.next() else {
+                // Whoever is busy may find more to do.
+                if self.busy.load(Ordering::Acquire) == 0 {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            };
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run_task(task, &mut collector)));
+            match done {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => self.shared.fail(DigestsError::Temporary(error)),
+                Err(_) => self.shared.fail(DigestsError::Panicked),
+            }
+            self.busy.fetch_sub(1, Ordering::Release);
+        }
+        if let Err(error) = collector.finish() {
+            self.shared.fail(DigestsError::Temporary(error));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.cancel.is_cancelled() || self.shared.has_failed()
+    }
+
+    fn next(&self) -> Option<Task> {
+        let mut tasks = lock(&self.tasks);
+        let task = tasks.pop()?;
+        self.busy.fetch_add(1, Ordering::AcqRel);
+        Some(task)
+    }
+
+    fn run_task(&self, task: Task, collector: &mut Collector<'_>) -> io::Result<()> {
+        match task {
+            Task::Folder(folder, path) => self.list(&folder, &path, collector),
+            Task::Files(folder, files) => {
+                files.iter().try_for_each(|(name, path)| read_file(&folder.join(name), path, collector))
+            }
+            Task::Members(members) => {
+                members.iter().try_for_each(|(path, body)| collector.object(path, &mut &body[..]).map(drop))
+            }
+            Task::Archive(file) => match self.read_archive(&file, collector) {
+                Ok(()) => Ok(()),
+                Err(Stop::Temporary(error)) => Err(error),
+                Err(Stop::Damage(damage)) => {
+                    collector.fault("archive_damaged", &shown(&file), &damage.0);
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    /// Hands a task to whoever is free, or does it here if there is enough to do.
+    fn share(&self, task: Task, collector: &mut Collector<'_>) -> io::Result<()> {
+        {
+            let mut tasks = lock(&self.tasks);
+            if tasks
+                .iter()
+                .filter(|task| matches!(task, Task::Files(..) | Task::Members(_)))
+                .take(2 * self.jobs)
+                .count()
+                < 2 * self.jobs
+            {
+                tasks.push(task);
+                return Ok(());
+            }
+        }
+        self.run_task(task, collector)
+    }
+
+    fn list(&self, folder: &Path, path: &[u8], collector: &mut Collector<'_>) -> io::Result<()> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                collector.fault("folder_unreadable", &shown(folder), &error.to_string());
+                return Ok(());
+            }
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let known = entry.and_then(|entry| Ok((entry.file_type()?, entry)));
+            let (kind, entry) = match known {
+                Ok(known) => known,
+                Err(error) => {
+                    collector.fault("folder_unreadable", &shown(folder), &error.to_string());
+                    continue;
+                }
+            };
+            let name = entry.file_name();
+            let path = below(path, name.as_encoded_bytes());
+            if kind.is_dir() {
+                lock(&self.tasks).push(Task::Folder(entry.path(), path));
+            } else if !kind.is_file() {
+                collector.count_link();
+            } else if let Some(place) = Place::of(&path) {
+                match collector.wants(place.kind) {
+                    true => files.push((name, path)),
+                    false => collector.see(&place)?,
+                }
+            } else if is_called_archive(name.as_encoded_bytes()) {
+                lock(&self.tasks).push(Task::Archive(entry.path()));
+            } else {
+                collector.count_other();
+            }
+            if files.len() >= BATCH_FILES {
+                self.share(Task::Files(folder.to_owned(), std::mem::take(&mut files)), collector)?;
+            }
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+        self.run_task(Task::Files(folder.to_owned(), files), collector)
+    }
+
+    fn read_archive(&self, file: &Path, collector: &mut Collector<'_>) -> Result<(), Stop> {
+        let mut tar = Tar::open(file)?;
+        let (mut batch, mut len) = (Vec::new(), 0);
+        let mut told = 0;
+        let read = loop {
+            let member = match tar.next() {
+                Ok(Some(member)) => member,
+                end => break end.map(drop),
+            };
+            collector.advance(tar.position() - told);
+            told = tar.position();
+            if let Err(stop) = read_member(&mut tar, member, &mut batch, &mut len, collector) {
+                match stop {
+                    Stop::Damage(damage) => break Err(damage),
+                    stop => return Err(stop),
+                }
+            }
+            if len >= BATCH_LEN {
+                len = 0;
+                self.share(Task::Members(std::mem::take(&mut batch)), collector)?;
+            }
+            if self.is_over() {
+                return Ok(());
+            }
+        };
+        self.run_task(Task::Members(batch), collector)?;
+        Ok(read?)
+    }
+}
+
+/// Why an archive is not read on.
+enum Stop {
+    Damage(Damage),
+    /// A temporary file failed.
+    Temporary(io::Error),
+}
+
+impl From<Damage> for Stop {
+    fn from(damage: Damage) -> Self {
+        Self::Damage(damage)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Temporary(error)
+    }
+}
+
+fn read_member(
+    tar: &mut Tar,
+    Member { path, len }: Member,
+    batch: &mut Vec<(Vec<u8>, Vec<u8>)>,
+    batch_len: &mut usize,
+    collector: &mut Collector<'_>,
+) -> Result<(), Stop> {
+    let Some(place) = Place::of(&path) else {
+        collector.count_other();
+        return Ok(());
+    };
+    if !collector.wants(place.kind) {
+        collector.see(&place)?;
+    } else if len <= MAX_MEMBER_LEN {
+        let mut body = vec![0; len as usize];
+        io::Read::read_exact(&mut tar.body(), &mut body).map_err(|_| Damage::from("it is cut off"))?;
+        *batch_len += body.len();
+        batch.push((path, body));
+    } else {
+        collector.object(&path, &mut tar.body())?;
+    }
+    Ok(())
+}
+
+fn read_file(file: &Path, path: &[u8], collector: &mut Collector<'_>) -> io::Result<()> {
+    let buffer = collector.take_buffer();
+    let mut open = match BufferedFile::open(file, buffer) {
+        Ok(open) => open,
+        Err(fault) => return collector.unreadable(path, &fault.to_string()),
+    };
+    collector.object(path, &mut open)?;
+    collector.advance(open.position());
+    let (buffer, unchanged) = open.finish();
+    collector.give_buffer(buffer);
+    match unchanged {
+        Ok(()) => Ok(()),
+        Err(fault) => {
+            collector.fault("file_changed", &shown(file), &fault.to_string());
+            Ok(())
+        }
+    }
+}
+
+/// What the path of a root adds to the paths in it: whoever names a folder below `AWSLogs` means that folder.
+fn own_path(root: &Path) -> Vec<u8> {
+    let parts: Vec<&[u8]> = root.components().map(|part| part.as_os_str().as_encoded_bytes()).collect();
+    let from = parts.iter().rposition(|part| *part == b"AWSLogs").unwrap_or(parts.len());
+    parts[from..].join(&b'/')
+}
+
+fn below(path: &[u8], name: &[u8]) -> Vec<u8> {
+    match path {
+        [] => name.to_vec(),
+        path => [path, b"/", name].concat(),
+    }
+}

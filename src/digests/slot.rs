@@ -1,0 +1,200 @@
+//! Where digests and logs belong: what their names and folders say.
+//!
+//! Names are `ACCOUNT_CloudTrail-Digest_REGION_TRAIL_HOMEREGION_YYYYMMDDTHHMMSSZ[_backfill].json.gz`. Trails may have
+//! underscores in their names, so names are read from both ends.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::object_key::{Account, ObjectKey, Region, split_at_anchor};
+use crate::timestamp::Timestamp;
+
+/// The folder of digests.
+pub(super) const DIGEST_FOLDER: &[u8] = b"CloudTrail-Digest";
+/// What stands behind the name of an object whose answer of HeadObject a file holds.
+pub(super) const SIDECAR_SUFFIX: &[u8] = b".head.json";
+
+/// The two kinds of chains, which know nothing of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChainKind {
+    /// A digest every hour.
+    Standard,
+    /// Digests of logs that were delivered too late for the others.
+    Backfill,
+}
+
+/// What the name of a digest says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DigestName<'n> {
+    pub(super) account: Account,
+    pub(super) region: Region,
+    pub(super) trail: &'n [u8],
+    pub(super) home_region: Region,
+    pub(super) end: Timestamp,
+    pub(super) kind: ChainKind,
+}
+
+/// What an object is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ObjectKind {
+    Digest,
+    /// What HeadObject says of a digest.
+    DigestMetadata,
+    Log,
+    Other,
+}
+
+/// An object's path from the folder `AWSLogs` on, and what stands before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place<'k> {
+    pub(super) before: &'k [u8],
+    pub(super) path: &'k [u8],
+    pub(super) kind: ObjectKind,
+}
+
+impl<'k> Place<'k> {
+    /// Nothing for what is no log of AWS.
+    pub(super) fn of(key: &'k [u8]) -> Option<Self> {
+        let (before, path) = split_at_anchor(key)?;
+        Some(Self { before, path, kind: ObjectKind::of(path) })
+    }
+}
+
+impl ObjectKind {
+    fn of(path: &[u8]) -> Self {
+        let is_sidecar = path.ends_with(SIDECAR_SUFFIX);
+        match ObjectKey::parse(path).kind {
+            DIGEST_FOLDER if is_sidecar => Self::DigestMetadata,
+            DIGEST_FOLDER if path.ends_with(b".json.gz") => Self::Digest,
+            // Folders hold more than objects: what a file manager leaves in them is no log.
+            b"CloudTrail" | b"CloudTrail-Insight" | b"CloudTrail-NetworkActivity" | b"CloudTrail-Aggregated"
+                if !is_sidecar && path.ends_with(b".gz") =>
+            {
+                Self::Log
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The part of a key that tells objects apart wherever they were copied to: from `AWSLogs` on.
+pub(super) fn path_of(key: &[u8]) -> &[u8] {
+    split_at_anchor(key).map_or(key, |(_, path)| path)
+}
+
+impl<'n> DigestName<'n> {
+    /// Takes the name of a digest apart, whatever folders stand before it.
+    pub(super) fn parse(key: &'n [u8]) -> Option<Self> {
+        let name = key.rsplit(|byte| *byte == b'/').next()?.strip_suffix(b".json.gz")?;
+        let (name, kind) = match name.strip_suffix(b"_backfill") {
+            Some(name) => (name, ChainKind::Backfill),
+            None => (name, ChainKind::Standard),
+        };
+        let (account, rest) = name.split_first_chunk::<12>()?;
+        let rest = rest.strip_prefix(b"_CloudTrail-Digest_")?;
+        let region = rest.split(|byte| *byte == b'_').next()?;
+        let rest = rest[region.len()..].strip_prefix(b"_")?;
+        let (rest, end) = rest.split_last_chunk::<16>()?;
+        let rest = rest.strip_suffix(b"_")?;
+        let home_region = rest.rsplit(|byte| *byte == b'_').next()?;
+        let trail = rest[..rest.len() - home_region.len()].strip_suffix(b"_")?;
+        Some(Self {
+            account: Account::parse(account)?,
+            region: Region::parse(region)?,
+            trail: Some(trail).filter(|trail| is_trail(trail))?,
+            home_region: Region::parse(home_region)?,
+            end: parse_basic(end)?,
+            kind,
+        })
+    }
+}
+
+/// Trails have names of 3 to 128 letters, digits, dots, hyphens and underscores.
+fn is_trail(name: &[u8]) -> bool {
+    (3..=128).contains(&name.len())
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// `20150817T150131Z`.
+fn parse_basic(text: &[u8; 16]) -> Option<Timestamp> {
+    let [y, yy, yyy, yyyy, m, mm, d, dd, t, h, hh, i, ii, s, ss, z] = *text;
+    Timestamp::parse(&[y, yy, yyy, yyyy, b'-', m, mm, b'-', d, dd, t, h, hh, b':', i, ii, b':', s, ss, z])
+}
+
+impl fmt::Display for ChainKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Standard => "standard",
+            Self::Backfill => "backfill",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Region, trail, home Region and end.
+    fn parsed(name: &str) -> Option<(String, String, String, String, ChainKind)> {
+        let DigestName { region, trail, home_region, end, kind, .. } = DigestName::parse(name.as_bytes())?;
+        let trail = String::from_utf8(trail.to_vec()).expect("ASCII");
+        Some((region.to_string(), trail, home_region.to_string(), end.to_string(), kind))
+    }
+
+    #[test]
+    fn names_are_read_from_both_ends() {
+        let cases = [
+            ("us-east-2_your-trail-name_us-east-2_20150817T150131Z", "us-east-2", "your-trail-name", "us-east-2"),
+            (
+                "us-gov-west-1_a_us-east-1_b_ap-southeast-4_20150817T150131Z_backfill",
+                "us-gov-west-1",
+                "a_us-east-1_b",
+                "ap-southeast-4",
+            ),
+        ];
+        for (name, region, trail, home) in cases {
+            let kind = if name.ends_with("_backfill") { ChainKind::Backfill } else { ChainKind::Standard };
+            let expected = (region.into(), trail.into(), home.into(), "2015-08-17T15:01:31.000Z".into(), kind);
+            assert_eq!(parsed(&format!("p/111122223333_CloudTrail-Digest_{name}.json.gz")), Some(expected));
+        }
+    }
+
+    #[test]
+    fn names_of_something_else_are_refused() {
+        let right = "111122223333_CloudTrail-Digest_us-east-2_trail_us-east-2_20150817T150131Z.json.gz";
+        assert!(parsed(right).is_some());
+        for (from, to) in [
+            ("111122223333", "11112222333x"),
+            ("CloudTrail-Digest", "CloudTrail"),
+            ("_trail_", "_"),
+            ("_trail_", "_ab_"),
+            ("_trail_", "_a\u{e9}bc_"),
+            ("us-east-2_trail", "nowhere_trail"),
+            ("trail_us-east-2", "trail_nowhere"),
+            ("20150817T150131Z", "20150231T150131Z"),
+            ("20150817T150131Z", "2015-08-17T15:01"),
+            (".json.gz", ".json"),
+            (".json.gz", "_backfill_backfill.json.gz"),
+        ] {
+            assert_eq!(parsed(&right.replace(from, to)), None, "{to}");
+        }
+    }
+
+    #[test]
+    fn places_begin_with_the_right_folder() {
+        let place = |key: &'static str| Place::of(key.as_bytes()).map(|place| (place.before, place.kind));
+        assert_eq!(
+            place("b/p/AWSLogs/o-exampleorg1/111122223333/CloudTrail-Digest/us-east-2/2015/08/17/x.json.gz"),
+            Some((&b"b/p/"[..], ObjectKind::Digest))
+        );
+        assert_eq!(place("AWSLogs/111122223333/CloudTrail/us-east-2/f.json.gz"), Some((&b""[..], ObjectKind::Log)));
+        assert_eq!(
+            place("AWSLogs/AWSLogs/111122223333/CloudTrail-Digest/x.json.gz.head.json"),
+            Some((&b"AWSLogs/"[..], ObjectKind::DigestMetadata))
+        );
+        assert_eq!(place("AWSLogs/111122223333/CloudTrail-Digest/.DS_Store"), Some((&b""[..], ObjectKind::Other)));
+        assert_eq!(place("elsewhere/x.json.gz"), None);
+    }
+}
