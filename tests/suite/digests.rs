@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::audits::{Desk, Ran, decode_cell, logseal};
+use crate::audits::{Desk, Ran, decode_cell, logseal, names_in};
+use crate::delivery::{Delivery, Row, all_columns};
 use crate::random::Random;
 use crate::trail::{ACCOUNT, BUCKET, Digest, FIRST_END, REGION, Trail, Tree, after, gz, path, sha256, signers};
 
@@ -791,4 +792,58 @@ fn links_are_not_followed() {
     std::os::unix::fs::symlink(desk.path("elsewhere"), desk.path("root").join(BUCKET)).unwrap();
     let verified = verify_roots(&desk, &["root"], &[]);
     assert_eq!((verified.ran.code, &verified.summary()["links_not_followed"]), (Some(3), &json!(1)), "{verified:?}");
+}
+
+#[test]
+fn logs_are_held_against_an_inventory() {
+    let desk = Desk::new();
+    let chain = chain();
+    // The inventory is of January 2026: a digest of February lists what it cannot know.
+    let late = Trail { name: "late", ..Trail::default() }.digest("2026-02-01T01:00:00Z", None);
+    let mut tree = Tree::of(&chain);
+    tree.0.retain(|path, _| path.contains("CloudTrail-Digest"));
+    tree.add(&late);
+    tree.write(&desk.path("root"));
+    let logs = chain.iter().flat_map(|digest| &digest.logs);
+    let mut rows: Vec<Row> = logs.map(|(key, _)| Row::compliant("f").with_key(key.as_str())).collect();
+    let planted = rows[0].key.iter().map(|byte| if *byte == b'Z' { b'Y' } else { *byte }).collect::<Vec<u8>>();
+    rows.push(Row::compliant("f").with_key(planted.clone()));
+    // One is gone, one is hidden by a delete marker, and of one there is only an older version.
+    rows.remove(3);
+    rows[5].is_delete_marker = Some(true);
+    rows[7].is_latest = Some(false);
+    let written = Delivery::csv(&rows, &all_columns(), 2).write(&desk.path("inventory"));
+    let inventory = written.config.to_str().unwrap().to_owned();
+    let verified = verify_roots(&desk, &["root"], &["--inventory", &inventory]);
+    let gone: Vec<[String; 3]> =
+        [(1, 1), (3, 0), (4, 0)].map(|(at, log)| of_log(&chain[at], log, "not_in_inventory")).into();
+    let mut expected = gone;
+    expected.push(finding("log", str::from_utf8(&planted).unwrap(), "unreferenced"));
+    expected.push(of_digest(&late, "unsigned"));
+    let mut found = verified.findings();
+    (expected.sort(), found.sort());
+    assert_eq!(found, expected, "{verified:?}");
+    assert_eq!(verified.ran.code, Some(1));
+    let summary = verified.summary();
+    assert_eq!(summary["inventory"]["is_whole"], json!(true), "{summary}");
+    assert_eq!(
+        summary["by_month"],
+        json!([
+            {"account": ACCOUNT, "region": REGION, "month": "2024-05", "listed": 16, "not_in_inventory": 3, "unreferenced": 1},
+            {"account": ACCOUNT, "region": REGION, "month": "2026-02", "listed": 2, "not_in_inventory": 0, "unreferenced": 0},
+        ])
+    );
+
+    // Nothing is concluded from one that is damaged.
+    let data = written.data(&names_in(&written.config.join("data"))[0]);
+    let mut stored = fs::read(&data).unwrap();
+    stored.truncate(stored.len() / 2);
+    fs::write(&data, stored).unwrap();
+    let verified = verify_roots(&desk, &["root"], &["--inventory", &inventory]);
+    assert_eq!(
+        (verified.ran.code, &verified.summary()["logs"]["not_in_inventory"]),
+        (Some(3), &json!(0)),
+        "{verified:?}"
+    );
+    assert_eq!(verified.summary()["faults"]["inventory_fault"], json!(1));
 }
