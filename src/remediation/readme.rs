@@ -392,6 +392,8 @@ const COPY_CAUTIONS: &str = "
 
 - Copies keep metadata, tags and the storage class. They do not keep access control lists (buckets that enforce the
   owner's ownership have none) nor Object Lock settings, and their dates start again: for lifecycle rules, too.
+- Digests of CloudTrail have their signatures in their metadata: copy them in no way that does not keep it. Then
+  `logseal digests` proves the copies as it did the originals.
 - Minimum storage times of the colder classes are billed again, and reading from them costs.
 - What was written after the report is not copied: such tasks fail with `PreconditionFailed`. Audit again for them.
 ";
