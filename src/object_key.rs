@@ -105,13 +105,13 @@ impl<'k> ObjectKey<'k> {
     }
 }
 
-/// A key in two: what stands before the folder `AWSLogs` of a log, and all from there on.
-pub(crate) fn split_at_anchor(key: &[u8]) -> Option<(&[u8], &[u8])> {
-    const FOLDER_LEN: usize = b"AWSLogs/".len();
+/// A key in two: what stands before the folder `AWSLogs` of a log, and all from there on; and what it says.
+pub(crate) fn split_at_anchor(key: &[u8]) -> Option<(&[u8], &[u8], ObjectKey<'_>)> {
     let mut from = 0;
     while let Some(anchor) = next_anchor(key, from) {
-        if ObjectKey::parse_below(key, anchor).is_some() {
-            return Some(key.split_at(anchor - FOLDER_LEN));
+        if let Some(parsed) = ObjectKey::parse_below(key, anchor) {
+            let (before, path) = key.split_at(anchor - b"AWSLogs/".len());
+            return Some((before, path, parsed));
         }
         from = anchor;
     }

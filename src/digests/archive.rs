@@ -223,10 +223,15 @@ struct Header<'b>(&'b [u8; BLOCK_LEN]);
 
 impl Header<'_> {
     fn check(&self) -> Result<(), Damage> {
-        let said = parse_octal(&self.0[148..156]);
-        let summed = |(at, byte): (usize, &u8)| if (148..156).contains(&at) { u64::from(b' ') } else { (*byte).into() };
-        let sum = self.0.iter().enumerate().map(summed).sum::<u64>();
-        if said == Some(sum) { Ok(()) } else { Err("it is no tar archive, or is damaged".into()) }
+        let field = &self.0[148..156];
+        let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
+        // The field itself counts as eight spaces.
+        let expected = sum(self.0) - sum(field) + 8 * u32::from(b' ');
+        if parse_octal(field) == Some(expected.into()) {
+            Ok(())
+        } else {
+            Err("it is no tar archive, or is damaged".into())
+        }
     }
 
     fn kind(&self) -> u8 {

@@ -195,7 +195,20 @@ pub(super) fn parse_signature(text: &str) -> Vec<u8> {
     pairs.iter().map(|pair| hex_byte(*pair)).collect::<Option<_>>().unwrap_or_default()
 }
 
-fn hex_byte(digits: [u8; 2]) -> Option<u8> {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    Some((high? * 16 + low?) as u8)
+/// A digest has more than a thousand digits: each is looked up.
+#[inline]
+fn hex_byte([high, low]: [u8; 2]) -> Option<u8> {
+    let (high, low) = (HEX[usize::from(high)], HEX[usize::from(low)]);
+    if high | low < 16 { Some(high << 4 | low) } else { None }
 }
+
+/// The value of each digit, and 16 for what is none.
+const HEX: [u8; 256] = {
+    let (mut values, mut digit) = ([16; 256], 0);
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        values[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};

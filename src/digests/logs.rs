@@ -62,10 +62,9 @@ struct State {
     /// The worst of its files.
     file: File,
     stored: Option<Option<Timestamp>>,
-    /// The best of its names, and how good that is.
+    /// How good the best of its names is, and where that is.
     rank: u8,
-    bucket: Box<[u8]>,
-    key: Box<[u8]>,
+    name: (usize, usize, usize),
 }
 
 /// What the files of a log are like.
@@ -110,12 +109,11 @@ impl State {
             file: File::Absent,
             stored: None,
             rank: u8::MAX,
-            bucket: Box::default(),
-            key: Box::default(),
+            name: (0, 0, 0),
         }
     }
 
-    fn add(&mut self, record: &LogRecord<'_>, statuses: &Statuses) {
+    fn add(&mut self, record: &LogRecord<'_>, statuses: &Statuses, names: &mut Vec<u8>) {
         // Digests name logs best, and folders worst: they may be those of a copy.
         let rank = match *record {
             LogRecord::Listed { digest, sha, end, .. } => {
@@ -149,9 +147,19 @@ impl State {
             }
         };
         let (bucket, key) = record.name();
-        if (rank, bucket, key) < (self.rank, &self.bucket, &self.key) {
-            (self.rank, self.bucket, self.key) = (rank, bucket.into(), key.into());
+        let (known_bucket, known_key) = self.name(names);
+        if (rank, bucket, key) < (self.rank, known_bucket, known_key) {
+            let from = names.len();
+            names.extend_from_slice(bucket);
+            names.extend_from_slice(key);
+            (self.rank, self.name) = (rank, (from, from + bucket.len(), names.len()));
         }
+    }
+
+    /// Its bucket and its key.
+    fn name<'n>(&self, names: &'n [u8]) -> (&'n [u8], &'n [u8]) {
+        let (from, key, to) = self.name;
+        (&names[from..key], &names[key..to])
     }
 
     /// Nothing if it is neither listed nor a file of a root.
@@ -259,15 +267,17 @@ pub(super) fn judge_partition(
     let slices = logs.slices(partition, room);
     for slice in 0..slices {
         let mut states: HashMap<JoinKey, State, foldhash::fast::RandomState> = HashMap::default();
+        let mut names = Vec::new();
         logs.read(partition, (slice, slices), &mut |key, record| {
             let Some(record) = LogRecord::take(record) else { return };
-            states.entry(key).or_insert_with(State::new).add(&record, terms.statuses);
+            states.entry(key).or_insert_with(State::new).add(&record, terms.statuses, &mut names);
         })?;
         for state in states.values() {
             let Some((status, detail)) = state.judge(terms) else { continue };
-            totals.count(Group::of(&state.key, terms.by_month), status);
+            let (bucket, key) = state.name(&names);
+            totals.count(Group::of(key, terms.by_month), status);
             if !matches!(status, LogStatus::Verified | LogStatus::Unchecked) {
-                findings.push(Matter::Log(status), &state.bucket, &state.key, detail)?;
+                findings.push(Matter::Log(status), bucket, key, detail)?;
             }
         }
     }

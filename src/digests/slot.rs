@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::object_key::{Account, ObjectKey, Region, split_at_anchor};
+use crate::object_key::{Account, Region, split_at_anchor};
 use crate::timestamp::Timestamp;
 
 /// The folder of digests.
@@ -57,15 +57,15 @@ pub(super) struct Place<'k> {
 impl<'k> Place<'k> {
     /// Nothing for what is no log of AWS.
     pub(super) fn of(key: &'k [u8]) -> Option<Self> {
-        let (before, path) = split_at_anchor(key)?;
-        Some(Self { before, path, kind: ObjectKind::of(path) })
+        let (before, path, parsed) = split_at_anchor(key)?;
+        Some(Self { before, path, kind: ObjectKind::of(path, parsed.kind) })
     }
 }
 
 impl ObjectKind {
-    fn of(path: &[u8]) -> Self {
+    fn of(path: &[u8], folder: &[u8]) -> Self {
         let is_sidecar = path.ends_with(SIDECAR_SUFFIX);
-        match ObjectKey::parse(path).kind {
+        match folder {
             DIGEST_FOLDER if is_sidecar => Self::DigestMetadata,
             DIGEST_FOLDER if path.ends_with(b".json.gz") => Self::Digest,
             // Folders hold more than objects: what a file manager leaves in them is no log.
@@ -81,7 +81,10 @@ impl ObjectKind {
 
 /// The part of a key that tells objects apart wherever they were copied to: from `AWSLogs` on.
 pub(super) fn path_of(key: &[u8]) -> &[u8] {
-    split_at_anchor(key).map_or(key, |(_, path)| path)
+    const ANCHOR: &[u8] = b"AWSLogs/";
+    // The usual key begins with the only such folder, and so it is all the same whether that is the one of a log.
+    let is_usual = key.starts_with(ANCHOR) && memchr::memmem::find(&key[ANCHOR.len()..], ANCHOR).is_none();
+    if is_usual { key } else { split_at_anchor(key).map_or(key, |(_, path, _)| path) }
 }
 
 impl<'n> DigestName<'n> {
