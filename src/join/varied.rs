@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn spilled_or_not_the_same_records_come_out() {
-        let mut hasher = KeyHasher::new().bucket(b"");
+        let hasher = KeyHasher::new().bucket(b"");
         let records: Vec<_> = (0..4000_usize)
             .map(|at| {
                 let key = hasher.key(&(at % 1200).to_le_bytes(), VersionPart::Unnamed);

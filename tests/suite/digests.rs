@@ -821,7 +821,8 @@ fn logs_are_held_against_an_inventory() {
     expected.push(finding("log", str::from_utf8(&planted).unwrap(), "unreferenced"));
     expected.push(of_digest(&late, "unsigned"));
     let mut found = verified.findings();
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert_eq!(found, expected, "{verified:?}");
     assert_eq!(verified.ran.code, Some(1));
     let summary = verified.summary();
