@@ -3,6 +3,7 @@
 //! Everything that is read goes through here. Files are read, never mapped: a file that shrinks while we look at it gives
 //! a fault, not a signal. Size and time of change are noted at the start and compared at the end.
 
+mod inflate;
 mod md5;
 
 use std::fs::{self, File};
@@ -13,8 +14,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ::md5::{Digest, Md5 as Md5Hasher};
-use flate2::bufread::MultiGzDecoder;
-
+use inflate::GzipReader;
 pub use md5::Md5;
 use md5::{BLOCK_LEN, Lane, MAX_LANES, update_all};
 
@@ -277,7 +277,7 @@ fn positioned_read(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<us
 }
 
 /// How much is read from a file at a time: enough to make system calls cheap, little enough to stay in the cache while
-/// it is inflated.
+/// it is inflated or hashed.
 const READ_LEN: usize = 128 << 10;
 /// The same for files that are hashed side by side.
 const HASHED_LEN: usize = 32 << 10;
@@ -287,7 +287,7 @@ pub struct TextStream(Decoder);
 
 enum Decoder {
     Plain(FileReader),
-    Gzip(Box<MultiGzDecoder<FileReader>>),
+    Gzip(GzipReader<FileReader>),
 }
 
 impl TextStream {
@@ -298,8 +298,8 @@ impl TextStream {
         if called_gz && !is_gzip {
             return Err(FileFault::NotGzip);
         }
-        let reader = FileReader { file, offset: 0, buffer: vec![0; READ_LEN].into_boxed_slice(), unread: 0..0 };
-        Ok(Self(if is_gzip { Decoder::Gzip(Box::new(MultiGzDecoder::new(reader))) } else { Decoder::Plain(reader) }))
+        let reader = FileReader { file, offset: 0 };
+        Ok(Self(if is_gzip { Decoder::Gzip(GzipReader::new(reader)) } else { Decoder::Plain(reader) }))
     }
 
     /// Reads on; 0 bytes mean the end, which is reported only if the file ends properly and did not change.
@@ -322,7 +322,7 @@ impl TextStream {
     fn reader(&self) -> &FileReader {
         match &self.0 {
             Decoder::Plain(reader) => reader,
-            Decoder::Gzip(decoder) => decoder.get_ref(),
+            Decoder::Gzip(decoder) => decoder.reader(),
         }
     }
 }
@@ -331,32 +331,13 @@ impl TextStream {
 struct FileReader {
     file: Arc<SourceFile>,
     offset: u64,
-    buffer: Box<[u8]>,
-    unread: Range<usize>,
-}
-
-impl BufRead for FileReader {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.unread.is_empty() {
-            let read = self.file.read_at(&mut self.buffer, self.offset)?;
-            self.unread = 0..read;
-            self.offset += read as u64;
-        }
-        Ok(&self.buffer[self.unread.clone()])
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.unread.start = (self.unread.start + amount).min(self.unread.end);
-    }
 }
 
 impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let len = available.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&available[..len]);
-        self.consume(len);
-        Ok(len)
+        let read = self.file.read_at(buffer, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
     }
 }
 
