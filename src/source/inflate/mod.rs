@@ -71,8 +71,8 @@ enum State {
     Blocks,
     Trailer,
     End,
-    /// Nothing: there was an error.
-    Failed,
+    /// Nothing: there was an error, which is told again to whoever else reads.
+    Failed(Option<Damage>),
 }
 
 impl<R: Read> GzipReader<R> {
@@ -99,7 +99,8 @@ impl<R: Read> GzipReader<R> {
                 State::Blocks => self.read_blocks(text)?,
                 State::Trailer => self.read_trailer()?,
                 State::End => State::End,
-                State::Failed => return Err(io::Error::other("reading it has failed before")),
+                State::Failed(Some(damage)) => return Err(damage.into()),
+                State::Failed(None) => return Err(io::Error::other("reading it has failed before")),
             };
         }
         Ok(())
@@ -146,7 +147,7 @@ impl<R: Read> Read for GzipReader<R> {
         let mut history = std::mem::take(&mut self.history);
         let mut text = Text::new(buffer, &history);
         if let Err(error) = self.read_text(&mut text) {
-            self.state = State::Failed;
+            self.state = State::Failed(error.get_ref().and_then(|damage| damage.downcast_ref()).copied());
             return Err(error);
         }
         let (len, (kept, last)) = (text.len, text.window());
