@@ -121,7 +121,7 @@ impl GroupFiles {
         for (group, (count, last)) in std::mem::take(&mut self.kept) {
             let files = self.files.entry(group.clone()).or_default();
             let begun = files.split_off(count);
-            let undone = undo(&self.staged, &group, &begun, last.as_ref());
+            let undone = undo(&self.staged, &group, &begun, (last.as_ref(), self.max_rows));
             undone.map_err(|error| OutputError::Write { path: self.path.join(group.folder()), error })?;
             match (files.last_mut(), last) {
                 (Some(file), Some(last)) => *file = last,
@@ -220,9 +220,18 @@ impl Appender<'_> {
 
 /// Removes the files that were begun, and what was appended to the one before them. A folder that was made for them goes,
 /// too.
-fn undo(staged: &Path, group: &Group, begun: &[Numbered], last: Option<&Numbered>) -> io::Result<()> {
+fn undo(
+    staged: &Path,
+    group: &Group,
+    begun: &[Numbered],
+    (last, max_rows): (Option<&Numbered>, u64),
+) -> io::Result<()> {
     begun.iter().try_for_each(|file| fs::remove_file(staged.join(&file.path)))?;
     if let Some(last) = last {
+        // Nothing was appended to a full one, and it may be being hashed: to be cut to its own length would change it.
+        if last.rows >= max_rows {
+            return Ok(());
+        }
         return truncate(&mut File::options().write(true).open(staged.join(&last.path))?, last.len);
     }
     // Others may have files there.
@@ -282,4 +291,47 @@ fn hash(folder: &Path, paths: &[String], cancel: &Cancel) -> Hashed {
         Err(fault) => failed = Some((paths[at].clone(), io::Error::other(fault.to_string()))),
     });
     failed.map_or(Ok(hashed), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::remediation::GroupKind;
+    use crate::remediation::Lane::Blocked;
+
+    const MAX_ROWS: u64 = 3;
+
+    /// Full files may be hashed at any time, and must not look as if they had changed.
+    #[test]
+    fn rows_are_taken_back_without_touching_files_that_were_full() {
+        let staged = tempfile::tempdir().expect("a folder");
+        fs::write(staged.path().join("rows"), b"row\n".repeat(10)).expect("written");
+        let sources = Sources::new(vec![staged.path().join("rows")]);
+        let mut files = GroupFiles::new(staged.path().to_owned(), staged.path().to_owned(), MAX_ROWS, sources);
+        let kind = GroupKind {
+            lane: Blocked,
+            version: None,
+            class: None,
+            target: None,
+            has_versions: true,
+            is_undetermined: false,
+        };
+        let (group, cancel) = (kind.of_bucket("b"), Cancel::default());
+        let mut append = |files: &mut GroupFiles, rows| {
+            let mut pieces = Pieces::default();
+            pieces.push(0, 0, rows * 4, rows);
+            files.append(&group, pieces, &cancel).expect("appended");
+        };
+        append(&mut files, MAX_ROWS);
+        files.keep(&cancel).expect("kept");
+        let full = staged.path().join(&files.files[&group][0].path);
+        let changed = || fs::metadata(&full).and_then(|facts| facts.modified()).expect("facts");
+        let before = changed();
+        std::thread::sleep(Duration::from_millis(20));
+        append(&mut files, 2);
+        files.undo().expect("taken back");
+        assert_eq!((files.files[&group].len(), changed()), (1, before));
+    }
 }
