@@ -319,7 +319,7 @@ mod tests {
             is_undetermined: false,
         };
         let (group, cancel) = (kind.of_bucket("b"), Cancel::default());
-        let mut append = |files: &mut GroupFiles, rows| {
+        let append = |files: &mut GroupFiles, rows| {
             let mut pieces = Pieces::default();
             pieces.push(0, 0, rows * 4, rows);
             files.append(&group, pieces, &cancel).expect("appended");
