@@ -4,9 +4,9 @@
 //! that some client has stored decompressed are known by their first byte.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use crate::source::{GzipReader, InflateRoom, is_gzip_damage};
 
 /// What a stored object turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,24 +29,23 @@ impl From<&'static str> for Damage {
 
 impl From<io::Error> for Damage {
     fn from(error: io::Error) -> Self {
-        Self(format!("it cannot be read: {error}").into())
+        let how = if is_gzip_damage(&error) { "its gzip data is damaged" } else { "it cannot be read" };
+        Self(format!("{how}: {error}").into())
     }
 }
 
 /// Inflates members one after the other.
 pub(super) struct Inflater {
-    raw: Decompress,
+    room: Option<InflateRoom>,
     piece: Box<[u8]>,
 }
 
 /// Enough to make calls cheap, little enough to be hashed while it is in the cache.
 const PIECE_LEN: usize = 64 << 10;
-/// So many bytes of a header are taken; those of CloudTrail have 10.
-const MAX_HEADER_LEN: usize = 64 << 10;
 
 impl Default for Inflater {
     fn default() -> Self {
-        Self { raw: Decompress::new(false), piece: vec![0; PIECE_LEN].into_boxed_slice() }
+        Self { room: None, piece: vec![0; PIECE_LEN].into_boxed_slice() }
     }
 }
 
@@ -60,9 +59,10 @@ impl Inflater {
         match from.fill_buf()?.first() {
             None => Err("it is empty".into()),
             Some(0x1f) => {
-                read_header(from)?;
-                self.inflate(from, each)?;
-                Ok(Stored { is_plain: false, has_tail: !from.fill_buf()?.is_empty() })
+                let mut member = GzipReader::first_member(from, self.room.take().unwrap_or_default());
+                let has_tail = inflate(&mut member, &mut self.piece, each);
+                self.room = Some(member.into_room());
+                Ok(Stored { is_plain: false, has_tail: has_tail? })
             }
             Some(b'{' | b'[') => {
                 copy(from, each)?;
@@ -71,80 +71,19 @@ impl Inflater {
             Some(_) => Err("it is neither gzip nor JSON".into()),
         }
     }
-
-    fn inflate(
-        &mut self,
-        from: &mut dyn BufRead,
-        each: &mut dyn FnMut(&[u8]) -> Result<(), Damage>,
-    ) -> Result<(), Damage> {
-        let Self { raw, piece } = self;
-        raw.reset(false);
-        let mut crc = Crc::new();
-        loop {
-            let input = from.fill_buf()?;
-            let is_end = input.is_empty();
-            let (read, written) = (raw.total_in(), raw.total_out());
-            let status = raw.decompress(input, piece, FlushDecompress::None).map_err(|_| "its gzip data is damaged")?;
-            let (read, written) = ((raw.total_in() - read) as usize, (raw.total_out() - written) as usize);
-            from.consume(read);
-            crc.update(&piece[..written]);
-            each(&piece[..written])?;
-            if status == Status::StreamEnd {
-                break;
-            }
-            if read == 0 && written == 0 {
-                return Err(if is_end { "its gzip data is cut off" } else { "its gzip data is damaged" }.into());
-            }
-        }
-        let trailer: [u8; 8] = take(from)?;
-        let [c, cc, ccc, cccc, l, ll, lll, llll] = trailer;
-        if u32::from_le_bytes([c, cc, ccc, cccc]) != crc.sum() {
-            return Err("its gzip checksum is wrong".into());
-        }
-        // The length is kept modulo 2^32 (RFC 1952, 2.3.1).
-        if u32::from_le_bytes([l, ll, lll, llll]) != raw.total_out() as u32 {
-            return Err("its gzip length is wrong".into());
-        }
-        Ok(())
-    }
 }
 
-/// Reads the header of a member (RFC 1952, 2.3).
-fn read_header(from: &mut dyn BufRead) -> Result<(), Damage> {
-    const HEADER_CRC: u8 = 1 << 1;
-    const EXTRA: u8 = 1 << 2;
-    const NAME: u8 = 1 << 3;
-    const COMMENT: u8 = 1 << 4;
-    const RESERVED: u8 = 0b1110_0000;
-    let head: [u8; 10] = take(from)?;
-    let [0x1f, 0x8b, method, flags, ..] = head else { return Err("it is neither gzip nor JSON".into()) };
-    if method != 8 || flags & RESERVED != 0 {
-        return Err("its gzip header is none that is known".into());
-    }
-    if flags & EXTRA != 0 {
-        let len = u16::from_le_bytes(take(from)?);
-        for _ in 0..len {
-            take::<1>(from)?;
+/// Whether something follows the member is only known behind its trailer, which must be right.
+fn inflate(
+    member: &mut GzipReader<&mut dyn BufRead>,
+    piece: &mut [u8],
+    each: &mut dyn FnMut(&[u8]) -> Result<(), Damage>,
+) -> Result<bool, Damage> {
+    loop {
+        match member.read(piece)? {
+            0 => return Ok(member.has_tail()?),
+            len => each(&piece[..len])?,
         }
-    }
-    for _ in 0..(flags & NAME).count_ones() + (flags & COMMENT).count_ones() {
-        let mut left = MAX_HEADER_LEN;
-        while take(from)? != [0] {
-            left = left.checked_sub(1).ok_or("its gzip header is too long")?;
-        }
-    }
-    if flags & HEADER_CRC != 0 {
-        take::<2>(from)?;
-    }
-    Ok(())
-}
-
-fn take<const LEN: usize>(from: &mut dyn BufRead) -> Result<[u8; LEN], Damage> {
-    let mut bytes = [0; LEN];
-    match from.read_exact(&mut bytes) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err("its gzip data is cut off".into()),
-        Err(error) => Err(error.into()),
-        Ok(()) => Ok(bytes),
     }
 }
 

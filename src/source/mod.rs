@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ::md5::{Digest, Md5 as Md5Hasher};
-use inflate::GzipReader;
+pub(crate) use inflate::{GzipReader, Room as InflateRoom, is_damage as is_gzip_damage};
 pub use md5::Md5;
 use md5::{BLOCK_LEN, Lane, MAX_LANES, update_all};
 

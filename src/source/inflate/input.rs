@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use super::super::READ_LEN;
 use super::Damage;
 
 /// The next bits of a stream.
@@ -26,13 +25,16 @@ pub(super) struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    pub(super) fn new(reader: R) -> Self {
-        let buffer = vec![0; READ_LEN].into_boxed_slice();
+    pub(super) fn new(reader: R, buffer: Box<[u8]>) -> Self {
         Self { reader, buffer, from: 0, to: 0, is_last: false, bits: Bits::default() }
     }
 
     pub(super) fn reader(&self) -> &R {
         &self.reader
+    }
+
+    pub(super) fn into_buffer(self) -> Box<[u8]> {
+        self.buffer
     }
 
     /// Makes sure that so many bytes, or all that are left, can be taken without reading.

@@ -16,6 +16,7 @@ use std::io::{self, ErrorKind, Read};
 
 use crc32fast::Hasher as Crc32;
 
+use super::READ_LEN;
 use input::Input;
 use symbols::Blocks;
 use text::Text;
@@ -52,16 +53,36 @@ impl From<Damage> for io::Error {
     }
 }
 
+/// Whether a file is to blame for an error, and not whoever reads it.
+pub(crate) fn is_damage(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Damage>())
+}
+
 /// Reads the text of a gzip file.
-pub(super) struct GzipReader<R> {
+pub(crate) struct GzipReader<R> {
     input: Input<R>,
     blocks: Blocks,
     state: State,
+    members: Members,
     /// The end of the text of the member, for copies.
     history: Vec<u8>,
     crc: Crc32,
     /// Of the member's text, modulo 2^32.
     len: u32,
+}
+
+/// What readers of small files take over from one another.
+pub(crate) struct Room {
+    buffer: Box<[u8]>,
+    blocks: Blocks,
+    history: Vec<u8>,
+}
+
+/// How many members are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Members {
+    All,
+    First,
 }
 
 /// What comes next.
@@ -75,21 +96,41 @@ enum State {
     Failed(Option<Damage>),
 }
 
+impl Default for Room {
+    fn default() -> Self {
+        Self { buffer: vec![0; READ_LEN].into_boxed_slice(), blocks: Blocks::new(), history: Vec::new() }
+    }
+}
+
 impl<R: Read> GzipReader<R> {
-    pub(super) fn new(reader: R) -> Self {
-        Self {
-            input: Input::new(reader),
-            blocks: Blocks::new(),
-            state: State::Header,
-            history: Vec::new(),
-            crc: Crc32::new(),
-            len: 0,
-        }
+    pub(crate) fn new(reader: R) -> Self {
+        Self::with(reader, Room::default(), Members::All)
+    }
+
+    /// Reads one member, whatever follows it.
+    pub(crate) fn first_member(reader: R, room: Room) -> Self {
+        Self::with(reader, room, Members::First)
+    }
+
+    fn with(reader: R, Room { buffer, blocks, history }: Room, members: Members) -> Self {
+        let (state, crc) = (State::Header, Crc32::new());
+        Self { input: Input::new(reader, buffer), blocks, state, members, history, crc, len: 0 }
     }
 
     /// What it reads from.
-    pub(super) fn reader(&self) -> &R {
+    pub(crate) fn reader(&self) -> &R {
         self.input.reader()
+    }
+
+    /// Whether something follows what was read.
+    pub(crate) fn has_tail(&mut self) -> io::Result<bool> {
+        self.input.ensure(1)?;
+        Ok(!self.input.unread().is_empty())
+    }
+
+    /// For the next reader.
+    pub(crate) fn into_room(self) -> Room {
+        Room { buffer: self.input.into_buffer(), blocks: self.blocks, history: self.history }
     }
 
     fn read_text(&mut self, text: &mut Text<'_>) -> io::Result<()> {
@@ -136,8 +177,8 @@ impl<R: Read> GzipReader<R> {
         if self.len != u32::from_le_bytes(len) {
             return Err(Damage::Length.into());
         }
-        self.input.ensure(1)?;
-        Ok(if self.input.unread().is_empty() { State::End } else { State::Header })
+        let is_over = self.members == Members::First || !self.has_tail()?;
+        Ok(if is_over { State::End } else { State::Header })
     }
 }
 

@@ -46,6 +46,31 @@ fn a_member_cannot_copy_from_the_one_before_it() {
     assert!(!check(&file, "a copy at the beginning"));
 }
 
+/// Whatever the file before was, and wherever its reader stopped.
+#[test]
+fn readers_take_nothing_over_but_room() {
+    let mut random = Random::new(6);
+    let text = rows(if cfg!(miri) { 300 } else { 70_000 }, &mut random);
+    let (file, copy) = (gzip(&text, 6), member(&[0x03, 0x02, 0x00, 0x00], b"aaa"));
+    let mut room = Room::default();
+    for tail in [&b""[..], b"x", &file] {
+        for cut in (0..file.len()).step_by(file.len() / 40) {
+            let mut cut_off = GzipReader::first_member(&file[..cut], room);
+            let mut found = Vec::new();
+            assert!(cut_off.read_to_end(&mut found).is_err(), "{cut}");
+            let mut too_far_back = GzipReader::first_member(&*copy, cut_off.into_room());
+            assert!(too_far_back.read_to_end(&mut found).is_err(), "{cut}");
+            let with_tail = [&file, tail].concat();
+            let mut whole = GzipReader::first_member(&*with_tail, too_far_back.into_room());
+            found.clear();
+            whole.read_to_end(&mut found).expect("a sound member");
+            assert!(found == text, "{cut}");
+            assert_eq!(whole.has_tail().ok(), Some(!tail.is_empty()), "{cut}");
+            room = whole.into_room();
+        }
+    }
+}
+
 /// Any code, any length, any distance.
 #[test]
 fn streams_that_no_compressor_writes_give_their_text() {
