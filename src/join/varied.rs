@@ -1,7 +1,7 @@
-//! Records of any length, kept by partition: in memory while there is room, else in temporary files.
+//! Records of any length, kept by partition: in memory while there is room, else in a temporary file.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,15 +17,23 @@ pub(crate) struct Varied {
     held: AtomicU64,
     room: u64,
     is_spilling: AtomicBool,
-    folder: PathBuf,
-    name: &'static str,
+    path: PathBuf,
+    file: Mutex<Spilled>,
 }
 
+/// The file of all partitions.
+#[derive(Default)]
+struct Spilled {
+    file: Option<File>,
+    len: u64,
+}
+
+/// The records of a partition: whole ones in each chunk.
 #[derive(Default)]
 struct Held {
     chunks: Vec<Vec<u8>>,
-    /// How many bytes its file has.
-    stored: u64,
+    /// Where chunks are in the file: the first byte and the length.
+    stored: Vec<(u64, usize)>,
 }
 
 /// Hands records over, many at a time.
@@ -51,15 +59,15 @@ const BUFFER_LEN: usize = 1 << 12;
 const MAX_SLICES: u64 = 1 << 10;
 
 impl Varied {
-    /// Keeps so many bytes in memory, and the others in files of the folder, whose names begin with `name`.
+    /// Keeps so many bytes in memory, and the others in a file of the folder.
     pub(crate) fn new(room: u64, folder: &Path, name: &'static str) -> Self {
         Self {
             partitions: (0..PARTITIONS).map(|_| Mutex::default()).collect(),
             held: AtomicU64::new(0),
             room,
             is_spilling: AtomicBool::new(false),
-            folder: folder.to_owned(),
-            name,
+            path: folder.join(format!("{name}.join")),
+            file: Mutex::default(),
         }
     }
 
@@ -70,10 +78,15 @@ impl Varied {
 
     /// Into how many slices the records of a partition are to be divided, so that each fits into the room.
     pub(crate) fn slices(&self, partition: usize, room: u64) -> u64 {
-        let held = lock(&self.partitions[partition]);
-        let bytes = held.chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>() + held.stored;
+        let bytes = self.len(partition);
         // Their places take about as much again as the smallest of them.
         bytes.saturating_mul(2).div_ceil(room.max(1)).clamp(1, MAX_SLICES)
+    }
+
+    fn len(&self, partition: usize) -> u64 {
+        let held = lock(&self.partitions[partition]);
+        let chunks = held.chunks.iter().map(Vec::len).chain(held.stored.iter().map(|(_, len)| *len));
+        chunks.map(|len| len as u64).sum()
     }
 
     /// Hands over the records of a slice of a partition; this can be done again.
@@ -92,27 +105,26 @@ impl Varied {
         let stored = {
             let held = lock(&self.partitions[partition]);
             held.chunks.iter().for_each(|chunk| each_record(chunk, &mut each_here));
-            held.stored
+            held.stored.clone()
         };
-        if stored == 0 {
+        if stored.is_empty() {
             return Ok(());
         }
-        let mut file = BufReader::with_capacity(CHUNK_LEN, File::open(self.path(partition))?.take(stored));
-        let (mut head, mut record, mut left) = ([0; HEAD_LEN], Vec::new(), stored);
-        while left > 0 {
-            file.read_exact(&mut head)?;
-            let (len, key) = parse_head(&head);
-            record.resize(len, 0);
-            file.read_exact(&mut record)?;
-            left = left.saturating_sub((HEAD_LEN + len) as u64);
-            each_here(key, &record);
+        let (mut file, mut chunk) = (File::open(&self.path)?, Vec::new());
+        for (from, len) in stored {
+            chunk.resize(len, 0);
+            file.seek(SeekFrom::Start(from))?;
+            file.read_exact(&mut chunk)?;
+            each_record(&chunk, &mut each_here);
         }
         Ok(())
     }
 
     /// Loads a slice of a partition.
     pub(crate) fn load(&self, partition: usize, slice: (u64, u64)) -> io::Result<Loaded> {
-        let mut loaded = Loaded { bytes: Vec::new(), index: Vec::new() };
+        // A little more than it will be: slices differ.
+        let room = self.len(partition) / slice.1 / 15 * 16;
+        let mut loaded = Loaded { bytes: Vec::with_capacity(room as usize), index: Vec::new() };
         self.read(partition, slice, &mut |key, record| {
             let from = loaded.bytes.len();
             loaded.bytes.extend_from_slice(record);
@@ -125,17 +137,9 @@ impl Varied {
         Ok(loaded)
     }
 
-    /// Gives back what a partition takes.
+    /// Gives back the memory that a partition takes.
     pub(crate) fn remove(&self, partition: usize) {
-        let held = std::mem::take(&mut *lock(&self.partitions[partition]));
-        if held.stored > 0 {
-            // The folder is removed in the end, whatever is left in it.
-            let _ = fs::remove_file(self.path(partition));
-        }
-    }
-
-    fn path(&self, partition: usize) -> PathBuf {
-        self.folder.join(format!("{}.{partition}.join", self.name))
+        *lock(&self.partitions[partition]) = Held::default();
     }
 
     /// Empties the buffer.
@@ -144,10 +148,11 @@ impl Varied {
         match to.chunks.last_mut() {
             Some(chunk) if chunk.capacity() - chunk.len() >= buffer.len() => chunk.extend_from_slice(buffer),
             _ => {
-                if self.is_spilling.load(Ordering::Acquire) {
-                    self.spill(&mut to, partition)?;
-                }
-                let mut chunk = Vec::with_capacity(buffer.len().max(CHUNK_LEN));
+                let mut chunk = match self.is_spilling.load(Ordering::Acquire) {
+                    true => self.spill(&mut to)?,
+                    false => Vec::new(),
+                };
+                chunk.reserve(buffer.len().max(CHUNK_LEN));
                 chunk.extend_from_slice(buffer);
                 self.held.fetch_add(chunk.capacity() as u64, Ordering::Relaxed);
                 to.chunks.push(chunk);
@@ -162,19 +167,30 @@ impl Varied {
         Ok(())
     }
 
-    /// Moves what is in memory to the file of the partition.
-    fn spill(&self, held: &mut Held, partition: usize) -> io::Result<()> {
-        if held.chunks.is_empty() {
-            return Ok(());
-        }
-        // There can be more partitions than files can be open.
-        let mut file = File::options().append(true).create(true).open(self.path(partition))?;
-        for chunk in std::mem::take(&mut held.chunks) {
-            file.write_all(&chunk)?;
-            held.stored += chunk.len() as u64;
+    /// Moves what is in memory to the file, and returns the room of one of the chunks.
+    fn spill(&self, held: &mut Held) -> io::Result<Vec<u8>> {
+        let mut spare = Vec::new();
+        for mut chunk in std::mem::take(&mut held.chunks) {
             self.held.fetch_sub(chunk.capacity() as u64, Ordering::Relaxed);
+            held.stored.push((self.append(&chunk)?, chunk.len()));
+            chunk.clear();
+            chunk.shrink_to(CHUNK_LEN);
+            spare = chunk;
         }
-        Ok(())
+        Ok(spare)
+    }
+
+    /// Writes a chunk and returns where it is.
+    fn append(&self, chunk: &[u8]) -> io::Result<u64> {
+        let mut spilled = lock(&self.file);
+        let Spilled { file, len } = &mut *spilled;
+        let file = match file {
+            Some(file) => file,
+            None => file.insert(File::create_new(&self.path)?),
+        };
+        file.write_all(chunk)?;
+        *len += chunk.len() as u64;
+        Ok(*len - chunk.len() as u64)
     }
 }
 
@@ -250,7 +266,6 @@ mod tests {
             }
             varied.remove(partition);
         }
-        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "files are removed");
         found
     }
 
