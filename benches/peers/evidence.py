@@ -48,9 +48,9 @@ SELECT bucket, key, lpad(row_number() OVER ()::VARCHAR, 20, '0') AS sequence_num
   nullif(nullif(encryption_status, 'NOT-SSE'), '') AS encryption_status,
   bucket_key_status = 'ENABLED' AS is_bucket_key_enabled,
   CASE WHEN {KMS} THEN CASE WHEN hash(key, version_id) % 50 = 0 THEN '{WRONG}' ELSE '{RIGHT}' END END AS kms_key_arn
-FROM inventory WHERE hash(key) % {{parts}} = {{part}} ORDER BY hash(version_id, key)
+FROM inventory WHERE hash(filename) % {{parts}} = {{part}} ORDER BY hash(version_id, key)
 """
-# More than this DuckDB would sort through files.
+# More than this DuckDB would sort through files. Each part has the rows of other files of the inventory.
 PART_ROWS = 5_000_000
 JOIN = f"""
 SELECT m.kms_key_arn, count(*), sum(i.size) FROM inventory i LEFT JOIN metadata m ON i.bucket = m.bucket AND i.key = m.key
@@ -62,7 +62,7 @@ import duckdb, json, sys, time
 inventory, metadata, threads, order = sys.argv[1:5]
 db = duckdb.connect()
 db.execute(f"SET threads = {threads}; SET enable_progress_bar = false")
-db.execute(f"CREATE VIEW inventory AS SELECT * FROM read_parquet('{inventory}')")
+db.execute(f"CREATE VIEW inventory AS SELECT * FROM read_parquet('{inventory}', filename = true)")
 if order == "make":
     db.execute(f"COPY ({sys.argv[5]}) TO '{metadata}' (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 122880)")
 else:
