@@ -6,10 +6,8 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::member::Damage;
-use crate::source::BufferedFile;
+use crate::source::{BufferedFile, GzipReader};
 
 const BLOCK_LEN: usize = 512;
 /// The longest name, and the longest list of extended fields, that is taken.
@@ -23,20 +21,16 @@ pub(super) fn is_called_archive(name: &[u8]) -> bool {
 /// An archive that is being read.
 pub(super) struct Tar {
     stream: Stream,
+    /// That of the member.
+    path: Vec<u8>,
     /// How many bytes of the member are unread, and how many follow it up to the next block.
     left: u64,
     padding: u64,
 }
 
-/// A file in an archive.
-pub(super) struct Member {
-    pub(super) path: Vec<u8>,
-    pub(super) len: u64,
-}
-
 enum Stream {
     Plain(BufferedFile),
-    Gzip(Box<BufReader<MultiGzDecoder<BufferedFile>>>),
+    Gzip(Box<BufReader<GzipReader<BufferedFile>>>),
     Zstd(Box<BufReader<zstd::Decoder<'static, BufferedFile>>>),
 }
 
@@ -47,18 +41,19 @@ impl Tar {
         let mut file =
             BufferedFile::open(path, vec![0; BUFFER_LEN]).map_err(|fault| Damage(fault.to_string().into()))?;
         let stream = match file.fill_buf()? {
-            [0x1f, 0x8b, ..] => Stream::Gzip(Box::new(BufReader::with_capacity(BUFFER_LEN, MultiGzDecoder::new(file)))),
+            [0x1f, 0x8b, ..] => Stream::Gzip(Box::new(BufReader::with_capacity(BUFFER_LEN, GzipReader::new(file)))),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => {
                 let decoder = zstd::Decoder::with_buffer(file)?;
                 Stream::Zstd(Box::new(BufReader::with_capacity(BUFFER_LEN, decoder)))
             }
             _ => Stream::Plain(file),
         };
-        Ok(Self { stream, left: 0, padding: 0 })
+        Ok(Self { stream, path: Vec::new(), left: 0, padding: 0 })
     }
 
-    /// Goes on to the next file, and skips everything else: folders and links hold no bytes of their own.
-    pub(super) fn next(&mut self) -> Result<Option<Member>, Damage> {
+    /// Goes on to the next file, and skips everything else: folders and links hold no bytes of their own. Returns how long
+    /// the file is; nothing at the end.
+    pub(super) fn next(&mut self) -> Result<Option<u64>, Damage> {
         let (mut long_path, mut long_len) = (None, None);
         loop {
             self.skip(self.left + self.padding)?;
@@ -82,8 +77,12 @@ impl Tar {
                 b'0' | 0 | b'7' => {
                     let len = long_len.map_or(Ok(len), |text| parse_decimal(&text))?;
                     self.begin_body(len);
-                    let path = long_path.unwrap_or_else(|| header.path());
-                    return Ok(Some(Member { path: normal(&path), len }));
+                    self.path.clear();
+                    match &long_path {
+                        Some(path) => push_normal(until_zero(path), &mut self.path),
+                        None => header.path().into_iter().for_each(|part| push_normal(part, &mut self.path)),
+                    }
+                    return Ok(Some(len));
                 }
                 b'S' => return Err("it has sparse members, which are not read: make it without --sparse".into()),
                 // Links, folders, devices: some programs give them a length.
@@ -96,6 +95,11 @@ impl Tar {
         }
     }
 
+    /// The path of the member, without `.` and empty parts.
+    pub(super) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
     /// The bytes of the member.
     pub(super) fn body(&mut self) -> Body<'_> {
         Body(self)
@@ -105,7 +109,7 @@ impl Tar {
     pub(super) fn position(&self) -> u64 {
         match &self.stream {
             Stream::Plain(file) => file.position(),
-            Stream::Gzip(stream) => stream.get_ref().get_ref().position(),
+            Stream::Gzip(stream) => stream.get_ref().reader().position(),
             Stream::Zstd(stream) => stream.get_ref().get_ref().position(),
         }
     }
@@ -250,14 +254,11 @@ impl Header<'_> {
         len.filter(|len| *len < 1 << 62).ok_or_else(|| "it has a member without a length".into())
     }
 
-    fn path(&self) -> Vec<u8> {
-        let name = until_zero(&self.0[..100]);
+    /// The folder, which may be empty, and the rest.
+    fn path(&self) -> [&[u8]; 2] {
         let is_ustar = &self.0[257..263] == b"ustar\0";
-        match until_zero(&self.0[345..500]) {
-            [] => name.to_vec(),
-            _ if !is_ustar => name.to_vec(),
-            prefix => [prefix, b"/", name].concat(),
-        }
+        let prefix = if is_ustar { until_zero(&self.0[345..500]) } else { b"" };
+        [prefix, until_zero(&self.0[..100])]
     }
 }
 
@@ -293,8 +294,12 @@ fn pax(mut fields: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
     Ok(found)
 }
 
-/// A path without `.` and empty parts, and without the zero that ends long names.
-fn normal(path: &[u8]) -> Vec<u8> {
-    let parts = until_zero(path).split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".");
-    parts.collect::<Vec<_>>().join(&b'/')
+/// Goes on with a path by these parts, but for `.` and empty ones.
+fn push_normal(parts: &[u8], path: &mut Vec<u8>) {
+    for part in parts.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".") {
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(part);
+    }
 }

@@ -1,6 +1,5 @@
 //! From stored objects to records that can be judged.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::sync::Mutex;
@@ -14,7 +13,7 @@ use super::keys::Sha;
 use super::member::{Damage, Inflater, Stored};
 use super::metadata::{self, MAX_ANSWER_LEN, Metadata};
 use super::records::{CarriedRecord, DigestRecord, Found, LogRecord, State, put_metadata};
-use super::slot::{DigestName, ObjectKind, Place, SIDECAR_SUFFIX, path_of};
+use super::slot::{DigestName, ObjectKind, Place, Places, SIDECAR_SUFFIX, path_of};
 use super::{DigestsError, LogContents};
 use crate::engine::{Progress, lock};
 use crate::escape::escape;
@@ -139,8 +138,10 @@ pub(super) struct Collector<'s> {
     slots: VariedWriter<'s>,
     logs: VariedWriter<'s>,
     paths: BucketHasher,
+    places: Places,
     inflater: Inflater,
     content: Vec<u8>,
+    key: Vec<u8>,
     record: Vec<u8>,
     buffer: Vec<u8>,
     collected: Collected,
@@ -153,12 +154,19 @@ impl<'s> Collector<'s> {
             slots: shared.slots.writer(),
             logs: shared.logs.writer(),
             paths: shared.hasher.bucket(b""),
+            places: Places::default(),
             inflater: Inflater::default(),
             content: Vec::new(),
+            key: Vec::new(),
             record: Vec::new(),
             buffer: Vec::new(),
             collected: Collected::default(),
         }
+    }
+
+    /// The place of an object of a root, whose path there this is; nothing for what is no log of AWS.
+    pub(super) fn place_of<'k>(&mut self, path: &'k [u8]) -> Option<Place<'k>> {
+        self.places.of(path)
     }
 
     /// Whether objects of a kind are to be read; of others it is enough to see them.
@@ -183,7 +191,7 @@ impl<'s> Collector<'s> {
 
     /// Reads an object of a root, whose path there this is.
     pub(super) fn object(&mut self, path: &[u8], from: &mut dyn BufRead) -> io::Result<()> {
-        let Some(place) = Place::of(path) else { return Ok(()) };
+        let Some(place) = self.places.of(path) else { return Ok(()) };
         self.collected.objects += 1;
         match place.kind {
             ObjectKind::Digest => self.digest(&place, from),
@@ -195,7 +203,7 @@ impl<'s> Collector<'s> {
 
     /// An object that cannot be read is not taken for one that is not there.
     pub(super) fn unreadable(&mut self, path: &[u8], why: &str) -> io::Result<()> {
-        let Some(place) = Place::of(path) else { return Ok(()) };
+        let Some(place) = self.places.of(path) else { return Ok(()) };
         match place.kind {
             ObjectKind::Digest => self.push_malformed(&place, why.as_bytes()),
             ObjectKind::Log => self.push_present(&place, Found::Malformed(why.as_bytes())),
@@ -236,10 +244,9 @@ impl<'s> Collector<'s> {
             (false, true) => (State::TrailingData, b"something follows its gzip member".to_vec()),
             (false, false) => (State::Sound, Vec::new()),
         };
-        let (stored_bucket, stored_key) = split_bucket(place);
         let (bucket, key) = match is_misplaced {
-            true => (Cow::Borrowed(stored_bucket), Cow::Owned(stored_key)),
-            false => (Cow::Borrowed(content.bucket.as_bytes()), Cow::Borrowed(content.key.as_bytes())),
+            true => (split_bucket(place, &mut self.key), &self.key[..]),
+            false => (content.bucket.as_bytes(), content.key.as_bytes()),
         };
         let number = self.shared.next_digest.fetch_add(1, Ordering::AcqRel);
         let digest = DigestRecord {
@@ -250,8 +257,8 @@ impl<'s> Collector<'s> {
             sha,
             signed: content.signed_hash(&sha),
             fingerprint: content.fingerprint,
-            bucket: &bucket,
-            key: &key,
+            bucket,
+            key,
             detail: &detail,
         };
         digest.put(&mut self.record);
@@ -281,7 +288,7 @@ impl<'s> Collector<'s> {
     }
 
     fn push_malformed(&mut self, place: &Place<'_>, why: &[u8]) -> io::Result<()> {
-        let (bucket, key) = split_bucket(place);
+        let bucket = split_bucket(place, &mut self.key);
         let digest = DigestRecord {
             number: self.shared.next_digest.fetch_add(1, Ordering::AcqRel),
             state: State::Malformed,
@@ -291,7 +298,7 @@ impl<'s> Collector<'s> {
             signed: [0; 32],
             fingerprint: [0; 16],
             bucket,
-            key: &key,
+            key: &self.key,
             detail: why,
         };
         digest.put(&mut self.record);
@@ -341,8 +348,8 @@ impl<'s> Collector<'s> {
     }
 
     fn push_present(&mut self, place: &Place<'_>, found: Found<'_>) -> io::Result<()> {
-        let (bucket, key) = split_bucket(place);
-        LogRecord::Present { found, bucket, key: &key }.put(&mut self.record);
+        let bucket = split_bucket(place, &mut self.key);
+        LogRecord::Present { found, bucket, key: &self.key }.put(&mut self.record);
         let path = self.path_key(place.path);
         self.logs.push(path, &self.record)
     }
@@ -401,12 +408,16 @@ impl<'s> Collector<'s> {
     }
 }
 
-/// The bucket and the key that a path in a root stands for, as far as that can be told.
-fn split_bucket<'p>(place: &Place<'p>) -> (&'p [u8], Vec<u8>) {
-    match place.before.iter().position(|byte| *byte == b'/') {
-        Some(slash) => (&place.before[..slash], [&place.before[slash + 1..], place.path].concat()),
-        None => (b"", place.path.to_vec()),
-    }
+/// The bucket that a path in a root stands for, and the key that it stands for to `key`, as far as that can be told.
+fn split_bucket<'p>(place: &Place<'p>, key: &mut Vec<u8>) -> &'p [u8] {
+    let (bucket, prefix) = match memchr::memchr(b'/', place.before) {
+        Some(slash) => (&place.before[..slash], &place.before[slash + 1..]),
+        None => (&b""[..], &b""[..]),
+    };
+    key.clear();
+    key.extend_from_slice(prefix);
+    key.extend_from_slice(place.path);
+    bucket
 }
 
 /// Whether the folders before `AWSLogs` are those of another bucket. They may begin above the bucket or below it.

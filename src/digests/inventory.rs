@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::DigestsError;
 use super::collect::{Collector, Shared};
-use super::slot::{ObjectKind, Place};
+use super::slot::ObjectKind;
 use crate::batch::{Batch, Column, ColumnSet, Flag};
 use crate::engine::{Cancel, WORKER_NAME, lock};
 use crate::examine::Row;
@@ -170,7 +170,7 @@ fn note(batch: &Batch<'_>, bucket: Option<&[u8]>, to: &mut Collector<'_>, seen: 
             Ok(Some(row)) => {
                 seen.rows += 1;
                 let is_current = row.is_latest != Flag::False && !row.is_delete_marker;
-                let place = Place::of(row.key).filter(|place| is_current && place.kind == ObjectKind::Log);
+                let place = to.place_of(row.key).filter(|place| is_current && place.kind == ObjectKind::Log);
                 if let Some(place) = place {
                     to.push_stored(&place, row.last_modified, row.bucket, row.key)?;
                 }

@@ -257,32 +257,49 @@ impl LogTotals {
     }
 }
 
-/// Judges the logs of a partition.
-pub(super) fn judge_partition(
-    (logs, partition, room): (&Varied, usize, u64),
-    terms: &Terms<'_>,
-    findings: &mut Findings<'_>,
-    totals: &mut LogTotals,
-) -> io::Result<()> {
-    let slices = logs.slices(partition, room);
-    for slice in 0..slices {
-        let mut states: HashMap<JoinKey, State, foldhash::fast::RandomState> = HashMap::default();
-        let mut names = Vec::new();
-        logs.read(partition, (slice, slices), &mut |key, record| {
-            let Some(record) = LogRecord::take(record) else { return };
-            states.entry(key).or_insert_with(State::new).add(&record, terms.statuses, &mut names);
-        })?;
-        for state in states.values() {
-            let Some((status, detail)) = state.judge(terms) else { continue };
-            let (bucket, key) = state.name(&names);
-            totals.count(Group::of(key, terms.by_month), status);
+/// Judges logs, and keeps what it finds.
+pub(super) struct LogJudge<'j> {
+    pub(super) terms: &'j Terms<'j>,
+    pub(super) findings: Findings<'j>,
+    pub(super) totals: LogTotals,
+    /// The logs of a slice, and their names.
+    states: HashMap<JoinKey, State, foldhash::fast::RandomState>,
+    names: Vec<u8>,
+}
+
+impl<'j> LogJudge<'j> {
+    pub(super) fn new(terms: &'j Terms<'j>, findings: Findings<'j>) -> Self {
+        Self { terms, findings, totals: LogTotals::default(), states: HashMap::default(), names: Vec::new() }
+    }
+
+    /// Judges the logs of a partition.
+    pub(super) fn partition(&mut self, logs: &Varied, partition: usize, room: u64) -> io::Result<()> {
+        let slices = logs.slices(partition, room);
+        for slice in 0..slices {
+            let Self { terms, states, names, .. } = self;
+            states.clear();
+            names.clear();
+            logs.read(partition, (slice, slices), &mut |key, record| {
+                let Some(record) = LogRecord::take(record) else { return };
+                states.entry(key).or_insert_with(State::new).add(&record, terms.statuses, names);
+            })?;
+            self.judge()?;
+        }
+        logs.remove(partition);
+        Ok(())
+    }
+
+    fn judge(&mut self) -> io::Result<()> {
+        for state in self.states.values() {
+            let Some((status, detail)) = state.judge(self.terms) else { continue };
+            let (bucket, key) = state.name(&self.names);
+            self.totals.count(Group::of(key, self.terms.by_month), status);
             if !matches!(status, LogStatus::Verified | LogStatus::Unchecked) {
-                findings.push(Matter::Log(status), bucket, key, detail)?;
+                self.findings.push(Matter::Log(status), bucket, key, detail)?;
             }
         }
+        Ok(())
     }
-    logs.remove(partition);
-    Ok(())
 }
 
 impl Group {

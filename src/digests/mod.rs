@@ -53,7 +53,7 @@ use collect::{Collector, Shared};
 use findings::{Findings, HEADER, Worst};
 use judge::{Judge, Statuses};
 use keys::PublicKeys;
-use logs::{InventoryTime, LogTotals, Terms, judge_partition};
+use logs::{InventoryTime, LogJudge, LogTotals, Terms};
 use metadata::MAX_ANSWER_LEN;
 use roots::Walk;
 use slot::path_of;
@@ -225,11 +225,9 @@ pub fn verify_digests(
     let made = inventory.as_ref().filter(|facts| facts.is_whole).map(|facts| InventoryTime(facts.created));
     let by_month = inventory.is_some();
     let terms = Terms { statuses: &statuses, contents: options.log_contents, inventory: made, by_month };
-    let begin = || (Findings::new(&findings), LogTotals::default());
-    let judge = |(findings, totals): &mut (Findings<'_>, LogTotals), partition| {
-        judge_partition((&logs, partition, rooms.joined), &terms, findings, totals)
-    };
-    each_partition(jobs, cancel, &begin, &judge, &|(findings, totals)| {
+    let begin = || LogJudge::new(&terms, Findings::new(&findings));
+    let judge = |judge: &mut LogJudge<'_>, partition| judge.partition(&logs, partition, rooms.joined);
+    each_partition(jobs, cancel, &begin, &judge, &|LogJudge { findings, totals, .. }| {
         let (_, logs, worst) = &mut *lock(&found);
         logs.merge(&totals);
         findings.finish(worst)

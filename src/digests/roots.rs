@@ -3,7 +3,7 @@
 //! All workers share one list of what is to be done. Folders are listed, archives are read by one worker at a time, and
 //! whatever is small enough is handed to others in batches. Links are not followed: they can lead anywhere.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::archive::{Member, Tar, is_called_archive};
+use super::archive::{Tar, is_called_archive};
 use super::collect::{Collector, Shared};
 use super::member::Damage;
-use super::slot::Place;
 use super::{DigestsError, shown};
 use crate::engine::{Cancel, WORKER_NAME, lock};
 use crate::source::BufferedFile;
@@ -30,8 +29,8 @@ const MAX_MEMBER_LEN: u64 = 1 << 20;
 /// What is to be done.
 enum Task {
     Folder(PathBuf, Vec<u8>),
-    /// Files of a folder, with their paths in the root.
-    Files(PathBuf, Vec<(OsString, Vec<u8>)>),
+    /// Files of a folder, and the path of the folder in the root.
+    Files(PathBuf, Vec<u8>, Vec<OsString>),
     Archive(PathBuf),
     Members(Vec<(Vec<u8>, Vec<u8>)>),
 }
@@ -122,8 +121,9 @@ impl<'w> Walk<'w> {
     fn run_task(&self, task: Task, collector: &mut Collector<'_>) -> io::Result<()> {
         match task {
             Task::Folder(folder, path) => self.list(&folder, &path, collector),
-            Task::Files(folder, files) => {
-                files.iter().try_for_each(|(name, path)| read_file(&folder.join(name), path, collector))
+            Task::Files(folder, path, names) => {
+                let mut path = FilePath::new(&path);
+                names.iter().try_for_each(|name| read_file(&folder.join(name), path.of(name), collector))
             }
             Task::Members(members) => {
                 members.iter().try_for_each(|(path, body)| collector.object(path, &mut &body[..]).map(drop))
@@ -165,7 +165,7 @@ impl<'w> Walk<'w> {
                 return Ok(());
             }
         };
-        let mut files = Vec::new();
+        let (mut paths, mut files) = (FilePath::new(path), Vec::new());
         for entry in entries {
             let known = entry.and_then(|entry| Ok((entry.file_type()?, entry)));
             let (kind, entry) = match known {
@@ -176,14 +176,14 @@ impl<'w> Walk<'w> {
                 }
             };
             let name = entry.file_name();
-            let path = below(path, name.as_encoded_bytes());
+            let path_here = paths.of(&name);
             if kind.is_dir() {
-                lock(&self.tasks).push(Task::Folder(entry.path(), path));
+                lock(&self.tasks).push(Task::Folder(entry.path(), path_here.to_vec()));
             } else if !kind.is_file() {
                 collector.count_link();
-            } else if let Some(place) = Place::of(&path) {
+            } else if let Some(place) = collector.place_of(path_here) {
                 match collector.wants(place.kind) {
-                    true => files.push((name, path)),
+                    true => files.push(name),
                     false => collector.see(&place)?,
                 }
             } else if is_called_archive(name.as_encoded_bytes()) {
@@ -192,13 +192,13 @@ impl<'w> Walk<'w> {
                 collector.count_other();
             }
             if files.len() >= BATCH_FILES {
-                self.share(Task::Files(folder.to_owned(), std::mem::take(&mut files)), collector)?;
+                self.share(Task::Files(folder.to_owned(), path.to_vec(), std::mem::take(&mut files)), collector)?;
             }
             if self.is_over() {
                 return Ok(());
             }
         }
-        self.run_task(Task::Files(folder.to_owned(), files), collector)
+        self.run_task(Task::Files(folder.to_owned(), path.to_vec(), files), collector)
     }
 
     fn read_archive(&self, file: &Path, collector: &mut Collector<'_>) -> Result<(), Stop> {
@@ -206,13 +206,13 @@ impl<'w> Walk<'w> {
         let (mut batch, mut len) = (Vec::new(), 0);
         let mut told = 0;
         let read = loop {
-            let member = match tar.next() {
-                Ok(Some(member)) => member,
+            let len_of_member = match tar.next() {
+                Ok(Some(len)) => len,
                 end => break end.map(drop),
             };
             collector.advance(tar.position() - told);
             told = tar.position();
-            if let Err(stop) = read_member(&mut tar, member, &mut batch, &mut len, collector) {
+            if let Err(stop) = read_member((&mut tar, len_of_member), &mut batch, &mut len, collector) {
                 match stop {
                     Stop::Damage(damage) => break Err(damage),
                     stop => return Err(stop),
@@ -251,19 +251,21 @@ impl From<io::Error> for Stop {
 }
 
 fn read_member(
-    tar: &mut Tar,
-    Member { path, len }: Member,
+    (tar, len): (&mut Tar, u64),
     batch: &mut Vec<(Vec<u8>, Vec<u8>)>,
     batch_len: &mut usize,
     collector: &mut Collector<'_>,
 ) -> Result<(), Stop> {
-    let Some(place) = Place::of(&path) else {
+    let Some(place) = collector.place_of(tar.path()) else {
         collector.count_other();
         return Ok(());
     };
     if !collector.wants(place.kind) {
         collector.see(&place)?;
-    } else if len <= MAX_MEMBER_LEN {
+        return Ok(());
+    }
+    let path = tar.path().to_vec();
+    if len <= MAX_MEMBER_LEN {
         let mut body = vec![0; len as usize];
         io::Read::read_exact(&mut tar.body(), &mut body).map_err(|_| Damage::from("it is cut off"))?;
         *batch_len += body.len();
@@ -300,9 +302,21 @@ fn own_path(root: &Path) -> Vec<u8> {
     parts[from..].join(&b'/')
 }
 
-fn below(path: &[u8], name: &[u8]) -> Vec<u8> {
-    match path {
-        [] => name.to_vec(),
-        path => [path, b"/", name].concat(),
+/// The paths of the files of a folder, one at a time.
+struct FilePath {
+    path: Vec<u8>,
+    folder_len: usize,
+}
+
+impl FilePath {
+    fn new(folder: &[u8]) -> Self {
+        let path = if folder.is_empty() { Vec::new() } else { [folder, b"/"].concat() };
+        Self { folder_len: path.len(), path }
+    }
+
+    fn of(&mut self, name: &OsStr) -> &[u8] {
+        self.path.truncate(self.folder_len);
+        self.path.extend_from_slice(name.as_encoded_bytes());
+        &self.path
     }
 }

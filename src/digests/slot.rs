@@ -4,7 +4,9 @@
 //! underscores in their names, so names are read from both ends.
 
 use std::fmt;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::Serialize;
 
 use crate::object_key::{Account, Region, split_at_anchor};
@@ -54,26 +56,57 @@ pub(super) struct Place<'k> {
     pub(super) kind: ObjectKind,
 }
 
-impl<'k> Place<'k> {
+/// What a folder of AWS holds.
+#[derive(Clone, Copy, Debug)]
+enum Folder {
+    Digests,
+    Logs,
+    Others,
+}
+
+/// Finds the places of objects, which all objects of a folder have in common but for their names.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// The last folder, with the slash behind it.
+    folder: Vec<u8>,
+    /// How much stands before `AWSLogs` there.
+    found: Option<(usize, Folder)>,
+}
+
+impl Places {
     /// Nothing for what is no log of AWS.
-    pub(super) fn of(key: &'k [u8]) -> Option<Self> {
-        let (before, path, parsed) = split_at_anchor(key)?;
-        Some(Self { before, path, kind: ObjectKind::of(path, parsed.kind) })
+    pub(super) fn of<'k>(&mut self, key: &'k [u8]) -> Option<Place<'k>> {
+        let folder = &key[..memchr::memrchr(b'/', key).map_or(0, |slash| slash + 1)];
+        if folder != self.folder {
+            self.folder.clear();
+            self.folder.extend_from_slice(folder);
+            self.found = split_at_anchor(folder).map(|(before, _, parsed)| (before.len(), Folder::of(parsed.kind)));
+        }
+        let (before_len, folder) = self.found?;
+        let (before, path) = key.split_at(before_len);
+        Some(Place { before, path, kind: ObjectKind::of(path, folder) })
+    }
+}
+
+impl Folder {
+    fn of(name: &[u8]) -> Self {
+        match name {
+            DIGEST_FOLDER => Self::Digests,
+            b"CloudTrail" | b"CloudTrail-Insight" | b"CloudTrail-NetworkActivity" | b"CloudTrail-Aggregated" => {
+                Self::Logs
+            }
+            _ => Self::Others,
+        }
     }
 }
 
 impl ObjectKind {
-    fn of(path: &[u8], folder: &[u8]) -> Self {
-        let is_sidecar = path.ends_with(SIDECAR_SUFFIX);
+    fn of(path: &[u8], folder: Folder) -> Self {
         match folder {
-            DIGEST_FOLDER if is_sidecar => Self::DigestMetadata,
-            DIGEST_FOLDER if path.ends_with(b".json.gz") => Self::Digest,
+            Folder::Digests if path.ends_with(SIDECAR_SUFFIX) => Self::DigestMetadata,
+            Folder::Digests if path.ends_with(b".json.gz") => Self::Digest,
             // Folders hold more than objects: what a file manager leaves in them is no log.
-            b"CloudTrail" | b"CloudTrail-Insight" | b"CloudTrail-NetworkActivity" | b"CloudTrail-Aggregated"
-                if !is_sidecar && path.ends_with(b".gz") =>
-            {
-                Self::Log
-            }
+            Folder::Logs if path.ends_with(b".gz") => Self::Log,
             _ => Self::Other,
         }
     }
@@ -82,8 +115,9 @@ impl ObjectKind {
 /// The part of a key that tells objects apart wherever they were copied to: from `AWSLogs` on.
 pub(super) fn path_of(key: &[u8]) -> &[u8] {
     const ANCHOR: &[u8] = b"AWSLogs/";
+    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(ANCHOR));
     // The usual key begins with the only such folder, and so it is all the same whether that is the one of a log.
-    let is_usual = key.starts_with(ANCHOR) && memchr::memmem::find(&key[ANCHOR.len()..], ANCHOR).is_none();
+    let is_usual = key.starts_with(ANCHOR) && FINDER.find(&key[ANCHOR.len()..]).is_none();
     if is_usual { key } else { split_at_anchor(key).map_or(key, |(_, path, _)| path) }
 }
 
@@ -187,7 +221,8 @@ mod tests {
 
     #[test]
     fn places_begin_with_the_right_folder() {
-        let place = |key: &'static str| Place::of(key.as_bytes()).map(|place| (place.before, place.kind));
+        let mut places = Places::default();
+        let mut place = |key: &'static str| places.of(key.as_bytes()).map(|place| (place.before, place.kind));
         assert_eq!(
             place("b/p/AWSLogs/o-exampleorg1/111122223333/CloudTrail-Digest/us-east-2/2015/08/17/x.json.gz"),
             Some((&b"b/p/"[..], ObjectKind::Digest))
