@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::campaign::{CampaignOptions, write_campaign};
+use crate::digests::{DigestsError, DigestsOptions, DigestsSummary, Verification};
 use crate::engine::{self, Cancel, EngineError, Outcome, Progress};
 use crate::evidence::{self, Aliases, Evidence, EvidenceError, EvidenceOptions, KeyRing};
 use crate::merge::{PARTIAL_FILE, ShardFile, ShardGroupFile, fingerprint};
@@ -16,8 +17,8 @@ use crate::readers::UnitFault;
 use crate::remediation::{Group, GroupFile, Groups, JobSettings, Prices, PricesError, Targets};
 use crate::report::{AuditFacts, Run, Summary};
 use crate::sinks::{
-    FINDINGS_HEADER, List, ListFile, ListFiles, OrderedLists, OutputError, OutputFolder, REMEDIATION, Room, Sources,
-    Spools, Stream, UnitLengths, push_fault, with_groups,
+    DIGESTS_FILE, FINDINGS_HEADER, List, ListFile, ListFiles, OrderedLists, OutputError, OutputFolder, REMEDIATION,
+    Room, Sources, Spools, Stream, UnitLengths, push_fault, with_groups,
 };
 use crate::timestamp::Timestamp;
 
@@ -54,6 +55,8 @@ pub struct AuditOptions {
     pub remediation: RemediationOptions,
     /// What says which keys objects are encrypted under.
     pub evidence: Option<EvidenceOptions>,
+    /// Digests that are verified as well; not with a shard.
+    pub digests: Option<DigestsOptions>,
 }
 
 /// How objects are to be put right.
@@ -88,6 +91,33 @@ pub enum AuditError {
     /// The key evidence cannot be used.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    /// The digests cannot be verified.
+    #[error(transparent)]
+    Digests(DigestsError),
+    /// Every shard would verify all of them.
+    #[error("digests cannot be verified with a shard")]
+    DigestsOfShard,
+}
+
+impl From<DigestsError> for AuditError {
+    fn from(error: DigestsError) -> Self {
+        match error {
+            DigestsError::Cancelled => EngineError::Cancelled.into(),
+            error => Self::Digests(error),
+        }
+    }
+}
+
+impl AuditError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Output(error) | Self::Engine(EngineError::Output(error)) => error.hint(),
+            Self::Digests(error) => error.hint(),
+            Self::DigestsOfShard => Some("verify them once, with `logseal digests`"),
+            Self::Engine(_) | Self::Evidence(_) => None,
+        }
+    }
 }
 
 /// Examines the plan and writes what was found. The folder gets its files only when all of them are complete.
@@ -101,7 +131,13 @@ pub fn audit(
     let (clock, started_at) = (Instant::now(), Timestamp::now());
     let mut facts = AuditFacts::new(plan, checker, &options.policy_source, options.allow_empty);
     let jobs = options.jobs.max(1);
+    let verification = match &options.digests {
+        Some(_) if options.shard.is_some() => return Err(AuditError::DigestsOfShard),
+        digests => digests.as_ref().map(|digests| Verification::new(digests, Some(plan))).transpose()?,
+    };
     let mut output = OutputFolder::create(&options.out, options.overwrite)?;
+    let verify = |digests: Verification<'_>| digests.run(&mut output, DIGESTS_FILE, cancel, &Beside(progress));
+    let digests = verification.map(verify).transpose()?;
     let shard = options.shard.unwrap_or(Shard::WHOLE);
     let aliases = options.evidence.as_ref().map_or(&[][..], |evidence| &evidence.aliases);
     let ring = KeyRing::new(checker, Aliases::read(checker, aliases).map_err(EvidenceError::Aliases)?);
@@ -133,8 +169,24 @@ pub fn audit(
     let lengths = lengths.map(|lengths| with_groups(lengths, &groups));
     let lists = FinishedLists { files, lengths };
     let run = || Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
-    let result = Findings::new(facts, partial, units_planned);
+    let result = Findings { digests, ..Findings::new(facts, partial, units_planned) };
     write(output, result, lists, run, &options.remediation.campaign, cancel)
+}
+
+/// Progress of work that the plan does not know of.
+struct Beside<'p>(&'p dyn Progress);
+
+impl Progress for Beside<'_> {
+    fn expect(&self, bytes: u64) {
+        self.0.expect(bytes);
+    }
+
+    fn advance(&self, bytes: u64, _: u64) {
+        if bytes > 0 {
+            self.0.expect(bytes);
+            self.0.advance(bytes, 0);
+        }
+    }
 }
 
 /// Its temporary files are in a folder of their own, which disappears when they have been read.
@@ -173,13 +225,14 @@ pub(crate) struct Findings {
     pub(crate) facts: AuditFacts,
     pub(crate) partial: Partial,
     units_planned: u64,
+    digests: Option<DigestsSummary>,
 }
 
 impl Findings {
     /// Nothing is added to the partial any more.
     pub(crate) fn new(facts: AuditFacts, mut partial: Partial, units_planned: u64) -> Self {
         partial.settle();
-        Self { facts, partial, units_planned }
+        Self { facts, partial, units_planned, digests: None }
     }
 }
 
@@ -224,11 +277,9 @@ pub(crate) fn write(
         let shard = ShardFile::new(&result, &run, lengths, hash_lists(&output)?, shard_files(&output, &files)?);
         output.write(PARTIAL_FILE, |out| Ok(serde_json::to_writer(out, &shard)?))?;
     }
-    let summary = Summary::new(&result.facts, result.partial, result.units_planned, &files, run);
-    output.write("summary.json", |out| {
-        serde_json::to_writer_pretty(&mut *out, &summary)?;
-        out.write_all(b"\n")
-    })?;
+    let Findings { facts, partial, units_planned, digests } = result;
+    let summary = Summary::new(&facts, partial, (units_planned, digests), &files, run);
+    output.write_json("summary.json", &summary)?;
     output.publish()?;
     Ok(summary)
 }

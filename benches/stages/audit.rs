@@ -26,6 +26,7 @@ pub fn audit_once(input: &Input) -> Work {
         policy_source: "preset:cis".to_owned(),
         remediation: RemediationOptions::with_built_in_prices().expect("prices"),
         evidence: None,
+        digests: None,
     };
     let summary = watch.time(|| run(input, &options));
     assert_eq!(summary.counts.rows, input.rows, "all rows are examined");

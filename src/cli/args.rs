@@ -26,7 +26,7 @@ pub(super) struct Cli {
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Judge every object of inventory reports
-    Audit(AuditArgs),
+    Audit(Box<AuditArgs>),
     /// Prove with digests that CloudTrail logs are complete and untouched
     Digests(DigestsArgs),
     /// Join the outputs of shards
@@ -117,6 +117,30 @@ fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "a size is a number with KiB, MiB or GiB, and 1MiB at least".to_owned())
 }
 
+/// CloudTrail digests that are verified as well, as `digests` does it; the inventory shows which logs are still stored
+#[derive(Args)]
+#[command(next_help_heading = "Digests")]
+pub(super) struct DigestsOfAuditArgs {
+    /// Folders that mirror buckets, or archives of them: their digests are verified, and count in the outcome
+    #[arg(long, num_args = 1.., value_name = "ROOT", requires = "public_keys")]
+    pub digests: Vec<PathBuf>,
+    /// What `aws cloudtrail list-public-keys` printed, for every Region and the whole time
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "digests")]
+    pub public_keys: Vec<PathBuf>,
+    /// What `aws s3api head-object` printed, an object a line, with Key added
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "digests")]
+    pub metadata: Vec<PathBuf>,
+    /// Hash the logs, too
+    #[arg(long, requires = "digests")]
+    pub logs: bool,
+    /// From when on every trail must have digests: 2026-01-31 or 2026-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "digests")]
+    pub since: Option<Timestamp>,
+    /// Until when every trail must have digests
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "digests")]
+    pub until: Option<Timestamp>,
+}
+
 /// What the jobs that put objects right need and no report tells; what is not given becomes a placeholder
 #[derive(Args)]
 #[command(next_help_heading = "Remediation")]
@@ -183,6 +207,8 @@ pub(super) struct AuditArgs {
     pub no_progress: bool,
     #[command(flatten)]
     pub evidence: EvidenceArgs,
+    #[command(flatten)]
+    pub digests: DigestsOfAuditArgs,
     #[command(flatten)]
     pub campaign: CampaignArgs,
     /// How many objects a manifest for S3 Batch Operations names at most

@@ -1,10 +1,11 @@
 //! `digests`: proof that CloudTrail logs are complete and untouched.
 
 use logseal::audit::default_jobs;
-use logseal::digests::{DigestsError, DigestsInventory, DigestsOptions, LogContents, Window, render, verify_digests};
-use logseal::plan::{Checksums, PlanOptions};
+use logseal::digests::{DEFAULT_MEMORY, DigestsError, DigestsOptions, LogContents, Window, render, verify_digests};
+use logseal::plan::{Checksums, Plan, PlanOptions};
+use logseal::timestamp::Timestamp;
 
-use super::args::{DigestsArgs, Format};
+use super::args::{DigestsArgs, DigestsOfAuditArgs, Format};
 use super::{Failure, cancel_on_interrupt, print, print_with, progress, say, stdout_style};
 
 impl From<DigestsError> for Failure {
@@ -13,35 +14,58 @@ impl From<DigestsError> for Failure {
     }
 }
 
-pub(super) fn run(args: DigestsArgs) -> Result<u8, Failure> {
-    if args.since.zip(args.until).is_some_and(|(since, until)| since > until) {
-        return Err(Failure::new("the window is empty: --since is after --until"));
+impl DigestsOfAuditArgs {
+    pub fn into_options(self, jobs: usize) -> Result<Option<DigestsOptions>, Failure> {
+        let options = DigestsOptions {
+            roots: self.digests,
+            public_keys: self.public_keys,
+            metadata: self.metadata,
+            log_contents: log_contents(self.logs),
+            window: window(self.since, self.until)?,
+            jobs,
+            memory: DEFAULT_MEMORY,
+            temp_dir: None,
+        };
+        Ok(Some(options).filter(|options| !options.roots.is_empty()))
     }
+}
+
+fn log_contents(are_hashed: bool) -> LogContents {
+    if are_hashed { LogContents::Hashed } else { LogContents::Ignored }
+}
+
+fn window(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Window, Failure> {
+    match since.zip(until) {
+        Some((since, until)) if since > until => Err(Failure::new("the window is empty: --since is after --until")),
+        _ => Ok(Window { since, until }),
+    }
+}
+
+pub(super) fn run(args: DigestsArgs) -> Result<u8, Failure> {
+    let window = window(args.since, args.until)?;
     let cancel = cancel_on_interrupt();
-    let inventory = DigestsInventory {
-        sources: args.inventory,
-        options: PlanOptions {
-            run: args.run,
-            accept_unproven: args.accept_unproven,
-            schema: args.schema,
-            checksums: Checksums::Verified,
-        },
+    let plan_options = PlanOptions {
+        run: args.run,
+        accept_unproven: args.accept_unproven,
+        schema: args.schema,
+        checksums: Checksums::Verified,
+    };
+    let inventory = match &args.inventory[..] {
+        [] => None,
+        sources => Some(Plan::new(sources, &plan_options)?),
     };
     let options = DigestsOptions {
         roots: args.roots,
         public_keys: args.public_keys,
         metadata: args.metadata,
-        log_contents: if args.logs { LogContents::Hashed } else { LogContents::Ignored },
-        window: Window { since: args.since, until: args.until },
-        inventory: Some(inventory).filter(|inventory| !inventory.sources.is_empty()),
-        out: args.out,
-        overwrite: args.force,
+        log_contents: log_contents(args.logs),
+        window,
         jobs: args.jobs.unwrap_or_else(default_jobs),
         memory: args.memory,
         temp_dir: args.temp_dir,
     };
     let bar = progress::Bar::open_ended("digests", args.no_progress || args.quiet);
-    let summary = verify_digests(&options, &cancel, &bar);
+    let summary = verify_digests(&options, inventory.as_ref(), (&args.out, args.force), &cancel, &bar);
     bar.finish();
     let summary = summary?;
     if !args.quiet {
@@ -49,7 +73,7 @@ pub(super) fn run(args: DigestsArgs) -> Result<u8, Failure> {
             list.refused.iter().for_each(|why| say("warning", &format!("{}: left out: {why}", list.source)));
         }
         match args.format {
-            Format::Text => print(render(&summary, &options.out.to_string_lossy(), stdout_style()).as_bytes())?,
+            Format::Text => print(render(&summary, &args.out.to_string_lossy(), stdout_style()).as_bytes())?,
             Format::Json => print_with(|stdout| {
                 serde_json::to_writer_pretty(&mut *stdout, &summary)?;
                 stdout.write_all(b"\n")

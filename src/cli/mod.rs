@@ -58,11 +58,8 @@ impl From<PlanError> for Failure {
 impl From<AuditError> for Failure {
     fn from(error: AuditError) -> Self {
         match &error {
-            AuditError::Output(output) | AuditError::Engine(EngineError::Output(output)) => {
-                Self::with_hint(output, output.hint())
-            }
             AuditError::Engine(EngineError::Cancelled) => Self::new("interrupted: nothing was written"),
-            error => Self::new(error.to_string()),
+            error => Self::with_hint(error, error.hint()),
         }
     }
 }
@@ -86,7 +83,7 @@ impl From<io::Error> for Failure {
 pub fn run() -> ExitCode {
     silence_workers();
     let code = match Cli::parse().command {
-        Command::Audit(args) => run_audit(args),
+        Command::Audit(args) => run_audit(*args),
         Command::Digests(args) => digests::run(args),
         Command::Merge(args) => run_merge(args),
         Command::Reconcile(args) => reconcile::run(args),
@@ -147,10 +144,11 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
     if !args.quiet {
         warn(&plan, &checker);
     }
+    let jobs = args.jobs.unwrap_or_else(default_jobs);
     let options = AuditOptions {
         out: args.out,
         overwrite: args.force,
-        jobs: args.jobs.unwrap_or_else(default_jobs),
+        jobs,
         shard: args.shard,
         rollups: match args.rollup {
             Rollup::Full => Rollups::UpTo(args.max_groups),
@@ -165,6 +163,7 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
             campaign: campaign_options(args.campaign)?,
         },
         evidence: args.evidence.into_options(),
+        digests: args.digests.into_options(jobs)?,
     };
     let bytes = plan.units(options.shard.unwrap_or(Shard::WHOLE)).map(|unit| unit.size_hint()).sum();
     let bar = progress::Bar::new(bytes, args.no_progress || args.quiet);

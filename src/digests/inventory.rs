@@ -5,7 +5,6 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -18,18 +17,9 @@ use super::slot::ObjectKind;
 use crate::batch::{Batch, Column, ColumnSet, Flag};
 use crate::engine::{Cancel, WORKER_NAME, lock};
 use crate::examine::Row;
-use crate::plan::{Completeness, Plan, PlanOptions, Shard, Unit};
+use crate::plan::{Completeness, Plan, Shard, Unit};
 use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
-
-/// An inventory that the logs are held against.
-#[derive(Clone, Debug)]
-pub struct DigestsInventory {
-    /// As an audit takes them.
-    pub sources: Vec<PathBuf>,
-    /// How they are to be taken.
-    pub options: PlanOptions,
-}
 
 /// What was read of it.
 #[derive(Clone, Debug, Serialize)]
@@ -62,12 +52,11 @@ struct Counts {
 
 /// Notes every log that the inventory lists.
 pub(super) fn read(
-    inventory: &DigestsInventory,
+    plan: &Plan,
     shared: &Shared<'_>,
     jobs: usize,
     cancel: &Cancel,
 ) -> Result<InventoryFacts, DigestsError> {
-    let plan = Plan::new(&inventory.sources, &inventory.options)?;
     let units: Vec<_> = plan.units(Shard::WHOLE).collect();
     let search = Search { units, next: AtomicUsize::new(0), shared, cancel, counts: Mutex::default() };
     thread::scope(|scope| {

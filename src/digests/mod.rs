@@ -30,7 +30,7 @@ mod status;
 mod summary;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -44,7 +44,7 @@ use std::time::Instant;
 use crate::engine::{Cancel, Progress, WORKER_NAME, lock};
 use crate::escape::escape;
 use crate::join::{PARTITIONS, Varied};
-use crate::plan::PlanError;
+use crate::plan::Plan;
 use crate::sinks::{OutputError, OutputFolder, OutputKind, Sorter};
 use crate::timestamp::Timestamp;
 
@@ -61,7 +61,7 @@ use status::DigestTally;
 
 pub use chains::{ChainLine, Window};
 pub use collect::Fault as ObjectFault;
-pub use inventory::{DigestsInventory, InventoryFacts};
+pub use inventory::InventoryFacts;
 pub use keys::KeyList;
 pub use slot::ChainKind;
 pub use status::{DigestStatus, LogStatus};
@@ -84,12 +84,6 @@ pub struct DigestsOptions {
     pub log_contents: LogContents,
     /// What must be covered.
     pub window: Window,
-    /// What the logs are held against, if anything.
-    pub inventory: Option<DigestsInventory>,
-    /// Where the output goes.
-    pub out: PathBuf,
-    /// Whether a finished result in that folder may be replaced.
-    pub overwrite: bool,
     /// How many workers there are; nought is taken for one.
     pub jobs: usize,
     /// How many bytes of records are held in memory; others go to temporary files.
@@ -127,9 +121,6 @@ pub enum DigestsError {
         /// What the operating system says.
         error: io::Error,
     },
-    /// The inventory cannot be taken.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
     /// The operating system gave no thread.
     #[error("cannot start a worker: {0}")]
     Thread(io::Error),
@@ -155,7 +146,6 @@ impl DigestsError {
             Self::Temporary(error) if error.kind() == io::ErrorKind::StorageFull => {
                 Some("name a folder with more room with --temp-dir, or allow more --memory")
             }
-            Self::Plan(error) => error.hint(),
             Self::Output(error) => error.hint(),
             _ => None,
         }
@@ -179,87 +169,114 @@ impl Rooms {
     }
 }
 
-/// Verifies all digests, and the logs that they list. The folder gets its files only when all of them are complete.
+/// Verifies all digests, and the logs that they list, which are held against an inventory if there is one. The folder
+/// gets its files only when all of them are complete; a finished result in it is refused unless `overwrite` is set.
 pub fn verify_digests(
     options: &DigestsOptions,
+    inventory: Option<&Plan>,
+    (out, overwrite): (&Path, bool),
     cancel: &Cancel,
     progress: &dyn Progress,
 ) -> Result<DigestsSummary, DigestsError> {
-    let (started, started_at) = (Instant::now(), Timestamp::now());
-    let (keys, key_lists) = PublicKeys::load(&options.public_keys)?;
-    let mut output = OutputFolder::create_for(OutputKind::Digests, &options.out, options.overwrite)?;
-    let folder = match &options.temp_dir {
-        None => tempfile::tempdir_in(output.staging()),
-        Some(folder) => tempfile::tempdir_in(folder),
-    };
-    let folder = folder.map_err(DigestsError::Temporary)?;
-    let jobs = options.jobs.max(1);
-    let rooms = Rooms::new(options.memory, jobs);
-    let slots = Varied::new(rooms.held, folder.path(), "digests");
-    let logs = Varied::new(rooms.held, folder.path(), "logs");
-    let shared = Shared::new((&slots, &logs), options.log_contents, progress);
-    read_metadata(&options.metadata, &shared)?;
-    Walk::new(&options.roots, jobs, &shared, cancel)?.run()?;
-    let inventory = options.inventory.as_ref().map(|inventory| inventory::read(inventory, &shared, jobs, cancel));
-    let inventory = inventory.transpose()?;
-
-    let statuses = Statuses::new(shared.digests());
-    let findings = Sorter::new(folder.path(), "findings", rooms.sorted);
-    let events = Sorter::new(folder.path(), "chains", rooms.sorted);
-    let found = Mutex::new((DigestTally::default(), LogTotals::default(), Worst::new()));
-    let begin = || Judge {
-        keys: &keys,
-        statuses: &statuses,
-        findings: Findings::new(&findings),
-        events: EventWriter::new(&events),
-        tally: DigestTally::default(),
-    };
-    let judge = |judge: &mut Judge<'_>, partition| judge_slots(&slots, (partition, rooms.joined), judge);
-    each_partition(jobs, cancel, &begin, &judge, &|Judge { findings, events, tally, .. }| {
-        let (digests, _, worst) = &mut *lock(&found);
-        digests.merge(&tally);
-        events.finish()?;
-        findings.finish(worst)
-    })?;
-
-    let made = inventory.as_ref().filter(|facts| facts.is_whole).map(|facts| InventoryTime(facts.created));
-    let by_month = inventory.is_some();
-    let terms = Terms { statuses: &statuses, contents: options.log_contents, inventory: made, by_month };
-    let begin = || LogJudge::new(&terms, Findings::new(&findings));
-    let judge = |judge: &mut LogJudge<'_>, partition| judge.partition(&logs, partition, rooms.joined);
-    each_partition(jobs, cancel, &begin, &judge, &|LogJudge { findings, totals, .. }| {
-        let (_, logs, worst) = &mut *lock(&found);
-        logs.merge(&totals);
-        findings.finish(worst)
-    })?;
-
-    let (mut digests, log_totals, mut worst) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let (chains, chain_total) = walk_chains(options.window, events, &findings, (&mut digests, &mut worst))?;
-    output.write("findings.csv", |out| {
-        out.write_all(HEADER)?;
-        findings.finish(&mut |line| out.write_all(line))
-    })?;
-    let summary = DigestsSummary::new(summary::Facts {
-        options,
-        key_lists,
-        inventory,
-        digests,
-        logs: log_totals,
-        chains,
-        chain_total,
-        collected: shared.take_total(),
-        worst,
-        times: (started_at, started.elapsed()),
-    });
-    output.write("summary.json", |out| {
-        serde_json::to_writer_pretty(&mut *out, &summary)?;
-        out.write_all(b"\n")
-    })?;
+    let verification = Verification::new(options, inventory)?;
+    let mut output = OutputFolder::create_for(OutputKind::Digests, out, overwrite)?;
+    let summary = verification.run(&mut output, "findings.csv", cancel, progress)?;
+    output.write_json("summary.json", &summary)?;
     if cancel.is_cancelled() {
         return Err(DigestsError::Cancelled);
     }
     output.publish()?;
     Ok(summary)
+}
+
+/// A verification that can begin: there are keys to trust.
+pub(crate) struct Verification<'v> {
+    options: &'v DigestsOptions,
+    inventory: Option<&'v Plan>,
+    keys: PublicKeys,
+    key_lists: Vec<KeyList>,
+}
+
+impl<'v> Verification<'v> {
+    pub(crate) fn new(options: &'v DigestsOptions, inventory: Option<&'v Plan>) -> Result<Self, DigestsError> {
+        let (keys, key_lists) = PublicKeys::load(&options.public_keys)?;
+        Ok(Self { options, inventory, keys, key_lists })
+    }
+
+    /// Everything that is not verified goes to a file of the output.
+    pub(crate) fn run(
+        self,
+        output: &mut OutputFolder,
+        file: &'static str,
+        cancel: &Cancel,
+        progress: &dyn Progress,
+    ) -> Result<DigestsSummary, DigestsError> {
+        let Self { options, inventory, keys, key_lists } = self;
+        let (started, started_at) = (Instant::now(), Timestamp::now());
+        let folder = match &options.temp_dir {
+            None => tempfile::tempdir_in(output.staging()),
+            Some(folder) => tempfile::tempdir_in(folder),
+        };
+        let folder = folder.map_err(DigestsError::Temporary)?;
+        let jobs = options.jobs.max(1);
+        let rooms = Rooms::new(options.memory, jobs);
+        let slots = Varied::new(rooms.held, folder.path(), "digests");
+        let logs = Varied::new(rooms.held, folder.path(), "logs");
+        let shared = Shared::new((&slots, &logs), options.log_contents, progress);
+        read_metadata(&options.metadata, &shared)?;
+        Walk::new(&options.roots, jobs, &shared, cancel)?.run()?;
+        let inventory = inventory.map(|plan| inventory::read(plan, &shared, jobs, cancel)).transpose()?;
+
+        let statuses = Statuses::new(shared.digests());
+        let findings = Sorter::new(folder.path(), "findings", rooms.sorted);
+        let events = Sorter::new(folder.path(), "chains", rooms.sorted);
+        let found = Mutex::new((DigestTally::default(), LogTotals::default(), Worst::new()));
+        let begin = || Judge {
+            keys: &keys,
+            statuses: &statuses,
+            findings: Findings::new(&findings),
+            events: EventWriter::new(&events),
+            tally: DigestTally::default(),
+        };
+        let judge = |judge: &mut Judge<'_>, partition| judge_slots(&slots, (partition, rooms.joined), judge);
+        each_partition(jobs, cancel, &begin, &judge, &|Judge { findings, events, tally, .. }| {
+            let (digests, _, worst) = &mut *lock(&found);
+            digests.merge(&tally);
+            events.finish()?;
+            findings.finish(worst)
+        })?;
+
+        let made = inventory.as_ref().filter(|facts| facts.is_whole).map(|facts| InventoryTime(facts.created));
+        let by_month = inventory.is_some();
+        let terms = Terms { statuses: &statuses, contents: options.log_contents, inventory: made, by_month };
+        let begin = || LogJudge::new(&terms, Findings::new(&findings));
+        let judge = |judge: &mut LogJudge<'_>, partition| judge.partition(&logs, partition, rooms.joined);
+        each_partition(jobs, cancel, &begin, &judge, &|LogJudge { findings, totals, .. }| {
+            let (_, logs, worst) = &mut *lock(&found);
+            logs.merge(&totals);
+            findings.finish(worst)
+        })?;
+
+        let (mut digests, log_totals, mut worst) =
+            found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (chains, chain_total) = walk_chains(options.window, events, &findings, (&mut digests, &mut worst))?;
+        output.write(file, |out| {
+            out.write_all(HEADER)?;
+            findings.finish(&mut |line| out.write_all(line))
+        })?;
+        Ok(DigestsSummary::new(summary::Facts {
+            options,
+            key_lists,
+            inventory,
+            digests,
+            logs: log_totals,
+            chains,
+            chain_total,
+            collected: shared.take_total(),
+            worst,
+            times: (started_at, started.elapsed()),
+        }))
+    }
 }
 
 fn judge_slots(slots: &Varied, (partition, room): (usize, u64), judge: &mut Judge<'_>) -> io::Result<()> {

@@ -11,6 +11,8 @@ use crate::report::{Outcome, Style};
 const PLACES: usize = 40;
 /// How many faults are listed.
 const FAULTS: usize = 5;
+/// How many findings are, where they are not alone.
+const SECTION_FINDINGS: usize = 3;
 
 /// The result for people. `out` is where it was written.
 pub fn render(summary: &DigestsSummary, out: &str, style: Style) -> String {
@@ -20,12 +22,24 @@ pub fn render(summary: &DigestsSummary, out: &str, style: Style) -> String {
     text.text
 }
 
+/// The part of an audit's result that is about digests.
+pub(crate) fn section(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
+    counts(text, summary)?;
+    findings(text, summary, SECTION_FINDINGS)?;
+    faults(text, summary)
+}
+
+/// Why the outcome is no pass.
+pub(crate) fn reasons(summary: &DigestsSummary) -> impl Iterator<Item = String> {
+    summary.outcome_reasons.iter().map(|reason| because(*reason, summary))
+}
+
 fn all(text: &mut Text, summary: &DigestsSummary, out: &str) -> fmt::Result {
     first_lines(text, summary)?;
     trust(text, summary)?;
     counts(text, summary)?;
     places(text, summary)?;
-    findings(text, summary)?;
+    findings(text, summary, usize::MAX)?;
     faults(text, summary)?;
     next_steps(text, summary, out)
 }
@@ -37,7 +51,7 @@ fn first_lines(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
         Outcome::Incomplete => ("33", "INCOMPLETE"),
     };
     let word = text.coloured(&format!("1;{colour}"), word);
-    let mut reasons = summary.outcome_reasons.iter().map(|reason| because(*reason, summary));
+    let mut reasons = reasons(summary);
     let sentence = match (reasons.next(), summary.logs_hashed) {
         (Some(first), _) => first,
         (None, true) => "all digests are verified, and the logs are those that they list".to_owned(),
@@ -104,12 +118,12 @@ fn places(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
     }
 }
 
-fn findings(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
+fn findings(text: &mut Text, summary: &DigestsSummary, most: usize) -> fmt::Result {
     if summary.worst.is_empty() {
         return Ok(());
     }
-    text.heading("Findings")?;
-    summary.worst.iter().try_for_each(|line| text.item(line))
+    text.heading("Findings in digests and logs")?;
+    summary.worst.iter().take(most).try_for_each(|line| text.item(line))
 }
 
 fn faults(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
@@ -128,10 +142,20 @@ fn faults(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
 
 fn next_steps(text: &mut Text, summary: &DigestsSummary, out: &str) -> fmt::Result {
     let out = escaped(out);
+    let mut steps = steps(summary, &format!("{out}/findings.csv"));
+    if steps.is_empty() {
+        steps.push(format!("keep {out}/summary.json, and the public keys, as evidence"));
+    }
+    text.heading("Next")?;
+    steps.iter().try_for_each(|step| text.item(step))
+}
+
+/// What to do about digests; `list` is the file of everything that is not verified.
+pub(crate) fn steps(summary: &DigestsSummary, list: &str) -> Vec<String> {
     let digests = |status: DigestStatus| summary.digests[status.as_str()];
     let mut steps = Vec::new();
     if !summary.worst.is_empty() {
-        steps.push(format!("everything that is not verified is listed in {out}/findings.csv"));
+        steps.push(format!("every digest and log that is not verified is listed in {list}"));
     }
     if digests(DigestStatus::Unsigned) > 0 {
         steps.push(
@@ -155,11 +179,7 @@ fn next_steps(text: &mut Text, summary: &DigestsSummary, out: &str) -> fmt::Resu
     if summary.outcome_reasons.contains(&DigestsReason::NothingExamined) {
         steps.push("give folders or archives that hold AWSLogs/ACCOUNT/CloudTrail-Digest/...".to_owned());
     }
-    if steps.is_empty() {
-        steps.push(format!("keep {out}/summary.json, and the public keys, as evidence"));
-    }
-    text.heading("Next")?;
-    steps.iter().try_for_each(|step| text.item(step))
+    steps
 }
 
 fn because(reason: DigestsReason, summary: &DigestsSummary) -> String {

@@ -310,10 +310,7 @@ pub fn reconcile(options: &ReconcileOptions, cancel: &Cancel) -> Result<Reconcil
         faults: faults.counts,
         named_faults: faults.named,
     };
-    output.write(RECONCILIATION, |out| {
-        serde_json::to_writer_pretty(&mut *out, &reconciliation)?;
-        out.write_all(b"\n")
-    })?;
+    output.write_json(RECONCILIATION, &reconciliation)?;
     output.publish()?;
     Ok(reconciliation)
 }

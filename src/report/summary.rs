@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::digests::DigestsSummary;
 use crate::escape::escape;
 use crate::evidence::{EvidenceFacts, EvidenceKind, EvidenceSummary};
 use crate::partial::{Amount, Partial, Rollups, Verdicts};
@@ -164,6 +165,17 @@ pub enum OutcomeReason {
     UnprovenCompleteness,
     /// No object is in the policy's scope.
     NothingInScope,
+    /// Digests or logs are changed, damaged or missing.
+    DigestViolations,
+    /// Digests or logs could not be verified.
+    DigestsIncomplete,
+}
+
+impl OutcomeReason {
+    /// Whether something is wrong, and not only unknown.
+    pub fn is_violation(self) -> bool {
+        matches!(self, Self::Violations | Self::DigestViolations)
+    }
 }
 
 impl Outcome {
@@ -211,6 +223,8 @@ pub struct Summary {
     pub collapsed: Collapsed,
     pub faults: BTreeMap<String, u64>,
     pub remediation: BTreeMap<&'static str, LaneLine>,
+    /// Nothing if none were given.
+    pub digests: Option<DigestsSummary>,
     pub timing: Timing,
 }
 
@@ -436,10 +450,16 @@ pub struct Run {
 
 impl Summary {
     /// Sums up what was found. `units_planned` are those that this result must cover.
-    pub fn new(facts: &AuditFacts, partial: Partial, units_planned: u64, files: &[GroupFile], run: Run) -> Self {
+    pub fn new(
+        facts: &AuditFacts,
+        partial: Partial,
+        (units_planned, digests): (u64, Option<DigestsSummary>),
+        files: &[GroupFile],
+        run: Run,
+    ) -> Self {
         let whole = partial;
         let partial = &whole;
-        let reasons = outcome_reasons(facts, partial, units_planned);
+        let reasons = outcome_reasons(facts, partial, units_planned, digests.as_ref());
         let finding_reasons = |counts: &BTreeMap<Reason, u64>| -> BTreeMap<&'static str, u64> {
             Reason::ALL.iter().map(|reason| (reason.as_str(), counts.get(reason).copied().unwrap_or(0))).collect()
         };
@@ -480,6 +500,7 @@ impl Summary {
             collapsed: partial.collapsed,
             faults: fault_counts(facts, partial),
             remediation: lanes(&partial.remediation, files),
+            digests,
             timing: Timing {
                 elapsed_ms: run.elapsed_ms,
                 rows_per_second: per_second(partial.rows_read(), run.elapsed_ms),
@@ -494,13 +515,18 @@ impl Summary {
 fn outcome(reasons: &[OutcomeReason]) -> Outcome {
     match reasons {
         [] => Outcome::Pass,
-        reasons if reasons.contains(&OutcomeReason::Violations) => Outcome::Violations,
+        reasons if reasons.iter().any(|reason| reason.is_violation()) => Outcome::Violations,
         _ => Outcome::Incomplete,
     }
 }
 
 /// Everything that stands between the result and a pass.
-fn outcome_reasons(facts: &AuditFacts, partial: &Partial, units_planned: u64) -> Vec<OutcomeReason> {
+fn outcome_reasons(
+    facts: &AuditFacts,
+    partial: &Partial,
+    units_planned: u64,
+    digests: Option<&DigestsSummary>,
+) -> Vec<OutcomeReason> {
     let verdict = |verdict| partial.verdicts.get(verdict);
     let in_scope = partial.objects.objects.saturating_sub(verdict(Verdict::OutOfScope));
     let has_faults = !partial.faulted.is_empty()
@@ -508,6 +534,7 @@ fn outcome_reasons(facts: &AuditFacts, partial: &Partial, units_planned: u64) ->
         || facts.sources.iter().any(|source| !source.faults.is_empty())
         || facts.evidence.iter().any(|evidence| !evidence.faults.is_empty());
     let looked_at = (partial.examined.len() + partial.faulted.len()) as u64;
+    let digests = digests.map(|digests| digests.outcome);
     let reasons = [
         (OutcomeReason::Violations, verdict(Verdict::Violation) > 0),
         (OutcomeReason::Faults, has_faults),
@@ -515,6 +542,8 @@ fn outcome_reasons(facts: &AuditFacts, partial: &Partial, units_planned: u64) ->
         (OutcomeReason::UnitsMissing, looked_at != units_planned),
         (OutcomeReason::UnprovenCompleteness, facts.completeness != Completeness::Proven),
         (OutcomeReason::NothingInScope, in_scope == 0 && !facts.allow_empty),
+        (OutcomeReason::DigestViolations, digests == Some(Outcome::Violations)),
+        (OutcomeReason::DigestsIncomplete, digests == Some(Outcome::Incomplete)),
     ];
     reasons.into_iter().filter_map(|(reason, holds)| holds.then_some(reason)).collect()
 }

@@ -4,9 +4,11 @@ use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
 
 use super::summary::{AccountLine, AccountLines, GroupLine, Outcome, OutcomeReason, Summary};
+use crate::digests::text as digests;
 use crate::policy::{Reason, Severity};
 use crate::remediation::grouped;
 use crate::rollup::Collapsed;
+use crate::sinks::DIGESTS_FILE;
 
 /// Whether the text goes to a terminal that shows colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,7 @@ impl Text {
         self.rules(summary)?;
         self.accounts(summary)?;
         self.months(summary)?;
+        summary.digests.iter().try_for_each(|digests| digests::section(self, digests))?;
         self.remediation(summary)?;
         self.next_steps(summary, out)
     }
@@ -67,9 +70,10 @@ impl Text {
         let word = self.coloured(&format!("1;{colour}"), word);
         let sentence = match summary.outcome {
             Outcome::Pass => format!("everything planned was examined, and {}", what_passed(summary)),
-            Outcome::Violations => {
-                format!("{} the policy", count(summary.counts.violation, "object violates", "objects violate"))
+            Outcome::Violations if summary.counts.violation == 0 => {
+                "no object violates the policy, but not all digests and logs are what they were".to_owned()
             }
+            Outcome::Violations => because(OutcomeReason::Violations, summary),
             Outcome::Incomplete => "no violation was found, but not everything could be proven".to_owned(),
         };
         writeln!(self.text, "{word}  {sentence}")?;
@@ -309,6 +313,9 @@ impl Text {
         if summary.outcome_reasons.contains(&OutcomeReason::NothingInScope) {
             steps.push("check the policy's `where`, or say --allow-empty if nothing should be in scope".to_owned());
         }
+        let of_digests =
+            summary.digests.iter().flat_map(|digests| digests::steps(digests, &format!("{out}/{DIGESTS_FILE}")));
+        steps.extend(of_digests);
         if steps.is_empty() {
             steps.push(format!("keep {out}/summary.json as evidence"));
         }
@@ -430,6 +437,9 @@ fn because(reason: OutcomeReason, summary: &Summary) -> String {
         }
         OutcomeReason::UnprovenCompleteness => "nothing proves that the input is complete and unchanged".to_owned(),
         OutcomeReason::NothingInScope => "no object is in the policy's scope".to_owned(),
+        OutcomeReason::DigestViolations | OutcomeReason::DigestsIncomplete => {
+            format!("digests: {}", summary.digests.iter().flat_map(digests::reasons).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

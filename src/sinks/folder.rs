@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use tempfile::TempDir;
 
 use super::{GroupFiles, ListFile, Sources};
@@ -33,9 +34,12 @@ impl OutputKind {
         }
     }
 
-    /// What is left of an earlier one that no new file takes the place of.
-    fn stale_file(self) -> Option<&'static str> {
-        (self == Self::Audit).then_some(crate::merge::PARTIAL_FILE)
+    /// What may be left of an earlier one that no new file takes the place of.
+    fn stale_files(self) -> &'static [&'static str] {
+        match self {
+            Self::Audit => &[crate::merge::PARTIAL_FILE, DIGESTS_FILE],
+            Self::Reconciliation | Self::Digests => &[],
+        }
     }
 
     /// The folder inside it.
@@ -54,6 +58,9 @@ pub(crate) const RECONCILIATION: &str = "reconcile.json";
 pub(crate) const RETRY: &str = "retry";
 /// The folder of everything that puts objects right.
 pub(crate) const REMEDIATION: &str = "remediation";
+
+/// What an audit finds in digests.
+pub(crate) const DIGESTS_FILE: &str = "digests.csv";
 
 const BUFFER_LEN: usize = 1 << 18;
 
@@ -145,6 +152,14 @@ impl OutputFolder {
         Ok(())
     }
 
+    /// Writes one file for people and programs to read.
+    pub(crate) fn write_json(&mut self, name: &'static str, value: &impl Serialize) -> Result<(), OutputError> {
+        self.write(name, |out| {
+            serde_json::to_writer_pretty(&mut *out, value)?;
+            out.write_all(b"\n")
+        })
+    }
+
     /// Writes one file of those that put objects right.
     pub(crate) fn write_remediation(&self, path: &str, text: &[u8]) -> Result<(), OutputError> {
         self.fill_remediation(path, |out| out.write_all(text))
@@ -205,7 +220,7 @@ impl OutputFolder {
     pub fn publish(mut self) -> Result<(), OutputError> {
         refuse_finished(self.kind, &self.folder, self.overwrite)?;
         let mark = self.kind.mark();
-        for stale in [Some(mark), self.kind.stale_file()].into_iter().flatten() {
+        for stale in [mark].iter().chain(self.kind.stale_files()) {
             let path = self.folder.join(stale);
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

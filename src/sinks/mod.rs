@@ -17,8 +17,8 @@ mod spool;
 
 pub use faults::{FaultLine, FaultPlace, push_fault};
 pub use findings::{FINDINGS_HEADER, Finding, FindingWriter};
+pub(crate) use folder::{DIGESTS_FILE, OutputKind, RECONCILIATION, REMEDIATION, RETRY};
 pub use folder::{OutputError, OutputFolder};
-pub(crate) use folder::{OutputKind, RECONCILIATION, REMEDIATION, RETRY};
 pub(crate) use groups::GroupFiles;
 pub(crate) use held::Room;
 pub(crate) use lengths::{Lines, UnitLengthList, UnitLengths, UnitLines, with_groups};

@@ -848,3 +848,57 @@ fn logs_are_held_against_an_inventory() {
     );
     assert_eq!(verified.summary()["faults"]["inventory_fault"], json!(1));
 }
+
+#[test]
+fn audits_count_the_digests_that_they_are_given() {
+    let desk = Desk::new();
+    let chain = chain();
+    Tree::of(&chain).write(&desk.path("root"));
+    let (keys, root) = (desk.file("keys.json", &keys().to_string()), desk.path("root"));
+    let digests = ["--digests", root.to_str().unwrap(), "--public-keys", keys.to_str().unwrap()];
+    let rows: Vec<Row> = chain
+        .iter()
+        .flat_map(|digest| &digest.logs)
+        .map(|(key, _)| Row::compliant("f").with_key(key.as_str()))
+        .collect();
+    let audit = |rows: &[Row], name: &str, args: &[&str]| {
+        let inventory = Delivery::csv(rows, &all_columns(), 2).write(&desk.path(name)).config;
+        desk.audit(inventory, args)
+    };
+
+    let passed = audit(&rows, "all", &[&digests[..], &["--logs"]].concat());
+    let summary = passed.summary();
+    assert_eq!((passed.code(), &summary["outcome_reasons"]), (Some(0), &json!([])), "{passed:?}");
+    let of_digests = &summary["digests"];
+    assert_eq!((&of_digests["outcome"], &of_digests["schema"]), (&json!("pass"), &json!("logseal.digests/1")));
+    assert_eq!((&of_digests["digests"]["verified"], &of_digests["logs"]["verified"]), (&json!(8), &json!(16)));
+    assert_eq!(of_digests["inventory"]["is_whole"], json!(true));
+    assert_eq!(passed.text("digests.csv"), "type,bucket,key,status,detail\n");
+
+    // What the inventory lacks is gone, even though every object that is there is right.
+    let violated = audit(&rows[1..], "one-gone", &digests);
+    let summary = violated.summary();
+    assert_eq!(
+        (violated.code(), &summary["outcome_reasons"]),
+        (Some(1), &json!(["digest_violations"])),
+        "{violated:?}"
+    );
+    assert!(violated.ran.stdout.starts_with("VIOLATIONS  no object violates the policy, but"), "{violated:?}");
+    assert!(violated.ran.stdout.contains("digests: 1 log not in the inventory"), "{violated:?}");
+    assert!(violated.text("digests.csv").contains(",not_in_inventory,"));
+
+    // Nobody signed the last digest.
+    fs::remove_file(root.join(path(&chain[7])).with_extension("gz.head.json")).unwrap();
+    let incomplete = audit(&rows, "all", &digests);
+    assert_eq!(incomplete.summary()["outcome_reasons"], json!(["digests_incomplete"]));
+    assert_eq!(incomplete.code(), Some(3), "{incomplete:?}");
+
+    // An audit without them says nothing of them.
+    let out = incomplete.out.as_os_str();
+    let ran = logseal(["audit".as_ref(), desk.path("all").as_os_str(), "--force".as_ref(), "--out".as_ref(), out]);
+    assert_eq!((ran.code, &incomplete.summary()["digests"]), (Some(0), &Value::Null), "{ran:?}");
+    assert!(!incomplete.out.join("digests.csv").exists());
+    let refused = audit(&rows, "all", &[&digests[..], &["--shard", "1/2"]].concat());
+    assert_eq!(refused.code(), Some(2));
+    assert!(refused.ran.stderr.contains("hint: verify them once, with `logseal digests`"), "{refused:?}");
+}

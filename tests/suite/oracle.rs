@@ -546,6 +546,7 @@ fn run_audit(desk: &Desk, sources: &[&Path], checker: &Checker, case: u64) -> (V
         policy_source: "oracle".into(),
         remediation: RemediationOptions::with_built_in_prices().unwrap(),
         evidence: None,
+        digests: None,
     };
     let plan = Plan::new(&sources, &PlanOptions::default()).unwrap();
     let summary = audit(&plan, checker, &options, &Cancel::default(), &NoProgress).unwrap();
