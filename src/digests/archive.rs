@@ -105,6 +105,18 @@ impl Tar {
         Body(self)
     }
 
+    /// Appends all bytes of the member.
+    pub(super) fn read_body(&mut self, to: &mut Vec<u8>) -> Result<(), Damage> {
+        while self.left > 0 {
+            let mut body = Body(self);
+            let some = body.fill_buf().map_err(cut_off)?;
+            to.extend_from_slice(some);
+            let len = some.len();
+            body.consume(len);
+        }
+        Ok(())
+    }
+
     /// How many bytes of the file are behind us.
     pub(super) fn position(&self) -> u64 {
         match &self.stream {

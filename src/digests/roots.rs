@@ -266,8 +266,8 @@ fn read_member(
     }
     let path = tar.path().to_vec();
     if len <= MAX_MEMBER_LEN {
-        let mut body = vec![0; len as usize];
-        io::Read::read_exact(&mut tar.body(), &mut body).map_err(|_| Damage::from("it is cut off"))?;
+        let mut body = Vec::with_capacity(len as usize);
+        tar.read_body(&mut body)?;
         *batch_len += body.len();
         batch.push((path, body));
     } else {
