@@ -6,7 +6,7 @@
 mod inflate;
 mod md5;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
@@ -99,12 +99,11 @@ pub struct SourceFile {
 impl SourceFile {
     /// Opens a regular file; `expected_len` is what the manifest says of its size.
     pub fn open(path: &Path, expected_len: Option<u64>) -> Result<Self, FileFault> {
-        // Asked before opening: opening a pipe would wait for its writer.
-        if !fs::metadata(path)?.is_file() {
+        let file = open_at_once(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
             return Err(FileFault::NotAFile);
         }
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
         let found = metadata.len();
         match expected_len {
             Some(expected) if expected != found => Err(FileFault::Size { expected, found }),
@@ -264,6 +263,18 @@ impl<'f> HashedFile<'f> {
         self.file.check_unchanged()?;
         Ok(self.lane.finish(&self.buffer[self.unhashed]))
     }
+}
+
+/// Opening a pipe would else wait for its writer.
+#[cfg(unix)]
+fn open_at_once(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+#[cfg(not(unix))]
+fn open_at_once(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 #[cfg(unix)]
@@ -437,6 +448,7 @@ impl Read for HashingReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::io::Write as _;
 
     fn gzip(text: &[u8]) -> Vec<u8> {
@@ -510,5 +522,15 @@ mod tests {
         assert_eq!(code(&folder.path().join("none"), None), Err("unit_missing"));
         assert_eq!(code(&path, Some(5)), Err("unit_wrong_size"));
         assert_eq!(code(&path, Some(4)), Ok(4));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_waits_for_the_writer_of_a_pipe() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo is part of POSIX");
+        assert!(made.success());
+        assert!(matches!(SourceFile::open(&path, None), Err(FileFault::NotAFile)));
     }
 }
