@@ -42,6 +42,7 @@ sys.path.insert(0, str(ROOT / "tests" / "digests"))
 
 REQUIREMENTS = ROOT / "tests" / "walk" / "requirements.txt"
 ACCOUNTS = [f"{number:012}" for number in range(111100000000, 111100000010)]
+DIGESTS_TAR = "digests.tar"
 # The account whose digests list no logs. It lies in a tree of its own.
 IDLE_ACCOUNT = "222200000000"
 
@@ -236,13 +237,17 @@ class Contest:
 
     def our_jobs(self) -> Iterator[Job]:
         digests, logs = self.options.digests, self.options.digests * self.options.logs
-        for root in ("tree", "tree.tar"):
-            yield Job(f"logseal, {root}", self.ours(root), digests, 0)
-            yield Job(f"logseal, {root}, with logs", self.ours(root, "--logs"), digests, logs)
+        # Of a bucket, the digests alone can be fetched; or the logs lie beside them.
+        yield Job("logseal, folders of digests", self.ours(digest_folders(self.folder)), digests, 0)
+        yield Job(f"logseal, {DIGESTS_TAR}", self.ours([self.folder / DIGESTS_TAR]), digests, 0)
+        for name in ("tree", "tree.tar"):
+            root = [self.folder / name]
+            yield Job(f"logseal, {name}", self.ours(root), digests, 0)
+            yield Job(f"logseal, {name}, with logs", self.ours(root, "--logs"), digests, logs)
 
-    def ours(self, root: str, *more: str) -> List[str]:
+    def ours(self, roots: List[Path], *more: str) -> List[str]:
         keys = self.folder / "public-keys.json"
-        command = [self.logseal, "digests", self.folder / root, "--public-keys", keys, "--out", self.out / "ours", *more]
+        command = [self.logseal, "digests", *roots, "--public-keys", keys, "--out", self.out / "ours", *more]
         return silent(command, self.out / "said")
 
     def inflating_jobs(self) -> Iterator[Job]:
@@ -346,9 +351,20 @@ def made_trees(options: argparse.Namespace, python: Path) -> Path:
     def make(unfinished: Path) -> None:
         command = [python, __file__, "--make", *sizes, "--trees", unfinished]
         subprocess.run([str(word) for word in command], check=True, stdout=sys.stderr)
-        subprocess.run(["tar", "-cf", str(unfinished / "tree.tar"), "-C", str(unfinished / "tree"), "."], check=True)
+        pack(unfinished, "tree.tar", ["."])
 
-    return made(folder, make)
+    folder = made(folder, make)
+    if not (folder / DIGESTS_TAR).exists():
+        pack(folder, DIGESTS_TAR, [str(path.relative_to(folder / "tree")) for path in digest_folders(folder)])
+    return folder
+
+
+def digest_folders(folder: Path) -> List[Path]:
+    return sorted((folder / "tree").glob("*/AWSLogs/*/CloudTrail-Digest"))
+
+
+def pack(folder: Path, name: str, what: List[str]) -> None:
+    subprocess.run(["tar", "-cf", str(folder / name), "-C", str(folder / "tree"), *what], check=True)
 
 
 def versions(python: Path, logseal: Path) -> str:
