@@ -1,7 +1,9 @@
 //! `digests`: proof that CloudTrail logs are complete and untouched.
 
 use logseal::audit::default_jobs;
-use logseal::digests::{DEFAULT_MEMORY, DigestsError, DigestsOptions, LogContents, Window, render, verify_digests};
+use logseal::digests::{
+    DEFAULT_MEMORY, DigestsError, DigestsOptions, DigestsSummary, LogContents, Window, render, verify_digests,
+};
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::timestamp::Timestamp;
 
@@ -27,6 +29,13 @@ impl DigestsOfAuditArgs {
             temp_dir: None,
         };
         Ok(Some(options).filter(|options| !options.roots.is_empty()))
+    }
+}
+
+/// Says which public keys were left out.
+pub(super) fn warn(summary: &DigestsSummary) {
+    for list in &summary.public_keys {
+        list.refused.iter().for_each(|why| say("warning", &format!("{}: left out: {why}", list.source)));
     }
 }
 
@@ -69,9 +78,7 @@ pub(super) fn run(args: DigestsArgs) -> Result<u8, Failure> {
     bar.finish();
     let summary = summary?;
     if !args.quiet {
-        for list in &summary.public_keys {
-            list.refused.iter().for_each(|why| say("warning", &format!("{}: left out: {why}", list.source)));
-        }
+        warn(&summary);
         match args.format {
             Format::Text => print(render(&summary, &args.out.to_string_lossy(), stdout_style()).as_bytes())?,
             Format::Json => print_with(|stdout| {

@@ -169,7 +169,11 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
     let bar = progress::Bar::new(bytes, args.no_progress || args.quiet);
     let summary = audit(&plan, &checker, &options, &cancel, &bar);
     bar.finish();
-    show(&summary?, &options.out, args.format, args.quiet)
+    let summary = summary?;
+    if !args.quiet {
+        summary.digests.iter().for_each(digests::warn);
+    }
+    show(&summary, &options.out, args.format, args.quiet)
 }
 
 fn warn(plan: &Plan, checker: &Checker) {

@@ -854,7 +854,10 @@ fn audits_count_the_digests_that_they_are_given() {
     let desk = Desk::new();
     let chain = chain();
     Tree::of(&chain).write(&desk.path("root"));
-    let (keys, root) = (desk.file("keys.json", &keys().to_string()), desk.path("root"));
+    let mut keys = keys();
+    let other = json!({"Fingerprint": "00", "Value": "AAAA", "ValidityStartTime": 0, "ValidityEndTime": 1});
+    keys["PublicKeyList"].as_array_mut().unwrap().push(other);
+    let (keys, root) = (desk.file("keys.json", &keys.to_string()), desk.path("root"));
     let digests = ["--digests", root.to_str().unwrap(), "--public-keys", keys.to_str().unwrap()];
     let rows: Vec<Row> = chain
         .iter()
@@ -874,6 +877,7 @@ fn audits_count_the_digests_that_they_are_given() {
     assert_eq!((&of_digests["digests"]["verified"], &of_digests["logs"]["verified"]), (&json!(8), &json!(16)));
     assert_eq!(of_digests["inventory"]["is_whole"], json!(true));
     assert_eq!(passed.text("digests.csv"), "type,bucket,key,status,detail\n");
+    assert!(passed.ran.stderr.contains("keys.json: left out: entry 3: 00: its fingerprint is not"), "{passed:?}");
 
     // What the inventory lacks is gone, even though every object that is there is right.
     let violated = audit(&rows[1..], "one-gone", &digests);
