@@ -394,7 +394,9 @@ impl BufferedFile {
 
 impl BufRead for BufferedFile {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.unread.is_empty() {
+        // Whether it has grown since is asked in the end.
+        let is_at_end = self.offset >= self.file.len() && !self.file.is_empty();
+        if self.unread.is_empty() && !is_at_end {
             let read = self.file.read_at(&mut self.buffer, self.offset)?;
             self.unread = 0..read;
             self.offset += read as u64;

@@ -5,11 +5,14 @@ use std::io::{self, Read};
 use super::Damage;
 use super::fast::{self, Ended};
 use super::input::Input;
-use super::tables::{DISTANCE_SYMBOLS, LENGTH_SYMBOLS, LITERAL_SYMBOLS, Tables};
+use super::tables::{DISTANCE_SYMBOLS, LENGTH_SYMBOLS, LITERAL_SYMBOLS, Pairs, Tables};
 use super::text::Text;
 
 /// More than the header of any block has: 316 lengths of codes of at most 14 bits, and a few more.
 const HEADER_LEN: usize = 1 << 10;
+
+/// A file that has no more left than this, or only seems to, has a short block.
+const SHORT_LEN: usize = 1 << 10;
 
 /// Reads a stream of blocks.
 pub(super) struct Blocks {
@@ -88,7 +91,8 @@ impl Blocks {
         if literals[256] == 0 {
             return Err(Damage::Code);
         }
-        self.tables.set(literals, distances)?;
+        let pairs = if input.unread().len() < SHORT_LEN { Pairs::Apart } else { Pairs::Together };
+        self.tables.set(literals, distances, pairs)?;
         Ok(State::Symbol)
     }
 

@@ -211,7 +211,7 @@ impl<const BITS: u32, const LEN: usize> Table<BITS, LEN> {
     }
 
     /// Fills the table; what no symbol has stays invalid.
-    fn fill(&mut self, code: &Code) {
+    fn fill(&mut self, code: &Code, pairs: Pairs) {
         self.0[0] = INVALID;
         for bits in 1..=BITS as usize {
             let half = 1 << (bits - 1);
@@ -219,7 +219,9 @@ impl<const BITS: u32, const LEN: usize> Table<BITS, LEN> {
             for word in code.of_bits(bits) {
                 self.0[word.bits as usize] = word.entry;
             }
-            self.fill_pairs(code, bits);
+            if pairs == Pairs::Together {
+                self.fill_pairs(code, bits);
+            }
         }
         self.fill_second_tables(code.longer_than(BITS as usize));
     }
@@ -253,6 +255,14 @@ impl<const BITS: u32, const LEN: usize> Table<BITS, LEN> {
             start += 1 << index_bits;
         }
     }
+}
+
+/// Whether two literals have an entry of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pairs {
+    Together,
+    /// For few symbols it takes longer to find all pairs than to do without them.
+    Apart,
 }
 
 /// The tables of a block.
@@ -292,25 +302,25 @@ impl Tables {
         let mut literals = [8; LITERAL_SYMBOLS];
         literals[144..256].fill(9);
         literals[256..280].fill(7);
-        self.set(&literals, &[5; DISTANCE_SYMBOLS])?;
+        self.set(&literals, &[5; DISTANCE_SYMBOLS], Pairs::Apart)?;
         self.codes = Codes::Fixed;
         Ok(())
     }
 
     /// Takes the codes whose words have these lengths.
-    pub(super) fn set(&mut self, literals: &[u8], distances: &[u8]) -> Result<(), Damage> {
+    pub(super) fn set(&mut self, literals: &[u8], distances: &[u8], pairs: Pairs) -> Result<(), Damage> {
         self.codes = Codes::Dynamic;
         self.code.set(literals, &LITERALS, Incomplete::OneBit)?;
-        self.literals.fill(&self.code);
+        self.literals.fill(&self.code, pairs);
         self.code.set(distances, &DISTANCES, Incomplete::OneBit)?;
-        self.distances.fill(&self.code);
+        self.distances.fill(&self.code, Pairs::Apart);
         Ok(())
     }
 
     /// Takes the code of lengths whose words have these lengths.
     pub(super) fn set_lengths(&mut self, lengths: &[u8; LENGTH_SYMBOLS]) -> Result<(), Damage> {
         self.code.set(lengths, &LENGTHS, Incomplete::Never)?;
-        self.lengths.fill(&self.code);
+        self.lengths.fill(&self.code, Pairs::Apart);
         Ok(())
     }
 }
