@@ -36,8 +36,8 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -230,35 +230,9 @@ impl<'v> Verification<'v> {
         let statuses = Statuses::new(shared.digests());
         let findings = Sorter::new(folder.path(), "findings", rooms.sorted);
         let events = Sorter::new(folder.path(), "chains", rooms.sorted);
-        let found = Mutex::new((DigestTally::default(), LogTotals::default(), Worst::new()));
-        let begin = || Judge {
-            keys: &keys,
-            statuses: &statuses,
-            findings: Findings::new(&findings),
-            events: EventWriter::new(&events),
-            tally: DigestTally::default(),
-        };
-        let judge = |judge: &mut Judge<'_>, partition| judge_slots(&slots, (partition, rooms.joined), judge);
-        each_partition(jobs, cancel, &begin, &judge, &|Judge { findings, events, tally, .. }| {
-            let (digests, _, worst) = &mut *lock(&found);
-            digests.merge(&tally);
-            events.finish()?;
-            findings.finish(worst)
-        })?;
-
-        let made = inventory.as_ref().filter(|facts| facts.is_whole).map(|facts| InventoryTime(facts.created));
-        let by_month = inventory.is_some();
-        let terms = Terms { statuses: &statuses, contents: options.log_contents, inventory: made, by_month };
-        let begin = || LogJudge::new(&terms, Findings::new(&findings));
-        let judge = |judge: &mut LogJudge<'_>, partition| judge.partition(&logs, partition, rooms.joined);
-        each_partition(jobs, cancel, &begin, &judge, &|LogJudge { findings, totals, .. }| {
-            let (_, logs, worst) = &mut *lock(&found);
-            logs.merge(&totals);
-            findings.finish(worst)
-        })?;
-
-        let (mut digests, log_totals, mut worst) =
-            found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let judges = Judges { jobs, room: rooms.joined, cancel, statuses: &statuses, findings: &findings };
+        let (mut digests, mut worst) = judges.digests(&slots, &keys, &events)?;
+        let logs = judges.logs(&logs, options.log_contents, inventory.as_ref(), &mut worst)?;
         let (chains, chain_total) = walk_chains(options.window, events, &findings, (&mut digests, &mut worst))?;
         output.write(file, |out| {
             out.write_all(HEADER)?;
@@ -269,13 +243,71 @@ impl<'v> Verification<'v> {
             key_lists,
             inventory,
             digests,
-            logs: log_totals,
+            logs,
             chains,
             chain_total,
             collected: shared.take_total(),
             worst,
             times: (started_at, started.elapsed()),
         }))
+    }
+}
+
+/// Everybody who judges, partition by partition.
+struct Judges<'j> {
+    jobs: usize,
+    /// For the records that each of them holds.
+    room: u64,
+    cancel: &'j Cancel,
+    statuses: &'j Statuses,
+    findings: &'j Sorter,
+}
+
+impl Judges<'_> {
+    fn digests(
+        &self,
+        slots: &Varied,
+        keys: &PublicKeys,
+        events: &Sorter,
+    ) -> Result<(DigestTally, Worst), DigestsError> {
+        let found = Mutex::new((DigestTally::default(), Worst::new()));
+        let begin = || Judge {
+            keys,
+            statuses: self.statuses,
+            findings: Findings::new(self.findings),
+            events: EventWriter::new(events),
+            tally: DigestTally::default(),
+        };
+        let judge = |judge: &mut Judge<'_>, partition| judge_slots(slots, (partition, self.room), judge);
+        each_partition(self.jobs, self.cancel, &begin, &judge, &|Judge { findings, events, tally, .. }| {
+            let (digests, worst) = &mut *lock(&found);
+            digests.merge(&tally);
+            events.finish()?;
+            findings.finish(worst)
+        })?;
+        Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds to the worst.
+    fn logs(
+        &self,
+        logs: &Varied,
+        contents: LogContents,
+        inventory: Option<&InventoryFacts>,
+        worst: &mut Worst,
+    ) -> Result<LogTotals, DigestsError> {
+        let found = Mutex::new((LogTotals::default(), worst));
+        let made = inventory.filter(|facts| facts.is_whole).map(|facts| InventoryTime(facts.created));
+        let terms = Terms { statuses: self.statuses, contents, inventory: made, by_month: inventory.is_some() };
+        let begin = || LogJudge::new(&terms, Findings::new(self.findings));
+        let judge = |judge: &mut LogJudge<'_>, partition| judge.partition(logs, partition, self.room);
+        each_partition(self.jobs, self.cancel, &begin, &judge, &|LogJudge { findings, totals, .. }| {
+            let (logs, worst) = &mut *lock(&found);
+            logs.merge(&totals);
+            findings.finish(worst)
+        })?;
+        let (totals, _) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(totals)
     }
 }
 
