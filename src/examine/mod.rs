@@ -5,27 +5,28 @@
 //! only rows that are findings or faults cost more than a lookup and an addition.
 
 mod columnwise;
+mod flagged;
 mod keys;
 mod places;
 mod remedies;
 mod row;
 
-use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, RowFault, Texts};
+use crate::batch::{Batch, ColumnSet, Flag, Flags, RowFault, Texts};
 use crate::escape::escape;
-use crate::evidence::{Evidence, KeyId, KeyRing, RowFacts};
+use crate::evidence::{Evidence, KeyRing, RowFacts};
 use crate::partial::{Amount, MAX_SAMPLE_LEN, Partial};
 use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, KeyState, Object, Ruling, Status};
 use crate::readers::{Details, UnitFault};
 use crate::remediation::{Groups, Targets};
-use crate::sinks::{Extent, Finding, FindingWriter, List, ListId, OutputError, SpoolWriter, push_fault};
+use crate::sinks::{Extent, FindingWriter, List, ListId, OutputError, SpoolWriter, push_fault};
 use crate::tally::{CellId, PlaceId, Tally};
 use crate::timestamp::{Month, MonthMemo};
 
 use columnwise::{PairCounts, only_bucket, pairs};
+use flagged::{FindingCells, Flagged, Position};
 use places::Places;
-use remedies::Remedies;
-use row::is_version_id;
+use remedies::{DetailCells, Remedies};
 
 pub(crate) use keys::RowKeys;
 use keys::{Basis, Counted};
@@ -63,7 +64,9 @@ pub(crate) struct Examiner<'c> {
 #[derive(Clone, Copy, PartialEq)]
 struct LastObject {
     shared: Shared,
-    cell: CellId,
+    ruling: Ruling,
+    /// Where such objects are counted, unless they are findings.
+    cell: Option<CellId>,
     counted: Counted,
 }
 
@@ -75,58 +78,6 @@ struct Shared {
     month: Option<Month>,
     status: Status,
     bucket_key: BucketKey,
-}
-
-/// A row that becomes a finding, if what was deferred of it can be read.
-#[derive(Clone, Copy)]
-struct Flagged {
-    place: PlaceId,
-    month: Option<Month>,
-    status: Status,
-    ruling: Ruling,
-    /// The key that it is known to be encrypted under.
-    key: Option<KeyId>,
-}
-
-impl<'a> Finding<'a> {
-    /// Puts a finding together from a row of a batch and, for its deferred columns, a row of `more`.
-    fn read(
-        batch: &Batch<'a>,
-        row: usize,
-        more: &Batch<'a>,
-        at: usize,
-        ruling: Ruling,
-        kms_key_arn: &'a str,
-    ) -> Result<Self, RowFault> {
-        let cell = |column| if batch.deferred.contains(column) { (more, at) } else { (batch, row) };
-        let text = |column, of: fn(&Batch<'a>) -> Texts<'a>| {
-            let (batch, row) = cell(column);
-            of(batch).get(row)
-        };
-        let (dated, dated_row) = cell(Column::LastModifiedDate);
-        let (marked, marked_row) = cell(Column::IsLatest);
-        let finding = Self {
-            bucket: batch.bucket.get(row),
-            key: text(Column::Key, |batch| batch.key),
-            version_id: text(Column::VersionId, |batch| batch.version_id),
-            is_latest: marked.is_latest.get(marked_row),
-            size: batch.size.get(row).size()?,
-            last_modified: dated.last_modified.get(dated_row).time()?,
-            storage_class: text(Column::StorageClass, |batch| batch.storage_class),
-            encryption_status: batch.encryption_status.get(row),
-            bucket_key_status: text(Column::BucketKeyStatus, |batch| batch.bucket_key_status),
-            kms_key_arn,
-            ruling,
-            lane: None,
-        };
-        if finding.key.is_empty() {
-            return Err(RowFault::NoKey);
-        }
-        if !is_version_id(finding.version_id) {
-            return Err(RowFault::VersionId);
-        }
-        Ok(finding)
-    }
 }
 
 impl<'c> Examiner<'c> {
@@ -333,7 +284,10 @@ impl<'c> Examiner<'c> {
             && last.shared == shared
         {
             self.keys.count(last.counted, amount);
-            return self.tally.add_again(last.cell, amount);
+            return match last.cell {
+                Some(cell) => self.tally.add_again(cell, amount),
+                None => self.flag(at, Flagged { place, month, status, ruling: last.ruling, key: last.counted.id }),
+            };
         }
         let object = Object {
             bucket: row.bucket,
@@ -360,26 +314,36 @@ impl<'c> Examiner<'c> {
             let text = batch.encryption_status.get(at);
             partial.note_unrecognised(&escape(&text[..text.len().min(MAX_SAMPLE_LEN)]));
         }
-        if ruling.is_finding() {
-            self.flagged.push(Flagged { place, month, status, ruling, key: counted.id });
-            self.flagged_rows.push(at as u32);
-            return;
-        }
-        let cell = self.tally.add(place, month, status, ruling, amount);
+        let cell = match ruling.is_finding() {
+            true => None,
+            false => Some(self.tally.add(place, month, status, ruling, amount)),
+        };
         if is_settled && basis.is_some() && status != Status::Unrecognised {
-            self.last = Some(LastObject { shared, cell, counted });
+            self.last = Some(LastObject { shared, ruling, cell, counted });
         }
+        if cell.is_none() {
+            self.flag(at, Flagged { place, month, status, ruling, key: counted.id });
+        }
+    }
+
+    #[inline]
+    fn flag(&mut self, row: usize, flagged: Flagged) {
+        self.flagged.push(flagged);
+        self.flagged_rows.push(row as u32);
     }
 
     /// Counts and lists the flagged rows, or rejects those whose deferred columns are bad.
     fn list_flagged(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, more: &Batch<'_>, partial: &mut Partial) {
+        let cells = FindingCells::new(batch, more);
+        let detail_cells = self.remedies.has_details().then(|| DetailCells::new(batch, more));
         for at in 0..self.flagged.len() {
             let (row, Flagged { place, month, status, ruling, key }) = (self.flagged_rows[at], self.flagged[at]);
             let key = key.map(|key| self.keys.key(key));
             let name = key.as_ref().map_or("", |key| &key.name);
-            match Finding::read(batch, row as usize, more, at, ruling, name) {
+            let position = Position { row: row as usize, at };
+            match cells.read(position, ruling, name) {
                 Ok(mut finding) => {
-                    let details = remedies::Details::read(&self.remedies, batch, row as usize, more, at);
+                    let details = detail_cells.as_ref().map(|cells| cells.read(position)).unwrap_or_default();
                     let remedy = self.remedies.choose(&finding, status, &details);
                     finding.lane = remedy.map(|remedy| remedy.kind.lane);
                     if let Some(remedy) = remedy

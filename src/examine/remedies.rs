@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::batch::{Batch, Column, ColumnSet, Texts};
+use super::flagged::{Cells, Position};
+use crate::batch::{Batch, Column, ColumnSet, Numbers, Texts};
 use crate::escape::escape;
 use crate::partial::{Amount, Partial};
 use crate::policy::Status;
@@ -56,28 +57,42 @@ pub(super) struct Details<'a> {
     has_versions: bool,
 }
 
-impl<'a> Details<'a> {
-    /// Reads them, if they matter, from a row of a batch and, for deferred columns, from a row of `more`.
-    pub(super) fn read(of: &Remedies<'_>, batch: &Batch<'a>, row: usize, more: &Batch<'a>, at: usize) -> Self {
-        if !of.targets.has_remediation() {
-            return Self::default();
-        }
-        let cell = |column| if batch.deferred.contains(column) { (more, at) } else { (batch, row) };
-        let text = |column, of: fn(&Batch<'a>) -> Texts<'a>| {
-            let (batch, row) = cell(column);
-            of(batch).get(row)
-        };
-        let (dated, dated_row) = cell(Column::ObjectLockRetainUntilDate);
+/// The cells that details are put together from.
+pub(super) struct DetailCells<'a> {
+    tier: Cells<Texts<'a>>,
+    lock_mode: Cells<Texts<'a>>,
+    retain_until: Cells<Numbers<'a>>,
+    legal_hold: Cells<Texts<'a>>,
+    event_hold: Cells<Texts<'a>>,
+    has_versions: bool,
+}
+
+impl<'a> DetailCells<'a> {
+    pub(super) fn new(batch: &Batch<'a>, more: &Batch<'a>) -> Self {
+        let of = (batch, more);
         Self {
-            tier: text(Column::IntelligentTieringAccessTier, |batch| batch.intelligent_tiering_access_tier),
-            lock: Lock {
-                mode: text(Column::ObjectLockMode, |batch| batch.object_lock_mode),
-                // A date that cannot be read may be any.
-                retain_until: dated.object_lock_retain_until_date.get(dated_row).time().unwrap_or(Some(Timestamp::MAX)),
-                legal_hold: text(Column::ObjectLockLegalHoldStatus, |batch| batch.object_lock_legal_hold_status),
-                event_hold: text(Column::ObjectLockEventHoldStatus, |batch| batch.object_lock_event_hold_status),
-            },
+            tier: Cells::new(of, Column::IntelligentTieringAccessTier, |batch| batch.intelligent_tiering_access_tier),
+            lock_mode: Cells::new(of, Column::ObjectLockMode, |batch| batch.object_lock_mode),
+            retain_until: Cells::new(of, Column::ObjectLockRetainUntilDate, |batch| {
+                batch.object_lock_retain_until_date
+            }),
+            legal_hold: Cells::new(of, Column::ObjectLockLegalHoldStatus, |batch| batch.object_lock_legal_hold_status),
+            event_hold: Cells::new(of, Column::ObjectLockEventHoldStatus, |batch| batch.object_lock_event_hold_status),
             has_versions: batch.deferred.contains(Column::VersionId) || !batch.version_id.is_absent(),
+        }
+    }
+
+    pub(super) fn read(&self, position: Position) -> Details<'a> {
+        Details {
+            tier: self.tier.text(position),
+            lock: Lock {
+                mode: self.lock_mode.text(position),
+                // A date that cannot be read may be any.
+                retain_until: self.retain_until.number(position).time().unwrap_or(Some(Timestamp::MAX)),
+                legal_hold: self.legal_hold.text(position),
+                event_hold: self.event_hold.text(position),
+            },
+            has_versions: self.has_versions,
         }
     }
 }
@@ -99,9 +114,14 @@ impl<'c> Remedies<'c> {
         }
     }
 
+    /// Whether anything matters beside the finding.
+    pub(super) fn has_details(&self) -> bool {
+        self.targets.has_remediation()
+    }
+
     /// The columns that are needed of findings, beside those that are listed.
     pub(super) fn columns(&self) -> ColumnSet {
-        if self.targets.has_remediation() { ColumnSet::REMEDIATION } else { ColumnSet::NONE }
+        if self.has_details() { ColumnSet::REMEDIATION } else { ColumnSet::NONE }
     }
 
     /// How the object of a finding is put right.

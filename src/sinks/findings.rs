@@ -37,7 +37,15 @@ pub struct Finding<'a> {
 pub struct FindingWriter<'p> {
     policy: &'p Policy,
     times: TimeWriter,
+    bucket: BucketCell,
     ends: [Option<LineEnd>; ENDS],
+}
+
+/// The first cell of a line, which rows mostly share with all others of their file.
+#[derive(Debug, Default)]
+struct BucketCell {
+    bucket: Vec<u8>,
+    text: Vec<u8>,
 }
 
 /// The cells of a line behind its time, of which there are few combinations.
@@ -55,15 +63,17 @@ struct LineEnd {
 impl<'p> FindingWriter<'p> {
     /// Rulings are those of this policy.
     pub fn new(policy: &'p Policy) -> Self {
-        Self { policy, times: TimeWriter::default(), ends: [const { None }; ENDS] }
+        Self { policy, times: TimeWriter::default(), bucket: BucketCell::default(), ends: [const { None }; ENDS] }
     }
 
     /// Appends the line.
     pub fn push(&mut self, lines: &mut Vec<u8>, finding: &Finding<'_>) {
-        for text in [finding.bucket, finding.key, finding.version_id] {
-            push_cell(lines, text);
+        lines.extend_from_slice(self.bucket.text(finding.bucket));
+        for text in [finding.key, finding.version_id] {
             lines.push(b',');
+            push_cell(lines, text);
         }
+        lines.push(b',');
         lines.extend_from_slice(finding.is_latest.as_text().as_bytes());
         lines.push(b',');
         finding.size.into_iter().for_each(|size| push_number(lines, size));
@@ -76,6 +86,18 @@ impl<'p> FindingWriter<'p> {
             slot => slot.insert(LineEnd::new(finding, self.policy)),
         };
         lines.extend_from_slice(&end.text);
+    }
+}
+
+impl BucketCell {
+    #[inline]
+    fn text(&mut self, bucket: &[u8]) -> &[u8] {
+        if self.text.is_empty() || !is_same(&self.bucket, bucket) {
+            self.bucket = bucket.to_vec();
+            self.text.clear();
+            push_cell(&mut self.text, bucket);
+        }
+        &self.text
     }
 }
 
