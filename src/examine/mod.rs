@@ -19,7 +19,7 @@ use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, KeyState, Object, Ruling, Status};
 use crate::readers::{Details, UnitFault};
 use crate::remediation::{Groups, Targets};
-use crate::sinks::{Extent, FindingWriter, List, ListId, OutputError, SpoolWriter, push_fault};
+use crate::sinks::{Extent, FindingWriter, LINES_LEN, List, ListId, OutputError, SpoolWriter, push_fault};
 use crate::tally::{CellId, PlaceId, Tally};
 use crate::timestamp::{Month, MonthMemo};
 
@@ -34,8 +34,6 @@ pub use row::Row;
 
 /// The columns of the list of findings.
 const LISTED: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION.union(ColumnSet::METADATA)).1;
-/// Lines are handed to the spool when this many bytes have come together.
-const LINES_LEN: usize = 1 << 16;
 
 /// Examines the batches of one worker.
 pub(crate) struct Examiner<'c> {
@@ -374,10 +372,10 @@ impl<'c> Examiner<'c> {
             if lines.len() < at_least {
                 continue;
             }
-            if self.error.is_none() {
-                self.error = self.spool.write(ListId::Named(list), lines, 0).err();
+            match self.error {
+                None => self.error = self.spool.write(ListId::Named(list), lines, 0).err(),
+                Some(_) => lines.clear(),
             }
-            lines.clear();
         }
     }
 }

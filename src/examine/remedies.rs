@@ -12,11 +12,9 @@ use crate::policy::Status;
 use crate::remediation::{
     Counts, GroupId, GroupKind, Groups, Lane, Lock, Remedy, Stored, Targets, Why, push_list_row, push_manifest_row,
 };
-use crate::sinks::{Finding, ListId, OutputError, SpoolWriter};
+use crate::sinks::{Finding, LINES_LEN, ListId, OutputError, SpoolWriter};
 use crate::timestamp::{Month, MonthMemo, Timestamp};
 
-/// Rows of a group are handed to the spool when this many bytes have come together.
-const ROWS_LEN: usize = 1 << 16;
 /// So many bytes of all groups are kept.
 const MAX_PENDING_LEN: usize = 1 << 22;
 
@@ -162,7 +160,7 @@ impl<'c> Remedies<'c> {
         }
         list.rows += 1;
         self.pending_len += list.lines.len() - before;
-        if list.lines.len() >= ROWS_LEN {
+        if list.lines.len() >= LINES_LEN {
             self.pending_len -= list.lines.len();
             list.flush(spool)?;
         }
@@ -217,7 +215,7 @@ impl<'c> Remedies<'c> {
     /// Hands everything to the spool.
     pub(super) fn flush(&mut self, spool: &mut SpoolWriter) -> Result<(), OutputError> {
         self.pending_len = 0;
-        let are_many = self.lists.len() > MAX_PENDING_LEN / ROWS_LEN;
+        let are_many = self.lists.len() > MAX_PENDING_LEN / LINES_LEN;
         for list in &mut self.lists {
             list.flush(spool)?;
             if are_many {
@@ -255,9 +253,6 @@ impl<'c> Remedies<'c> {
 
 impl GroupList {
     fn flush(&mut self, spool: &mut SpoolWriter) -> Result<(), OutputError> {
-        let written = spool.write(ListId::Group(self.id), &self.lines, self.rows);
-        self.lines.clear();
-        self.rows = 0;
-        written
+        spool.write(ListId::Group(self.id), &mut self.lines, std::mem::take(&mut self.rows))
     }
 }

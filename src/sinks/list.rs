@@ -354,7 +354,7 @@ mod tests {
         let append = |list: &mut ListFile, from, len| {
             let mut pieces = Pieces::default();
             pieces.push(0, from, len, 1);
-            let held = Room::new(10).hold(format!("held {from}\n").as_bytes(), 1, true);
+            let held = Room::new(10).hold(&mut format!("held {from}\n").into_bytes(), 1, true);
             pieces.add(Piece::Held(held.expect("room")));
             list.append(pieces, &Cancel::default()).expect("written");
         };

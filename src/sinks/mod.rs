@@ -20,7 +20,7 @@ pub use findings::{FINDINGS_HEADER, Finding, FindingWriter};
 pub(crate) use folder::{DIGESTS_FILE, OutputKind, RECONCILIATION, REMEDIATION, RETRY};
 pub use folder::{OutputError, OutputFolder};
 pub(crate) use groups::GroupFiles;
-pub(crate) use held::Room;
+pub(crate) use held::{LINES_LEN, Room};
 pub(crate) use lengths::{Lines, UnitLengthList, UnitLengths, UnitLines, with_groups};
 pub(crate) use list::{ListFile, Pieces, Sources};
 pub(crate) use ordered::{Ended, ListFiles, OrderedLists};

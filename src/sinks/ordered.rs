@@ -336,15 +336,15 @@ mod tests {
                     let lanes =
                         lanes.map(|lane| (ListId::Group(groups.id(group(lane)).expect("a group")), lane.as_str()));
                     for (list, name) in named.into_iter().chain(lanes) {
-                        let (lines, rows) = lines(name, unit, part);
-                        spool.write(list, &lines, rows).expect("spooled");
+                        let (mut lines, rows) = lines(name, unit, part);
+                        spool.write(list, &mut lines, rows).expect("spooled");
                     }
                     lists.end_part(UnitId(unit), part, spool.end_part()).expect("written");
                 }
                 let ended = match is_fault(unit) {
                     true => {
                         spool.begin_part(lists.is_first(UnitId(unit)));
-                        spool.write(ListId::Named(List::Faults), &fault_line(unit), 0).expect("spooled");
+                        spool.write(ListId::Named(List::Faults), &mut fault_line(unit), 0).expect("spooled");
                         Ended::Faulted(spool.end_part())
                     }
                     false => Ended::Sound,

@@ -141,14 +141,19 @@ impl SpoolWriter {
         self.written.clear();
     }
 
-    /// Appends so many lines of the part. What goes to a file goes at once: others read it as soon as the part has ended.
-    pub(crate) fn write(&mut self, list: ListId, lines: &[u8], rows: u64) -> Result<(), OutputError> {
+    /// Appends so many lines of the part, and leaves an empty buffer. What goes to a file goes at once: others read it as
+    /// soon as the part has ended.
+    pub(crate) fn write(&mut self, list: ListId, lines: &mut Vec<u8>, rows: u64) -> Result<(), OutputError> {
         if lines.is_empty() {
             return Ok(());
         }
         let piece = match self.spools.room.hold(lines, rows, self.is_first) {
             Some(held) => Piece::Held(held),
-            None => Piece::Stored(self.store(Stream::of(list), lines, rows)?),
+            None => {
+                let stored = self.store(Stream::of(list), lines, rows)?;
+                lines.clear();
+                Piece::Stored(stored)
+            }
         };
         match (self.written.last_mut(), piece) {
             (Some(Extent { list: last, piece: Piece::Stored(stored) }), Piece::Stored(next))
@@ -200,7 +205,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder").path().join("gone");
         let mut spool = Spools::new(&folder, Room::new(5)).writer(3);
         let findings = ListId::Named(List::Findings);
-        let error = spool.write(findings, b"a line", 1).expect_err("there is no such folder");
+        let error = spool.write(findings, &mut b"a line".to_vec(), 1).expect_err("there is no such folder");
         assert!(error.to_string().contains("findings.csv.3.spool: "), "{error}");
     }
 }
