@@ -160,10 +160,11 @@ mod tests {
         let policy = Preset::default_policy().expect("a policy");
         let classes: [&[u8]; 5] = [b"", b"STANDARD", b"STANDARE", b"a,b", b"GLACIER_INSTANT_"];
         let statuses: [&[u8]; 3] = [b"SSE-S3", b"SSE-S4", b""];
+        let buckets: [&[u8]; 5] = [b"b", b"", b"c", b"=b", b"a,b"];
         let mut writer = FindingWriter::new(&policy);
         for round in 0..2000_usize {
             let finding = Finding {
-                bucket: b"b",
+                bucket: buckets[round * 5 % 23 % buckets.len()],
                 key: b"k",
                 version_id: b"",
                 is_latest: Flag::Blank,
