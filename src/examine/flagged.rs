@@ -1,7 +1,7 @@
 //! Rows that become findings, and where their cells are.
 
 use super::row::is_version_id;
-use crate::batch::{Batch, Column, Flags, Number, Numbers, RowFault, Texts};
+use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, RowFault, Texts};
 use crate::evidence::KeyId;
 use crate::policy::{Ruling, Status};
 use crate::sinks::Finding;
@@ -30,12 +30,12 @@ pub(super) struct Position {
 
 /// A column of flagged rows.
 #[derive(Clone, Copy)]
-pub(super) struct Cells<T> {
+pub(super) struct FlaggedColumn<T> {
     column: T,
     is_deferred: bool,
 }
 
-impl<T> Cells<T> {
+impl<T> FlaggedColumn<T> {
     /// Takes a column from the batch, or from what was deferred of it.
     pub(super) fn new<'a>(
         (batch, more): (&Batch<'a>, &Batch<'a>),
@@ -52,14 +52,21 @@ impl<T> Cells<T> {
     }
 }
 
-impl<'a> Cells<Texts<'a>> {
+impl<'a> FlaggedColumn<Texts<'a>> {
     #[inline]
     pub(super) fn text(&self, position: Position) -> &'a [u8] {
         self.column.get(self.row(position))
     }
 }
 
-impl Cells<Numbers<'_>> {
+impl FlaggedColumn<Flags<'_>> {
+    #[inline]
+    fn flag(&self, position: Position) -> Flag {
+        self.column.get(self.row(position))
+    }
+}
+
+impl FlaggedColumn<Numbers<'_>> {
     #[inline]
     pub(super) fn number(&self, position: Position) -> Number {
         self.column.get(self.row(position))
@@ -71,12 +78,12 @@ pub(super) struct FindingCells<'a> {
     bucket: Texts<'a>,
     size: Numbers<'a>,
     encryption_status: Texts<'a>,
-    key: Cells<Texts<'a>>,
-    version_id: Cells<Texts<'a>>,
-    is_latest: Cells<Flags<'a>>,
-    last_modified: Cells<Numbers<'a>>,
-    storage_class: Cells<Texts<'a>>,
-    bucket_key_status: Cells<Texts<'a>>,
+    key: FlaggedColumn<Texts<'a>>,
+    version_id: FlaggedColumn<Texts<'a>>,
+    is_latest: FlaggedColumn<Flags<'a>>,
+    last_modified: FlaggedColumn<Numbers<'a>>,
+    storage_class: FlaggedColumn<Texts<'a>>,
+    bucket_key_status: FlaggedColumn<Texts<'a>>,
 }
 
 impl<'a> FindingCells<'a> {
@@ -86,12 +93,12 @@ impl<'a> FindingCells<'a> {
             bucket: batch.bucket,
             size: batch.size,
             encryption_status: batch.encryption_status,
-            key: Cells::new(of, Column::Key, |batch| batch.key),
-            version_id: Cells::new(of, Column::VersionId, |batch| batch.version_id),
-            is_latest: Cells::new(of, Column::IsLatest, |batch| batch.is_latest),
-            last_modified: Cells::new(of, Column::LastModifiedDate, |batch| batch.last_modified),
-            storage_class: Cells::new(of, Column::StorageClass, |batch| batch.storage_class),
-            bucket_key_status: Cells::new(of, Column::BucketKeyStatus, |batch| batch.bucket_key_status),
+            key: FlaggedColumn::new(of, Column::Key, |batch| batch.key),
+            version_id: FlaggedColumn::new(of, Column::VersionId, |batch| batch.version_id),
+            is_latest: FlaggedColumn::new(of, Column::IsLatest, |batch| batch.is_latest),
+            last_modified: FlaggedColumn::new(of, Column::LastModifiedDate, |batch| batch.last_modified),
+            storage_class: FlaggedColumn::new(of, Column::StorageClass, |batch| batch.storage_class),
+            bucket_key_status: FlaggedColumn::new(of, Column::BucketKeyStatus, |batch| batch.bucket_key_status),
         }
     }
 
@@ -107,7 +114,7 @@ impl<'a> FindingCells<'a> {
             bucket: self.bucket.get(position.row),
             key: self.key.text(position),
             version_id: self.version_id.text(position),
-            is_latest: self.is_latest.column.get(self.is_latest.row(position)),
+            is_latest: self.is_latest.flag(position),
             size: self.size.get(position.row).size()?,
             last_modified: self.last_modified.number(position).time()?,
             storage_class: self.storage_class.text(position),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::flagged::{Cells, Position};
+use super::flagged::{FlaggedColumn, Position};
 use crate::batch::{Batch, Column, ColumnSet, Numbers, Texts};
 use crate::escape::escape;
 use crate::partial::{Amount, Partial};
@@ -57,11 +57,11 @@ pub(super) struct Details<'a> {
 
 /// The cells that details are put together from.
 pub(super) struct DetailCells<'a> {
-    tier: Cells<Texts<'a>>,
-    lock_mode: Cells<Texts<'a>>,
-    retain_until: Cells<Numbers<'a>>,
-    legal_hold: Cells<Texts<'a>>,
-    event_hold: Cells<Texts<'a>>,
+    tier: FlaggedColumn<Texts<'a>>,
+    lock_mode: FlaggedColumn<Texts<'a>>,
+    retain_until: FlaggedColumn<Numbers<'a>>,
+    legal_hold: FlaggedColumn<Texts<'a>>,
+    event_hold: FlaggedColumn<Texts<'a>>,
     has_versions: bool,
 }
 
@@ -69,13 +69,19 @@ impl<'a> DetailCells<'a> {
     pub(super) fn new(batch: &Batch<'a>, more: &Batch<'a>) -> Self {
         let of = (batch, more);
         Self {
-            tier: Cells::new(of, Column::IntelligentTieringAccessTier, |batch| batch.intelligent_tiering_access_tier),
-            lock_mode: Cells::new(of, Column::ObjectLockMode, |batch| batch.object_lock_mode),
-            retain_until: Cells::new(of, Column::ObjectLockRetainUntilDate, |batch| {
+            tier: FlaggedColumn::new(of, Column::IntelligentTieringAccessTier, |batch| {
+                batch.intelligent_tiering_access_tier
+            }),
+            lock_mode: FlaggedColumn::new(of, Column::ObjectLockMode, |batch| batch.object_lock_mode),
+            retain_until: FlaggedColumn::new(of, Column::ObjectLockRetainUntilDate, |batch| {
                 batch.object_lock_retain_until_date
             }),
-            legal_hold: Cells::new(of, Column::ObjectLockLegalHoldStatus, |batch| batch.object_lock_legal_hold_status),
-            event_hold: Cells::new(of, Column::ObjectLockEventHoldStatus, |batch| batch.object_lock_event_hold_status),
+            legal_hold: FlaggedColumn::new(of, Column::ObjectLockLegalHoldStatus, |batch| {
+                batch.object_lock_legal_hold_status
+            }),
+            event_hold: FlaggedColumn::new(of, Column::ObjectLockEventHoldStatus, |batch| {
+                batch.object_lock_event_hold_status
+            }),
             has_versions: batch.deferred.contains(Column::VersionId) || !batch.version_id.is_absent(),
         }
     }
