@@ -315,9 +315,20 @@ impl TextStream {
 
     /// Reads on; 0 bytes mean the end, which is reported only if the file ends properly and did not change.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, FileFault> {
+        self.read_each(buffer, 0, &mut |_| ())
+    }
+
+    /// The same into `buffer[from..]`. Whenever there is some more, `each` sees the buffer so far: what is new of it is
+    /// still in the nearer caches.
+    pub(crate) fn read_each(
+        &mut self,
+        buffer: &mut [u8],
+        from: usize,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, FileFault> {
         let read = match &mut self.0 {
-            Decoder::Plain(reader) => reader.read(buffer).map_err(FileFault::Unreadable),
-            Decoder::Gzip(decoder) => decoder.read(buffer).map_err(FileFault::Inflate),
+            Decoder::Plain(reader) => reader.read_each(buffer, from, each).map_err(FileFault::Unreadable),
+            Decoder::Gzip(decoder) => decoder.read_each(buffer, from, each).map_err(FileFault::Inflate),
         };
         if !matches!(read, Ok(1..)) {
             self.reader().file.check_unchanged()?;
@@ -342,6 +353,15 @@ impl TextStream {
 struct FileReader {
     file: Arc<SourceFile>,
     offset: u64,
+}
+
+impl FileReader {
+    fn read_each(&mut self, buffer: &mut [u8], from: usize, each: &mut dyn FnMut(&[u8])) -> io::Result<usize> {
+        let end = buffer.len().min(from + READ_LEN);
+        let read = self.read(&mut buffer[from..end])?;
+        each(&buffer[..from + read]);
+        Ok(read)
+    }
 }
 
 impl Read for FileReader {

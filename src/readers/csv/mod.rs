@@ -12,13 +12,13 @@ mod split;
 
 use std::sync::Arc;
 
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 
 use super::{EachBatch, SharedSchema, UnitFacts, UnitFault};
 use crate::batch::{ColumnSet, RowFault, RowState};
 use crate::source::{FileFault, SourceFile, TextStream};
 use columns::Columns;
-use marks::{Line, Marks, PADDING, count_lines};
+use marks::{CHUNK_LEN, Line, Marks};
 pub(crate) use split::{Split, split_strict};
 
 /// Blocks of this size keep two workers busy and stay in the cache.
@@ -39,11 +39,17 @@ pub(super) struct Reader {
 
 /// Some whole lines.
 pub(super) struct Block {
-    /// The text, and behind it at least [`PADDING`] bytes of which nothing is known.
-    buffer: Vec<u8>,
-    len: usize,
+    lines: Lines,
     first_row: u64,
     schema: SharedSchema,
+}
+
+/// Lines and where they and their fields end.
+#[derive(Default)]
+struct Lines {
+    /// The text, and behind the last line anything.
+    text: Vec<u8>,
+    marks: Marks,
 }
 
 impl Reader {
@@ -57,12 +63,11 @@ impl Reader {
         if self.at_end {
             return Ok(None);
         }
-        let mut buffer = std::mem::take(&mut scratch.spare);
-        buffer.resize(BLOCK_LEN + PADDING, 0);
-        let len = self.read_lines(&mut buffer[..BLOCK_LEN + 1])?;
-        let first_row = self.lines + 1;
-        self.lines += count_lines(&buffer[..len]) as u64;
-        Ok((len > 0).then(|| Block { buffer, len, first_row, schema: Arc::clone(&self.schema) }))
+        let mut lines = std::mem::take(&mut scratch.spare);
+        self.read_lines(&mut lines)?;
+        let (first_row, len) = (self.lines + 1, lines.marks.len());
+        self.lines += len as u64;
+        Ok((len > 0).then(|| Block { lines, first_row, schema: Arc::clone(&self.schema) }))
     }
 
     pub(super) fn bytes_read(&self) -> u64 {
@@ -78,38 +83,39 @@ impl Reader {
         }
     }
 
-    /// Reads until the block is full or the file ends, and keeps an unfinished last line for the next block. There is
-    /// room for one byte more, in which the last line of the file gets its end.
-    fn read_lines(&mut self, text: &mut [u8]) -> Result<usize, FileFault> {
+    /// Reads until the block is full or the file ends, and keeps an unfinished last line for the next block. What has been
+    /// read is marked piece by piece, while it is in the nearer caches.
+    fn read_lines(&mut self, Lines { text, marks }: &mut Lines) -> Result<(), FileFault> {
+        // There is room for one byte more, in which the last line of the file gets its end.
+        text.resize(BLOCK_LEN + CHUNK_LEN, 0);
+        marks.clear();
         let mut len = self.carry.len();
         text[..len].copy_from_slice(&self.carry);
         self.carry.clear();
         while len < BLOCK_LEN && !self.at_end {
-            let read = self.stream.read(&mut text[len..BLOCK_LEN])?;
+            let read = self.stream.read_each(&mut text[..BLOCK_LEN], len, &mut |so_far| marks.extend(so_far))?;
             self.at_end = read == 0;
             len += read;
         }
         if self.at_end {
-            return Ok(end_line(text, len));
+            let len = end_line(text, len);
+            marks.finish(text, len);
+            return Ok(());
         }
-        match memrchr(b'\n', &text[..BLOCK_LEN]) {
-            Some(newline) => Ok(self.keep_behind(&text[..BLOCK_LEN], newline)),
-            None => self.shorten_line(&mut text[..BLOCK_LEN]),
+        match marks.cut_behind_lines() {
+            0 => self.shorten_line(text, marks),
+            end => {
+                self.carry.extend_from_slice(&text[end..BLOCK_LEN]);
+                Ok(())
+            }
         }
-    }
-
-    /// Keeps what stands behind a newline for the next block; returns the length of what stays.
-    fn keep_behind(&mut self, text: &[u8], newline: usize) -> usize {
-        self.carry.extend_from_slice(&text[newline + 1..]);
-        newline + 1
     }
 
     /// Skips the rest of a line that fills a whole block. What stays of it is still too long to be taken for a row.
-    fn shorten_line(&mut self, text: &mut [u8]) -> Result<usize, FileFault> {
+    fn shorten_line(&mut self, text: &mut [u8], marks: &mut Marks) -> Result<(), FileFault> {
         const KEPT: usize = MAX_ROW_LEN + 1;
-        text[KEPT] = b'\n';
         loop {
-            let rest = &mut text[KEPT + 1..];
+            let rest = &mut text[KEPT..BLOCK_LEN];
             let read = self.stream.read(rest)?;
             self.at_end = read == 0;
             if self.at_end {
@@ -120,7 +126,10 @@ impl Reader {
                 break;
             }
         }
-        Ok(KEPT + 1)
+        text[KEPT] = b'\n';
+        marks.clear();
+        marks.finish(text, KEPT + 1);
+        Ok(())
     }
 }
 
@@ -140,47 +149,44 @@ impl Block {
         scratch: &mut Scratch,
         each: &mut EachBatch<'_>,
     ) -> Result<(), UnitFault> {
-        let Scratch { marks, split, columns, .. } = scratch;
-        self.buffer[self.len..self.len + PADDING].fill(0);
-        marks.find(&self.buffer, self.len);
+        let Scratch { split, columns, .. } = scratch;
+        let Lines { text, marks } = &mut self.lines;
         columns.clear(marks);
         for line in marks.lines() {
             if line.fields == Some(self.schema.width) && line.len() <= MAX_ROW_LEN {
                 columns.push_marked(line.from, line.close);
             } else {
-                self.push_odd(line, split, columns);
+                push_odd(line, text, self.schema.width, split, columns);
             }
         }
-        let read = columns.read(marks, &mut self.buffer, self.first_row, &self.schema, wanted, each);
-        scratch.spare = self.buffer;
+        let read = columns.read(marks, text, self.first_row, &self.schema, wanted, each);
+        scratch.spare = self.lines;
         read
     }
+}
 
-    /// The strict way, for rows of any shape.
-    fn push_odd(&mut self, line: Line, split: &mut Split, columns: &mut Columns) {
-        let text = &self.buffer[line.from as usize..line.to as usize];
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        let width = self.schema.width;
-        let state = if text.is_empty() {
-            RowState::Blank
-        } else if text.len() > MAX_ROW_LEN {
-            RowState::Bad(RowFault::TooLong)
-        } else if let Err(fault) = split_strict(text, split) {
-            RowState::Bad(fault)
-        } else if split.fields.len() != width {
-            RowState::Bad(RowFault::Ragged)
-        } else {
-            return columns.push_split(split, &mut self.buffer);
-        };
-        columns.push_blank(state, width, &mut self.buffer);
-    }
+/// The strict way, for rows of any shape.
+fn push_odd(line: Line, text: &mut Vec<u8>, width: usize, split: &mut Split, columns: &mut Columns) {
+    let line = &text[line.from as usize..line.to as usize];
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let state = if line.is_empty() {
+        RowState::Blank
+    } else if line.len() > MAX_ROW_LEN {
+        RowState::Bad(RowFault::TooLong)
+    } else if let Err(fault) = split_strict(line, split) {
+        RowState::Bad(fault)
+    } else if split.fields.len() != width {
+        RowState::Bad(RowFault::Ragged)
+    } else {
+        return columns.push_split(split, text);
+    };
+    columns.push_blank(state, width, text);
 }
 
 #[derive(Default)]
 pub(super) struct Scratch {
-    /// The buffer of the last block, for the next one.
-    spare: Vec<u8>,
-    marks: Marks,
+    /// The lists of the last block, for the next one.
+    spare: Lines,
     split: Split,
     columns: Columns,
 }

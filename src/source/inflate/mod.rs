@@ -133,11 +133,31 @@ impl<R: Read> GzipReader<R> {
         Room { buffer: self.input.into_buffer(), blocks: self.blocks, history: self.history }
     }
 
-    fn read_text(&mut self, text: &mut Text<'_>) -> io::Result<()> {
+    /// Reads like [`Read::read`] into `buffer[from..]`. Whenever there is some more, `each` sees the buffer so far.
+    pub(crate) fn read_each(
+        &mut self,
+        buffer: &mut [u8],
+        from: usize,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<usize> {
+        let mut history = std::mem::take(&mut self.history);
+        let mut text = Text::new(buffer, from, &history);
+        if let Err(error) = self.read_text(&mut text, each) {
+            self.state = State::Failed(error.get_ref().and_then(|damage| damage.downcast_ref()).copied());
+            return Err(error);
+        }
+        let (len, (kept, last)) = (text.len, text.window());
+        history.drain(..history.len() - kept);
+        history.extend_from_slice(&buffer[last]);
+        self.history = history;
+        Ok(len - from)
+    }
+
+    fn read_text(&mut self, text: &mut Text<'_>, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
         while !text.is_full() && self.state != State::End {
             self.state = match self.state {
                 State::Header => self.read_header(text)?,
-                State::Blocks => self.read_blocks(text)?,
+                State::Blocks => self.read_blocks(text, each)?,
                 State::Trailer => self.read_trailer()?,
                 State::End => State::End,
                 State::Failed(Some(damage)) => return Err(damage.into()),
@@ -157,13 +177,14 @@ impl<R: Read> GzipReader<R> {
         Ok(State::Blocks)
     }
 
-    fn read_blocks(&mut self, text: &mut Text<'_>) -> io::Result<State> {
+    fn read_blocks(&mut self, text: &mut Text<'_>, each: &mut dyn FnMut(&[u8])) -> io::Result<State> {
         let from = text.len;
         let at_end = self.blocks.read(&mut self.input, text)?;
         // A block at a time, which is still in the cache.
         let read = &text.bytes[from..text.len];
         self.crc.update(read);
         self.len = self.len.wrapping_add(read.len() as u32);
+        each(&text.bytes[..text.len]);
         Ok(if at_end { State::Trailer } else { State::Blocks })
     }
 
@@ -185,17 +206,7 @@ impl<R: Read> GzipReader<R> {
 impl<R: Read> Read for GzipReader<R> {
     /// After an error, what is in the buffer means nothing, and there will be no more.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut history = std::mem::take(&mut self.history);
-        let mut text = Text::new(buffer, &history);
-        if let Err(error) = self.read_text(&mut text) {
-            self.state = State::Failed(error.get_ref().and_then(|damage| damage.downcast_ref()).copied());
-            return Err(error);
-        }
-        let (len, (kept, last)) = (text.len, text.window());
-        history.drain(..history.len() - kept);
-        history.extend_from_slice(&buffer[last]);
-        self.history = history;
-        Ok(len)
+        self.read_each(buffer, 0, &mut |_| ())
     }
 }
 

@@ -10,15 +10,16 @@ pub(super) struct Text<'t> {
     pub bytes: &'t mut [u8],
     /// How many bytes are text.
     pub len: usize,
-    /// Where the text of the member begins, or 0 if it began earlier.
+    /// Where the text of the member begins, or that of this read if it began earlier.
     pub member: usize,
     /// The end of what earlier reads gave of the member.
     pub history: &'t [u8],
 }
 
 impl<'t> Text<'t> {
-    pub(super) fn new(bytes: &'t mut [u8], history: &'t [u8]) -> Self {
-        Self { bytes, len: 0, member: 0, history }
+    /// A read that goes on at a position.
+    pub(super) fn new(bytes: &'t mut [u8], from: usize, history: &'t [u8]) -> Self {
+        Self { bytes, len: from, member: from, history }
     }
 
     /// What is written from now on has nothing to do with what was.

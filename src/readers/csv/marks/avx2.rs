@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::chunk::{Carry, Chunk};
-use super::{CHUNK_LEN, Marks, Roomy, chunks};
+use super::chunk::Chunk;
+use super::{CHUNK_LEN, Pen, Room, chunks};
 
 /// Whether the processor has what [`find`] needs.
 pub(super) fn is_available() -> bool {
@@ -12,11 +12,10 @@ pub(super) fn is_available() -> bool {
         && std::arch::is_x86_feature_detected!("popcnt")
 }
 
-/// See [`Marks::find`].
+/// See [`super::mark_pieces`].
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-pub(super) fn find(marks: &mut Marks, padded: &[u8], len: usize) {
-    let mut carry = Carry::START;
-    for (base, bytes) in chunks(padded, len) {
+pub(super) fn find<'m>(piece: &[[u8; CHUNK_LEN]], from: u32, mut pen: Pen<'m>) -> Pen<'m> {
+    for (base, bytes) in chunks(piece, from) {
         let [low, high] = load(bytes);
         let equal = |byte: u8| {
             let wanted = _mm256_set1_epi8(byte as i8);
@@ -24,16 +23,17 @@ pub(super) fn find(marks: &mut Marks, padded: &[u8], len: usize) {
             u64::from(bits(high)) << 32 | u64::from(bits(low))
         };
         let chunk = Chunk { quotes: equal(b'"'), commas: equal(b','), newlines: equal(b'\n') };
-        let closes = carry.mark(&chunk, marks, base);
-        push_bits(&mut marks.closes, closes, base);
+        let closes = pen.mark(&chunk, base);
+        push_bits(&mut pen.closes, closes, base);
     }
+    pen
 }
 
 /// Appends the positions of the bits. Most chunks have few, so the first ones are written without looking: a branch that
 /// cannot be predicted costs more.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-fn push_bits(list: &mut Roomy<u32>, mut bits: u64, base: u32) {
+fn push_bits(list: &mut Room<'_, u32>, mut bits: u64, base: u32) {
     const BLIND: usize = 4;
     let count = bits.count_ones() as usize;
     let space = list.space::<CHUNK_LEN>();

@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::chunk::{Carry, Chunk};
-use super::{CHUNK_LEN, Marks, Roomy, chunks};
+use super::chunk::Chunk;
+use super::{CHUNK_LEN, Pen, Room, chunks};
 
 /// Whether the processor has what [`find`] needs.
 pub(super) fn is_available() -> bool {
@@ -14,35 +14,23 @@ pub(super) fn is_available() -> bool {
         && std::arch::is_x86_feature_detected!("popcnt")
 }
 
-/// See [`Marks::find`].
+/// See [`super::mark_pieces`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,popcnt")]
-pub(super) fn find(marks: &mut Marks, padded: &[u8], len: usize) {
-    let mut carry = Carry::START;
-    for (base, bytes) in chunks(padded, len) {
+pub(super) fn find<'m>(piece: &[[u8; CHUNK_LEN]], from: u32, mut pen: Pen<'m>) -> Pen<'m> {
+    for (base, bytes) in chunks(piece, from) {
         let bytes = load(bytes);
         let equal = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
         let chunk = Chunk { quotes: equal(b'"'), commas: equal(b','), newlines: equal(b'\n') };
-        let closes = carry.mark(&chunk, marks, base);
-        push_bits(&mut marks.closes, closes, base);
+        let closes = pen.mark(&chunk, base);
+        push_bits(&mut pen.closes, closes, base);
     }
-}
-
-/// See [`super::count_lines`].
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,popcnt")]
-pub(super) fn count_lines(text: &[u8]) -> usize {
-    let (chunks, rest) = text.as_chunks();
-    let newline = _mm512_set1_epi8(b'\n' as i8);
-    let mut lines = rest.iter().filter(|&&byte| byte == b'\n').count();
-    for bytes in chunks {
-        lines += _mm512_cmpeq_epi8_mask(load(bytes), newline).count_ones() as usize;
-    }
-    lines
+    pen
 }
 
 /// Appends the positions of the bits. Few chunks have more than fit into a vector.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,popcnt")]
-fn push_bits(list: &mut Roomy<u32>, bits: u64, base: u32) {
+fn push_bits(list: &mut Room<'_, u32>, bits: u64, base: u32) {
     let count = bits.count_ones() as usize;
     let places = _mm512_maskz_compress_epi8(bits, load(&PLACES));
     let base = _mm512_set1_epi32(base as i32);

@@ -16,10 +16,8 @@ use memchr::memchr_iter;
 
 use super::split::split_quoted;
 
-/// Bytes behind the text that must be there, and zero, for [`Marks::find`].
-pub(super) const PADDING: usize = CHUNK_LEN;
 /// Bytes that are looked at together.
-const CHUNK_LEN: usize = 64;
+pub(super) const CHUNK_LEN: usize = 64;
 
 /// The lines of a text, and the fields of those that are not odd.
 #[derive(Default)]
@@ -27,6 +25,10 @@ pub(super) struct Marks {
     lines: Roomy<LineEnd>,
     /// The closing quotes of all fields.
     closes: Roomy<u32>,
+    /// How much of the text is marked.
+    marked: usize,
+    #[cfg(target_arch = "x86_64")]
+    carry: chunk::Carry,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,14 +60,43 @@ impl Line {
 }
 
 impl Marks {
-    /// Marks the lines of `padded[..len]`. What stands behind the last newline is no line.
-    pub(super) fn find(&mut self, padded: &[u8], len: usize) {
+    /// Forgets everything, for the next text.
+    pub(super) fn clear(&mut self) {
         self.lines.len = 0;
         self.closes.len = 0;
-        best_way()(self, padded, len);
+        self.marked = 0;
+        #[cfg(target_arch = "x86_64")]
+        {
+            self.carry = chunk::Carry::START;
+        }
     }
 
-    /// The lines, in order.
+    /// Marks a text on that has become longer, as far as there are whole chunks.
+    pub(super) fn extend(&mut self, text: &[u8]) {
+        self.extend_by(best_way(), text);
+    }
+
+    fn extend_by(&mut self, way: Way, text: &[u8]) {
+        let end = text.len() - text.len() % CHUNK_LEN;
+        way(self, &text[..end]);
+        self.marked = end;
+    }
+
+    /// Marks the rest of `padded[..len]`. Behind it, there is room for the rest of a chunk, which is overwritten.
+    pub(super) fn finish(&mut self, padded: &mut [u8], len: usize) {
+        let end = len.next_multiple_of(CHUNK_LEN);
+        padded[len..end].fill(0);
+        self.extend(&padded[..end]);
+    }
+
+    /// Forgets what stands behind the last newline; returns the length of the text that is left.
+    pub(super) fn cut_behind_lines(&mut self) -> usize {
+        let last = self.lines.as_slice().last();
+        self.closes.len = last.map_or(0, |end| end.closes as usize);
+        last.map_or(0, |end| end.at as usize + 1)
+    }
+
+    /// The lines, in order. What stands behind the last newline is none.
     pub(super) fn lines(&self) -> impl Iterator<Item = Line> {
         let (mut from, mut close) = (0, 0);
         self.lines.as_slice().iter().map(move |end| {
@@ -92,7 +123,7 @@ impl Marks {
     }
 }
 
-/// A list with room behind its end, so that items can be written there before it is known how many will stay.
+/// A list with room behind its end.
 #[derive(Default)]
 struct Roomy<T> {
     items: Vec<T>,
@@ -104,18 +135,32 @@ impl<T: Copy + Default> Roomy<T> {
         &self.items[..self.len]
     }
 
-    #[inline]
     fn push(&mut self, item: T) {
-        self.space::<1>()[0] = item;
+        let Room { items, len } = self.room(1);
+        items[len] = item;
         self.len += 1;
     }
 
+    /// The list, with room for so many items more.
+    fn room(&mut self, more: usize) -> Room<'_, T> {
+        if self.items.len() < self.len + more {
+            self.items.resize(2 * self.len + more, T::default());
+        }
+        Room { items: &mut self.items, len: self.len }
+    }
+}
+
+/// A list that has room enough: items can be written behind its end before it is known how many will stay.
+struct Room<'l, T> {
+    items: &'l mut [T],
+    len: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<T> Room<'_, T> {
     /// The room behind the end.
     #[inline]
     fn space<const LEN: usize>(&mut self) -> &mut [T; LEN] {
-        if self.items.len() < self.len + LEN {
-            self.items.resize(2 * self.len + LEN, T::default());
-        }
         match self.items[self.len..].first_chunk_mut() {
             Some(space) => space,
             None => unreachable!("there was room made"),
@@ -123,8 +168,8 @@ impl<T: Copy + Default> Roomy<T> {
     }
 }
 
-/// Marks the lines of a text like [`Marks::find`].
-type Way = fn(&mut Marks, &[u8], usize);
+/// Marks whole chunks of a text from where the marks end, like [`Marks::extend`].
+type Way = fn(&mut Marks, &[u8]);
 
 /// The fastest way of the processor.
 fn best_way() -> Way {
@@ -140,9 +185,9 @@ fn best_way() -> Way {
     portable_way
 }
 
-fn portable_way(marks: &mut Marks, padded: &[u8], len: usize) {
-    let (text, mut from) = (&padded[..len], 0);
-    for at in memchr_iter(b'\n', text) {
+fn portable_way(marks: &mut Marks, text: &[u8]) {
+    let mut from = marks.cut_behind_lines();
+    for at in memchr_iter(b'\n', &text[marks.marked..]).map(|at| marks.marked + at) {
         let is_odd = !split_quoted(&text[from..at], |close| marks.closes.push((from + close) as u32));
         marks.lines.push(LineEnd { at: at as u32, closes: marks.closes.len as u32, is_odd });
         from = at + 1;
@@ -150,50 +195,64 @@ fn portable_way(marks: &mut Marks, padded: &[u8], len: usize) {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn avx2_way(marks: &mut Marks, padded: &[u8], len: usize) {
+fn avx2_way(marks: &mut Marks, text: &[u8]) {
     assert!(avx2::is_available());
     #[expect(unsafe_code, reason = "only the caller can know what the processor has")]
     // SAFETY: the processor was asked.
-    unsafe {
-        avx2::find(marks, padded, len);
-    }
+    mark_pieces(marks, text, |piece, from, pen| unsafe { avx2::find(piece, from, pen) });
 }
 
 #[cfg(target_arch = "x86_64")]
-fn avx512_way(marks: &mut Marks, padded: &[u8], len: usize) {
+fn avx512_way(marks: &mut Marks, text: &[u8]) {
     assert!(avx512::is_available());
     #[expect(unsafe_code, reason = "only the caller can know what the processor has")]
     // SAFETY: the processor was asked.
-    unsafe {
-        avx512::find(marks, padded, len);
+    mark_pieces(marks, text, |piece, from, pen| unsafe { avx512::find(piece, from, pen) });
+}
+
+/// What writes marks: lists that have room for a piece of text, held by value so that their lengths stay in registers.
+#[cfg(target_arch = "x86_64")]
+struct Pen<'m> {
+    lines: Room<'m, LineEnd>,
+    closes: Room<'m, u32>,
+    carry: chunk::Carry,
+}
+
+/// Goes through the text by pieces, so that the room for the worst that they can be is little. `find` marks the chunks of
+/// a piece that begins at a position.
+#[cfg(target_arch = "x86_64")]
+fn mark_pieces(marks: &mut Marks, text: &[u8], find: impl for<'m> Fn(&[[u8; CHUNK_LEN]], u32, Pen<'m>) -> Pen<'m>) {
+    const PIECE_LEN: usize = 16 << 10;
+    let pieces = text[marks.marked..].as_chunks().0.chunks(PIECE_LEN / CHUNK_LEN);
+    for (from, piece) in (marks.marked as u32..).step_by(PIECE_LEN).zip(pieces) {
+        // A chunk may write as many of each as it has bytes.
+        let room = piece.as_flattened().len() + CHUNK_LEN;
+        let pen = Pen { lines: marks.lines.room(room), closes: marks.closes.room(room), carry: marks.carry };
+        let Pen { lines: Room { len: lines, .. }, closes: Room { len: closes, .. }, carry } = find(piece, from, pen);
+        (marks.lines.len, marks.closes.len, marks.carry) = (lines, closes, carry);
     }
 }
 
-/// How many newlines there are.
-pub(super) fn count_lines(text: &[u8]) -> usize {
-    #[cfg(target_arch = "x86_64")]
-    if avx512::is_available() {
-        #[expect(unsafe_code, reason = "only the caller can know what the processor has")]
-        // SAFETY: the processor was asked.
-        return unsafe { avx512::count_lines(text) };
-    }
-    memchr_iter(b'\n', text).count()
-}
-
-/// The text in chunks, each with its position. The last one has some of the padding.
+/// The chunks of a piece, each with its position.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-fn chunks(padded: &[u8], len: usize) -> impl Iterator<Item = (u32, &[u8; CHUNK_LEN])> {
-    let chunks = &padded.as_chunks().0[..len.div_ceil(CHUNK_LEN)];
-    (0..).step_by(CHUNK_LEN).zip(chunks)
+fn chunks(piece: &[[u8; CHUNK_LEN]], from: u32) -> impl Iterator<Item = (u32, &[u8; CHUNK_LEN])> {
+    (from..).step_by(CHUNK_LEN).zip(piece)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn padded(text: &[u8]) -> Vec<u8> {
-        [text, &[0; PADDING]].concat()
+    /// Marks a text that becomes longer by these steps.
+    fn mark(way: Way, text: &[u8], steps: &[usize]) -> Marks {
+        let (mut marks, mut padded) = (Marks::default(), [text, &[b'"'; CHUNK_LEN]].concat());
+        for &len in steps.iter().filter(|&&len| len <= text.len()) {
+            marks.extend_by(way, &padded[..len]);
+        }
+        padded[text.len()..].fill(0);
+        marks.extend_by(way, &padded);
+        marks
     }
 
     fn lines(marks: &Marks) -> Vec<(u32, u32, Option<Vec<u32>>)> {
@@ -213,11 +272,12 @@ mod tests {
         ways
     }
 
-    /// All ways agree on the text, but for fields that only the portable way can tell.
+    const STEPS: &[usize] = &[10, 64, 100, 150, 200];
+
+    /// All ways agree on the text, at once and in steps, but for fields that only the portable way can tell.
     fn check(text: &[u8]) {
-        let mut portable = Marks::default();
-        portable_way(&mut portable, text, text.len());
-        assert_eq!(count_lines(text), portable.len());
+        let portable = mark(portable_way, text, &[]);
+        assert_eq!(lines(&mark(portable_way, text, STEPS)), lines(&portable));
         let mut expected = lines(&portable);
         for (from, to, closes) in &mut expected {
             // A comma at the start of a field looks like one between fields.
@@ -227,17 +287,16 @@ mod tests {
             }
         }
         for (name, way) in fast_ways() {
-            let mut fast = Marks::default();
-            way(&mut fast, &padded(text), text.len());
-            assert_eq!(lines(&fast), expected, "{name}: {}", String::from_utf8_lossy(text));
+            for steps in [&[], STEPS] {
+                let fast = mark(way, text, steps);
+                assert_eq!(lines(&fast), expected, "{name}, {steps:?}: {}", String::from_utf8_lossy(text));
+            }
         }
     }
 
     #[test]
     fn fields_end_at_their_closing_quotes() {
-        let mut marks = Marks::default();
-        let text = b"\"a\",\"\",\"bc\"\nodd\n\"d\"\n";
-        marks.find(&padded(text), text.len());
+        let marks = mark(best_way(), b"\"a\",\"\",\"bc\"\nodd\n\"d\"\n", &[]);
         let expected = vec![(0, 11, Some(vec![2, 5, 10])), (12, 15, None), (16, 19, Some(vec![18]))];
         assert_eq!(lines(&marks), expected);
     }
@@ -259,8 +318,7 @@ mod tests {
             "\"a\"\r",
         ] {
             let text = format!("\"x\",\"y\"\n{odd}\n\"z\",\"\"\n");
-            let mut marks = Marks::default();
-            marks.find(&padded(text.as_bytes()), text.len());
+            let marks = mark(best_way(), text.as_bytes(), &[]);
             let is_odd: Vec<bool> = marks.lines().map(|line| line.fields.is_none()).collect();
             assert_eq!(is_odd, [false, true, false], "{odd}");
             check(text.as_bytes());
