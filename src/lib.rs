@@ -37,6 +37,7 @@ pub mod reconcile;
 pub mod remediation;
 pub mod report;
 pub mod rollup;
+mod sha256;
 pub mod sinks;
 pub mod source;
 mod tally;

@@ -10,7 +10,6 @@ use std::io::{self, BufRead as _, BufReader};
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::audit::{AuditError, Findings, FinishedLists, begin_lists, preamble, write};
 use crate::campaign::CampaignOptions;
@@ -19,6 +18,7 @@ use crate::partial::{MergeError, Partial};
 use crate::plan::UnitId;
 use crate::remediation::Group;
 use crate::report::{AuditFacts, Run, Summary};
+use crate::sha256::Sha256;
 use crate::sinks::{
     Lines, List, ListFiles, OutputFolder, Pieces, REMEDIATION, Stream, UnitLengthList, UnitLengths, UnitLines,
 };
@@ -416,7 +416,7 @@ pub(crate) fn fingerprint(path: &Path) -> io::Result<(u64, String)> {
     loop {
         let bytes = file.fill_buf()?;
         if bytes.is_empty() {
-            return Ok((sum, hex(&hasher.finalize())));
+            return Ok((sum, hex(&hasher.finish())));
         }
         hasher.update(bytes);
         let len = bytes.len();

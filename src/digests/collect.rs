@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::content::{Content, parse_signature};
 use super::keys::Sha;
@@ -18,6 +17,7 @@ use super::{DigestsError, LogContents};
 use crate::engine::{Progress, lock};
 use crate::escape::escape;
 use crate::join::{BucketHasher, JoinKey, KeyHasher, Varied, VariedWriter, VersionPart};
+use crate::sha256::Sha256;
 use crate::source::BufferedFile;
 use crate::timestamp::Timestamp;
 
@@ -226,7 +226,7 @@ impl<'s> Collector<'s> {
             Ok((stored, Content::parse(&content)?))
         });
         let pushed = match parsed {
-            Ok((stored, parsed)) => self.push_digest(place, stored, &parsed, Sha256::digest(&content).into()),
+            Ok((stored, parsed)) => self.push_digest(place, stored, &parsed, Sha256::of(&content)),
             Err(why) => self.push_malformed(place, why.as_bytes()),
         };
         content.shrink_to(1 << 20);
@@ -341,7 +341,7 @@ impl<'s> Collector<'s> {
             Ok(Stored { has_tail: true, .. }) => self.push_present(place, Found::TrailingData),
             Ok(Stored { is_plain, .. }) => {
                 self.collected.stored_plain += u64::from(is_plain);
-                self.push_present(place, Found::Hashed(hasher.finalize().into()))
+                self.push_present(place, Found::Hashed(hasher.finish()))
             }
             Err(Damage(why)) => self.push_present(place, Found::Malformed(why.as_bytes())),
         }

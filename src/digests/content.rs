@@ -5,10 +5,10 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
-use sha2::{Digest as _, Sha256};
 
 use super::fields::{Fields, PutFields as _};
 use super::keys::{Fingerprint, Sha};
+use crate::sha256::Sha256;
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 
@@ -135,7 +135,7 @@ impl<'j> Content<'j> {
         for part in [&*self.end_text, "\n", &self.bucket, "/", &self.key, "\n", &hex(sha), "\n", previous] {
             hasher.update(part);
         }
-        hasher.finalize().into()
+        hasher.finish()
     }
 }
 

@@ -13,10 +13,10 @@ use base64::Engine as _;
 use md5::{Digest as _, Md5};
 use serde::Serialize;
 use serde_json::Value;
-use sha2::Sha256;
 
 use super::{DigestsError, shown};
 use crate::escape::escape;
+use crate::sha256::Sha256;
 use crate::source::{SourceFile, hex};
 use crate::timestamp::Timestamp;
 
@@ -62,7 +62,7 @@ impl PublicKeys {
             let fail = |why: String| DigestsError::PublicKeys { path: path.clone(), why };
             let text = read_list(path).map_err(&fail)?;
             let entries = parse_list(&text).map_err(&fail)?;
-            let sha256 = hex(&Sha256::digest(&text));
+            let sha256 = hex(&Sha256::of(&text));
             let mut list = KeyList { source: shown(path), sha256, keys: 0, refused: Vec::new() };
             for (at, entry) in entries.iter().enumerate() {
                 match parse_entry(entry) {

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use sha2::{Digest as _, Sha256};
-
 use super::content::{Content, parse_signature};
 use super::keys::{PublicKeys, Sha};
+use crate::sha256::Sha256;
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 
@@ -110,7 +109,7 @@ fn the_signed_text_is_that_of_the_guide() {
         let json = content(previous);
         let parsed = Content::parse(json.as_bytes()).expect("a digest");
         let text = format!("2015-08-12T04:01:31Z\nb-c/AWSLogs/x.json.gz\n{abc}\n{signature}");
-        assert_eq!(hex(&parsed.signed_hash(&unhex(abc))), hex(&Sha256::digest(text)), "{signature}");
+        assert_eq!(hex(&parsed.signed_hash(&unhex(abc))), hex(&Sha256::of(text)), "{signature}");
     }
 }
 

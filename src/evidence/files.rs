@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memchr::memchr;
-use sha2::{Digest as _, Sha256};
 
 use super::{EvidenceError, EvidenceOptions, EvidencePath, TooManyKeys, heads};
 use crate::batch::RowFault;
@@ -15,6 +14,7 @@ use crate::escape::escape;
 use crate::join::JoinError;
 use crate::policy::KeyArn;
 use crate::readers::UnitFault;
+use crate::sha256::Sha256;
 use crate::source::{FileFault, SourceFile, TextStream, hex};
 
 /// A file that is to be read.
@@ -79,7 +79,7 @@ pub(super) fn find_files(options: &EvidenceOptions) -> Result<Given, EvidenceErr
             files.push(EvidenceFile { given, number, path, len, key: key.clone(), is_named });
         }
     }
-    Ok(Given { files, names, fingerprint: hex(&lengths.finalize()) })
+    Ok(Given { files, names, fingerprint: hex(&lengths.finish()) })
 }
 
 /// All regular files below a folder. Links are not followed: they can lead anywhere, and in circles.

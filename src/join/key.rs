@@ -3,9 +3,8 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::batch::Texts;
+use crate::sha256::Sha256;
 
 /// A keyed hash of an object version. Whoever names objects does not know the key, which is made anew for every run and
 /// never leaves it. So for any two names that somebody may have chosen, nearly all keys tell them apart: no more than one
@@ -139,7 +138,7 @@ impl Secret {
 #[inline]
 fn add_part(sums: &mut Sums, keys: &[[u64; 4]], part: &[u8]) -> u64 {
     if part.len() > MAX_LEN {
-        add_blocks(sums, keys, &Sha256::digest(part));
+        add_blocks(sums, keys, &Sha256::of(part));
     } else {
         add_blocks(sums, keys, part);
     }

@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::batch::{Schema, SchemaError};
 use crate::escape::escape;
 use crate::readers::UnitFault;
+use crate::sha256::Sha256;
 use crate::source::{FileFault, Md5, hex};
 use crate::timestamp::Timestamp;
 
@@ -331,7 +331,7 @@ impl Plan {
                 field(&format!("{:?} {:?}", file.size, file.md5));
             }
         }
-        hex(&hasher.finalize())
+        hex(&hasher.finish())
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::value::{Datetime, Offset};
 
@@ -12,6 +11,7 @@ use super::{
     BucketKeyDemand, Exception, Globs, KeyArn, Method, NamedKey, Policy, Remediation, Rule, RuleId, Severity,
     Unmatched, Versions, Where,
 };
+use crate::sha256::Sha256;
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 
@@ -176,7 +176,7 @@ fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
         rules,
         remediation,
         exceptions,
-        sha256: hex(&Sha256::digest(text)),
+        sha256: hex(&Sha256::of(text)),
     })
 }
 

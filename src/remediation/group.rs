@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::LIST_HEADER;
 use super::lane::{Lane, StorageClass, Target, TargetMethod};
 use crate::engine::lock;
 use crate::escape::unescape;
+use crate::sha256::Sha256;
 use crate::source::hex;
 
 /// What the objects of a list have in common.
@@ -140,7 +140,7 @@ fn folder_of_bucket(bucket: &str) -> String {
         return bucket.to_owned();
     }
     let name = unescape(bucket).unwrap_or_default();
-    format!("_{}", &hex(&Sha256::digest(name))[..32])
+    format!("_{}", &hex(&Sha256::of(name))[..32])
 }
 
 #[cfg(test)]

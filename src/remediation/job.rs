@@ -4,11 +4,11 @@
 //! with `REPLACE-WITH-`. No job begins before somebody confirms it.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::lane::{Lane, StorageClass, Target, TargetMethod};
 use super::{Group, GroupFile, JobSettings};
 use crate::policy::KeyArn;
+use crate::sha256::Sha256;
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 
@@ -217,7 +217,7 @@ fn report(facts: &JobFacts<'_>) -> Value {
 fn token(file: &GroupFile, operation: &Operation) -> String {
     let wanted = format!("{}{}", operation.name, operation.parameters);
     // 32 and 24 digits: no more than the 64 characters of the service model.
-    format!("{}-{}", file.md5, &hex(&Sha256::digest(wanted))[..24])
+    format!("{}-{}", file.md5, &hex(&Sha256::of(wanted))[..24])
 }
 
 fn description(file: &GroupFile, name: &str, operation: &Operation) -> String {
