@@ -23,6 +23,9 @@ const CHECKED: ColumnSet = ColumnSet::NONE
     .with(Column::Size)
     .with(Column::LastModifiedDate);
 
+/// Rows that are read together: about 200 KB of text, and as much again of what is known of it.
+const STRIP_ROWS: usize = 512;
+
 /// The rows of a block, and what was read of them.
 #[derive(Default)]
 pub(super) struct Columns {
@@ -93,7 +96,6 @@ impl Columns {
     /// Forgets all rows and makes room for those that were marked.
     pub(super) fn clear(&mut self, marks: &Marks) {
         self.rows.clear(marks);
-        self.decoded.clear();
     }
 
     /// Appends a row that begins at a position of the text, and the position of its first closing quote in the marks.
@@ -118,8 +120,9 @@ impl Columns {
         }
     }
 
-    /// Reads the wanted columns of all rows and hands them over; marks and text get what does not stand in them yet.
-    /// Columns in which a cell can be bad are always read: whether a row is sound does not depend on who asks.
+    /// Reads the wanted columns of all rows and hands them over, some rows at a time: their text stays in the cache while
+    /// column after column is read and looked at. Marks and text get what does not stand in them yet. Columns in which a
+    /// cell can be bad are always read: whether a row is sound does not depend on who asks.
     pub(super) fn read(
         &mut self,
         marks: &mut Marks,
@@ -129,31 +132,37 @@ impl Columns {
         wanted: ColumnSet,
         each: &mut EachBatch<'_>,
     ) -> Result<(), UnitFault> {
-        let closes = marks.with_closes(&self.rows.closes);
+        let Self { rows, wanted: cells, deferred: more, decoded } = self;
+        let closes = marks.with_closes(&rows.closes);
         let (wanted, deferred) = schema.columns().partition(wanted.union(CHECKED));
-        self.wanted.read(wanted, &Text { bytes, closes, schema }, self.rows.starts.iter().copied());
-        self.decode_keys(bytes);
-        let text = Text { bytes, closes, schema };
-        let mut details = Deferred { columns: deferred, text, starts: &self.rows.starts, cells: &mut self.deferred };
-        let states = Some(self.rows.states.as_slice());
-        let len = self.rows.states.len();
-        each(&Batch { len, first_row, states, deferred, ..self.wanted.lend(wanted, bytes) }, &mut details)
-    }
-
-    /// Decodes the keys that need it. They stand behind the text then.
-    fn decode_keys(&mut self, text: &mut Vec<u8>) {
-        for (key, state) in self.wanted.key.iter_mut().zip(&mut self.rows.states) {
-            let encoded = &text[key.from as usize..(key.from + key.len) as usize];
-            if is_form_encoded(encoded) {
-                let from = self.decoded.len();
-                if !decode_form(encoded, &mut self.decoded) {
-                    *state = RowState::Bad(RowFault::KeyEncoding);
-                }
-                *key = Span { from: (text.len() + from) as u32, len: (self.decoded.len() - from) as u32 };
-            }
+        let (text_len, strips) = (bytes.len(), rows.starts.chunks(STRIP_ROWS).zip(rows.states.chunks_mut(STRIP_ROWS)));
+        for (first_row, (starts, states)) in (first_row..).step_by(STRIP_ROWS).zip(strips) {
+            cells.read(wanted, &Text { bytes, closes, schema }, starts.iter().copied());
+            bytes.truncate(text_len);
+            decode_keys(&mut cells.key, states, bytes, decoded);
+            let text = Text { bytes, closes, schema };
+            let mut details = Deferred { columns: deferred, text, starts, cells: more };
+            let (len, states) = (states.len(), Some(&*states));
+            each(&Batch { len, first_row, states, deferred, ..cells.lend(wanted, bytes) }, &mut details)?;
         }
-        text.extend_from_slice(&self.decoded);
+        Ok(())
     }
+}
+
+/// Decodes the keys that need it. They stand behind the text then.
+fn decode_keys(keys: &mut [Span], states: &mut [RowState], text: &mut Vec<u8>, decoded: &mut Vec<u8>) {
+    decoded.clear();
+    for (key, state) in keys.iter_mut().zip(states) {
+        let encoded = &text[key.from as usize..(key.from + key.len) as usize];
+        if is_form_encoded(encoded) {
+            let from = decoded.len();
+            if !decode_form(encoded, decoded) {
+                *state = RowState::Bad(RowFault::KeyEncoding);
+            }
+            *key = Span { from: (text.len() + from) as u32, len: (decoded.len() - from) as u32 };
+        }
+    }
+    text.extend_from_slice(decoded);
 }
 
 impl Details for Deferred<'_> {
