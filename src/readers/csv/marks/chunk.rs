@@ -22,14 +22,10 @@ pub(super) struct Carry {
     is_odd: bool,
 }
 
-impl Carry {
-    /// A text begins like a line.
-    pub(super) const START: Self = Self { quote: 0, open: 0, separator: 1, is_odd: false };
-}
-
 impl Default for Carry {
+    /// A text begins like a line.
     fn default() -> Self {
-        Self::START
+        Self { quote: 0, open: 0, separator: 1, is_odd: false }
     }
 }
 

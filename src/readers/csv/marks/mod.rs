@@ -67,7 +67,7 @@ impl Marks {
         self.marked = 0;
         #[cfg(target_arch = "x86_64")]
         {
-            self.carry = chunk::Carry::START;
+            self.carry = chunk::Carry::default();
         }
     }
 
