@@ -238,6 +238,23 @@ mod tests {
         }
     }
 
+    /// More rows than are read together, with an encoded key here and there.
+    #[test]
+    fn keys_are_decoded_wherever_they_stand() {
+        let key = |row: usize| if row.is_multiple_of(3) { format!("a%20{row}+b") } else { format!("a-{row}") };
+        let text: String = (1..=2000).map(|row| format!("\"b\",\"{}\"\n", key(row))).collect();
+        let (mut reader, mut scratch, mut keys) = (reader(text.as_bytes(), 2), Scratch::default(), Vec::new());
+        while let Some(block) = reader.next_block(&mut scratch).expect("readable") {
+            let mut keep = |batch: &Batch<'_>, _: &mut dyn Details| {
+                keys.extend((0..batch.len).map(|at| (batch.first_row as usize + at, batch.key.get(at).to_vec())));
+                Ok(())
+            };
+            block.read(ColumnSet::ALL, &mut scratch, &mut keep).expect("nothing fails");
+        }
+        let decoded = |row: usize| key(row).replace("%20", " ").replace('+', " ").into_bytes();
+        assert!(keys == (1..=2000).map(|row| (row, decoded(row))).collect::<Vec<_>>());
+    }
+
     #[test]
     fn an_endless_line_is_one_bad_row() {
         for len in [MAX_ROW_LEN + 1, BLOCK_LEN - 1, BLOCK_LEN, BLOCK_LEN + 1, 3 * BLOCK_LEN] {
