@@ -4,7 +4,8 @@
 //! only their two statuses tell them apart. Then there is no need to look at rows: pairs of statuses are counted, and
 //! judged once.
 
-use crate::batch::{Batch, Column, Flag, Flags, Numbers, Texts};
+use super::row::{Row, is_version_id};
+use crate::batch::{Batch, Column, Flag, Flags, Numbers, RowState, Texts};
 use crate::partial::Amount;
 use crate::policy::{BucketKey, Status};
 
@@ -28,15 +29,39 @@ fn pair_at(status: Status, bucket_key: BucketKey) -> usize {
     status as usize * BucketKey::ALL.len() + bucket_key as usize
 }
 
-/// The bucket of all rows, if nothing but the statuses of a row needs to be looked at.
-pub(super) fn only_bucket<'a>(batch: &Batch<'a>) -> Option<&'a [u8]> {
-    let Texts::Coded { codes, dictionary } = &batch.bucket else { return None };
-    let (&first, others) = codes.split_first()?;
-    let is_undated = batch.deferred.contains(Column::Key) && matches!(batch.last_modified, Numbers::Absent);
-    let is_sound = batch.states.is_none() && !has_bad_flag(&batch.is_delete_marker) && !has_bad_flag(&batch.is_latest);
-    // All codes are compared: many at once is faster than one after the other up to the first that differs.
-    let is_one = others.iter().fold(true, |is_one, &code| is_one & (code == first));
-    (is_undated && is_sound && is_one && !has_bad_number(&batch.size)).then(|| dictionary.get(first as usize))
+/// The bucket of all rows, if it is the one that is expected and no row can be bad or blank but for its key, its size and
+/// its time.
+pub(super) fn sound_bucket<'a>(batch: &Batch<'a>, expected: Option<&[u8]>) -> Option<&'a [u8]> {
+    let bucket = only_bucket(batch)?;
+    let is_sound = batch.states.is_none_or(|states| states.iter().all(|state| *state == RowState::Sound))
+        && !has_bad_flag(&batch.is_delete_marker)
+        && !has_bad_flag(&batch.is_latest)
+        && (batch.version_id.is_absent() || (0..batch.len).all(|at| is_version_id(batch.version_id.get(at))));
+    (is_sound && !bucket.is_empty() && Row::check_bucket(bucket, expected).is_ok()).then_some(bucket)
+}
+
+/// The bucket of all rows, if they have one.
+fn only_bucket<'a>(batch: &Batch<'a>) -> Option<&'a [u8]> {
+    match &batch.bucket {
+        Texts::Absent => None,
+        Texts::Plain(_) => {
+            let bucket = batch.bucket.get(0);
+            (1..batch.len).all(|at| batch.bucket.get(at) == bucket).then_some(bucket)
+        }
+        Texts::Coded { codes, dictionary } => {
+            let (&first, others) = codes.split_first()?;
+            // All codes are compared: many at once is faster than one after the other up to the first that differs.
+            let is_one = others.iter().fold(true, |is_one, &code| is_one & (code == first));
+            is_one.then(|| dictionary.get(first as usize))
+        }
+    }
+}
+
+/// Whether nothing but the statuses and sizes of rows is there to be looked at.
+pub(super) fn is_undated(batch: &Batch<'_>) -> bool {
+    batch.deferred.contains(Column::Key)
+        && matches!(batch.last_modified, Numbers::Absent)
+        && !has_bad_number(&batch.size)
 }
 
 fn has_bad_flag(flags: &Flags<'_>) -> bool {

@@ -11,7 +11,7 @@ mod places;
 mod remedies;
 mod row;
 
-use crate::batch::{Batch, ColumnSet, Flag, Flags, RowFault, Texts};
+use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, RowFault, Texts};
 use crate::escape::escape;
 use crate::evidence::{Evidence, KeyRing, RowFacts};
 use crate::partial::{Amount, MAX_SAMPLE_LEN, Partial};
@@ -23,7 +23,7 @@ use crate::sinks::{Extent, FindingWriter, LINES_LEN, List, ListId, OutputError, 
 use crate::tally::{CellId, PlaceId, Tally};
 use crate::timestamp::{Month, MonthMemo};
 
-use columnwise::{PairCounts, only_bucket, pairs};
+use columnwise::{PairCounts, is_undated, pairs, sound_bucket};
 use flagged::{FindingCells, Flagged, Position};
 use places::Places;
 use remedies::{DetailCells, Remedies};
@@ -148,8 +148,13 @@ impl<'c> Examiner<'c> {
         }
         self.flagged.clear();
         self.flagged_rows.clear();
-        if self.keys.is_active() || !self.examine_columns(batch, bucket, partial) {
-            self.examine_rows(unit, batch, bucket, partial);
+        match sound_bucket(batch, bucket).filter(|_| !self.keys.is_active()) {
+            Some(bucket) => {
+                if !self.examine_columns(batch, bucket, partial) {
+                    self.examine_stretches(unit, batch, bucket, partial);
+                }
+            }
+            None => self.examine_rows(unit, batch, bucket, partial),
         }
         if !self.flagged.is_empty() {
             let columns = LISTED.union(self.remedies.columns());
@@ -186,13 +191,61 @@ impl<'c> Examiner<'c> {
         }
     }
 
-    /// Examines all rows at once, if nothing but their statuses matters; says whether that was so.
-    fn examine_columns(&mut self, batch: &Batch<'_>, bucket: Option<&[u8]>, partial: &mut Partial) -> bool {
-        let Some(found) = only_bucket(batch) else { return false };
-        if found.is_empty() || Row::check_bucket(found, bucket).is_err() {
+    /// Examines the rows of a sound batch. Most are like the one before, so only the first of a stretch is judged.
+    fn examine_stretches(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, bucket: &[u8], partial: &mut Partial) {
+        self.places.enter(bucket);
+        let mut at = 0;
+        while at < batch.len {
+            match Row::read(batch, at, Some(bucket)) {
+                Ok(None) => self.blank_lines += 1,
+                Ok(Some(row)) if row.is_delete_marker => partial.delete_markers += 1,
+                Ok(Some(row)) => self.judge(&row, at, batch, partial),
+                Err(fault) => self.reject(unit, batch.first_row + at as u64, fault, partial),
+            }
+            at += 1;
+            at += self.examine_alike(batch, at);
+        }
+    }
+
+    /// Counts or flags the rows from this one on that are like the last one that was judged; says how many there are. What
+    /// it holds on to fits into registers as long as it is a function of its own.
+    #[inline(never)]
+    fn examine_alike(&mut self, batch: &Batch<'_>, from: usize) -> usize {
+        let Some(LastObject { shared, ruling, cell, .. }) = self.last else { return 0 };
+        let (statuses, bucket_keys) = (&self.statuses[from..batch.len], &self.bucket_keys[from..batch.len]);
+        let is_keyless = batch.deferred.contains(Column::Key);
+        let mut alike = Amount::default();
+        for (at, (&status, &bucket_key)) in (from..).zip(statuses.iter().zip(bucket_keys)) {
+            let (Ok(size), Ok(time)) = (batch.size.get(at).size(), batch.last_modified.get(at).time()) else { break };
+            let key = batch.key.get(at);
+            let is_alike = status == shared.status
+                && bucket_key == shared.bucket_key
+                && batch.is_delete_marker.get(at) != Flag::True
+                && time.map(|time| self.months.month(time)) == shared.month
+                && (is_keyless || !key.is_empty())
+                && self.places.is_near(shared.place, key);
+            if !is_alike {
+                break;
+            }
+            alike.add(Amount::object(size.unwrap_or(0)));
+        }
+        let rows = from..from + alike.objects as usize;
+        match cell {
+            Some(cell) => self.tally.add_again(cell, alike),
+            None => {
+                let Shared { place, month, status, .. } = shared;
+                rows.for_each(|at| self.flag(at, Flagged { place, month, status, ruling, key: None }));
+            }
+        }
+        alike.objects as usize
+    }
+
+    /// Examines all rows of a sound batch at once, if nothing but their statuses matters; says whether that was so.
+    fn examine_columns(&mut self, batch: &Batch<'_>, bucket: &[u8], partial: &mut Partial) -> bool {
+        if !is_undated(batch) {
             return false;
         }
-        self.places.enter(found);
+        self.places.enter(bucket);
         let place = self.places.find(self.checker, b"");
         if !self.places.scope(place).is_settled() {
             return false;

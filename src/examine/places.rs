@@ -79,6 +79,12 @@ impl Places {
         }
     }
 
+    /// Whether a key is seen at once to lead where the last one led, and whether that is this place.
+    #[inline]
+    pub(super) fn is_near(&self, place: PlaceId, key: &[u8]) -> bool {
+        self.last.place_of(key) == Some(place)
+    }
+
     #[inline]
     pub(super) fn scope(&self, place: PlaceId) -> &Scope {
         &self.scopes[place.0 as usize]

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::audits::{Audited, Desk};
-use crate::delivery::{BUCKET, Columns, Delivery, ParquetForm, Row, all_columns, columns_without, csv_line, csv_text};
+use crate::delivery::{
+    BUCKET, Columns, Delivery, OrcForm, ParquetForm, Row, all_columns, columns_without, csv_line, csv_text,
+};
 use crate::random::Random;
 
 const SOUND: usize = 3;
@@ -474,5 +476,87 @@ fn rows_that_are_counted_together_are_still_looked_at() {
             assert_ne!(full.code(), Some(2), "{full:?}");
             full.assert_same_without_rollups(&desk.audit_under(policy, &config, &["--rollup", "none"]));
         }
+    }
+}
+
+/// Neighbours that are alike are judged once. Each row of one account between two of another has no such neighbour.
+#[test]
+fn rows_among_their_like_count_as_they_do_among_others() {
+    let key = |account: usize, file: usize| match account {
+        0 => format!("AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06/{file}"),
+        _ => format!("loose {file}"),
+    };
+    let odd: [fn(Row) -> Row; 15] = [
+        |row| row,
+        |row| row.with_status("DSSE-KMS"),
+        |row| row.with_status("NOT-SSE"),
+        |row| row.with_status("SSE-NEW"),
+        |row| Row { bucket_key_status: Some("DISABLED".into()), ..row },
+        |row| Row { size: Some(-5), ..row },
+        |row| Row { size: None, ..row },
+        |row| Row { last_modified: Some(-5), ..row },
+        |row| Row { last_modified: Some(1_717_199_999_999), ..row },
+        |row| Row { last_modified: Some(1_717_200_000_000), ..row },
+        |row| Row { last_modified: None, ..row },
+        |row| Row { size: None, ..Row::delete_marker("marker") }.with_key(row.key),
+        |row| row.with_key(""),
+        |row| Row { bucket: b"another-bucket".to_vec(), ..row },
+        |row| Row { version_id: Some("no version".into()), is_latest: Some(false), ..row },
+    ];
+    let policies = [
+        "unmatched = \"violation\"\n[[rule]]\nid = \"b\"\nwhere = { kind = [\"CloudTrail\"] }\n\
+            encryption = [\"SSE-KMS\"]\nbucket_key = \"required\"\n",
+        "[[rule]]\nid = \"old\"\nencryption = [\"SSE-S3\"]\nwhere = { written_before = 2024-05-07 }\n\
+            [[rule]]\nid = \"rest\"\nencryption = [\"SSE-KMS\"]\n",
+        "[[rule]]\nid = \"all\"\nencryption = [\"SSE-KMS\"]\n",
+    ];
+    let desk = Desk::new();
+    let mut random = Random::new(9);
+    for (number, odd) in odd.into_iter().enumerate() {
+        let rows = [0, 1].map(|account| -> Vec<Row> {
+            let row = |file| Row { size: Some(file as i64 % 7), ..Row::compliant("f") }.with_key(key(account, file));
+            (0..300).map(|file| if random.chance(10) { odd(row(file)) } else { row(file) }).collect()
+        });
+        let alike = rows.concat();
+        let [one, other] = &rows;
+        let apart: Vec<Row> = one.iter().zip(other).flat_map(|(one, other)| [one.clone(), other.clone()]).collect();
+        for policy in policies {
+            for is_csv in [true, false] {
+                let [alike, apart] = [&alike, &apart].map(|rows| {
+                    let delivery = match is_csv {
+                        true => Delivery::csv(rows, &all_columns(), 1),
+                        false => Delivery::parquet(rows, &all_columns(), 1, ParquetForm::default()),
+                    };
+                    let folder = tempfile::tempdir_in(desk.path("")).unwrap();
+                    let audited = desk.audit_under(policy, delivery.write(folder.path()).config, &[]);
+                    let mut findings: Vec<String> = audited.text("findings.csv").lines().map(str::to_owned).collect();
+                    findings.sort();
+                    let mut summary = audited.summary();
+                    for differs in ["sources", "plan", "timing", "started_at", "finished_at"] {
+                        summary.as_object_mut().unwrap().remove(differs);
+                    }
+                    (audited.code(), findings, summary)
+                });
+                assert_eq!(alike, apart, "{number} {is_csv} {policy}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_report_about_another_bucket_is_rejected_as_a_whole() {
+    let desk = Desk::new();
+    let rows: Vec<Row> =
+        (0..20).map(|at| Row { bucket: b"another-bucket".to_vec(), ..Row::compliant(&format!("f{at}")) }).collect();
+    let deliveries = [
+        Delivery::csv(&rows, &all_columns(), 1),
+        Delivery::parquet(&rows, &all_columns(), 1, ParquetForm::default()),
+        Delivery::orc(&rows, &all_columns(), 1, OrcForm::default()),
+    ];
+    for delivery in deliveries {
+        let audited = desk.audit(delivery.write(&desk.path(delivery.format)).config, &[]);
+        assert_eq!(audited.code(), Some(3), "{audited:?}");
+        assert_eq!(audited.summary()["faults"], json!({"row_of_other_bucket": 20}));
+        assert_eq!(audited.summary()["counts"]["objects"], 0);
     }
 }
