@@ -225,7 +225,7 @@ fn answer(
         explanation.ruling = Some(checker.judge_object(&explanation.object()));
         return explanation;
     }
-    let facts = RowFacts::of(row, explanation.status);
+    let facts = RowFacts::new(explanation.status, row.version_id, row.last_modified);
     let judged = keys.with_state(batch, at, &facts, Amount::default(), |encrypted_under| {
         let object = Object { encrypted_under, ..explanation.object() };
         (checker.judge_object(&object), described(encrypted_under))

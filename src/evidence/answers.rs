@@ -5,7 +5,6 @@ use std::sync::Mutex;
 
 use super::{KnownKey, TooManyKeys};
 use crate::engine::lock;
-use crate::examine::Row;
 use crate::join::Value;
 use crate::policy::{Alternative, KeyState, Status};
 use crate::timestamp::Timestamp;
@@ -280,11 +279,10 @@ pub(crate) enum Weighed {
 }
 
 impl RowFacts {
-    /// Those of a row with this status.
+    /// Those of a row with these cells.
     #[inline]
-    pub(crate) fn of(row: &Row<'_>, status: Status) -> Self {
-        let is_null_version = matches!(row.version_id, b"" | b"null");
-        Self { status, is_null_version, last_modified: row.last_modified }
+    pub(crate) fn new(status: Status, version_id: &[u8], last_modified: Option<Timestamp>) -> Self {
+        Self { status, is_null_version: matches!(version_id, b"" | b"null"), last_modified }
     }
 
     /// Whether what was said at that time is about the object as it is.

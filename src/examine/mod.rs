@@ -148,13 +148,11 @@ impl<'c> Examiner<'c> {
         }
         self.flagged.clear();
         self.flagged_rows.clear();
-        match sound_bucket(batch, bucket).filter(|_| !self.keys.is_active()) {
-            Some(bucket) => {
-                if !self.examine_columns(batch, bucket, partial) {
-                    self.examine_stretches(unit, batch, bucket, partial);
-                }
-            }
-            None => self.examine_rows(unit, batch, bucket, partial),
+        let sound = sound_bucket(batch, bucket);
+        let are_counted =
+            sound.is_some_and(|bucket| !self.keys.is_active() && self.examine_columns(batch, bucket, partial));
+        if !are_counted {
+            self.examine_rows(unit, batch, sound.or(bucket), sound.is_some(), partial);
         }
         if !self.flagged.is_empty() {
             let columns = LISTED.union(self.remedies.columns());
@@ -171,11 +169,19 @@ impl<'c> Examiner<'c> {
         Ok(())
     }
 
-    /// Examines the rows one by one.
-    fn examine_rows(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, bucket: Option<&[u8]>, partial: &mut Partial) {
+    /// Examines the rows one by one. Where all are sound, most are like the one before, and only the first of a stretch is
+    /// looked at closely.
+    fn examine_rows(
+        &mut self,
+        unit: &Unit<'_>,
+        batch: &Batch<'_>,
+        bucket: Option<&[u8]>,
+        are_sound: bool,
+        partial: &mut Partial,
+    ) {
         bucket.into_iter().for_each(|bucket| self.places.enter(bucket));
-        let mut expected = bucket;
-        for at in 0..batch.len {
+        let (mut expected, mut at) = (bucket, 0);
+        while at < batch.len {
             match Row::read(batch, at, expected) {
                 Ok(None) => self.blank_lines += 1,
                 Ok(Some(row)) if row.is_delete_marker => partial.delete_markers += 1,
@@ -188,22 +194,10 @@ impl<'c> Examiner<'c> {
                 }
                 Err(fault) => self.reject(unit, batch.first_row + at as u64, fault, partial),
             }
-        }
-    }
-
-    /// Examines the rows of a sound batch. Most are like the one before, so only the first of a stretch is judged.
-    fn examine_stretches(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, bucket: &[u8], partial: &mut Partial) {
-        self.places.enter(bucket);
-        let mut at = 0;
-        while at < batch.len {
-            match Row::read(batch, at, Some(bucket)) {
-                Ok(None) => self.blank_lines += 1,
-                Ok(Some(row)) if row.is_delete_marker => partial.delete_markers += 1,
-                Ok(Some(row)) => self.judge(&row, at, batch, partial),
-                Err(fault) => self.reject(unit, batch.first_row + at as u64, fault, partial),
-            }
             at += 1;
-            at += self.examine_alike(batch, at);
+            if are_sound {
+                at += self.examine_alike(batch, at);
+            }
         }
     }
 
@@ -211,30 +205,38 @@ impl<'c> Examiner<'c> {
     /// it holds on to fits into registers as long as it is a function of its own.
     #[inline(never)]
     fn examine_alike(&mut self, batch: &Batch<'_>, from: usize) -> usize {
-        let Some(LastObject { shared, ruling, cell, .. }) = self.last else { return 0 };
+        let Some(LastObject { shared, ruling, cell, counted }) = self.last else { return 0 };
+        let Shared { place, month, status, .. } = shared;
         let (statuses, bucket_keys) = (&self.statuses[from..batch.len], &self.bucket_keys[from..batch.len]);
         let is_keyless = batch.deferred.contains(Column::Key);
+        let has_evidence = self.keys.is_active();
         let mut alike = Amount::default();
-        for (at, (&status, &bucket_key)) in (from..).zip(statuses.iter().zip(bucket_keys)) {
+        for (at, pair) in (from..).zip(statuses.iter().zip(bucket_keys)) {
             let (Ok(size), Ok(time)) = (batch.size.get(at).size(), batch.last_modified.get(at).time()) else { break };
             let key = batch.key.get(at);
-            let is_alike = status == shared.status
-                && bucket_key == shared.bucket_key
+            let is_alike = pair == (&status, &shared.bucket_key)
                 && batch.is_delete_marker.get(at) != Flag::True
-                && time.map(|time| self.months.month(time)) == shared.month
+                && time.map(|time| self.months.month(time)) == month
                 && (is_keyless || !key.is_empty())
-                && self.places.is_near(shared.place, key);
+                && self.places.is_near(place, key)
+                && (!has_evidence || {
+                    let facts = RowFacts::new(status, batch.version_id.get(at), time);
+                    self.keys.basis(batch, at, &facts) == shared.basis
+                });
             if !is_alike {
                 break;
             }
-            alike.add(Amount::object(size.unwrap_or(0)));
+            let amount = Amount::object(size.unwrap_or(0));
+            if has_evidence {
+                self.keys.count(counted, amount);
+            }
+            alike.add(amount);
         }
-        let rows = from..from + alike.objects as usize;
         match cell {
             Some(cell) => self.tally.add_again(cell, alike),
             None => {
-                let Shared { place, month, status, .. } = shared;
-                rows.for_each(|at| self.flag(at, Flagged { place, month, status, ruling, key: None }));
+                let flagged = Flagged { place, month, status, ruling, key: counted.id };
+                (from..from + alike.objects as usize).for_each(|at| self.flag(at, flagged));
             }
         }
         alike.objects as usize
@@ -327,7 +329,7 @@ impl<'c> Examiner<'c> {
         let month = row.last_modified.map(|time| self.months.month(time));
         let basis = match self.keys.is_active() {
             false => Some(Basis::Nothing),
-            true => self.keys.basis(batch, at, &RowFacts::of(row, status)),
+            true => self.keys.basis(batch, at, &RowFacts::new(status, row.version_id, row.last_modified)),
         };
         let shared = Shared { place, month, status, bucket_key, basis };
         let amount = Amount::object(row.size.unwrap_or(0));
@@ -354,7 +356,7 @@ impl<'c> Examiner<'c> {
         let (ruling, counted) = match self.keys.is_active() {
             false => (self.checker.judge_in(scope, &object), Counted::default()),
             true => {
-                let facts = RowFacts::of(row, status);
+                let facts = RowFacts::new(status, row.version_id, row.last_modified);
                 self.keys.with_state(batch, at, &facts, amount, |encrypted_under| {
                     self.checker.judge_in(scope, &Object { encrypted_under, ..object })
                 })
