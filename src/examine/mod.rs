@@ -210,6 +210,9 @@ impl<'c> Examiner<'c> {
         let (statuses, bucket_keys) = (&self.statuses[from..batch.len], &self.bucket_keys[from..batch.len]);
         let is_keyless = batch.deferred.contains(Column::Key);
         let has_evidence = self.keys.is_active();
+        if !has_evidence && shared.basis != Some(Basis::Nothing) {
+            return 0;
+        }
         let mut alike = Amount::default();
         for (at, pair) in (from..).zip(statuses.iter().zip(bucket_keys)) {
             let (Ok(size), Ok(time)) = (batch.size.get(at).size(), batch.last_modified.get(at).time()) else { break };
