@@ -1,9 +1,10 @@
 //! Workers, and what they do next.
 //!
-//! Every worker takes the next few units of about the same size and compares their checksums side by side, which takes
-//! hardly longer than one. Then it examines those of them that nobody has begun meanwhile: a worker that finds no units
-//! left helps with those of others, first with units that nobody examines. Of a unit it takes the next part, so that one
-//! large file keeps all cores busy, too; row groups of Parquet and stripes of ORC are read side by side as fast as files.
+//! A worker opens the next few units of about the same size and compares their checksums side by side, which takes hardly
+//! longer than one. Then, whoever opened it, every worker examines the first unit that nobody has begun, and opens more
+//! when there is none: what is found in a unit has few others to wait for in the lists. When all units are open, workers
+//! join each other: of a unit they take the next part, so that one large file keeps all cores busy, too; row groups of
+//! Parquet and stripes of ORC are read side by side as fast as files.
 //! Who takes part in a unit is counted, and the last to leave finishes it: the unit counts as a whole, or not at all. So at
 //! most as many units are half examined as there are workers, and each worker holds one part: memory does not depend on
 //! how much there is to do.
@@ -103,10 +104,10 @@ struct Queue<'w> {
 
 /// What a worker does next.
 enum Task<'w> {
-    /// Verify and examine these.
-    Take(Vec<Arc<OpenUnit<'w>>>),
-    /// Take part in this one.
-    Help(Arc<OpenUnit<'w>>),
+    /// Compare the checksums of these.
+    Verify(Vec<Arc<OpenUnit<'w>>>),
+    /// Examine parts of this one.
+    Examine(Arc<OpenUnit<'w>>),
 }
 
 /// What a worker can do for a unit, the more useful first.
@@ -247,18 +248,13 @@ impl<'w> Work<'w> {
 
     fn run_task(&self, task: Task<'w>, examiner: &mut Examiner<'w>, scratch: &mut Scratch) -> Result<(), EngineError> {
         match task {
-            Task::Help(open) => {
+            Task::Examine(open) => {
                 self.visit(&open, examiner, scratch);
                 self.leave(&open, examiner)
             }
-            Task::Take(group) => {
+            Task::Verify(group) => {
                 self.verify(&group);
-                group.iter().try_for_each(|open| {
-                    if open.is_untouched() || open.has_independent_parts() {
-                        self.visit(open, examiner, scratch);
-                    }
-                    self.leave(open, examiner)
-                })
+                group.iter().try_for_each(|open| self.leave(open, examiner))
             }
         }
     }
@@ -271,26 +267,22 @@ impl<'w> Work<'w> {
         lock(&self.failed).get_or_insert(error);
     }
 
-    /// The next units that nobody has taken; when there are none, somebody else's unit. Units whose parts do not wait for
-    /// each other are done one after the other by all workers, so that few lines have to wait for others in the lists.
+    /// The first open unit that another worker speeds up; or else the next units to open; or else any unit with parts left.
     fn next_task(&self) -> Option<Task<'w>> {
         let mut queue = lock(&self.queue);
-        let shared = queue.open.values().find(|open| open.has_independent_parts() && open.need().is_some()).cloned();
-        if let Some(open) = shared {
-            lock(&open.found).visitors += 1;
-            return Some(Task::Help(open));
+        if let Some(open) = queue.open.values().find(|open| open.is_for_all()) {
+            return Some(Task::Examine(open.enter()));
         }
         let group = queue.take_group();
         if !group.is_empty() {
             let is_grouped = group.len() > 1;
             let open: Vec<_> = group.into_iter().map(|unit| Arc::new(self.open_unit(unit, is_grouped))).collect();
             queue.open.extend(open.iter().map(|open| (open.unit.id, Arc::clone(open))));
-            return Some(Task::Take(open));
+            return Some(Task::Verify(open));
         }
         let needed = queue.open.values().filter_map(|open| Some((open.need()?, open)));
         let (_, open) = needed.min_by_key(|(need, _)| *need)?;
-        lock(&open.found).visitors += 1;
-        Some(Task::Help(Arc::clone(open)))
+        Some(Task::Examine(open.enter()))
     }
 
     /// Compares the checksums of a group. Others may be examining its units already.
@@ -413,13 +405,13 @@ impl<'w> Work<'w> {
         }
     }
 
-    /// Takes no more part in the unit; the last to do so finishes it.
+    /// Takes no more part in the unit; the last to do so finishes it, if it has been examined.
     fn leave(&self, open: &Arc<OpenUnit<'w>>, examiner: &mut Examiner<'w>) -> Result<(), EngineError> {
         // Under the queue's lock, so that nobody joins a unit that is being finished.
         let mut queue = lock(&self.queue);
         let mut found = lock(&open.found);
         found.visitors -= 1;
-        if found.visitors > 0 {
+        if found.visitors > 0 || !found.is_examined() {
             return Ok(());
         }
         drop(found);
@@ -488,7 +480,20 @@ impl<'w> Queue<'w> {
     }
 }
 
+impl Found {
+    /// Whether the unit was read to its end, or need not be.
+    fn is_examined(&self) -> bool {
+        self.facts.is_some() || self.fault.is_some()
+    }
+}
+
 impl OpenUnit<'_> {
+    /// Takes part in it, until leaving.
+    fn enter(self: &Arc<Self>) -> Arc<Self> {
+        lock(&self.found).visitors += 1;
+        Arc::clone(self)
+    }
+
     /// How much a worker is needed here: nothing if there are no more parts, and most where nobody is yet.
     fn need(&self) -> Option<Need> {
         match self.reader.try_lock() {
@@ -502,14 +507,14 @@ impl OpenUnit<'_> {
         }
     }
 
-    /// Whether several workers examine it as fast as several units.
-    fn has_independent_parts(&self) -> bool {
-        matches!(self.unit.source.format, Format::Parquet | Format::Orc)
-    }
-
-    /// Whether nobody has begun to examine it.
-    fn is_untouched(&self) -> bool {
-        matches!(*lock(&self.reader), ReaderState::Untouched(_))
+    /// Whether it comes before units that are not open yet.
+    fn is_for_all(&self) -> bool {
+        match self.unit.source.format {
+            // Several workers examine its parts as fast as they do several units.
+            Format::Parquet | Format::Orc => self.need().is_some(),
+            // Whoever compares its checksum would be waited for.
+            Format::Csv => lock(&self.found).visitors == 0 && self.need() == Some(Need::Begin),
+        }
     }
 
     /// Makes sure that the file of a grouped unit is open; returns its checksum, if it has one.
