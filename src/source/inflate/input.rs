@@ -71,6 +71,13 @@ impl<R: Read> Input<R> {
     /// Takes bits from the bytes, until there are enough for any symbol or nothing is left.
     #[inline]
     pub(super) fn refill(&mut self) {
+        if let Some(eight) = self.unread().first_chunk() {
+            self.bits.buffer |= u64::from_le_bytes(*eight) << self.bits.len;
+            self.from += (63 - self.bits.len as usize) / 8;
+            self.bits.len |= 56;
+            self.bits.buffer &= (1 << self.bits.len) - 1;
+            return;
+        }
         while self.bits.len <= 56 && self.from < self.to {
             self.bits.buffer |= u64::from(self.buffer[self.from]) << self.bits.len;
             self.bits.len += 8;

@@ -147,6 +147,8 @@ impl<R: Read> GzipReader<R> {
             return Err(error);
         }
         let (len, (kept, last)) = (text.len, text.window());
+        // Nobody looks back from the end.
+        let (kept, last) = if self.state == State::End { (0, 0..0) } else { (kept, last) };
         history.drain(..history.len() - kept);
         history.extend_from_slice(&buffer[last]);
         self.history = history;

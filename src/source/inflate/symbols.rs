@@ -111,7 +111,11 @@ impl Blocks {
             let symbol = entry.number(input.bits.buffer) as u8;
             input.drop_bits(entry.code_bits())?;
             let (length, times) = match symbol {
-                0..16 => (symbol, 1),
+                0..16 => {
+                    lengths[at] = symbol;
+                    at += 1;
+                    continue;
+                }
                 16 => (*lengths[..at].last().ok_or(Damage::Code)?, 3 + input.take_bits(2)?),
                 17 => (0, 3 + input.take_bits(3)?),
                 _ => (0, 11 + input.take_bits(7)?),

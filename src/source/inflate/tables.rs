@@ -362,10 +362,9 @@ impl Code {
     /// Takes the code whose words have these lengths; symbols without a word have none. RFC 1951, 3.2.2.
     fn set(&mut self, lengths: &[u8], symbols: &[Entry], incomplete: Incomplete) -> Result<(), Damage> {
         let literals = lengths.len().min(END_OF_BLOCK);
-        let mut counts = [0; MAX_BITS + 1];
-        lengths[..literals].iter().for_each(|len| counts[usize::from(*len)] += 1);
+        let (mut counts, others) = (count(&lengths[..literals]), count(&lengths[literals..]));
         self.literals = if symbols[0].is_literal() { counts } else { [0; MAX_BITS + 1] };
-        lengths[literals..].iter().for_each(|len| counts[usize::from(*len)] += 1);
+        counts.iter_mut().zip(others).for_each(|(count, more)| *count += more);
         check_complete(&counts, incomplete)?;
         for (len, count) in counts.iter().enumerate().skip(1) {
             self.starts[len + 1] = self.starts[len] + count;
@@ -405,6 +404,16 @@ impl Code {
     fn longer_than(&self, bits: usize) -> &[Word] {
         &self.words[self.starts[bits + 1]..self.starts[MAX_BITS + 1]]
     }
+}
+
+/// How many words have each length.
+fn count(lengths: &[u8]) -> [usize; MAX_BITS + 1] {
+    // Adding to a number has to wait until it was stored the last time, and neighbours often have the same length.
+    let mut counts = [[0; MAX_BITS + 1]; 4];
+    for four in lengths.chunks(4) {
+        four.iter().zip(&mut counts).for_each(|(len, counts)| counts[usize::from(*len)] += 1);
+    }
+    std::array::from_fn(|len| counts.iter().map(|counts| counts[len]).sum())
 }
 
 /// No two symbols may begin with the same bits, and nearly always all bits must have a symbol.
