@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{AuditError, Findings, FinishedLists, begin_lists, preamble, write};
 use crate::campaign::CampaignOptions;
 use crate::engine::{Cancel, EngineError};
+use crate::hashes::sha256::Sha256;
 use crate::partial::{MergeError, Partial};
 use crate::plan::UnitId;
 use crate::remediation::Group;
 use crate::report::{AuditFacts, Run, Summary};
-use crate::sha256::Sha256;
 use crate::sinks::{
     Lines, List, ListFiles, OutputFolder, Pieces, REMEDIATION, Stream, UnitLengthList, UnitLengths, UnitLines,
 };

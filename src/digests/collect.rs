@@ -16,8 +16,8 @@ use super::slot::{DigestName, ObjectKind, Place, Places, SIDECAR_SUFFIX, path_of
 use super::{DigestsError, LogContents};
 use crate::engine::{Progress, lock};
 use crate::escape::escape;
+use crate::hashes::sha256::Sha256;
 use crate::join::{BucketHasher, JoinKey, KeyHasher, Varied, VariedWriter, VersionPart};
-use crate::sha256::Sha256;
 use crate::source::BufferedFile;
 use crate::timestamp::Timestamp;
 

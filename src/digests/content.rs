@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use super::fields::{Fields, PutFields as _};
 use super::keys::{Fingerprint, Sha};
-use crate::sha256::Sha256;
+use crate::hashes::sha256::Sha256;
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 

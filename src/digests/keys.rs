@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::{DigestsError, shown};
 use crate::escape::escape;
-use crate::sha256::Sha256;
+use crate::hashes::sha256::Sha256;
 use crate::source::{SourceFile, hex};
 use crate::timestamp::Timestamp;
 

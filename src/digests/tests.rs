@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::content::{Content, parse_signature};
 use super::keys::{PublicKeys, Sha};
-use crate::sha256::Sha256;
+use crate::hashes::sha256::Sha256;
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 

@@ -11,10 +11,10 @@ use memchr::memchr;
 use super::{EvidenceError, EvidenceOptions, EvidencePath, TooManyKeys, heads};
 use crate::batch::RowFault;
 use crate::escape::escape;
+use crate::hashes::sha256::Sha256;
 use crate::join::JoinError;
 use crate::policy::KeyArn;
 use crate::readers::UnitFault;
-use crate::sha256::Sha256;
 use crate::source::{FileFault, SourceFile, TextStream, hex};
 
 /// A file that is to be read.

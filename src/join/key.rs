@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use crate::batch::Texts;
-use crate::sha256::Sha256;
+use crate::hashes::sha256::Sha256;
 
 /// A keyed hash of an object version. Whoever names objects does not know the key, which is made anew for every run and
 /// never leaves it. So for any two names that somebody may have chosen, nearly all keys tell them apart: no more than one

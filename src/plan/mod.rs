@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{Schema, SchemaError};
 use crate::escape::escape;
+use crate::hashes::sha256::Sha256;
 use crate::readers::UnitFault;
-use crate::sha256::Sha256;
 use crate::source::{FileFault, Md5, hex};
 use crate::timestamp::Timestamp;
 

@@ -11,7 +11,7 @@ use super::{
     BucketKeyDemand, Exception, Globs, KeyArn, Method, NamedKey, Policy, Remediation, Rule, RuleId, Severity,
     Unmatched, Versions, Where,
 };
-use crate::sha256::Sha256;
+use crate::hashes::sha256::Sha256;
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 

@@ -9,7 +9,7 @@ use super::LIST_HEADER;
 use super::lane::{Lane, StorageClass, Target, TargetMethod};
 use crate::engine::lock;
 use crate::escape::unescape;
-use crate::sha256::Sha256;
+use crate::hashes::sha256::Sha256;
 use crate::source::hex;
 
 /// What the objects of a list have in common.

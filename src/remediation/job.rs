@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::lane::{Lane, StorageClass, Target, TargetMethod};
 use super::{Group, GroupFile, JobSettings};
+use crate::hashes::sha256::Sha256;
 use crate::policy::KeyArn;
-use crate::sha256::Sha256;
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 

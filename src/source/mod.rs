@@ -4,7 +4,6 @@
 //! a fault, not a signal. Size and time of change are noted at the start and compared at the end.
 
 mod inflate;
-mod md5;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -13,10 +12,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use ::md5::{Digest, Md5 as Md5Hasher};
 pub(crate) use inflate::{GzipReader, Room as InflateRoom, is_damage as is_gzip_damage};
-pub use md5::Md5;
-use md5::{BLOCK_LEN, Lane, MAX_LANES, update_all};
+use md5::{Digest, Md5 as Md5Hasher};
+
+use crate::hashes::BLOCK_LEN;
+pub use crate::hashes::md5::Md5;
+use crate::hashes::md5::{Lane, MAX_LANES, update_all};
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {

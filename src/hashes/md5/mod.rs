@@ -1,10 +1,9 @@
 //! MD5 checksums, of many files at a time.
 //!
 //! S3 Inventory gives the MD5 of every data file, and hashing one file after the other would be half of the work of an
-//! audit of Parquet files. Each step of MD5 waits for the one before it, so a core that hashes one file is idle most of
-//! the time. Sixteen files side by side take hardly longer than one: where the processor has AVX-512 or AVX2, each is a
-//! lane of its vectors; elsewhere a core works on two in turn. The algorithm is written once ([`vectors`]), the kinds of
-//! vectors one file each. The crate `md-5`, which does everything else, is the oracle of the tests.
+//! audit of Parquet files. Sixteen files side by side take hardly longer than one; where there are no vectors, a core works
+//! on two in turn. The algorithm is written once ([`steps`]), the kinds of vectors one file each. The crate `md-5`, which
+//! does everything else, is the oracle of the tests.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -13,11 +12,13 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_single;
 mod portable;
-mod vectors;
+mod steps;
 
 use std::fmt;
 
 use md5::Digest as _;
+
+use super::{BLOCK_LEN, Block};
 
 /// An MD5 checksum.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +37,7 @@ impl Md5 {
         Self::finish(md5::Md5::new_with_prefix(bytes))
     }
 
-    pub(super) fn finish(hasher: md5::Md5) -> Self {
+    pub(crate) fn finish(hasher: md5::Md5) -> Self {
         Self(hasher.finalize().into())
     }
 }
@@ -53,28 +54,23 @@ impl fmt::Debug for Md5 {
     }
 }
 
-/// Bytes that are hashed at a time.
-pub(super) const BLOCK_LEN: usize = 64;
-
-type Block = [u8; BLOCK_LEN];
-
 /// The state of one hash between blocks.
 #[derive(Clone, Copy)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     state: [u32; 4],
     blocks: u64,
 }
 
 impl Lane {
-    pub(super) const NEW: Self = Self { state: [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476], blocks: 0 };
+    pub(crate) const NEW: Self = Self { state: [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476], blocks: 0 };
 
     /// How many bytes have been hashed since the lane was in an earlier state.
-    pub(super) fn bytes_since(&self, earlier: &Self) -> usize {
+    pub(crate) fn bytes_since(&self, earlier: &Self) -> usize {
         (self.blocks - earlier.blocks) as usize * BLOCK_LEN
     }
 
     /// Hashes the last bytes, fewer than a block, and ends.
-    pub(super) fn finish(mut self, rest: &[u8]) -> Md5 {
+    pub(crate) fn finish(mut self, rest: &[u8]) -> Md5 {
         let bits = (self.blocks * BLOCK_LEN as u64 + rest.len() as u64).wrapping_mul(8);
         // RFC 1321, 3.1 and 3.2: a one bit, zeroes, and the length in bits.
         let mut last = rest.to_vec();
@@ -89,10 +85,10 @@ impl Lane {
 }
 
 /// More inputs than this at a time gain nothing.
-pub(super) const MAX_LANES: usize = 16;
+pub(crate) const MAX_LANES: usize = 16;
 
 /// Hashes whole blocks of all inputs, as many as the shortest has, each in the lane of its position.
-pub(super) fn update_all(lanes: &mut [Lane], inputs: &[&[u8]]) {
+pub(crate) fn update_all(lanes: &mut [Lane], inputs: &[&[u8]]) {
     update_all_by(best_way, lanes, inputs);
 }
 

@@ -1,12 +1,14 @@
 //! MD5 of one or two inputs at a time, on any processor: a vector is a single number.
 
-use super::vectors::{each_step, md5_of_vectors};
+use super::steps::md5_of_vectors;
 use super::{Block, ROTATIONS, SINES};
+use crate::hashes::vectors::{each_step, lanes_of_vectors};
 
 pub(super) const LANES: usize = 1;
 
 type Vector = u32;
 
+lanes_of_vectors!();
 md5_of_vectors!();
 
 #[inline]

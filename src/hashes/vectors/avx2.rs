@@ -1,47 +1,33 @@
-//! MD5 of eight or sixteen inputs at a time, with AVX2.
-//!
-//! One vector waits for its own last step most of the time, so two go through each step together where there are enough
-//! inputs.
+//! Vectors of eight numbers, with AVX2.
 
 use std::arch::x86_64::*;
 
-use super::vectors::{each_step, md5_of_vectors, whole_vectors};
-use super::{Block, ROTATIONS, SINES};
+use super::{lanes_of_vectors, whole_vectors};
+use crate::hashes::Block;
 
-pub(super) const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
-type Vector = __m256i;
+pub(crate) type Vector = __m256i;
 
-/// Whether the processor has what [`update`] needs.
-pub(super) fn is_available() -> bool {
+/// Whether the processor has what these functions need.
+pub(crate) fn is_available() -> bool {
     std::arch::is_x86_feature_detected!("avx2")
 }
 
-md5_of_vectors!(with "avx2");
+lanes_of_vectors!(with "avx2");
 whole_vectors!(with "avx2");
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn add(a: Vector, b: Vector) -> Vector {
+pub(crate) fn add(a: Vector, b: Vector) -> Vector {
     _mm256_add_epi32(a, b)
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rotate_left(vector: Vector, by: u32) -> Vector {
+pub(crate) fn rotate_left(vector: Vector, by: u32) -> Vector {
     let (left, right) = (_mm_cvtsi32_si128(by as i32), _mm_cvtsi32_si128(32 - by as i32));
     _mm256_or_si256(_mm256_sll_epi32(vector, left), _mm256_srl_epi32(vector, right))
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn mix(round: usize, b: Vector, c: Vector, d: Vector) -> Vector {
-    match round {
-        0 => _mm256_xor_si256(d, _mm256_and_si256(b, _mm256_xor_si256(c, d))),
-        1 => _mm256_xor_si256(c, _mm256_and_si256(d, _mm256_xor_si256(b, c))),
-        2 => _mm256_xor_si256(_mm256_xor_si256(b, c), d),
-        _ => _mm256_xor_si256(c, _mm256_or_si256(b, _mm256_xor_si256(d, _mm256_set1_epi32(-1)))),
-    }
 }
 
 /// Rows to columns: pairs of rows are interleaved by 32, then by 64, then by 128 bits.

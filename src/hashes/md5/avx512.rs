@@ -3,12 +3,11 @@
 
 use std::arch::x86_64::*;
 
-use super::vectors::{each_step, md5_of_vectors, whole_vectors};
+use super::steps::md5_of_vectors;
 use super::{Block, ROTATIONS, SINES};
-
-pub(super) const LANES: usize = 16;
-
-type Vector = __m512i;
+pub(super) use crate::hashes::vectors::avx512::LANES;
+use crate::hashes::vectors::avx512::{Vector, add, from_numbers, from_states, load, rotate_left, to_states};
+use crate::hashes::vectors::each_step;
 
 /// Whether the processor has what [`update`] needs, here and for single inputs.
 pub(super) fn is_available() -> bool {
@@ -16,19 +15,6 @@ pub(super) fn is_available() -> bool {
 }
 
 md5_of_vectors!(with "avx512f");
-whole_vectors!(with "avx512f");
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn add(a: Vector, b: Vector) -> Vector {
-    _mm512_add_epi32(a, b)
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn rotate_left(vector: Vector, by: u32) -> Vector {
-    _mm512_rolv_epi32(vector, _mm512_set1_epi32(by as i32))
-}
 
 #[inline]
 #[target_feature(enable = "avx512f")]
@@ -48,20 +34,3 @@ pub(super) const MIXES: [i32; 4] = {
     const D: i32 = 0b1010_1010;
     [(B & C) | (!B & D), (B & D) | (C & !D), B ^ C ^ D, (C ^ (B | !D)) & 0b1111_1111]
 };
-
-/// Rows to columns: four times, each row of the first half and its counterpart of the second are interleaved, word by
-/// word, and become two rows.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn transpose(mut rows: [Vector; LANES]) -> [Vector; LANES] {
-    let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-    for _ in 0..4 {
-        let from = rows;
-        for at in 0..8 {
-            rows[2 * at] = _mm512_permutex2var_epi32(from[at], low, from[at + 8]);
-            rows[2 * at + 1] = _mm512_permutex2var_epi32(from[at], high, from[at + 8]);
-        }
-    }
-    rows
-}

@@ -4,14 +4,16 @@
 use std::arch::x86_64::*;
 
 use super::avx512::MIXES;
-use super::vectors::{each_step, md5_of_vectors};
+use super::steps::md5_of_vectors;
 use super::{Block, ROTATIONS, SINES};
+use crate::hashes::vectors::{each_step, lanes_of_vectors};
 
 pub(super) const LANES: usize = 1;
 
 /// Only the lowest number counts.
 type Vector = __m128i;
 
+lanes_of_vectors!(with "avx512f,avx512vl");
 md5_of_vectors!(with "avx512f,avx512vl");
 
 #[inline]
