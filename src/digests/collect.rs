@@ -12,17 +12,19 @@ use super::keys::Sha;
 use super::member::{Damage, Inflater, Stored};
 use super::metadata::{self, MAX_ANSWER_LEN, Metadata};
 use super::records::{CarriedRecord, DigestRecord, Found, LogRecord, State, put_metadata};
-use super::slot::{DigestName, ObjectKind, Place, Places, SIDECAR_SUFFIX, path_of};
+use super::slot::{DigestName, KeptPlace, ObjectKind, Place, Places, SIDECAR_SUFFIX, path_of};
 use super::{DigestsError, LogContents};
 use crate::engine::{Progress, lock};
 use crate::escape::escape;
-use crate::hashes::sha256::Sha256;
+use crate::hashes::sha256::{Hashed, MAX_QUEUED_LEN, Sha256, Sha256Queue};
 use crate::join::{BucketHasher, JoinKey, KeyHasher, Varied, VariedWriter, VersionPart};
 use crate::source::BufferedFile;
 use crate::timestamp::Timestamp;
 
 /// What a digest may inflate to. One with 10,000 logs has about 4 MB.
 const MAX_DIGEST_LEN: usize = 64 << 20;
+/// Room that is kept for the next text.
+const MAX_ROOM_LEN: usize = 64 << 10;
 /// Faults that are named; all are counted.
 const MAX_FAULTS: usize = 1000;
 
@@ -132,6 +134,16 @@ impl Collected {
     }
 }
 
+/// What waits for the hash of a text.
+enum Pending {
+    /// A digest, for that of its content.
+    Digest(KeptPlace, Stored),
+    /// The record of a digest, for that of the text that is signed.
+    Signed(JoinKey, Vec<u8>),
+    /// A log, for that of its content.
+    Log(KeptPlace),
+}
+
 /// What one worker collects.
 pub(super) struct Collector<'s> {
     shared: &'s Shared<'s>,
@@ -140,7 +152,9 @@ pub(super) struct Collector<'s> {
     paths: BucketHasher,
     places: Places,
     inflater: Inflater,
-    content: Vec<u8>,
+    hashes: Sha256Queue<Pending>,
+    /// Emptied texts.
+    room: Vec<Vec<u8>>,
     key: Vec<u8>,
     record: Vec<u8>,
     buffer: Vec<u8>,
@@ -156,7 +170,8 @@ impl<'s> Collector<'s> {
             paths: shared.hasher.bucket(b""),
             places: Places::default(),
             inflater: Inflater::default(),
-            content: Vec::new(),
+            hashes: Sha256Queue::new(),
+            room: Vec::new(),
             key: Vec::new(),
             record: Vec::new(),
             buffer: Vec::new(),
@@ -215,23 +230,54 @@ impl<'s> Collector<'s> {
     }
 
     fn digest(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
-        let mut content = std::mem::take(&mut self.content);
-        content.clear();
+        let mut content = self.take_room();
         let inflated = self.inflater.read(from, &mut |piece| {
             content.extend_from_slice(piece);
             if content.len() <= MAX_DIGEST_LEN { Ok(()) } else { Err("it inflates to more than 64 MiB".into()) }
         });
-        let parsed = inflated.map_err(|Damage(why)| why).and_then(|stored| {
-            DigestName::parse(place.path).ok_or("its name is not that of a digest")?;
-            Ok((stored, Content::parse(&content)?))
-        });
-        let pushed = match parsed {
-            Ok((stored, parsed)) => self.push_digest(place, stored, &parsed, Sha256::of(&content)),
-            Err(why) => self.push_malformed(place, why.as_bytes()),
-        };
-        content.shrink_to(1 << 20);
-        self.content = content;
-        pushed
+        match inflated {
+            Ok(_) if DigestName::parse(place.path).is_none() => {
+                self.push_malformed(place, b"its name is not that of a digest")
+            }
+            Ok(stored) => self.hash(Pending::Digest(place.keep(), stored), content),
+            Err(Damage(why)) => self.push_malformed(place, why.as_bytes()),
+        }
+    }
+
+    /// Hashes a text, now or together with others.
+    fn hash(&mut self, pending: Pending, text: Vec<u8>) -> io::Result<()> {
+        self.hashes.push(pending, text);
+        self.take_hashed()
+    }
+
+    fn take_hashed(&mut self) -> io::Result<()> {
+        while let Some(Hashed { of, text, sha }) = self.hashes.pop() {
+            match of {
+                Pending::Digest(place, stored) => match Content::parse(&text) {
+                    Ok(content) => self.push_digest(&place.get(), stored, &content, sha)?,
+                    Err(why) => self.push_malformed(&place.get(), why.as_bytes())?,
+                },
+                Pending::Signed(slot, mut record) => {
+                    DigestRecord::set_signed(&mut record, &sha);
+                    self.slots.push(slot, &record)?;
+                }
+                Pending::Log(place) => self.push_present(&place.get(), Found::Hashed(sha))?,
+            }
+            self.give_room(text);
+        }
+        Ok(())
+    }
+
+    fn take_room(&mut self) -> Vec<u8> {
+        self.room.pop().unwrap_or_default()
+    }
+
+    fn give_room(&mut self, mut text: Vec<u8>) {
+        // As many as wait for each other, and none that is much larger than a usual one.
+        if self.room.len() < 16 && text.capacity() <= MAX_ROOM_LEN {
+            text.clear();
+            self.room.push(text);
+        }
     }
 
     fn push_digest(&mut self, place: &Place<'_>, stored: Stored, content: &Content<'_>, sha: Sha) -> io::Result<()> {
@@ -255,15 +301,18 @@ impl<'s> Collector<'s> {
             is_starting: content.previous.is_none(),
             period: Some((content.start, content.end)),
             sha,
-            signed: content.signed_hash(&sha),
             fingerprint: content.fingerprint,
             bucket,
             key,
             detail: &detail,
+            signed: [0; 32],
         };
-        digest.put(&mut self.record);
+        let mut record = Vec::new();
+        digest.put(&mut record);
         let slot = self.path_key(place.path);
-        self.slots.push(slot, &self.record)?;
+        let mut text = self.take_room();
+        content.put_signed_text(&sha, &mut text);
+        self.hashes.push(Pending::Signed(slot, record), text);
         self.collected.relocated += u64::from(!is_misplaced && is_relocated(place.before, content));
         self.collected.stored_plain += u64::from(stored.is_plain);
         self.push_carried(content)?;
@@ -295,11 +344,11 @@ impl<'s> Collector<'s> {
             is_starting: false,
             period: None,
             sha: [0; 32],
-            signed: [0; 32],
             fingerprint: [0; 16],
             bucket,
             key: &self.key,
             detail: why,
+            signed: [0; 32],
         };
         digest.put(&mut self.record);
         let slot = self.path_key(place.path);
@@ -332,16 +381,29 @@ impl<'s> Collector<'s> {
     }
 
     fn log(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
-        let mut hasher = Sha256::new();
-        let hashed = self.inflater.read(from, &mut |piece| {
-            hasher.update(piece);
+        let mut text = self.take_room();
+        // Texts that are too long to wait for others are not kept.
+        let mut long_text: Option<Sha256> = None;
+        let inflated = self.inflater.read(from, &mut |piece| {
+            match &mut long_text {
+                Some(hasher) => hasher.update(piece),
+                None => {
+                    text.extend_from_slice(piece);
+                    if text.len() > MAX_QUEUED_LEN {
+                        long_text.insert(Sha256::new()).update(&text);
+                    }
+                }
+            }
             Ok(())
         });
-        match hashed {
+        match inflated {
             Ok(Stored { has_tail: true, .. }) => self.push_present(place, Found::TrailingData),
             Ok(Stored { is_plain, .. }) => {
                 self.collected.stored_plain += u64::from(is_plain);
-                self.push_present(place, Found::Hashed(hasher.finish()))
+                match long_text {
+                    Some(hasher) => self.push_present(place, Found::Hashed(hasher.finish())),
+                    None => self.hash(Pending::Log(place.keep()), text),
+                }
             }
             Err(Damage(why)) => self.push_present(place, Found::Malformed(why.as_bytes())),
         }
@@ -401,6 +463,11 @@ impl<'s> Collector<'s> {
 
     /// Hands over what is left.
     pub(super) fn finish(mut self) -> io::Result<()> {
+        // Hashing a digest leaves another text to hash.
+        for _ in 0..2 {
+            self.hashes.flush();
+            self.take_hashed()?;
+        }
         self.slots.flush()?;
         self.logs.flush()?;
         lock(&self.shared.total).merge(self.collected);

@@ -8,7 +8,6 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use super::fields::{Fields, PutFields as _};
 use super::keys::{Fingerprint, Sha};
-use crate::hashes::sha256::Sha256;
 use crate::source::hex;
 use crate::timestamp::Timestamp;
 
@@ -128,14 +127,12 @@ impl<'j> Content<'j> {
         })
     }
 
-    /// The SHA-256 of the text that is signed; `sha` is that of the digest's content.
-    pub(super) fn signed_hash(&self, sha: &Sha) -> Sha {
+    /// Writes the text that is signed; `sha` is that of the digest's content.
+    pub(super) fn put_signed_text(&self, sha: &Sha, to: &mut Vec<u8>) {
         let previous = self.previous.as_ref().map_or("null", |previous| &previous.signature);
-        let mut hasher = Sha256::new();
         for part in [&*self.end_text, "\n", &self.bucket, "/", &self.key, "\n", &hex(sha), "\n", previous] {
-            hasher.update(part);
+            to.extend_from_slice(part.as_bytes());
         }
-        hasher.finish()
     }
 }
 

@@ -36,14 +36,14 @@ pub(super) struct DigestRecord<'r> {
     /// Nothing without content.
     pub(super) period: Option<(Timestamp, Timestamp)>,
     pub(super) sha: Sha,
-    /// The hash of the text that is signed.
-    pub(super) signed: Sha,
     pub(super) fingerprint: Fingerprint,
     /// As its content says, or else its path.
     pub(super) bucket: &'r [u8],
     pub(super) key: &'r [u8],
     /// What is wrong.
     pub(super) detail: &'r [u8],
+    /// The hash of the text that is signed.
+    pub(super) signed: Sha,
 }
 
 /// What a digest says of the one before it.
@@ -94,9 +94,16 @@ impl<'r> DigestRecord<'r> {
             to.put_time(time);
         }
         to.extend_from_slice(&self.sha);
-        to.extend_from_slice(&self.signed);
         to.extend_from_slice(&self.fingerprint);
         [self.bucket, self.key, self.detail].iter().for_each(|text| to.put_text(text));
+        to.extend_from_slice(&self.signed);
+    }
+
+    /// Puts in the hash of the text that is signed, which is the last of a record to be known.
+    pub(super) fn set_signed(record: &mut [u8], signed: &Sha) {
+        if let Some(last) = record.last_chunk_mut() {
+            *last = *signed;
+        }
     }
 
     fn take(mut fields: Fields<'r>) -> Option<Self> {
@@ -106,11 +113,11 @@ impl<'r> DigestRecord<'r> {
             is_starting: fields.flag()?,
             period: if fields.flag()? { Some((fields.time()?, fields.time()?)) } else { None },
             sha: fields.array()?,
-            signed: fields.array()?,
             fingerprint: fields.array()?,
             bucket: fields.text()?,
             key: fields.text()?,
             detail: fields.text()?,
+            signed: fields.array()?,
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::source::BufferedFile;
 
 /// So many files are handed over together.
 const BATCH_FILES: usize = 64;
-/// So many bytes of members of archives are.
+/// So many bytes of members of archives, and of their paths, are.
 const BATCH_LEN: usize = 256 << 10;
 /// Larger members are read where they are found.
 const MAX_MEMBER_LEN: u64 = 1 << 20;
@@ -32,7 +32,33 @@ enum Task {
     /// Files of a folder, and the path of the folder in the root.
     Files(PathBuf, Vec<u8>, Vec<OsString>),
     Archive(PathBuf),
-    Members(Vec<(Vec<u8>, Vec<u8>)>),
+    Members(Members),
+}
+
+/// Members of an archive, one behind the other.
+#[derive(Default)]
+struct Members {
+    bytes: Vec<u8>,
+    /// Where the path of each ends, and its body.
+    ends: Vec<(usize, usize)>,
+}
+
+impl Members {
+    /// Takes the member that an archive is at.
+    fn push(&mut self, tar: &mut Tar) -> Result<(), Damage> {
+        self.bytes.extend_from_slice(tar.path());
+        let path_end = self.bytes.len();
+        tar.read_body(&mut self.bytes)?;
+        self.ends.push((path_end, self.bytes.len()));
+        Ok(())
+    }
+
+    /// Their paths and bodies.
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
+        let member = |(start, (path_end, end))| (&self.bytes[start..path_end], &self.bytes[path_end..end]);
+        starts.zip(self.ends.iter().copied()).map(member)
+    }
 }
 
 /// The work of all threads.
@@ -126,7 +152,7 @@ impl<'w> Walk<'w> {
                 names.iter().try_for_each(|name| read_file(&folder.join(name), path.of(name), collector))
             }
             Task::Members(members) => {
-                members.iter().try_for_each(|(path, body)| collector.object(path, &mut &body[..]).map(drop))
+                members.iter().try_for_each(|(path, mut body)| collector.object(path, &mut body).map(drop))
             }
             Task::Archive(file) => match self.read_archive(&file, collector) {
                 Ok(()) => Ok(()),
@@ -203,23 +229,21 @@ impl<'w> Walk<'w> {
 
     fn read_archive(&self, file: &Path, collector: &mut Collector<'_>) -> Result<(), Stop> {
         let mut tar = Tar::open(file)?;
-        let (mut batch, mut len) = (Vec::new(), 0);
-        let mut told = 0;
+        let (mut batch, mut told) = (Members::default(), 0);
         let read = loop {
-            let len_of_member = match tar.next() {
+            let len = match tar.next() {
                 Ok(Some(len)) => len,
                 end => break end.map(drop),
             };
             collector.advance(tar.position() - told);
             told = tar.position();
-            if let Err(stop) = read_member((&mut tar, len_of_member), &mut batch, &mut len, collector) {
+            if let Err(stop) = read_member((&mut tar, len), &mut batch, collector) {
                 match stop {
                     Stop::Damage(damage) => break Err(damage),
                     stop => return Err(stop),
                 }
             }
-            if len >= BATCH_LEN {
-                len = 0;
+            if batch.bytes.len() >= BATCH_LEN {
                 self.share(Task::Members(std::mem::take(&mut batch)), collector)?;
             }
             if self.is_over() {
@@ -250,12 +274,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-fn read_member(
-    (tar, len): (&mut Tar, u64),
-    batch: &mut Vec<(Vec<u8>, Vec<u8>)>,
-    batch_len: &mut usize,
-    collector: &mut Collector<'_>,
-) -> Result<(), Stop> {
+fn read_member((tar, len): (&mut Tar, u64), batch: &mut Members, collector: &mut Collector<'_>) -> Result<(), Stop> {
     let Some(place) = collector.place_of(tar.path()) else {
         collector.count_other();
         return Ok(());
@@ -264,13 +283,10 @@ fn read_member(
         collector.see(&place)?;
         return Ok(());
     }
-    let path = tar.path().to_vec();
     if len <= MAX_MEMBER_LEN {
-        let mut body = Vec::with_capacity(len as usize);
-        tar.read_body(&mut body)?;
-        *batch_len += body.len();
-        batch.push((path, body));
+        batch.push(tar)?;
     } else {
+        let path = tar.path().to_vec();
         collector.object(&path, &mut tar.body())?;
     }
     Ok(())

@@ -56,6 +56,26 @@ pub(super) struct Place<'k> {
     pub(super) kind: ObjectKind,
 }
 
+/// A place whose path is kept.
+pub(super) struct KeptPlace {
+    key: Vec<u8>,
+    before_len: usize,
+    kind: ObjectKind,
+}
+
+impl Place<'_> {
+    pub(super) fn keep(&self) -> KeptPlace {
+        KeptPlace { key: [self.before, self.path].concat(), before_len: self.before.len(), kind: self.kind }
+    }
+}
+
+impl KeptPlace {
+    pub(super) fn get(&self) -> Place<'_> {
+        let (before, path) = self.key.split_at(self.before_len);
+        Place { before, path, kind: self.kind }
+    }
+}
+
 /// What a folder of AWS holds.
 #[derive(Clone, Copy, Debug)]
 enum Folder {
