@@ -573,6 +573,33 @@ fn copies_verify_wherever_they_are() {
     assert_eq!((below.ran.code, below.counts("digests")), (Some(0), counts([("verified", 4)])), "{below:?}");
 }
 
+/// Short ones are hashed side by side, and long ones piece by piece.
+#[test]
+fn digests_and_logs_of_any_length_are_hashed() {
+    const MIB: usize = 1 << 20;
+    const SPACES: [usize; 13] = [0, 1, 7, 8, 9, 70, 5000, 100_000, MIB - 100, MIB - 90, MIB, MIB + 1, 3 * MIB];
+    let trail = Trail { logs: SPACES.len(), spaces: &SPACES, ..Trail::default() };
+    let mut chain = trail.chain(2);
+    let long = |content: &mut Value| content["spaces"] = " ".repeat(2 * MIB).into();
+    let end = after(FIRST_END, 2 * 3600);
+    chain.push(trail.digest_of(&chain[1].end, &end, Some(&chain[1]), &long));
+    let tree = Tree::of(&chain);
+    let verified = verify(&tree, &["--logs"]);
+    assert_eq!(verified.ran.code, Some(0), "{verified:?}");
+    assert_eq!(verified.counts("digests"), counts([("verified", 3)]));
+    assert_eq!(verified.counts("logs"), counts([("verified", 39)]));
+    for at in 0..SPACES.len() {
+        let mut tree = tree.clone();
+        tree.replace(&log_path(&chain[1], at), gz(chain[1].logs[at].1.replacen("ID", "id", 1).as_bytes()));
+        let verified = verify(&tree, &["--logs"]);
+        assert_eq!(verified.findings(), [of_log(&chain[1], at, "hash_mismatch")], "log {at}");
+    }
+    let content = chain[2].content.replacen("  ", " x", 1);
+    let mut tree = tree;
+    tree.replace(&path(&chain[2]), gz(content.as_bytes()));
+    assert_eq!(verify(&tree, &[]).findings()[0], of_digest(&chain[2], "invalid_signature"));
+}
+
 /// Several chains with something wrong in each.
 fn rich_tree() -> Tree {
     let mut tree = Tree::default();

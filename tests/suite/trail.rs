@@ -86,6 +86,8 @@ pub struct Trail {
     pub is_backfill: bool,
     /// How many logs each digest lists.
     pub logs: usize,
+    /// How many spaces the first log ends with, and the next.
+    pub spaces: &'static [usize],
     pub signer: usize,
 }
 
@@ -100,6 +102,7 @@ impl Default for Trail {
             name: "a_trail",
             is_backfill: false,
             logs: 2,
+            spaces: &[],
             signer: 0,
         }
     }
@@ -137,7 +140,8 @@ impl Trail {
         let time = end.replace(['-', ':'], "");
         let seed = sha256(format!("{name}{is_backfill}{end}{number}").as_bytes());
         let key = format!("{folder}/{account}_CloudTrail_{region}_{}Z_{}.json.gz", &time[..13], &seed[..16]);
-        (key, format!("{{\"Records\":[{{\"eventID\":\"{seed}\"}}]}}"))
+        let spaces = self.spaces.get(number).copied().unwrap_or(0);
+        (key, format!("{{\"Records\":[{{\"eventID\":\"{seed}\"}}]}}{}", " ".repeat(spaces)))
     }
 
     /// A digest of the hour before a time; `previous` is the one before it.
