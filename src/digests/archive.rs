@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::member::Damage;
-use crate::source::{BufferedFile, GzipReader};
+use crate::source::{BufferedFile, GzipReader, SourceFile};
 
 const BLOCK_LEN: usize = 512;
 /// The longest name, and the longest list of extended fields, that is taken.
@@ -38,8 +38,8 @@ impl Tar {
     /// Opens an archive, whose compression is known by its first bytes.
     pub(super) fn open(path: &Path) -> Result<Self, Damage> {
         const BUFFER_LEN: usize = 1 << 20;
-        let mut file =
-            BufferedFile::open(path, vec![0; BUFFER_LEN]).map_err(|fault| Damage(fault.to_string().into()))?;
+        let file = SourceFile::open(path, None).map_err(|fault| Damage(fault.to_string().into()))?;
+        let mut file = BufferedFile::new(file, vec![0; BUFFER_LEN]);
         let stream = match file.fill_buf()? {
             [0x1f, 0x8b, ..] => Stream::Gzip(Box::new(BufReader::with_capacity(BUFFER_LEN, GzipReader::new(file)))),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => {

@@ -17,7 +17,7 @@ use super::collect::{Collector, Shared};
 use super::member::Damage;
 use super::{DigestsError, shown};
 use crate::engine::{Cancel, WORKER_NAME, lock};
-use crate::source::BufferedFile;
+use crate::source::{BufferedFile, FileFault, Folder, SourceFile};
 
 /// So many files are handed over together.
 const BATCH_FILES: usize = 64;
@@ -147,10 +147,7 @@ impl<'w> Walk<'w> {
     fn run_task(&self, task: Task, collector: &mut Collector<'_>) -> io::Result<()> {
         match task {
             Task::Folder(folder, path) => self.list(&folder, &path, collector),
-            Task::Files(folder, path, names) => {
-                let mut path = FilePath::new(&path);
-                names.iter().try_for_each(|name| read_file(&folder.join(name), path.of(name), collector))
-            }
+            Task::Files(folder, path, names) => read_files(&folder, &path, &names, collector),
             Task::Members(members) => {
                 members.iter().try_for_each(|(path, mut body)| collector.object(path, &mut body).map(drop))
             }
@@ -292,23 +289,35 @@ fn read_member((tar, len): (&mut Tar, u64), batch: &mut Members, collector: &mut
     Ok(())
 }
 
-fn read_file(file: &Path, path: &[u8], collector: &mut Collector<'_>) -> io::Result<()> {
-    let buffer = collector.take_buffer();
-    let mut open = match BufferedFile::open(file, buffer) {
-        Ok(open) => open,
-        Err(fault) => return collector.unreadable(path, &fault.to_string()),
-    };
+fn read_files(folder: &Path, path: &[u8], names: &[OsString], collector: &mut Collector<'_>) -> io::Result<()> {
+    let mut path = FilePath::new(path);
+    let opened = Folder::open(folder);
+    for name in names {
+        let path = path.of(name);
+        let file = match &opened {
+            Ok(folder) => SourceFile::open_in(folder, name).map_err(|fault| fault.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match file {
+            Ok(file) => {
+                if let Err(fault) = read_file(file, path, collector)? {
+                    collector.fault("file_changed", &shown(&folder.join(name)), &fault.to_string());
+                }
+            }
+            Err(reason) => collector.unreadable(path, &reason)?,
+        }
+    }
+    Ok(())
+}
+
+/// Fails with the outer error when temporary files do, and with the inner one when the file has changed meanwhile.
+fn read_file(file: SourceFile, path: &[u8], collector: &mut Collector<'_>) -> io::Result<Result<(), FileFault>> {
+    let mut open = BufferedFile::new(file, collector.take_buffer());
     collector.object(path, &mut open)?;
     collector.advance(open.position());
     let (buffer, unchanged) = open.finish();
     collector.give_buffer(buffer);
-    match unchanged {
-        Ok(()) => Ok(()),
-        Err(fault) => {
-            collector.fault("file_changed", &shown(file), &fault.to_string());
-            Ok(())
-        }
-    }
+    Ok(unchanged)
 }
 
 /// What the path of a root adds to the paths in it: whoever names a folder below `AWSLogs` means that folder.

@@ -5,15 +5,24 @@
 
 mod inflate;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 use std::path::Path;
+#[cfg(not(unix))]
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 pub(crate) use inflate::{GzipReader, Room as InflateRoom, is_damage as is_gzip_damage};
 use md5::{Digest, Md5 as Md5Hasher};
+#[cfg(unix)]
+use rustix::fs::{Mode, OFlags};
+#[cfg(unix)]
+use rustix::io::retry_on_intr;
 
 use crate::hashes::BLOCK_LEN;
 pub use crate::hashes::md5::Md5;
@@ -100,7 +109,15 @@ pub struct SourceFile {
 impl SourceFile {
     /// Opens a regular file; `expected_len` is what the manifest says of its size.
     pub fn open(path: &Path, expected_len: Option<u64>) -> Result<Self, FileFault> {
-        let file = open_at_once(path)?;
+        Self::new(open_at_once(path)?, expected_len)
+    }
+
+    /// The same for a file of a folder; a link is none.
+    pub(crate) fn open_in(folder: &Folder, name: &OsStr) -> Result<Self, FileFault> {
+        Self::new(folder.open_file(name)?, None)
+    }
+
+    fn new(file: File, expected_len: Option<u64>) -> Result<Self, FileFault> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(FileFault::NotAFile);
@@ -266,11 +283,44 @@ impl<'f> HashedFile<'f> {
     }
 }
 
+/// A folder whose files are opened by their names: for the system that is much less work than to follow a long path to
+/// each of them.
+pub(crate) struct Folder {
+    #[cfg(unix)]
+    handle: OwnedFd,
+    #[cfg(not(unix))]
+    path: PathBuf,
+}
+
+#[cfg(unix)]
+impl Folder {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self { handle: retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))? })
+    }
+
+    fn open_file(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(retry_on_intr(|| rustix::fs::openat(&self.handle, name, flags, Mode::empty()))?.into())
+    }
+}
+
+#[cfg(not(unix))]
+impl Folder {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned() })
+    }
+
+    fn open_file(&self, name: &OsStr) -> io::Result<File> {
+        File::open(self.path.join(name))
+    }
+}
+
 /// Opening a pipe would else wait for its writer.
 #[cfg(unix)]
 fn open_at_once(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?.into())
 }
 
 #[cfg(not(unix))]
@@ -385,9 +435,9 @@ impl BufferedFile {
     /// The usual length of the buffer.
     pub(crate) const BUFFER_LEN: usize = READ_LEN;
 
-    /// Opens a regular file. The buffer must not be empty.
-    pub(crate) fn open(path: &Path, buffer: Vec<u8>) -> Result<Self, FileFault> {
-        Ok(Self { file: SourceFile::open(path, None)?, offset: 0, buffer, unread: 0..0 })
+    /// Reads with this buffer, which must not be empty.
+    pub(crate) fn new(file: SourceFile, buffer: Vec<u8>) -> Self {
+        Self { file, offset: 0, buffer, unread: 0..0 }
     }
 
     /// How many bytes of the file are behind us.
@@ -555,5 +605,21 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo is part of POSIX");
         assert!(made.success());
         assert!(matches!(SourceFile::open(&path, None), Err(FileFault::NotAFile)));
+        let opened = Folder::open(folder.path()).expect("a folder");
+        assert!(matches!(SourceFile::open_in(&opened, "pipe".as_ref()), Err(FileFault::NotAFile)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_in_a_folder_are_no_files_of_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("file"), b"four").expect("written");
+        std::os::unix::fs::symlink("file", folder.path().join("link")).expect("linked");
+        let opened = Folder::open(folder.path()).expect("a folder");
+        let found = |name: &str| SourceFile::open_in(&opened, name.as_ref()).map(|file| file.len());
+        assert!(matches!(found("file"), Ok(4)));
+        assert!(matches!(found("link"), Err(FileFault::Unreadable(_))));
+        assert!(matches!(found("none"), Err(FileFault::Missing)));
+        assert!(Folder::open(&folder.path().join("file")).is_err());
     }
 }
