@@ -13,6 +13,65 @@ pub(super) struct Bits {
     pub len: u32,
 }
 
+impl Bits {
+    #[inline]
+    pub(super) fn drop_bits(&mut self, len: u32) -> Result<(), Damage> {
+        self.len = self.len.checked_sub(len).ok_or(Damage::CutOff)?;
+        self.buffer >>= len;
+        Ok(())
+    }
+
+    #[inline]
+    fn take(&mut self, len: u32) -> Result<u32, Damage> {
+        let bits = self.buffer & ((1 << len) - 1);
+        self.drop_bits(len)?;
+        Ok(bits as u32)
+    }
+}
+
+/// Bits, and the bytes behind them: all that the header of a block needs of the input. In variables of its own, it stays
+/// in registers.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<'i> {
+    bytes: &'i [u8],
+    /// How many of the bytes are taken.
+    pub at: usize,
+    pub bits: Bits,
+}
+
+impl Ahead<'_> {
+    /// The bytes behind the bits.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Makes at least 56 bits of them, or takes what is left.
+    #[inline]
+    pub(super) fn refill(&mut self) {
+        if let Some(eight) = self.unread().first_chunk() {
+            self.bits.buffer |= u64::from_le_bytes(*eight) << self.bits.len;
+            self.at += (63 - self.bits.len as usize) / 8;
+            self.bits.len |= 56;
+            self.bits.buffer &= (1 << self.bits.len) - 1;
+            return;
+        }
+        while self.bits.len <= 56 && self.at < self.bytes.len() {
+            self.bits.buffer |= u64::from(self.bytes[self.at]) << self.bits.len;
+            self.bits.len += 8;
+            self.at += 1;
+        }
+    }
+
+    /// Takes some bits, of which the first is the lowest; at most 32.
+    #[inline]
+    pub(super) fn take(&mut self, len: u32) -> Result<u32, Damage> {
+        if self.bits.len < len {
+            self.refill();
+        }
+        self.bits.take(len)
+    }
+}
+
 /// Reads bytes, and bits of them.
 pub(super) struct Input<R> {
     reader: R,
@@ -68,37 +127,34 @@ impl<R: Read> Input<R> {
         self.from = self.to.min(self.from + len);
     }
 
+    /// The bits that come next; what is taken of them is told to [`Self::go_on`].
+    pub(super) fn ahead(&self) -> Ahead<'_> {
+        Ahead { bytes: self.unread(), at: 0, bits: self.bits }
+    }
+
+    /// Goes on behind so many unread bytes, of which these bits are left.
+    pub(super) fn go_on(&mut self, taken: usize, bits: Bits) {
+        self.skip(taken);
+        self.bits = bits;
+    }
+
     /// Takes bits from the bytes, until there are enough for any symbol or nothing is left.
-    #[inline]
     pub(super) fn refill(&mut self) {
-        if let Some(eight) = self.unread().first_chunk() {
-            self.bits.buffer |= u64::from_le_bytes(*eight) << self.bits.len;
-            self.from += (63 - self.bits.len as usize) / 8;
-            self.bits.len |= 56;
-            self.bits.buffer &= (1 << self.bits.len) - 1;
-            return;
-        }
-        while self.bits.len <= 56 && self.from < self.to {
-            self.bits.buffer |= u64::from(self.buffer[self.from]) << self.bits.len;
-            self.bits.len += 8;
-            self.from += 1;
-        }
+        let mut ahead = self.ahead();
+        ahead.refill();
+        let (taken, bits) = (ahead.at, ahead.bits);
+        self.go_on(taken, bits);
     }
 
     /// Drops bits that were looked at.
-    #[inline]
     pub(super) fn drop_bits(&mut self, len: u32) -> Result<(), Damage> {
-        self.bits.len = self.bits.len.checked_sub(len).ok_or(Damage::CutOff)?;
-        self.bits.buffer >>= len;
-        Ok(())
+        self.bits.drop_bits(len)
     }
 
     /// Takes some bits, of which the first is the lowest; at most 32.
     pub(super) fn take_bits(&mut self, len: u32) -> Result<u32, Damage> {
         self.refill();
-        let bits = self.bits.buffer & ((1 << len) - 1);
-        self.drop_bits(len)?;
-        Ok(bits as u32)
+        self.bits.take(len)
     }
 
     /// Gives the bits of whole bytes back; fewer than eight stay.

@@ -4,12 +4,15 @@ use std::io::{self, Read};
 
 use super::Damage;
 use super::fast::{self, Ended};
-use super::input::Input;
+use super::input::{Ahead, Input};
 use super::tables::{DISTANCE_SYMBOLS, LENGTH_SYMBOLS, LITERAL_SYMBOLS, Pairs, Tables};
 use super::text::Text;
 
 /// More than the header of any block has: 316 lengths of codes of at most 14 bits, and a few more.
 const HEADER_LEN: usize = 1 << 10;
+
+/// RFC 1951, 3.2.7: seven bits of a code and seven more.
+const MAX_LENGTH_BITS: u32 = 14;
 
 /// A file that has no more left than this, or only seems to, has a short block.
 const SHORT_LEN: usize = 1 << 10;
@@ -71,59 +74,67 @@ impl Blocks {
         match input.take_bits(2)? {
             0 => read_stored_len(input),
             1 => self.tables.set_fixed().map(|()| State::Symbol),
-            2 => self.read_codes(input),
+            2 => {
+                let mut ahead = input.ahead();
+                self.read_codes(&mut ahead)?;
+                let Ahead { at, bits, .. } = ahead;
+                input.go_on(at, bits);
+                Ok(State::Symbol)
+            }
             _ => Err(Damage::BlockType),
         }
     }
 
     /// RFC 1951, 3.2.7.
-    fn read_codes<R: Read>(&mut self, input: &mut Input<R>) -> Result<State, Damage> {
-        let literals = input.take_bits(5)? as usize + 257;
-        let distances = input.take_bits(5)? as usize + 1;
+    fn read_codes(&mut self, ahead: &mut Ahead<'_>) -> Result<(), Damage> {
+        let literals = ahead.take(5)? as usize + 257;
+        let distances = ahead.take(5)? as usize + 1;
         // The last two symbols of each never occur, and zlib allows no lengths for them.
         if literals > LITERAL_SYMBOLS - 2 || distances > DISTANCE_SYMBOLS - 2 {
             return Err(Damage::Code);
         }
         let mut lengths = [0; LITERAL_SYMBOLS + DISTANCE_SYMBOLS];
         let lengths = &mut lengths[..literals + distances];
-        self.read_lengths(input, lengths)?;
+        self.read_lengths(ahead, lengths)?;
         let (literals, distances) = lengths.split_at(literals);
         if literals[256] == 0 {
             return Err(Damage::Code);
         }
-        let pairs = if input.unread().len() < SHORT_LEN { Pairs::Apart } else { Pairs::Together };
-        self.tables.set(literals, distances, pairs)?;
-        Ok(State::Symbol)
+        let pairs = if ahead.unread().len() < SHORT_LEN { Pairs::Apart } else { Pairs::Together };
+        self.tables.set(literals, distances, pairs)
     }
 
     /// RFC 1951, 3.2.7: the lengths of codes are themselves coded.
-    fn read_lengths<R: Read>(&mut self, input: &mut Input<R>, lengths: &mut [u8]) -> Result<(), Damage> {
+    fn read_lengths(&mut self, ahead: &mut Ahead<'_>, lengths: &mut [u8]) -> Result<(), Damage> {
         const ORDER: [usize; LENGTH_SYMBOLS] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
-        let (mut of_lengths, count) = ([0; LENGTH_SYMBOLS], input.take_bits(4)? as usize + 4);
+        let (mut of_lengths, count) = ([0; LENGTH_SYMBOLS], ahead.take(4)? as usize + 4);
         for symbol in &ORDER[..count] {
-            of_lengths[*symbol] = input.take_bits(3)? as u8;
+            of_lengths[*symbol] = ahead.take(3)? as u8;
         }
         self.tables.set_lengths(&of_lengths)?;
-        let mut at = 0;
+        let (mut here, mut at) = (*ahead, 0);
         while at < lengths.len() {
-            input.refill();
-            let entry = self.tables.lengths.first(input.bits.buffer);
-            let symbol = entry.number(input.bits.buffer) as u8;
-            input.drop_bits(entry.code_bits())?;
+            if here.bits.len < MAX_LENGTH_BITS {
+                here.refill();
+            }
+            let entry = self.tables.lengths.first(here.bits.buffer);
+            let symbol = entry.number(here.bits.buffer) as u8;
+            here.bits.drop_bits(entry.code_bits())?;
             let (length, times) = match symbol {
                 0..16 => {
                     lengths[at] = symbol;
                     at += 1;
                     continue;
                 }
-                16 => (*lengths[..at].last().ok_or(Damage::Code)?, 3 + input.take_bits(2)?),
-                17 => (0, 3 + input.take_bits(3)?),
-                _ => (0, 11 + input.take_bits(7)?),
+                16 => (*lengths[..at].last().ok_or(Damage::Code)?, 3 + here.take(2)?),
+                17 => (0, 3 + here.take(3)?),
+                _ => (0, 11 + here.take(7)?),
             };
             let end = at + times as usize;
             lengths.get_mut(at..end).ok_or(Damage::Code)?.fill(length);
             at = end;
         }
+        *ahead = here;
         Ok(())
     }
 

@@ -370,10 +370,12 @@ impl Code {
             self.starts[len + 1] = self.starts[len] + count;
         }
         let mut next = self.starts;
-        for (len, symbol) in lengths.iter().zip(symbols).filter(|(len, _)| **len > 0) {
-            let at = &mut next[usize::from(*len)];
-            self.words[*at].entry = symbol.with_code(usize::from(*len));
-            *at += 1;
+        for (lengths, symbols) in lengths.chunks(8).zip(symbols.chunks(8)).filter(|(lengths, _)| !are_unused(lengths)) {
+            for (len, symbol) in lengths.iter().zip(symbols).filter(|(len, _)| **len > 0) {
+                let at = &mut next[usize::from(*len)];
+                self.words[*at].entry = symbol.with_code(usize::from(*len));
+                *at += 1;
+            }
         }
         self.set_bits();
         Ok(())
@@ -409,11 +411,18 @@ impl Code {
 /// How many words have each length.
 fn count(lengths: &[u8]) -> [usize; MAX_BITS + 1] {
     // Adding to a number has to wait until it was stored the last time, and neighbours often have the same length.
-    let mut counts = [[0; MAX_BITS + 1]; 4];
-    for four in lengths.chunks(4) {
-        four.iter().zip(&mut counts).for_each(|(len, counts)| counts[usize::from(*len)] += 1);
+    let mut counts = [[0_u16; MAX_BITS + 1]; 4];
+    for eight in lengths.chunks(8).filter(|lengths| !are_unused(lengths)) {
+        for four in eight.chunks(4) {
+            four.iter().zip(&mut counts).for_each(|(len, counts)| counts[usize::from(*len)] += 1);
+        }
     }
-    std::array::from_fn(|len| counts.iter().map(|counts| counts[len]).sum())
+    std::array::from_fn(|len| counts.iter().map(|counts| usize::from(counts[len])).sum())
+}
+
+/// Whether none of eight symbols has a word: most bytes never occur in a text.
+fn are_unused(lengths: &[u8]) -> bool {
+    lengths.try_into().is_ok_and(|eight: [u8; 8]| eight == [0; 8])
 }
 
 /// No two symbols may begin with the same bits, and nearly always all bits must have a symbol.
