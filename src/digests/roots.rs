@@ -17,7 +17,7 @@ use super::collect::{Collector, Shared};
 use super::member::Damage;
 use super::{DigestsError, shown};
 use crate::engine::{Cancel, WORKER_NAME, lock};
-use crate::source::{BufferedFile, FileFault, Folder, SourceFile};
+use crate::source::{BufferedFile, Folder, SourceFile};
 
 /// So many files are handed over together.
 const BATCH_FILES: usize = 64;
@@ -291,33 +291,31 @@ fn read_member((tar, len): (&mut Tar, u64), batch: &mut Members, collector: &mut
 
 fn read_files(folder: &Path, path: &[u8], names: &[OsString], collector: &mut Collector<'_>) -> io::Result<()> {
     let mut path = FilePath::new(path);
-    let opened = Folder::open(folder);
+    let opened = match Folder::open(folder) {
+        Ok(opened) => opened,
+        Err(error) => {
+            return names.iter().try_for_each(|name| collector.unreadable(path.of(name), &error.to_string()));
+        }
+    };
     for name in names {
-        let path = path.of(name);
-        let file = match &opened {
-            Ok(folder) => SourceFile::open_in(folder, name).map_err(|fault| fault.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        match file {
-            Ok(file) => {
-                if let Err(fault) = read_file(file, path, collector)? {
-                    collector.fault("file_changed", &shown(&folder.join(name)), &fault.to_string());
-                }
-            }
-            Err(reason) => collector.unreadable(path, &reason)?,
+        match SourceFile::open_in(&opened, name) {
+            Ok(file) => read_file(file, &folder.join(name), path.of(name), collector)?,
+            Err(fault) => collector.unreadable(path.of(name), &fault.to_string())?,
         }
     }
     Ok(())
 }
 
-/// Fails with the outer error when temporary files do, and with the inner one when the file has changed meanwhile.
-fn read_file(file: SourceFile, path: &[u8], collector: &mut Collector<'_>) -> io::Result<Result<(), FileFault>> {
+fn read_file(file: SourceFile, name: &Path, path: &[u8], collector: &mut Collector<'_>) -> io::Result<()> {
     let mut open = BufferedFile::new(file, collector.take_buffer());
     collector.object(path, &mut open)?;
     collector.advance(open.position());
     let (buffer, unchanged) = open.finish();
     collector.give_buffer(buffer);
-    Ok(unchanged)
+    if let Err(fault) = unchanged {
+        collector.fault("file_changed", &shown(name), &fault.to_string());
+    }
+    Ok(())
 }
 
 /// What the path of a root adds to the paths in it: whoever names a folder below `AWSLogs` means that folder.

@@ -4,25 +4,22 @@
 //! a fault, not a signal. Size and time of change are noted at the start and compared at the end.
 
 mod inflate;
+/// What operating systems do in ways of their own.
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod system;
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
-#[cfg(unix)]
-use std::os::fd::OwnedFd;
 use std::path::Path;
-#[cfg(not(unix))]
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 pub(crate) use inflate::{GzipReader, Room as InflateRoom, is_damage as is_gzip_damage};
 use md5::{Digest, Md5 as Md5Hasher};
-#[cfg(unix)]
-use rustix::fs::{Mode, OFlags};
-#[cfg(unix)]
-use rustix::io::retry_on_intr;
+pub(crate) use system::Folder;
 
 use crate::hashes::BLOCK_LEN;
 pub use crate::hashes::md5::Md5;
@@ -109,7 +106,7 @@ pub struct SourceFile {
 impl SourceFile {
     /// Opens a regular file; `expected_len` is what the manifest says of its size.
     pub fn open(path: &Path, expected_len: Option<u64>) -> Result<Self, FileFault> {
-        Self::new(open_at_once(path)?, expected_len)
+        Self::new(system::open(path)?, expected_len)
     }
 
     /// The same for a file of a folder; a link is none.
@@ -142,7 +139,7 @@ impl SourceFile {
     /// Reads up to `buffer.len()` bytes from a position, without moving any other reader.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         loop {
-            match positioned_read(&self.file, buffer, offset) {
+            match system::read_at(&self.file, buffer, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }
@@ -281,61 +278,6 @@ impl<'f> HashedFile<'f> {
         self.file.check_unchanged()?;
         Ok(self.lane.finish(&self.buffer[self.unhashed]))
     }
-}
-
-/// A folder whose files are opened by their names: for the system that is much less work than to follow a long path to
-/// each of them.
-pub(crate) struct Folder {
-    #[cfg(unix)]
-    handle: OwnedFd,
-    #[cfg(not(unix))]
-    path: PathBuf,
-}
-
-#[cfg(unix)]
-impl Folder {
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self { handle: retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))? })
-    }
-
-    fn open_file(&self, name: &OsStr) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(retry_on_intr(|| rustix::fs::openat(&self.handle, name, flags, Mode::empty()))?.into())
-    }
-}
-
-#[cfg(not(unix))]
-impl Folder {
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned() })
-    }
-
-    fn open_file(&self, name: &OsStr) -> io::Result<File> {
-        File::open(self.path.join(name))
-    }
-}
-
-/// Opening a pipe would else wait for its writer.
-#[cfg(unix)]
-fn open_at_once(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?.into())
-}
-
-#[cfg(not(unix))]
-fn open_at_once(path: &Path) -> io::Result<File> {
-    File::open(path)
-}
-
-#[cfg(unix)]
-fn positioned_read(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn positioned_read(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
 }
 
 /// How much is read from a file at a time: enough to make system calls cheap, little enough to stay in the cache while
