@@ -14,28 +14,20 @@ pub(super) struct Bits {
 }
 
 impl Bits {
+    /// Drops bits that were looked at.
     #[inline]
     pub(super) fn drop_bits(&mut self, len: u32) -> Result<(), Damage> {
         self.len = self.len.checked_sub(len).ok_or(Damage::CutOff)?;
         self.buffer >>= len;
         Ok(())
     }
-
-    #[inline]
-    fn take(&mut self, len: u32) -> Result<u32, Damage> {
-        let bits = self.buffer & ((1 << len) - 1);
-        self.drop_bits(len)?;
-        Ok(bits as u32)
-    }
 }
 
-/// Bits, and the bytes behind them: all that the header of a block needs of the input. In variables of its own, it stays
-/// in registers.
-#[derive(Clone, Copy)]
+/// What comes next of the input: bits, and the bytes behind them that have been read.
 pub(super) struct Ahead<'i> {
     bytes: &'i [u8],
     /// How many of the bytes are taken.
-    pub at: usize,
+    at: usize,
     pub bits: Bits,
 }
 
@@ -45,7 +37,7 @@ impl Ahead<'_> {
         &self.bytes[self.at..]
     }
 
-    /// Makes at least 56 bits of them, or takes what is left.
+    /// Takes bits from the bytes, until there are enough for any symbol or nothing is left.
     #[inline]
     pub(super) fn refill(&mut self) {
         if let Some(eight) = self.unread().first_chunk() {
@@ -68,7 +60,9 @@ impl Ahead<'_> {
         if self.bits.len < len {
             self.refill();
         }
-        self.bits.take(len)
+        let bits = self.bits.buffer & ((1 << len) - 1);
+        self.bits.drop_bits(len)?;
+        Ok(bits as u32)
     }
 }
 
@@ -127,34 +121,23 @@ impl<R: Read> Input<R> {
         self.from = self.to.min(self.from + len);
     }
 
-    /// The bits that come next; what is taken of them is told to [`Self::go_on`].
-    pub(super) fn ahead(&self) -> Ahead<'_> {
-        Ahead { bytes: self.unread(), at: 0, bits: self.bits }
-    }
-
-    /// Goes on behind so many unread bytes, of which these bits are left.
-    pub(super) fn go_on(&mut self, taken: usize, bits: Bits) {
+    /// Reads from what has been read already. Bits are in a variable of their own meanwhile, so they stay in registers.
+    #[inline]
+    pub(super) fn read_ahead<T>(&mut self, read: impl FnOnce(&mut Ahead<'_>) -> T) -> T {
+        let mut ahead = Ahead { bytes: self.unread(), at: 0, bits: self.bits };
+        let result = read(&mut ahead);
+        let (taken, bits) = (ahead.at, ahead.bits);
         self.skip(taken);
         self.bits = bits;
+        result
     }
 
-    /// Takes bits from the bytes, until there are enough for any symbol or nothing is left.
     pub(super) fn refill(&mut self) {
-        let mut ahead = self.ahead();
-        ahead.refill();
-        let (taken, bits) = (ahead.at, ahead.bits);
-        self.go_on(taken, bits);
+        self.read_ahead(|ahead| ahead.refill());
     }
 
-    /// Drops bits that were looked at.
-    pub(super) fn drop_bits(&mut self, len: u32) -> Result<(), Damage> {
-        self.bits.drop_bits(len)
-    }
-
-    /// Takes some bits, of which the first is the lowest; at most 32.
     pub(super) fn take_bits(&mut self, len: u32) -> Result<u32, Damage> {
-        self.refill();
-        self.bits.take(len)
+        self.read_ahead(|ahead| ahead.take(len))
     }
 
     /// Gives the bits of whole bytes back; fewer than eight stay.

@@ -74,13 +74,7 @@ impl Blocks {
         match input.take_bits(2)? {
             0 => read_stored_len(input),
             1 => self.tables.set_fixed().map(|()| State::Symbol),
-            2 => {
-                let mut ahead = input.ahead();
-                self.read_codes(&mut ahead)?;
-                let Ahead { at, bits, .. } = ahead;
-                input.go_on(at, bits);
-                Ok(State::Symbol)
-            }
+            2 => input.read_ahead(|ahead| self.read_codes(ahead)).map(|()| State::Symbol),
             _ => Err(Damage::BlockType),
         }
     }
@@ -112,29 +106,28 @@ impl Blocks {
             of_lengths[*symbol] = ahead.take(3)? as u8;
         }
         self.tables.set_lengths(&of_lengths)?;
-        let (mut here, mut at) = (*ahead, 0);
+        let mut at = 0;
         while at < lengths.len() {
-            if here.bits.len < MAX_LENGTH_BITS {
-                here.refill();
+            if ahead.bits.len < MAX_LENGTH_BITS {
+                ahead.refill();
             }
-            let entry = self.tables.lengths.first(here.bits.buffer);
-            let symbol = entry.number(here.bits.buffer) as u8;
-            here.bits.drop_bits(entry.code_bits())?;
+            let entry = self.tables.lengths.first(ahead.bits.buffer);
+            let symbol = entry.number(ahead.bits.buffer) as u8;
+            ahead.bits.drop_bits(entry.code_bits())?;
             let (length, times) = match symbol {
                 0..16 => {
                     lengths[at] = symbol;
                     at += 1;
                     continue;
                 }
-                16 => (*lengths[..at].last().ok_or(Damage::Code)?, 3 + here.take(2)?),
-                17 => (0, 3 + here.take(3)?),
-                _ => (0, 11 + here.take(7)?),
+                16 => (*lengths[..at].last().ok_or(Damage::Code)?, 3 + ahead.take(2)?),
+                17 => (0, 3 + ahead.take(3)?),
+                _ => (0, 11 + ahead.take(7)?),
             };
             let end = at + times as usize;
             lengths.get_mut(at..end).ok_or(Damage::Code)?.fill(length);
             at = end;
         }
-        *ahead = here;
         Ok(())
     }
 
@@ -156,22 +149,22 @@ impl Blocks {
         input.refill();
         let mut entry = self.tables.literals.first(input.bits.buffer);
         if entry.is_second_table() {
-            input.drop_bits(entry.bits())?;
+            input.bits.drop_bits(entry.bits())?;
             entry = self.tables.literals.second(entry, input.bits.buffer);
         }
         if entry.is_literal() {
             // The second of two may be behind the end.
-            input.drop_bits(entry.code_bits())?;
+            input.bits.drop_bits(entry.code_bits())?;
             text.write(&entry.literals()[..1]);
             return Ok(State::Symbol);
         }
         if entry.is_special() {
             let end = if entry.is_invalid() { Err(Damage::Symbol) } else { Ok(State::Block) };
-            input.drop_bits(entry.bits())?;
+            input.bits.drop_bits(entry.bits())?;
             return end;
         }
         let len = entry.number(input.bits.buffer);
-        input.drop_bits(entry.bits())?;
+        input.bits.drop_bits(entry.bits())?;
         let distance = self.read_distance(input)?;
         if text.reaches(distance) { Ok(copy_match(text, distance, len)) } else { Err(Damage::Distance) }
     }
@@ -180,14 +173,14 @@ impl Blocks {
         input.refill();
         let mut entry = self.tables.distances.first(input.bits.buffer);
         if entry.is_second_table() {
-            input.drop_bits(entry.bits())?;
+            input.bits.drop_bits(entry.bits())?;
             entry = self.tables.distances.second(entry, input.bits.buffer);
         }
         if entry.is_special() {
             return Err(Damage::Distance);
         }
         let distance = entry.number(input.bits.buffer);
-        input.drop_bits(entry.bits())?;
+        input.bits.drop_bits(entry.bits())?;
         Ok(distance)
     }
 }

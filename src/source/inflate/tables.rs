@@ -370,8 +370,8 @@ impl Code {
             self.starts[len + 1] = self.starts[len] + count;
         }
         let mut next = self.starts;
-        for (lengths, symbols) in lengths.chunks(8).zip(symbols.chunks(8)).filter(|(lengths, _)| !are_unused(lengths)) {
-            for (len, symbol) in lengths.iter().zip(symbols).filter(|(len, _)| **len > 0) {
+        for (from, lengths) in used(lengths) {
+            for (len, symbol) in lengths.iter().zip(&symbols[from..]).filter(|(len, _)| **len > 0) {
                 let at = &mut next[usize::from(*len)];
                 self.words[*at].entry = symbol.with_code(usize::from(*len));
                 *at += 1;
@@ -412,17 +412,18 @@ impl Code {
 fn count(lengths: &[u8]) -> [usize; MAX_BITS + 1] {
     // Adding to a number has to wait until it was stored the last time, and neighbours often have the same length.
     let mut counts = [[0_u16; MAX_BITS + 1]; 4];
-    for eight in lengths.chunks(8).filter(|lengths| !are_unused(lengths)) {
-        for four in eight.chunks(4) {
+    for (_, lengths) in used(lengths) {
+        for four in lengths.chunks(4) {
             four.iter().zip(&mut counts).for_each(|(len, counts)| counts[usize::from(*len)] += 1);
         }
     }
     std::array::from_fn(|len| counts.iter().map(|counts| usize::from(counts[len])).sum())
 }
 
-/// Whether none of eight symbols has a word: most bytes never occur in a text.
-fn are_unused(lengths: &[u8]) -> bool {
-    lengths.try_into().is_ok_and(|eight: [u8; 8]| eight == [0; 8])
+/// The lengths, and the place of the first, of eight symbols at a time, but for those of which none has a word: most
+/// bytes never occur in a text.
+fn used(lengths: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    (0..).step_by(8).zip(lengths.chunks(8)).filter(|(_, lengths)| **lengths != [0; 8])
 }
 
 /// No two symbols may begin with the same bits, and nearly always all bits must have a symbol.
