@@ -76,6 +76,38 @@ impl SourceArgs {
     }
 }
 
+/// How to read the inventory of a command that judges something else
+#[derive(Args)]
+pub(super) struct InventoryArgs {
+    /// The run of the inventory, instead of the newest complete one
+    #[arg(long, value_name = "2026-01-04T01-00Z", requires = "inventory")]
+    pub run: Option<String>,
+    /// The columns of CSV files without a manifest, as its fileSchema would name them
+    #[arg(long, value_name = "\"Bucket, Key, ...\"", requires = "inventory")]
+    pub schema: Option<String>,
+    /// Accept data files without a manifest; nothing is then said of objects that are not in them
+    #[arg(long, requires = "inventory")]
+    pub accept_unproven: bool,
+}
+
+impl InventoryArgs {
+    pub fn into_plan_options(self) -> PlanOptions {
+        let Self { run, schema, accept_unproven } = self;
+        PlanOptions { run, accept_unproven, schema, checksums: Checksums::Verified }
+    }
+}
+
+/// What people see
+#[derive(Args)]
+pub(super) struct StdoutArgs {
+    /// What stdout shows
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Show nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+}
+
 /// What says which KMS key encrypts each object; S3 Inventory does not
 #[derive(Args)]
 #[command(next_help_heading = "Key evidence")]
@@ -196,12 +228,8 @@ pub(super) struct AuditArgs {
     /// How many groups by_account and by_month may have before accounts are no longer told apart
     #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_GROUPS)]
     pub max_groups: usize,
-    /// What stdout shows
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Show nothing but errors
-    #[arg(long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub stdout: StdoutArgs,
     /// Show no progress bar
     #[arg(long)]
     pub no_progress: bool,
@@ -252,15 +280,8 @@ pub(super) struct DigestsArgs {
     /// An inventory of the buckets: logs that digests list and it does not are gone
     #[arg(long, num_args = 1.., value_name = "SOURCE")]
     pub inventory: Vec<PathBuf>,
-    /// The run of the inventory, instead of the newest complete one
-    #[arg(long, value_name = "2026-01-04T01-00Z", requires = "inventory")]
-    pub run: Option<String>,
-    /// The columns of CSV files without a manifest, as its fileSchema would name them
-    #[arg(long, value_name = "\"Bucket, Key, ...\"", requires = "inventory")]
-    pub schema: Option<String>,
-    /// Accept data files without a manifest; nothing is then said of logs that are not in them
-    #[arg(long, requires = "inventory")]
-    pub accept_unproven: bool,
+    #[command(flatten)]
+    pub reading: InventoryArgs,
     /// Replace a finished result in that folder
     #[arg(long)]
     pub force: bool,
@@ -273,12 +294,8 @@ pub(super) struct DigestsArgs {
     /// Where records go that do not fit into it [default: the output folder]
     #[arg(long, value_name = "DIR")]
     pub temp_dir: Option<PathBuf>,
-    /// What stdout shows
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Show nothing but errors
-    #[arg(long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub stdout: StdoutArgs,
     /// Show no progress bar
     #[arg(long)]
     pub no_progress: bool,
@@ -295,12 +312,8 @@ pub(super) struct MergeArgs {
     /// Replace a finished audit in that folder
     #[arg(long)]
     pub force: bool,
-    /// What stdout shows
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Show nothing but errors
-    #[arg(long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub stdout: StdoutArgs,
     #[command(flatten)]
     pub campaign: CampaignArgs,
 }
@@ -322,15 +335,8 @@ pub(super) struct ReconcileArgs {
     /// The policy file of the audit [default: the preset cis]
     #[arg(long, value_name = "FILE", requires = "inventory")]
     pub policy: Option<PathBuf>,
-    /// The run of the later inventory, instead of the newest complete one
-    #[arg(long, value_name = "2026-01-04T01-00Z", requires = "inventory")]
-    pub run: Option<String>,
-    /// The columns of CSV files without a manifest, as its fileSchema would name them
-    #[arg(long, value_name = "\"Bucket, Key, ...\"", requires = "inventory")]
-    pub schema: Option<String>,
-    /// Accept data files without a manifest; nothing is then said of objects that are not in them
-    #[arg(long, requires = "inventory")]
-    pub accept_unproven: bool,
+    #[command(flatten)]
+    pub reading: InventoryArgs,
     /// Replace a finished reconciliation in that folder
     #[arg(long)]
     pub force: bool,
@@ -340,12 +346,8 @@ pub(super) struct ReconcileArgs {
     /// How many objects a manifest for S3 Batch Operations names at most
     #[arg(long, value_name = "N", default_value_t = DEFAULT_MANIFEST_ROWS, value_parser = parse_manifest_rows)]
     pub manifest_rows: u64,
-    /// What stdout shows
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Show nothing but errors
-    #[arg(long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub stdout: StdoutArgs,
 }
 
 #[derive(Args)]

@@ -4,11 +4,11 @@ use logseal::audit::default_jobs;
 use logseal::digests::{
     DEFAULT_MEMORY, DigestsError, DigestsOptions, DigestsSummary, LogContents, Window, render, verify_digests,
 };
-use logseal::plan::{Checksums, Plan, PlanOptions};
+use logseal::plan::Plan;
 use logseal::timestamp::Timestamp;
 
-use super::args::{DigestsArgs, DigestsOfAuditArgs, Format};
-use super::{Failure, cancel_on_interrupt, print, print_with, progress, say, stdout_style};
+use super::args::{DigestsArgs, DigestsOfAuditArgs};
+use super::{Failure, cancel_on_interrupt, progress, say};
 
 impl From<DigestsError> for Failure {
     fn from(error: DigestsError) -> Self {
@@ -53,15 +53,9 @@ fn window(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Window, 
 pub(super) fn run(args: DigestsArgs) -> Result<u8, Failure> {
     let window = window(args.since, args.until)?;
     let cancel = cancel_on_interrupt();
-    let plan_options = PlanOptions {
-        run: args.run,
-        accept_unproven: args.accept_unproven,
-        schema: args.schema,
-        checksums: Checksums::Verified,
-    };
     let inventory = match &args.inventory[..] {
         [] => None,
-        sources => Some(Plan::new(sources, &plan_options)?),
+        sources => Some(Plan::new(sources, &args.reading.into_plan_options())?),
     };
     let options = DigestsOptions {
         roots: args.roots,
@@ -73,19 +67,13 @@ pub(super) fn run(args: DigestsArgs) -> Result<u8, Failure> {
         memory: args.memory,
         temp_dir: args.temp_dir,
     };
-    let bar = progress::Bar::open_ended("digests", args.no_progress || args.quiet);
+    let bar = progress::Bar::open_ended("digests", args.no_progress || args.stdout.quiet);
     let summary = verify_digests(&options, inventory.as_ref(), (&args.out, args.force), &cancel, &bar);
     bar.finish();
     let summary = summary?;
-    if !args.quiet {
+    if !args.stdout.quiet {
         warn(&summary);
-        match args.format {
-            Format::Text => print(render(&summary, &args.out.to_string_lossy(), stdout_style()).as_bytes())?,
-            Format::Json => print_with(|stdout| {
-                serde_json::to_writer_pretty(&mut *stdout, &summary)?;
-                stdout.write_all(b"\n")
-            })?,
-        };
     }
+    args.stdout.show(&summary, |style| render(&summary, &args.out.to_string_lossy(), style))?;
     Ok(summary.outcome.exit_code())
 }

@@ -27,8 +27,9 @@ use logseal::policy::Checker;
 use logseal::remediation::{JobSettings, Prices};
 use logseal::report::{Style, Summary, render};
 use logseal::timestamp::Timestamp;
+use serde::Serialize;
 
-use args::{AuditArgs, CampaignArgs, Cli, Command, Format, GenerateArgs, MergeArgs, Rollup};
+use args::{AuditArgs, CampaignArgs, Cli, Command, Format, GenerateArgs, MergeArgs, Rollup, StdoutArgs};
 
 /// The job could not run.
 const COULD_NOT_RUN: u8 = 2;
@@ -141,7 +142,7 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
     let plan_options = args.sources.plan_options(args.accept_unproven);
     let checksums = plan_options.checksums;
     let plan = Plan::new(&args.sources.sources, &plan_options)?;
-    if !args.quiet {
+    if !args.stdout.quiet {
         warn(&plan, &checker);
     }
     let jobs = args.jobs.unwrap_or_else(default_jobs);
@@ -166,14 +167,14 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
         digests: args.digests.into_options(jobs)?,
     };
     let bytes = plan.units(options.shard.unwrap_or(Shard::WHOLE)).map(|unit| unit.size_hint()).sum();
-    let bar = progress::Bar::new(bytes, args.no_progress || args.quiet);
+    let bar = progress::Bar::new(bytes, args.no_progress || args.stdout.quiet);
     let summary = audit(&plan, &checker, &options, &cancel, &bar);
     bar.finish();
     let summary = summary?;
-    if !args.quiet {
+    if !args.stdout.quiet {
         summary.digests.iter().for_each(digests::warn);
     }
-    show(&summary, &options.out, args.format, args.quiet)
+    show(&summary, &options.out, &args.stdout)
 }
 
 fn warn(plan: &Plan, checker: &Checker) {
@@ -209,7 +210,7 @@ fn run_merge(args: MergeArgs) -> Result<u8, Failure> {
     let cancel = cancel_on_interrupt();
     let campaign = campaign_options(args.campaign)?;
     let summary = merge(&args.folders, &args.out, args.force, &campaign, &cancel)?;
-    show(&summary, &args.out, args.format, args.quiet)
+    show(&summary, &args.out, &args.stdout)
 }
 
 fn run_generate(args: &GenerateArgs) -> Result<u8, Failure> {
@@ -220,17 +221,23 @@ fn run_generate(args: &GenerateArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn show(summary: &Summary, out: &Path, format: Format, quiet: bool) -> Result<u8, Failure> {
-    if !quiet {
-        match format {
-            Format::Text => print(render(summary, &out.to_string_lossy(), stdout_style()).as_bytes())?,
-            Format::Json => print_with(|stdout| {
-                serde_json::to_writer_pretty(&mut *stdout, summary)?;
-                stdout.write_all(b"\n")
-            })?,
-        };
-    }
+fn show(summary: &Summary, out: &Path, stdout: &StdoutArgs) -> Result<u8, Failure> {
+    stdout.show(summary, |style| render(summary, &out.to_string_lossy(), style))?;
     Ok(summary.outcome.exit_code())
+}
+
+impl StdoutArgs {
+    /// Shows a result: the JSON that was written, or a text for people.
+    fn show(&self, result: &impl Serialize, text: impl FnOnce(Style) -> String) -> Result<u8, Failure> {
+        match self.format {
+            _ if self.quiet => Ok(0),
+            Format::Text => print(text(stdout_style()).as_bytes()),
+            Format::Json => print_with(|stdout| {
+                serde_json::to_writer_pretty(&mut *stdout, result)?;
+                stdout.write_all(b"\n")
+            }),
+        }
+    }
 }
 
 fn stdout_style() -> Style {

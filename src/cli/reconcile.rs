@@ -1,11 +1,10 @@
 //! `reconcile`: reports of jobs against what an audit wanted done.
 
 use logseal::audit::default_jobs;
-use logseal::plan::{Checksums, PlanOptions};
 use logseal::reconcile::{LaterInventory, ReconcileError, ReconcileOptions, reconcile, render};
 
-use super::args::{Format, ReconcileArgs};
-use super::{Failure, cancel_on_interrupt, policy, print, print_with, stdout_style};
+use super::args::ReconcileArgs;
+use super::{Failure, cancel_on_interrupt, policy};
 
 impl From<ReconcileError> for Failure {
     fn from(error: ReconcileError) -> Self {
@@ -15,8 +14,14 @@ impl From<ReconcileError> for Failure {
 
 pub(super) fn run(args: ReconcileArgs) -> Result<u8, Failure> {
     let cancel = cancel_on_interrupt();
+    let inventory = if args.inventory.is_empty() {
+        None
+    } else {
+        let (policy, _) = policy::load(args.policy.as_deref())?;
+        Some(LaterInventory { sources: args.inventory, options: args.reading.into_plan_options(), policy })
+    };
     let options = ReconcileOptions {
-        inventory: later_inventory(&args)?,
+        inventory,
         audit: args.audit,
         reports: args.reports,
         out: args.out,
@@ -25,28 +30,6 @@ pub(super) fn run(args: ReconcileArgs) -> Result<u8, Failure> {
         jobs: args.jobs.unwrap_or_else(default_jobs),
     };
     let result = reconcile(&options, &cancel)?;
-    if !args.quiet {
-        match args.format {
-            Format::Text => print(render(&result, &options.out.to_string_lossy(), stdout_style()).as_bytes())?,
-            Format::Json => print_with(|stdout| {
-                serde_json::to_writer_pretty(&mut *stdout, &result)?;
-                stdout.write_all(b"\n")
-            })?,
-        };
-    }
+    args.stdout.show(&result, |style| render(&result, &options.out.to_string_lossy(), style))?;
     Ok(result.outcome.exit_code())
-}
-
-fn later_inventory(args: &ReconcileArgs) -> Result<Option<LaterInventory>, Failure> {
-    if args.inventory.is_empty() {
-        return Ok(None);
-    }
-    let (policy, _) = policy::load(args.policy.as_deref())?;
-    let options = PlanOptions {
-        run: args.run.clone(),
-        accept_unproven: args.accept_unproven,
-        schema: args.schema.clone(),
-        checksums: Checksums::Verified,
-    };
-    Ok(Some(LaterInventory { sources: args.inventory.clone(), options, policy }))
 }
