@@ -275,7 +275,7 @@ impl Header<'_> {
 }
 
 fn until_zero(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or_default()
+    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }
 
 fn parse_octal(field: &[u8]) -> Option<u64> {

@@ -23,15 +23,36 @@ use crate::source::{BufferedFile, Folder, SourceFile};
 const BATCH_FILES: usize = 64;
 /// So many bytes of members of archives, and of their paths, are.
 const BATCH_LEN: usize = 256 << 10;
+/// So many batches may wait however few workers there are: others are busy with them while an archive is at members that
+/// are only seen.
+const MIN_WAITING: usize = 64;
 /// Larger members are read where they are found.
 const MAX_MEMBER_LEN: u64 = 1 << 20;
 
-/// What is to be done.
+/// What is to be done, each the last one first.
+#[derive(Default)]
+struct Tasks {
+    holders: Vec<Holder>,
+    /// These are done before others are made.
+    batches: Vec<Batch>,
+}
+
 enum Task {
+    Read(Batch),
+    List(Holder),
+}
+
+/// What holds objects.
+enum Holder {
+    /// A folder, and its path in the root.
     Folder(PathBuf, Vec<u8>),
+    Archive(PathBuf),
+}
+
+/// Objects that are read together.
+enum Batch {
     /// Files of a folder, and the path of the folder in the root.
     Files(PathBuf, Vec<u8>, Vec<OsString>),
-    Archive(PathBuf),
     Members(Members),
 }
 
@@ -41,6 +62,15 @@ struct Members {
     bytes: Vec<u8>,
     /// Where the path of each ends, and its body.
     ends: Vec<(usize, usize)>,
+}
+
+impl Batch {
+    fn read(self, collector: &mut Collector<'_>) -> io::Result<()> {
+        match self {
+            Self::Files(folder, path, names) => read_files(&folder, &path, &names, collector),
+            Self::Members(members) => members.read(collector),
+        }
+    }
 }
 
 impl Members {
@@ -53,6 +83,10 @@ impl Members {
         Ok(())
     }
 
+    fn read(&self, collector: &mut Collector<'_>) -> io::Result<()> {
+        self.iter().try_for_each(|(path, mut body)| collector.object(path, &mut body).map(drop))
+    }
+
     /// Their paths and bodies.
     fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
@@ -63,7 +97,7 @@ impl Members {
 
 /// The work of all threads.
 pub(super) struct Walk<'w> {
-    tasks: Mutex<Vec<Task>>,
+    tasks: Mutex<Tasks>,
     /// How many tasks somebody is doing: they may lead to others.
     busy: AtomicU64,
     jobs: usize,
@@ -79,13 +113,12 @@ impl<'w> Walk<'w> {
         shared: &'w Shared<'w>,
         cancel: &'w Cancel,
     ) -> Result<Self, DigestsError> {
-        let mut tasks = Vec::new();
-        // The last is done first.
+        let mut tasks = Tasks::default();
         for root in roots.iter().rev() {
             let metadata = fs::metadata(root).map_err(|error| DigestsError::Root { path: root.clone(), error })?;
-            tasks.push(match metadata.is_file() {
-                true => Task::Archive(root.clone()),
-                false => Task::Folder(root.clone(), own_path(root)),
+            tasks.holders.push(match metadata.is_file() {
+                true => Holder::Archive(root.clone()),
+                false => Holder::Folder(root.clone(), own_path(root)),
             });
         }
         Ok(Self { tasks: Mutex::new(tasks), busy: AtomicU64::new(0), jobs, shared, cancel })
@@ -139,19 +172,17 @@ impl<'w> Walk<'w> {
 
     fn next(&self) -> Option<Task> {
         let mut tasks = lock(&self.tasks);
-        let task = tasks.pop()?;
+        let batch = tasks.batches.pop().map(Task::Read);
+        let task = batch.or_else(|| tasks.holders.pop().map(Task::List))?;
         self.busy.fetch_add(1, Ordering::AcqRel);
         Some(task)
     }
 
     fn run_task(&self, task: Task, collector: &mut Collector<'_>) -> io::Result<()> {
         match task {
-            Task::Folder(folder, path) => self.list(&folder, &path, collector),
-            Task::Files(folder, path, names) => read_files(&folder, &path, &names, collector),
-            Task::Members(members) => {
-                members.iter().try_for_each(|(path, mut body)| collector.object(path, &mut body).map(drop))
-            }
-            Task::Archive(file) => match self.read_archive(&file, collector) {
+            Task::Read(batch) => batch.read(collector),
+            Task::List(Holder::Folder(folder, path)) => self.list(&folder, &path, collector),
+            Task::List(Holder::Archive(file)) => match self.read_archive(&file, collector) {
                 Ok(()) => Ok(()),
                 Err(Stop::Temporary(error)) => Err(error),
                 Err(Stop::Damage(damage)) => {
@@ -162,22 +193,20 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// Hands a task to whoever is free, or does it here if there is enough to do.
-    fn share(&self, task: Task, collector: &mut Collector<'_>) -> io::Result<()> {
+    fn add(&self, holder: Holder) {
+        lock(&self.tasks).holders.push(holder);
+    }
+
+    /// Hands a batch to whoever is free, or reads it here if enough of them wait.
+    fn share(&self, batch: Batch, collector: &mut Collector<'_>) -> io::Result<()> {
         {
             let mut tasks = lock(&self.tasks);
-            if tasks
-                .iter()
-                .filter(|task| matches!(task, Task::Files(..) | Task::Members(_)))
-                .take(2 * self.jobs)
-                .count()
-                < 2 * self.jobs
-            {
-                tasks.push(task);
+            if tasks.batches.len() < MIN_WAITING.max(2 * self.jobs) {
+                tasks.batches.push(batch);
                 return Ok(());
             }
         }
-        self.run_task(task, collector)
+        batch.read(collector)
     }
 
     fn list(&self, folder: &Path, path: &[u8], collector: &mut Collector<'_>) -> io::Result<()> {
@@ -201,7 +230,7 @@ impl<'w> Walk<'w> {
             let name = entry.file_name();
             let path_here = paths.of(&name);
             if kind.is_dir() {
-                lock(&self.tasks).push(Task::Folder(entry.path(), path_here.to_vec()));
+                self.add(Holder::Folder(entry.path(), path_here.to_vec()));
             } else if !kind.is_file() {
                 collector.count_link();
             } else if let Some(place) = collector.place_of(path_here) {
@@ -210,18 +239,18 @@ impl<'w> Walk<'w> {
                     false => collector.see(&place)?,
                 }
             } else if is_called_archive(name.as_encoded_bytes()) {
-                lock(&self.tasks).push(Task::Archive(entry.path()));
+                self.add(Holder::Archive(entry.path()));
             } else {
                 collector.count_other();
             }
             if files.len() >= BATCH_FILES {
-                self.share(Task::Files(folder.to_owned(), path.to_vec(), std::mem::take(&mut files)), collector)?;
+                self.share(Batch::Files(folder.to_owned(), path.to_vec(), std::mem::take(&mut files)), collector)?;
             }
             if self.is_over() {
                 return Ok(());
             }
         }
-        self.run_task(Task::Files(folder.to_owned(), path.to_vec(), files), collector)
+        read_files(folder, path, &files, collector)
     }
 
     fn read_archive(&self, file: &Path, collector: &mut Collector<'_>) -> Result<(), Stop> {
@@ -241,13 +270,13 @@ impl<'w> Walk<'w> {
                 }
             }
             if batch.bytes.len() >= BATCH_LEN {
-                self.share(Task::Members(std::mem::take(&mut batch)), collector)?;
+                self.share(Batch::Members(std::mem::take(&mut batch)), collector)?;
             }
             if self.is_over() {
                 return Ok(());
             }
         };
-        self.run_task(Task::Members(batch), collector)?;
+        batch.read(collector)?;
         Ok(read?)
     }
 }
