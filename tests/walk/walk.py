@@ -3,7 +3,8 @@
 
 The commands are those of the README ("Re-encryption") and of the README that an audit writes: they are cut out of the
 files and given to one shell. Only names of buckets, accounts and places are replaced. The first walk needs six commands,
-because all its objects are in the lane `update-encryption`. The second has objects of all lanes with jobs.
+because all its objects are in the lane `update-encryption`. The second has objects of all lanes with jobs, and digests that
+must prove its logs afterwards.
 
     python3 -m venv venv && venv/bin/pip install -r tests/walk/requirements.txt
     venv/bin/python tests/walk/walk.py target/release/logseal
@@ -32,6 +33,11 @@ from botocore.exceptions import ClientError
 from stand_in import ACCOUNT, REGION, Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Digests are made as the tests of `logseal digests` make them.
+sys.path.append(str(ROOT / "tests" / "digests"))
+
+from trees import Chain, Key, Tree  # noqa: E402
+
 OLD_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-1111-2222-3333-444444444444"
 NEW_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OPS = "ops"
@@ -146,6 +152,8 @@ def all_lanes(walk):
     # They are in no inventory any more, which proves that they are gone and nothing else.
     walk.sh(f"{reconcile} --force", 3)
     walk.passed("audit-later", None)
+    walk.step("digests and logs that were encrypted again, some by a copy and some in place")
+    walk.prove_logs()
 
 
 class Walk:
@@ -221,7 +229,34 @@ class Walk:
         for storage in ["STANDARD_IA", "GLACIER", "DEEP_ARCHIVE"]:
             self.put(FOLDER + storage, storage=storage)
         self.put(EXCEPTED + "plain")
+        self.put_digests()
         self.default_encryption()
+
+    def put_digests(self):
+        """A chain of digests with their logs. The newest is not encrypted, and so must be copied; every other one is."""
+        key = Key()
+        tree = Tree(key)
+        Chain(tree, account=ACCOUNT, region=REGION, bucket=self.bucket).extend(key, 2, 1, 0, 3)
+        for at, (name, stored) in enumerate(tree.buckets[self.bucket].items()):
+            how = {} if at % 2 else {"ServerSideEncryption": "AES256"}
+            self.s3.put_object(Bucket=self.bucket, Key=name, Body=stored.body, Metadata=stored.metadata, **how)
+        [self.tail] = tree.tails()
+        tree.write_keys(self.desk)
+
+    def prove_logs(self):
+        """The signature of the newest digest is in its metadata, which the copy must have kept."""
+        fetch = f"aws s3 sync --only-show-errors s3://{self.bucket} mirror/{self.bucket} --exclude '*' --include '*/2026/*'"
+        prove = "logseal digests mirror --public-keys public-keys.0.json --logs --out proof --force"
+        self.sh(fetch, 0)
+        self.sh(prove, 3)
+        head = f"mirror/{self.bucket}/{self.tail.key}.head.json"
+        self.sh(f"aws s3api head-object --bucket {self.bucket} --key {self.tail.key} > {head}", 0)
+        self.sh(prove, 0)
+        summary = json.loads((self.desk / "proof/summary.json").read_text(encoding="utf-8"))
+        found = summary["digests"], summary["logs"]
+        print(f"the digests prove: {json.dumps(found)}")
+        if [counts["verified"] for counts in found] != [4, 6]:
+            raise Wrong("these are not all digests and logs")
 
     def listed(self):
         """All versions and delete markers, as S3 lists them."""
