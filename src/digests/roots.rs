@@ -23,9 +23,9 @@ use crate::source::{BufferedFile, Folder, SourceFile};
 const BATCH_FILES: usize = 64;
 /// So many bytes of members of archives, and of their paths, are.
 const BATCH_LEN: usize = 256 << 10;
-/// So many batches may wait however few workers there are: others are busy with them while an archive is at members that
+/// So many bytes may wait however few workers there are: others are busy with them while an archive is at members that
 /// are only seen.
-const MIN_WAITING: usize = 64;
+const WAITING_LEN: usize = 16 << 20;
 /// Larger members are read where they are found.
 const MAX_MEMBER_LEN: u64 = 1 << 20;
 
@@ -65,6 +65,14 @@ struct Members {
 }
 
 impl Batch {
+    /// How many bytes it holds, or will about hold when it is read.
+    fn len(&self) -> usize {
+        match self {
+            Self::Files(..) => BATCH_LEN,
+            Self::Members(members) => members.bytes.len(),
+        }
+    }
+
     fn read(self, collector: &mut Collector<'_>) -> io::Result<()> {
         match self {
             Self::Files(folder, path, names) => read_files(&folder, &path, &names, collector),
@@ -201,7 +209,8 @@ impl<'w> Walk<'w> {
     fn share(&self, batch: Batch, collector: &mut Collector<'_>) -> io::Result<()> {
         {
             let mut tasks = lock(&self.tasks);
-            if tasks.batches.len() < MIN_WAITING.max(2 * self.jobs) {
+            let waiting = tasks.batches.iter().map(Batch::len).sum::<usize>();
+            if waiting < WAITING_LEN || tasks.batches.len() < 2 * self.jobs {
                 tasks.batches.push(batch);
                 return Ok(());
             }
