@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use crate::assumptions::Assumptions;
 use crate::campaign::{CampaignOptions, write_campaign};
 use crate::digests::{DigestsError, DigestsOptions, DigestsSummary, Verification};
 use crate::engine::{self, Cancel, EngineError, Outcome, Progress};
@@ -216,8 +217,16 @@ fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions, facts: &AuditFa
         manifest_rows: options.remediation.manifest_rows,
         remediates_undetermined: options.remediation.includes_undetermined,
         evidence: facts.evidence.as_ref().map(|evidence| evidence.fingerprint.clone()),
+        assumptions: assumptions(plan),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
     }
+}
+
+/// Everything that the result will take for granted. All shards know it before they begin.
+fn assumptions(plan: &Plan) -> Assumptions {
+    let mut assumptions = Assumptions::default();
+    assumptions.extend(plan.assumptions());
+    assumptions
 }
 
 /// Everything but the lists.

@@ -16,6 +16,7 @@
 //! audit wanted done; [`digests::verify_digests`] proves with CloudTrail's digests that logs are complete and untouched. Three kinds of bad news are never mixed: a *verdict* is what we concluded about an object, a *fault*
 //! is something that we could not examine, an *error* means that we could not run.
 
+pub mod assumptions;
 pub mod audit;
 pub mod batch;
 pub mod campaign;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assumptions::Assumptions;
 use crate::batch::ColumnSet;
 use crate::evidence::Weighed;
 use crate::plan::{Checksums, UnitId};
@@ -49,6 +50,8 @@ pub struct Terms {
     pub remediates_undetermined: bool,
     /// The fingerprint of the key evidence; nothing if there is none.
     pub evidence: Option<String>,
+    /// What verdicts take for granted.
+    pub assumptions: Assumptions,
     /// The version of this program: verdicts of different versions are not added up.
     pub tool: String,
 }
@@ -201,7 +204,7 @@ pub enum MergeError {
     Policy,
     /// They were made with different settings.
     #[error(
-        "they were made with a different --as-of, --max-groups, --manifest-rows, --remediate-undetermined, --no-checksums or --key-evidence, or by another version"
+        "they were made with a different --as-of, --max-groups, --manifest-rows, --remediate-undetermined, --no-checksums or --key-evidence, under other assumptions, or by another version"
     )]
     Settings,
     /// A unit is in both.
@@ -467,6 +470,7 @@ mod tests {
             manifest_rows,
             remediates_undetermined,
             evidence,
+            assumptions: Assumptions::default(),
             tool,
         })
     }

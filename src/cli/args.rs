@@ -63,6 +63,9 @@ pub(super) struct SourceArgs {
     /// Do not verify checksums; the result is then never a pass
     #[arg(long)]
     pub no_checksums: bool,
+    /// Take two reports of one bucket: no object is in both
+    #[arg(long)]
+    pub accept_overlap: bool,
 }
 
 impl SourceArgs {
@@ -72,6 +75,7 @@ impl SourceArgs {
             accept_unproven,
             schema: self.schema.clone(),
             checksums: if self.no_checksums { Checksums::Skipped } else { Checksums::Verified },
+            accept_overlap: self.accept_overlap,
         }
     }
 }
@@ -93,7 +97,7 @@ pub(super) struct InventoryArgs {
 impl InventoryArgs {
     pub fn into_plan_options(self) -> PlanOptions {
         let Self { run, schema, accept_unproven } = self;
-        PlanOptions { run, accept_unproven, schema, checksums: Checksums::Verified }
+        PlanOptions { run, accept_unproven, schema, ..PlanOptions::default() }
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assumptions::{AssumptionName, Assumptions};
 use crate::batch::{Schema, SchemaError};
 use crate::escape::escape;
 use crate::hashes::sha256::Sha256;
@@ -40,6 +41,7 @@ pub struct Plan {
     sources: Vec<Source>,
     /// The id of each source's first unit.
     first_units: Vec<u32>,
+    assumptions: Assumptions,
 }
 
 /// One report, or one data file without a manifest.
@@ -138,6 +140,19 @@ pub struct PlanOptions {
     pub schema: Option<String>,
     /// Whether checksums are verified.
     pub checksums: Checksums,
+    /// Whether no object is in two sources of one bucket.
+    pub accept_overlap: bool,
+}
+
+impl PlanOptions {
+    /// What they state that nothing proves.
+    fn assumptions(&self) -> Assumptions {
+        let mut assumptions = Assumptions::default();
+        if self.accept_overlap {
+            assumptions.add(AssumptionName::NoOverlap, "");
+        }
+        assumptions
+    }
 }
 
 /// Why there is nothing to examine.
@@ -184,6 +199,16 @@ pub enum PlanError {
     /// Names for columns were given, and every source names its own.
     #[error("--schema is for CSV files without a manifest, and no source is one")]
     SchemaUnused,
+    /// Two manifests are about one bucket: what both list would be counted twice.
+    #[error("two manifests are about the bucket {bucket}: {} and {}", first.display(), second.display())]
+    Overlap {
+        /// The bucket.
+        bucket: String,
+        /// The manifest that was given first.
+        first: PathBuf,
+        /// The other one.
+        second: PathBuf,
+    },
     /// Two arguments name the same source: its objects would be counted twice.
     #[error("the source is given twice: {}", .0.display())]
     Twice(PathBuf),
@@ -205,6 +230,9 @@ impl PlanError {
             }
             Self::NeedsSchema(_) => {
                 Some("name them with --schema \"Bucket, Key, ...\", as the manifest's fileSchema does")
+            }
+            Self::Overlap { .. } => {
+                Some("give one report of each bucket, or add --accept-overlap if no object is in both")
             }
             _ => None,
         }
@@ -273,13 +301,16 @@ impl Shard {
 impl Plan {
     /// Finds out what the sources consist of.
     pub fn new(paths: &[PathBuf], options: &PlanOptions) -> Result<Self, PlanError> {
-        let mut plan = Self::default();
+        let mut plan = Self { assumptions: options.assumptions(), ..Self::default() };
         let mut seen = std::collections::HashSet::new();
         let mut units: u32 = 0;
         for path in paths {
             let source = Source::new(path, options)?;
             if !seen.insert(fs::canonicalize(&source.path).unwrap_or_else(|_| source.path.clone())) {
                 return Err(PlanError::Twice(path.clone()));
+            }
+            if !options.accept_overlap {
+                plan.check_overlap(&source)?;
             }
             plan.first_units.push(units);
             let files = u32::try_from(source.files.len()).ok();
@@ -291,6 +322,19 @@ impl Plan {
             return Err(PlanError::SchemaUnused);
         }
         Ok(plan)
+    }
+
+    /// Reports of one bucket list the same objects, unless somebody knows better.
+    fn check_overlap(&self, source: &Source) -> Result<(), PlanError> {
+        let Some(bucket) = &source.bucket else { return Ok(()) };
+        match self.sources.iter().find(|earlier| earlier.bucket.as_ref() == Some(bucket)) {
+            None => Ok(()),
+            Some(earlier) => Err(PlanError::Overlap {
+                bucket: escape(bucket.as_bytes()).into_owned(),
+                first: earlier.path.clone(),
+                second: source.path.clone(),
+            }),
+        }
     }
 
     /// The sources, in the order in which they were given.
@@ -312,6 +356,11 @@ impl Plan {
         let is_proven = |source: &Source| source.completeness == Completeness::Proven && source.faults.is_empty();
         let proven = self.sources.iter().all(is_proven);
         if proven { Completeness::Proven } else { Completeness::Unproven }
+    }
+
+    /// What the operator states about the sources.
+    pub fn assumptions(&self) -> &Assumptions {
+        &self.assumptions
     }
 
     /// A number for everything that is to be examined, the same on every machine.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::assumptions::AssumptionLine;
 use crate::digests::DigestsSummary;
 use crate::escape::escape;
 use crate::evidence::{EvidenceFacts, EvidenceKind, EvidenceSummary};
@@ -201,6 +202,8 @@ pub struct Summary {
     pub finished_at: String,
     pub outcome: Outcome,
     pub outcome_reasons: Vec<OutcomeReason>,
+    /// What the outcome takes for granted.
+    pub assumptions: Vec<AssumptionLine>,
     pub sources: Vec<SourceLine>,
     pub coverage: Coverage,
     pub counts: Counts,
@@ -475,6 +478,7 @@ impl Summary {
             finished_at: run.finished_at.to_string(),
             outcome: outcome(&reasons),
             outcome_reasons: reasons,
+            assumptions: partial.terms.assumptions.lines(),
             sources: facts.sources.iter().enumerate().map(|(id, source)| source_line(id, source, partial)).collect(),
             coverage: Coverage {
                 units_planned,

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
 
 use super::summary::{AccountLine, AccountLines, GroupLine, Outcome, OutcomeReason, Summary};
+use crate::assumptions::AssumptionLine;
 use crate::digests::text as digests;
 use crate::policy::{Reason, Severity};
 use crate::remediation::grouped;
@@ -48,6 +49,7 @@ impl Text {
 
     fn all(&mut self, summary: &Summary, out: &str) -> fmt::Result {
         self.outcome(summary)?;
+        self.assumptions(&summary.assumptions)?;
         self.coverage(summary)?;
         self.objects(summary)?;
         self.encryption(summary)?;
@@ -87,6 +89,14 @@ impl Text {
         if !summary.policy.expired_exceptions.is_empty() {
             let ids = summary.policy.expired_exceptions.join(", ");
             self.wrapped("", &format!("expired exceptions: {ids}"))?;
+        }
+        Ok(())
+    }
+
+    /// What the outcome takes for granted.
+    pub(crate) fn assumptions(&mut self, assumptions: &[AssumptionLine]) -> fmt::Result {
+        for (at, assumption) in assumptions.iter().enumerate() {
+            self.wrapped(if at == 0 { "Assumes" } else { "" }, &assumption.sentence())?;
         }
         Ok(())
     }
