@@ -3,6 +3,7 @@
 //! All that an audit knows is filled in. What it cannot know, and the settings do not say, is a placeholder that begins
 //! with `REPLACE-WITH-`. No job begins before somebody confirms it.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::lane::{Lane, StorageClass, Target, TargetMethod};
@@ -52,10 +53,8 @@ const PRIORITY: u32 = 10;
 pub fn jobs(file: &GroupFile, facts: &JobFacts<'_>) -> Vec<(String, Value)> {
     let name = file.path.rsplit('/').next().unwrap_or_default();
     let stem = name.strip_suffix(".csv").unwrap_or(name);
-    let operations = operations(&file.group, facts).into_iter();
-    operations
-        .map(|operation| (format!("{stem}.{}.json", operation.suffix), request(file, name, &operation, facts)))
-        .collect()
+    let requests = operations(&file.group).iter().filter_map(|operation| Request::new(*operation, &file.group, facts));
+    requests.map(|of_job| (format!("{stem}.{}.json", of_job.suffix), request(file, name, &of_job, facts))).collect()
 }
 
 /// The name of a group's bucket where S3 could have a bucket of that name. Only such names are put into requests,
@@ -68,8 +67,34 @@ pub(super) fn bucket_name(group: &Group) -> Option<&str> {
     is_plain.then_some(name)
 }
 
-/// What a job does with each object.
-struct Operation {
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[expect(missing_docs, reason = "the names of S3")]
+pub enum Operation {
+    #[serde(rename = "S3InitiateRestoreObject")]
+    Restore,
+    #[serde(rename = "S3UpdateObjectEncryption")]
+    Update,
+    #[serde(rename = "S3PutObjectCopy")]
+    Copy,
+}
+
+/// The jobs that a group gets, in the order in which they must run. Plans, requests, policies and commands all ask here,
+/// so none of them promises a job that another does not make.
+pub(super) fn operations(group: &Group) -> &'static [Operation] {
+    if bucket_name(group).is_none() || group.kind.target.is_none() {
+        return &[];
+    }
+    match group.kind.lane {
+        Lane::UpdateEncryption => &[Operation::Update],
+        Lane::Copy => &[Operation::Copy],
+        Lane::RestoreThenCopy => &[Operation::Restore, Operation::Copy],
+        Lane::MultipartCopy | Lane::OwnerKey | Lane::Blocked | Lane::NoTarget => &[],
+    }
+}
+
+/// The request for an operation, as far as it depends on the group.
+struct Request {
     /// How the name of its file ends, before `.json`.
     suffix: &'static str,
     name: &'static str,
@@ -78,21 +103,23 @@ struct Operation {
     what: String,
 }
 
-fn operations(group: &Group, facts: &JobFacts<'_>) -> Vec<Operation> {
-    let (Some(bucket), Some(target)) = (bucket_name(group), group.kind.target) else { return Vec::new() };
-    match group.kind.lane {
-        Lane::UpdateEncryption => vec![update(target, facts)],
-        Lane::Copy => vec![copy("job", bucket, group.kind.class, target, facts)],
-        Lane::RestoreThenCopy => {
-            vec![restore(group.kind.class), copy("copy-job", bucket, group.kind.class, target, facts)]
-        }
-        Lane::MultipartCopy | Lane::OwnerKey | Lane::Blocked | Lane::NoTarget => Vec::new(),
+impl Request {
+    fn new(operation: Operation, group: &Group, facts: &JobFacts<'_>) -> Option<Self> {
+        let (bucket, target) = (bucket_name(group)?, group.kind.target?);
+        Some(match operation {
+            Operation::Update => update(target, facts),
+            Operation::Restore => restore(group.kind.class),
+            Operation::Copy if group.kind.lane == Lane::RestoreThenCopy => {
+                copy("copy-job", bucket, group.kind.class, target, facts)
+            }
+            Operation::Copy => copy("job", bucket, group.kind.class, target, facts),
+        })
     }
 }
 
-fn update(target: Target, facts: &JobFacts<'_>) -> Operation {
+fn update(target: Target, facts: &JobFacts<'_>) -> Request {
     let key = json!({ "KMSKeyArn": facts.key.as_str(), "BucketKeyEnabled": target.bucket_key });
-    Operation {
+    Request {
         suffix: "job",
         name: "S3UpdateObjectEncryption",
         parameters: json!({ "ObjectEncryption": { "SSEKMS": key } }),
@@ -100,7 +127,7 @@ fn update(target: Target, facts: &JobFacts<'_>) -> Operation {
     }
 }
 
-fn restore(class: Option<StorageClass>) -> Operation {
+fn restore(class: Option<StorageClass>) -> Request {
     let mut parameters = Map::new();
     parameters.insert("GlacierJobTier".to_owned(), "BULK".into());
     // Objects of Intelligent-Tiering move to another tier and stay there; a request with days would fail.
@@ -110,7 +137,7 @@ fn restore(class: Option<StorageClass>) -> Operation {
         parameters.insert("ExpirationInDays".to_owned(), RESTORED_DAYS.into());
         format!("restore for {RESTORED_DAYS} days")
     };
-    Operation { suffix: "restore-job", name: "S3InitiateRestoreObject", parameters: parameters.into(), what }
+    Request { suffix: "restore-job", name: "S3InitiateRestoreObject", parameters: parameters.into(), what }
 }
 
 fn copy(
@@ -119,7 +146,7 @@ fn copy(
     class: Option<StorageClass>,
     target: Target,
     facts: &JobFacts<'_>,
-) -> Operation {
+) -> Request {
     let mut parameters = Map::new();
     let mut set = |name: &str, value: Value| {
         parameters.insert(name.to_owned(), value);
@@ -148,7 +175,7 @@ fn copy(
         Some(StorageClass::ReducedRedundancy) => ", in STANDARD instead of REDUCED_REDUNDANCY",
         _ => "",
     };
-    Operation {
+    Request {
         suffix,
         name: "S3PutObjectCopy",
         parameters: parameters.into(),
@@ -165,7 +192,7 @@ fn described(target: Target) -> &'static str {
     }
 }
 
-fn request(file: &GroupFile, name: &str, operation: &Operation, facts: &JobFacts<'_>) -> Value {
+fn request(file: &GroupFile, name: &str, operation: &Request, facts: &JobFacts<'_>) -> Value {
     let settings = facts.settings;
     let account = settings.account_id.map(|account| account.to_string());
     let role = settings.role_arn.as_ref().map(ToString::to_string);
@@ -214,13 +241,13 @@ fn report(facts: &JobFacts<'_>) -> Value {
 }
 
 /// S3 creates one job for a token, however often it is asked: the same manifest and operation give the same token.
-fn token(file: &GroupFile, operation: &Operation) -> String {
+fn token(file: &GroupFile, operation: &Request) -> String {
     let wanted = format!("{}{}", operation.name, operation.parameters);
     // 32 and 24 digits: no more than the 64 characters of the service model.
     format!("{}-{}", file.md5, &hex(&Sha256::of(wanted))[..24])
 }
 
-fn description(file: &GroupFile, name: &str, operation: &Operation) -> String {
+fn description(file: &GroupFile, name: &str, operation: &Request) -> String {
     let doubt = if file.group.kind.is_undetermined { ", not known to need it" } else { "" };
     let text = format!("logseal {name}: {} ({} objects{doubt})", operation.what, file.objects);
     text.chars().take(MAX_DESCRIPTION).collect()

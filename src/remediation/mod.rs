@@ -28,11 +28,11 @@ pub(crate) use decimal::grouped;
 pub use decimal::{Decimal, Usd};
 pub use estimate::{Cost, Duration, Estimate, Restore, RestoreTier, Term, Time, UsdBounds};
 pub use group::{Group, GroupId, GroupKind, Groups, VersionState};
-pub use job::{JobFacts, jobs};
+pub use job::{JobFacts, Operation, jobs};
 pub use lane::{Holds, Lane, Lock, NoTarget, Retention, StorageClass, Stored, Target, TargetMethod, Why, choose};
 pub use plan::{
     Blocked, Campaign, FileLine, Found, FreeLine, GroupLine, JobLine, LaneLine, Missing, MissingLine, NoteLine,
-    Operation, PLAN_SCHEMA, PriceFacts, PriceLine, ReasonLine, Step, StepLine,
+    PLAN_SCHEMA, PriceFacts, PriceLine, ReasonLine, Step, StepLine,
 };
 pub use prices::{Mistake, Prices, PricesError};
 pub use readme::readme;

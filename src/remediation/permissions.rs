@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::job::{JobFacts, ROLE, bucket_arn, bucket_name, manifest_path, report_path};
+use super::job::{JobFacts, ROLE, bucket_arn, bucket_name, manifest_path, operations, report_path};
 use super::lane::{Lane, TargetMethod};
 use super::{Group, GroupFile};
 
@@ -89,8 +89,7 @@ pub(super) fn key_statement(files: &[GroupFile], facts: &JobFacts<'_>) -> Option
 /// The groups that jobs work on.
 pub(super) fn jobs_of(files: &[GroupFile]) -> impl Iterator<Item = &Group> {
     let groups = files.iter().map(|file| &file.group);
-    groups
-        .filter(|group| group.kind.lane.has_manifests() && group.kind.target.is_some() && bucket_name(group).is_some())
+    groups.filter(|group| !operations(group).is_empty())
 }
 
 fn allow(sid: &str, actions: Value, resources: Value) -> Value {

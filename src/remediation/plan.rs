@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::decimal::grouped;
 use super::estimate::{Cost, Estimator, Restore, Sizes, Time, Work};
 use super::group::{Group, VersionState};
+use super::job::{Operation, operations};
 use super::lane::{Holds, Lane, NoTarget, Retention, StorageClass, TargetMethod, Why};
 use super::prices::Prices;
 use super::{GroupFile, Target};
@@ -188,18 +189,6 @@ pub struct JobLine {
     pub objects: u64,
 }
 
-/// What a job does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[expect(missing_docs, reason = "the names of S3")]
-pub enum Operation {
-    #[serde(rename = "S3InitiateRestoreObject")]
-    Restore,
-    #[serde(rename = "S3UpdateObjectEncryption")]
-    Update,
-    #[serde(rename = "S3PutObjectCopy")]
-    Copy,
-}
-
 /// The steps of a campaign, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -215,6 +204,15 @@ pub enum Step {
 }
 
 impl Step {
+    fn of(operation: Operation, group: &Group) -> Self {
+        match (operation, group.kind.version) {
+            (Operation::Restore, _) => Self::Restore,
+            (Operation::Update, _) => Self::Update,
+            (Operation::Copy, Some(VersionState::Noncurrent)) => Self::CopyNoncurrent,
+            (Operation::Copy, Some(VersionState::Current) | None) => Self::CopyCurrent,
+        }
+    }
+
     /// All of them, in order.
     pub const ALL: [Self; 4] = [Self::Restore, Self::Update, Self::CopyNoncurrent, Self::CopyCurrent];
 
@@ -304,7 +302,7 @@ impl Campaign {
         Self {
             schema: PLAN_SCHEMA,
             as_of: found.as_of.to_string(),
-            headline: headline(&lanes, &total),
+            headline: headline(found, &total),
             target_key: found.key.map(|key| key.as_str().to_owned()),
             total,
             reasons: reasons(&found.reasons),
@@ -339,20 +337,6 @@ impl LaneLine {
     }
 }
 
-/// The operations on the objects of a manifest, and the steps that they belong to.
-fn operations(group: &Group) -> Vec<(Step, Operation)> {
-    let copy = match group.kind.version {
-        Some(VersionState::Noncurrent) => (Step::CopyNoncurrent, Operation::Copy),
-        Some(VersionState::Current) | None => (Step::CopyCurrent, Operation::Copy),
-    };
-    match group.kind.lane {
-        Lane::UpdateEncryption => vec![(Step::Update, Operation::Update)],
-        Lane::Copy => vec![copy],
-        Lane::RestoreThenCopy => vec![(Step::Restore, Operation::Restore), copy],
-        Lane::MultipartCopy | Lane::OwnerKey | Lane::Blocked | Lane::NoTarget => Vec::new(),
-    }
-}
-
 fn jobs(files: &[GroupFile]) -> Vec<JobLine> {
     let mut jobs: Vec<JobLine> = files.iter().flat_map(jobs_of).collect();
     jobs.sort_by(|one, other| place(one).cmp(&place(other)));
@@ -365,9 +349,9 @@ fn place(job: &JobLine) -> (Step, Lane, &str, &str) {
 }
 
 fn jobs_of(file: &GroupFile) -> impl Iterator<Item = JobLine> {
-    operations(&file.group).into_iter().map(|(step, operation)| JobLine {
+    operations(&file.group).iter().map(|&operation| JobLine {
         order: 0,
-        step,
+        step: Step::of(operation, &file.group),
         operation,
         lane: file.group.kind.lane,
         bucket: file.group.bucket.clone(),
@@ -396,7 +380,10 @@ fn work(found: &Found<'_>, jobs: &[JobLine]) -> Work {
         in_parts: unsized_in_parts.is_none_or(|amount| amount.objects == 0),
     });
     jobs.iter().for_each(|job| work.add_job(job.objects));
-    found.groups.iter().for_each(|(group, amount)| work.add(group, *amount));
+    // What should have jobs and gets none is for people, whose work is in no estimate.
+    let is_worked_on = |group: &Group| !group.kind.lane.has_manifests() || !operations(group).is_empty();
+    let groups = found.groups.iter().filter(|(group, _)| is_worked_on(group));
+    groups.for_each(|(group, amount)| work.add(group, *amount));
     work
 }
 
@@ -420,12 +407,9 @@ fn price_facts(prices: &Prices, cost: &Cost, time: &Time) -> PriceFacts {
     }
 }
 
-fn headline(lanes: &BTreeMap<&'static str, LaneLine>, total: &LaneLine) -> String {
-    let objects = |of: fn(Lane) -> bool| {
-        let chosen = Lane::ALL.iter().filter(|lane| of(**lane)).filter_map(|lane| lanes.get(lane.as_str()));
-        chosen.fold(0_u64, |sum, lane| sum.saturating_add(lane.objects))
-    };
-    let by_jobs = objects(Lane::has_manifests);
+fn headline(found: &Found<'_>, total: &LaneLine) -> String {
+    let with_jobs = found.groups.iter().filter(|(group, _)| !operations(group).is_empty());
+    let by_jobs = with_jobs.fold(0_u64, |sum, (_, amount)| sum.saturating_add(amount.objects));
     let rest = total.objects.saturating_sub(by_jobs);
     let count = |number: u64| format!("{} {}", grouped(number.into()), if number == 1 { "object" } else { "objects" });
     match (by_jobs, rest) {
@@ -555,7 +539,7 @@ fn notes(found: &Found<'_>, lanes: &BTreeMap<&'static str, LaneLine>, prices: &P
     let any = |holds: fn(&Group) -> bool| found.groups.iter().any(|(group, amount)| amount.objects > 0 && holds(group));
     let copies = |group: &Group| matches!(group.kind.lane, Lane::Copy | Lane::RestoreThenCopy | Lane::MultipartCopy);
     let key_region = found.key.and_then(region);
-    let has_jobs = [Lane::UpdateEncryption, Lane::Copy, Lane::RestoreThenCopy].into_iter().any(has);
+    let has_jobs = any(|group| !operations(group).is_empty());
     let has_copies = any(copies);
     let notes = [
         ("manifest_upload", has_jobs, MANIFEST_UPLOAD),

@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
-use super::job::{ACCOUNT, JobFacts, MANIFESTS, REPORTS, RESTORED_DAYS, ROLE, bucket_name, jobs};
+use super::job::{ACCOUNT, JobFacts, MANIFESTS, REPORTS, RESTORED_DAYS, ROLE, bucket_name, jobs, operations};
 use super::lane::{Lane, StorageClass, TargetMethod};
 use super::permissions::{jobs_of, key_statement, role_policy, trust_policy};
 use super::{Group, GroupFile, Script, VersionState};
@@ -78,7 +78,7 @@ impl Readme<'_> {
             self.text.push_str(UNDETERMINED);
         }
         let groups = self.files.iter().map(|file| &file.group);
-        let odd = groups.filter(|group| group.kind.lane.has_manifests() && bucket_name(group).is_none());
+        let odd = groups.filter(|group| group.kind.lane.has_manifests() && operations(group).is_empty());
         let odd: BTreeSet<&str> = odd.map(|group| group.bucket.as_str()).collect();
         for bucket in odd {
             writeln!(self.text, "\nNo job is made for {}: S3 has no buckets of such names.", shown(bucket))?;

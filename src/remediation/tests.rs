@@ -463,3 +463,20 @@ fn numbers_beyond_all_bounds_do_no_harm() {
     assert_eq!(plan["total"]["objects"], u64::MAX);
     assert!(bounds(&plan, "total").1.len() > 12);
 }
+
+#[test]
+fn plans_promise_the_jobs_that_are_made() {
+    let mut odd = group(Lane::UpdateEncryption);
+    odd.bucket = "ab".to_owned();
+    let amount = Amount::object(10);
+    let plan_of_odd = plan(&found(&[(odd.clone(), amount)]));
+    assert_eq!((&plan_of_odd["jobs"], &plan_of_odd["total"]["jobs"]), (&serde_json::json!([]), &0.into()));
+    assert_eq!(plan_of_odd["headline"], "No job can put right what was found: 1 object for people.");
+    assert_costs(&plan_of_odd, &[("total", "0.000000", "0.000000")]);
+    let mut both = everything();
+    both.files.extend(found(&[(odd.clone(), amount)]).files);
+    both.groups.insert(odd, amount);
+    let facts = JobFacts { key: &samples::key(), report_time: Timestamp::MAX, settings: &samples::settings() };
+    let requests: usize = both.files.iter().map(|file| jobs(file, &facts).len()).sum();
+    assert_eq!(Campaign::new(&both, &prices()).jobs.len(), requests);
+}
