@@ -6,12 +6,11 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use crate::batch::{Batch, ColumnSet, Flag, Flags};
+use crate::batch::{Batch, ColumnSet, Flag};
 use crate::engine::{Cancel, NoProgress, WORKER_NAME};
-use crate::evidence::{self, Aliases, EvidenceError, EvidenceFault, EvidenceOptions, KeyRing, RowFacts};
-use crate::examine::{Row, RowKeys};
+use crate::evidence::{self, Aliases, EvidenceError, EvidenceFault, EvidenceOptions, KeyRing};
+use crate::examine::{Row, RowJudge};
 use crate::object_key::ObjectKey;
-use crate::partial::Amount;
 use crate::plan::{Plan, Shard, Unit};
 use crate::policy::{Alternative, BucketKey, Checker, KeyState, Object, Ruling, Status};
 use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
@@ -128,11 +127,10 @@ pub fn explain(
     // In a worker's thread, because a reader that panics is a fault there.
     thread::scope(|scope| {
         let search_all = || {
-            let (mut scratch, mut keys) = (Scratch::default(), RowKeys::new(&ring, evidence.as_ref()));
+            let (mut scratch, mut judge) = (Scratch::default(), RowJudge::new(checker, &ring, evidence.as_ref()));
             for unit in plan.units(Shard::WHOLE) {
-                let search = AssertUnwindSafe(|| {
-                    search(&unit, (checker, &mut keys), question, limit, &mut scratch, &mut answers)
-                });
+                let search =
+                    AssertUnwindSafe(|| search(&unit, &mut judge, question, limit, &mut scratch, &mut answers));
                 let searched = catch_unwind(search).unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic)));
                 answers.faults.extend(searched.err().map(|fault| (unit.key(), fault)));
             }
@@ -144,7 +142,7 @@ pub fn explain(
 
 fn search(
     unit: &Unit<'_>,
-    (checker, keys): (&Checker, &mut RowKeys<'_>),
+    judge: &mut RowJudge<'_>,
     question: &Question,
     limit: usize,
     scratch: &mut Scratch,
@@ -164,8 +162,8 @@ fn search(
             for at in 0..batch.len {
                 match Row::read(batch, at, bucket) {
                     Ok(Some(row)) if question.is_about(&row) && answers.explanations.len() < limit => {
-                        keys.begin_batch(unit.id, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
-                        answers.explanations.push(answer(unit, checker, keys, (batch, at), &row));
+                        judge.begin_batch(unit.id, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
+                        answers.explanations.push(answer(unit, judge, (batch, at), &row));
                     }
                     Ok(_) => {}
                     Err(_) => answers.rows_rejected += 1,
@@ -187,16 +185,9 @@ impl Question {
     }
 }
 
-fn answer(
-    unit: &Unit<'_>,
-    checker: &Checker,
-    keys: &mut RowKeys<'_>,
-    (batch, at): (&Batch<'_>, usize),
-    row: &Row<'_>,
-) -> Explanation {
-    let parse = if batch.is_metadata_table() { Status::parse_metadata } else { Status::parse };
+fn answer(unit: &Unit<'_>, judge: &mut RowJudge<'_>, (batch, at): (&Batch<'_>, usize), row: &Row<'_>) -> Explanation {
     let cell = |texts: &crate::batch::Texts<'_>| (!texts.is_absent()).then(|| texts.get(at).to_vec());
-    let mut explanation = Explanation {
+    judge.judge(batch, at, row, |object, ruling| Explanation {
         source: unit.source.display_path(),
         file: unit.key(),
         row: batch.first_row + at as u64,
@@ -207,32 +198,14 @@ fn answer(
         is_delete_marker: row.is_delete_marker,
         size: row.size,
         last_modified: row.last_modified,
-        storage_class: batch.storage_class.get(at).to_vec(),
+        storage_class: object.storage_class.to_vec(),
         encryption_status: cell(&batch.encryption_status),
         bucket_key_status: cell(&batch.bucket_key_status),
-        status: cell(&batch.encryption_status).map_or(Status::Absent, |cell| parse(&cell)),
-        bucket_key: match batch.is_bucket_key_enabled {
-            Flags::Plain(flags) => BucketKey::of_flag(flags[at]),
-            Flags::Absent => BucketKey::parse(batch.bucket_key_status.get(at)),
-        },
-        kms_key: "unknown".to_owned(),
-        ruling: None,
-    };
-    if row.is_delete_marker {
-        return explanation;
-    }
-    if !keys.is_active() {
-        explanation.ruling = Some(checker.judge_object(&explanation.object()));
-        return explanation;
-    }
-    let facts = RowFacts::new(explanation.status, row.version_id, row.last_modified);
-    let judged = keys.with_state(batch, at, &facts, Amount::default(), |encrypted_under| {
-        let object = Object { encrypted_under, ..explanation.object() };
-        (checker.judge_object(&object), described(encrypted_under))
-    });
-    let ((ruling, kms_key), _) = judged;
-    (explanation.ruling, explanation.kms_key) = (Some(ruling), kms_key);
-    explanation
+        status: object.status,
+        bucket_key: object.bucket_key,
+        kms_key: described(object.encrypted_under),
+        ruling: (!row.is_delete_marker).then_some(ruling),
+    })
 }
 
 /// What is known of a key, for people.

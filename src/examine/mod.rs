@@ -10,13 +10,14 @@ mod keys;
 mod places;
 mod remedies;
 mod row;
+mod stored;
 
-use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, RowFault, Texts};
+use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::escape::escape;
 use crate::evidence::{Evidence, KeyRing, RowFacts};
 use crate::partial::{Amount, MAX_SAMPLE_LEN, Partial};
 use crate::plan::Unit;
-use crate::policy::{BucketKey, Checker, KeyState, Object, Ruling, Status};
+use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::{Details, UnitFault};
 use crate::remediation::{Groups, Targets};
 use crate::sinks::{Extent, FindingWriter, LINES_LEN, List, ListId, OutputError, SpoolWriter, push_fault};
@@ -28,9 +29,10 @@ use flagged::{FindingCells, Flagged, Position};
 use places::Places;
 use remedies::{DetailCells, Remedies};
 
-pub(crate) use keys::RowKeys;
-use keys::{Basis, Counted};
+use keys::{Basis, Counted, RowKeys};
 pub use row::Row;
+use stored::Encryptions;
+pub(crate) use stored::RowJudge;
 
 /// The columns of the list of findings.
 const LISTED: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION.union(ColumnSet::METADATA)).1;
@@ -43,8 +45,7 @@ pub(crate) struct Examiner<'c> {
     last: Option<LastObject>,
     spool: SpoolWriter,
     remedies: Remedies<'c>,
-    statuses: Vec<Status>,
-    bucket_keys: Vec<BucketKey>,
+    encryptions: Encryptions,
     keys: RowKeys<'c>,
     months: MonthMemo,
     writer: FindingWriter<'c>,
@@ -93,8 +94,7 @@ impl<'c> Examiner<'c> {
             last: None,
             spool,
             remedies: Remedies::new(targets, groups),
-            statuses: Vec::new(),
-            bucket_keys: Vec::new(),
+            encryptions: Encryptions::default(),
             keys: RowKeys::new(ring, evidence),
             months: MonthMemo::default(),
             writer: FindingWriter::new(checker.policy()),
@@ -136,12 +136,7 @@ impl<'c> Examiner<'c> {
         partial: &mut Partial,
     ) -> Result<(), UnitFault> {
         let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
-        let parse = if batch.is_metadata_table() { Status::parse_metadata } else { Status::parse };
-        code(&batch.encryption_status, Status::Absent, parse, batch.len, &mut self.statuses);
-        code(&batch.bucket_key_status, BucketKey::Unknown, BucketKey::parse, batch.len, &mut self.bucket_keys);
-        if let Flags::Plain(flags) = batch.is_bucket_key_enabled {
-            self.bucket_keys.iter_mut().zip(flags).for_each(|(key, flag)| *key = BucketKey::of_flag(*flag));
-        }
+        self.encryptions.read(batch);
         if let Err(failure) = self.keys.begin_batch(unit.id, batch) {
             self.error.get_or_insert(failure.into());
             return Ok(());
@@ -207,7 +202,8 @@ impl<'c> Examiner<'c> {
     fn examine_alike(&mut self, batch: &Batch<'_>, from: usize) -> usize {
         let Some(LastObject { shared, ruling, cell, counted }) = self.last else { return 0 };
         let Shared { place, month, status, .. } = shared;
-        let (statuses, bucket_keys) = (&self.statuses[from..batch.len], &self.bucket_keys[from..batch.len]);
+        let Encryptions { statuses, bucket_keys } = &self.encryptions;
+        let (statuses, bucket_keys) = (&statuses[from..batch.len], &bucket_keys[from..batch.len]);
         let is_keyless = batch.deferred.contains(Column::Key);
         let has_evidence = self.keys.is_active();
         if !has_evidence && shared.basis != Some(Basis::Nothing) {
@@ -255,7 +251,7 @@ impl<'c> Examiner<'c> {
         if !self.places.scope(place).is_settled() {
             return false;
         }
-        let counts = PairCounts::new(batch, &self.statuses, &self.bucket_keys);
+        let counts = PairCounts::new(batch, &self.encryptions.statuses, &self.encryptions.bucket_keys);
         // Spellings that we do not know are kept, so their rows are looked at.
         if counts.has_status(Status::Unrecognised) {
             return false;
@@ -279,7 +275,8 @@ impl<'c> Examiner<'c> {
     /// Flags the rows of a settled place whose statuses make them findings.
     fn flag_rows(&mut self, place: PlaceId, batch: &Batch<'_>) {
         let scope = self.places.scope(place);
-        for (at, (&status, &bucket_key)) in self.statuses.iter().zip(&self.bucket_keys).enumerate() {
+        let Encryptions { statuses, bucket_keys } = &self.encryptions;
+        for (at, (&status, &bucket_key)) in statuses.iter().zip(bucket_keys).enumerate() {
             let ruling = scope.settled(status, bucket_key).filter(|ruling| ruling.is_finding());
             if let Some(ruling) = ruling
                 && batch.is_delete_marker.get(at) != Flag::True
@@ -327,7 +324,7 @@ impl<'c> Examiner<'c> {
 
     #[inline]
     fn judge(&mut self, row: &Row<'_>, at: usize, batch: &Batch<'_>, partial: &mut Partial) {
-        let (status, bucket_key) = (self.statuses[at], self.bucket_keys[at]);
+        let (status, bucket_key) = (self.encryptions.statuses[at], self.encryptions.bucket_keys[at]);
         let place = self.places.find(self.checker, row.key);
         let month = row.last_modified.map(|time| self.months.month(time));
         let basis = match self.keys.is_active() {
@@ -345,16 +342,7 @@ impl<'c> Examiner<'c> {
                 None => self.flag(at, Flagged { place, month, status, ruling: last.ruling, key: last.counted.id }),
             };
         }
-        let object = Object {
-            bucket: row.bucket,
-            key: row.key,
-            is_latest: row.is_latest,
-            last_modified: row.last_modified,
-            storage_class: batch.storage_class.get(at),
-            status,
-            bucket_key,
-            encrypted_under: KeyState::Unknown,
-        };
+        let object = self.encryptions.object(batch, at, row);
         let scope = self.places.scope(place);
         let (ruling, counted) = match self.keys.is_active() {
             false => (self.checker.judge_in(scope, &object), Counted::default()),
@@ -434,25 +422,6 @@ impl<'c> Examiner<'c> {
                 None => self.error = self.spool.write(ListId::Named(list), lines, 0).err(),
                 Some(_) => lines.clear(),
             }
-        }
-    }
-}
-
-/// Turns a column of texts into codes; the texts of a dictionary are read once.
-fn code<C: Copy>(texts: &Texts<'_>, absent: C, parse: fn(&[u8]) -> C, len: usize, codes: &mut Vec<C>) {
-    codes.clear();
-    match texts {
-        Texts::Absent => codes.resize(len, absent),
-        Texts::Plain(list) => codes.extend((0..len).map(|row| parse(list.get(row)))),
-        Texts::Coded { codes: numbers, dictionary } => {
-            // Whoever wrote the file decides how long its dictionaries are.
-            if dictionary.len() > numbers.len() {
-                codes.extend(numbers.iter().map(|&number| parse(dictionary.get(number as usize))));
-                return;
-            }
-            let known: Vec<C> = (0..dictionary.len()).map(|at| parse(dictionary.get(at))).collect();
-            let blank = parse(b"");
-            codes.extend(numbers.iter().map(|&number| known.get(number as usize).copied().unwrap_or(blank)));
         }
     }
 }
