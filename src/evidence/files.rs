@@ -1,6 +1,7 @@
 //! The files of evidence: where they are, and why one cannot be used.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, FileType};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,8 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
-use super::{EvidenceError, EvidenceOptions, EvidencePath, TooManyKeys, heads};
+use super::recognise::{self, Content, Passed};
+use super::{EvidenceError, EvidenceOptions, EvidencePath, TooManyKeys};
 use crate::batch::RowFault;
 use crate::escape::escape;
 use crate::hashes::sha256::Sha256;
@@ -42,15 +44,36 @@ impl EvidenceFile {
 /// The files of all paths.
 pub(super) struct Given {
     pub(super) files: Vec<EvidenceFile>,
+    /// What is in their folders and no file, and why that is not read.
+    pub(super) others: Vec<(PathBuf, &'static str)>,
     /// The paths as they were given, harmless to show.
     pub(super) names: Vec<String>,
-    /// Of the lengths and names of all files.
-    pub(super) fingerprint: String,
+    pub(super) labels: Labels,
+}
+
+/// What each file is called, and under which path and for which key it was given.
+pub(super) struct Labels(Vec<String>);
+
+/// The hashes of what is in files, by the numbers of the files and, where a file is read in parts, their offsets.
+pub(super) type Contents = BTreeMap<(u32, u64), [u8; 32]>;
+
+impl Labels {
+    /// Tells this evidence from any other. A file without a hash is one that says nothing.
+    pub(super) fn fingerprint(&self, contents: &Contents) -> String {
+        let mut fingerprint = Sha256::new();
+        for (label, number) in self.0.iter().zip(0..) {
+            let parts = contents.range((number, 0)..=(number, u64::MAX));
+            fingerprint.update(format!("{} {label}\n", parts.clone().count()));
+            parts.for_each(|((_, offset), hash)| fingerprint.update([&offset.to_le_bytes()[..], hash].concat()));
+        }
+        hex(&fingerprint.finish())
+    }
 }
 
 /// Finds them, and refuses paths that lead nowhere.
 pub(super) fn find_files(options: &EvidenceOptions) -> Result<Given, EvidenceError> {
-    let (mut files, mut names, mut lengths) = (Vec::new(), Vec::new(), Sha256::new());
+    let (mut files, mut others, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    let mut labels = Vec::new();
     for (given, source) in options.sources.iter().enumerate() {
         let (path, key) = match source {
             EvidencePath::Any(path) => (path, None),
@@ -60,43 +83,65 @@ pub(super) fn find_files(options: &EvidenceOptions) -> Result<Given, EvidenceErr
             EvidencePath::OneKey { key, path } => (path, Some(Arc::from(key.as_str()))),
         };
         names.push(key.iter().map(|key| format!("{key}=")).chain([shown(path)]).collect());
-        let failed = |error: io::Error| EvidenceError::Path { path: path.clone(), why: error.to_string() };
-        let mut found = Vec::new();
-        let metadata = fs::metadata(path).map_err(failed)?;
+        let metadata = fs::metadata(path).map_err(|error| failed(path, &error))?;
         let is_named = metadata.is_file();
-        match is_named {
-            true => found.push((path.clone(), metadata.len())),
-            false => walk(path, &mut found).map_err(failed)?,
-        }
-        if found.is_empty() {
+        let mut found = match is_named {
+            true => Found { files: vec![(path.clone(), metadata.len())], others: Vec::new() },
+            false => walk(path)?,
+        };
+        if found.files.is_empty() && found.others.is_empty() {
             return Err(EvidenceError::Path { path: path.clone(), why: "the folder holds no files".into() });
         }
-        found.sort();
-        lengths.update(format!("{key:?} {}\n", found.len()));
-        for (path, len) in found {
-            lengths.update(format!("{len} {}\n", path.file_name().unwrap_or_default().display()));
+        found.files.sort();
+        for (path, len) in found.files {
+            labels.push(format!("{given} {key:?} {:?}", path.file_name()));
             let number = files.len() as u32;
             files.push(EvidenceFile { given, number, path, len, key: key.clone(), is_named });
         }
+        others.extend(found.others);
     }
-    Ok(Given { files, names, fingerprint: hex(&lengths.finish()) })
+    Ok(Given { files, others, names, labels: Labels(labels) })
 }
 
-/// All regular files below a folder. Links are not followed: they can lead anywhere, and in circles.
-fn walk(folder: &Path, found: &mut Vec<(PathBuf, u64)>) -> io::Result<()> {
-    let mut folders = vec![folder.to_owned()];
+/// What is below a folder.
+#[derive(Default)]
+struct Found {
+    /// Regular files and their lengths.
+    files: Vec<(PathBuf, u64)>,
+    others: Vec<(PathBuf, &'static str)>,
+}
+
+/// Links are not followed: they can lead anywhere, and in circles.
+fn walk(folder: &Path) -> Result<Found, EvidenceError> {
+    let (mut found, mut folders) = (Found::default(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                folders.push(entry.path());
-            } else if kind.is_file() {
-                found.push((entry.path(), entry.metadata()?.len()));
+        let failed_here = |error: io::Error| failed(&folder, &error);
+        for entry in fs::read_dir(&folder).map_err(failed_here)? {
+            let entry = entry.map_err(failed_here)?;
+            let path = entry.path();
+            let failed_there = |error: io::Error| failed(&path, &error);
+            match entry.file_type().map_err(failed_there)? {
+                kind if kind.is_dir() => folders.push(path),
+                kind if kind.is_file() => {
+                    let len = entry.metadata().map_err(failed_there)?.len();
+                    found.files.push((path, len));
+                }
+                kind => found.others.push((path, why_unread(kind))),
             }
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+fn why_unread(kind: FileType) -> &'static str {
+    match kind.is_symlink() {
+        true => "it is a link, and links in folders are not followed: give what it leads to by itself",
+        false => "it is a pipe, a socket or a device",
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> EvidenceError {
+    EvidenceError::Path { path: path.to_owned(), why: error.to_string() }
 }
 
 /// A path, harmless to show.
@@ -106,13 +151,31 @@ pub(super) fn shown(path: &Path) -> String {
 
 /// Why a file is no evidence, or was not read to its end.
 pub(super) enum Stop {
-    /// It is something else.
-    NoEvidence,
+    /// It is nothing that is read here.
+    Unknown {
+        content: Content,
+        why: String,
+    },
+    /// The same, and it is known that this is no evidence.
+    Passed(Passed),
     Fault {
         what: &'static str,
         why: String,
     },
     Error(EvidenceError),
+}
+
+impl Stop {
+    /// Looks at the place of a file that was found in a folder as well.
+    pub(super) fn in_place_of(self, file: &EvidenceFile) -> Self {
+        match self {
+            Self::Unknown { content, why } if !file.is_named => {
+                let passed = recognise::passed(&file.path, &content);
+                passed.map_or(Self::Unknown { content, why }, Self::Passed)
+            }
+            stop => stop,
+        }
+    }
 }
 
 impl From<UnitFault> for Stop {
@@ -145,6 +208,9 @@ impl From<TooManyKeys> for Stop {
     }
 }
 
+/// A longer line is none.
+const MAX_LINE_LEN: usize = 1 << 20;
+
 /// The lines of a text.
 pub(super) struct Lines {
     stream: TextStream,
@@ -160,7 +226,7 @@ impl Lines {
     }
 
     /// The beginning of what has not been read; nothing at the end.
-    pub(super) fn peek(&mut self) -> Result<&[u8], FileFault> {
+    fn peek(&mut self) -> Result<&[u8], FileFault> {
         if self.unread.is_empty() {
             let read = self.stream.read(&mut self.buffer)?;
             self.unread = 0..read;
@@ -180,7 +246,7 @@ impl Lines {
                 Some(newline) => (newline, true),
                 None => (unread.len(), false),
             };
-            if line.len() + taken > heads::MAX_LINE_LEN {
+            if line.len() + taken > MAX_LINE_LEN {
                 return Err(Stop::Fault { what: "evidence_bad_record", why: "a line is longer than 1 MiB".into() });
             }
             line.extend_from_slice(&unread[..taken]);
@@ -189,16 +255,5 @@ impl Lines {
                 return Ok(true);
             }
         }
-    }
-}
-
-/// The text as it stands; a fault of the file is the cause of the error.
-impl io::Read for Lines {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let unread = self.peek().map_err(io::Error::other)?;
-        let len = unread.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&unread[..len]);
-        self.unread.start += len;
-        Ok(len)
     }
 }

@@ -1,6 +1,7 @@
 //! All evidence, read side by side: files are recognised by what is in them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,10 +13,11 @@ use tempfile::TempDir;
 
 use super::answers::{Answer, Statement};
 use super::collect::{Collected, Collector, Shared, Waits};
-use super::files::{EvidenceFile, Lines, Stop, find_files, shown};
+use super::files::{Contents, EvidenceFile, Lines, Stop, find_files, shown};
+use super::recognise::{self, Content, Passed};
 use super::{
     Answers, Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidenceSummary,
-    KeyRing, Known, MAX_KEYS, TooManyKeys, cloudtrail, heads, join_inventory, lacks_versions, lists, metadata, trail,
+    KeyRing, Known, MAX_KEYS, TooManyKeys, join_inventory, lacks_versions, lists, metadata, text_file,
 };
 use crate::engine::{Cancel, Progress, WORKER_NAME, lock};
 use crate::escape::escape;
@@ -47,7 +49,17 @@ struct Found {
     counted: BTreeSet<u32>,
     faults: BTreeMap<PathBuf, (String, String)>,
     spoiled: BTreeSet<u32>,
-    ignored: u64,
+    /// Files that are no evidence.
+    passed: BTreeMap<Passed, u64>,
+    contents: Contents,
+}
+
+impl Found {
+    /// Notes that a file or what was found in its place is not understood.
+    fn note_unrecognised(&mut self, path: PathBuf, why: &str) {
+        let why = escape(why.as_bytes()).into_owned();
+        self.faults.entry(path).or_insert_with(|| ("evidence_unrecognised".to_owned(), why));
+    }
 }
 
 struct FoundSource {
@@ -77,8 +89,9 @@ enum Task {
         file: EvidenceFile,
         kind: EvidenceKind,
         rows: Rows,
-        /// How many bytes of the file they stand for.
-        len: u64,
+        opened: Arc<SourceFile>,
+        /// The bytes of the file that they stand for.
+        bytes: Range<u64>,
     },
 }
 
@@ -115,13 +128,14 @@ pub(crate) fn load(
         given: given.names,
     };
     work.run_all(jobs)?;
-    let (ways, found) = (work.shared.ways(), std::mem::take(&mut *lock(&work.found)));
+    let (ways, mut found) = (work.shared.ways(), std::mem::take(&mut *lock(&work.found)));
+    given.others.into_iter().for_each(|(path, why)| found.note_unrecognised(path, why));
     let mut list = answers.list();
-    let Found { sources, faults, spoiled, ignored, .. } = found;
+    let Found { sources, faults, spoiled, passed, contents, .. } = found;
+    let fingerprint = given.labels.fingerprint(&contents);
     let sources = in_order(sources, &mut list);
     let faults = faults.into_iter().map(|(path, (what, why))| EvidenceFault { path: shown(&path), what, why });
-    let summary =
-        EvidenceSummary { faults: faults.collect(), ignored_files: ignored, fingerprint: given.fingerprint, sources };
+    let summary = EvidenceSummary { faults: faults.collect(), passed, fingerprint, sources };
     let reduce = |statements: &mut [Statement]| answers.reduce(&list, statements, &|file| spoiled.contains(&file));
     let known = match records.has_spilled() {
         false => Known::Tables(records.into_tables(jobs, &reduce)?),
@@ -242,11 +256,19 @@ impl Work<'_> {
 
     fn stop(&self, file: &EvidenceFile, stop: Stop) {
         match stop {
-            Stop::NoEvidence if file.is_named => self.fail(EvidenceError::Path {
-                path: file.path.clone(),
-                why: "neither a table of S3 Metadata, nor answers of HeadObject, nor a CloudTrail log; a list of objects under one key is given as ARN=PATH".into(),
-            }),
-            Stop::NoEvidence => lock(&self.found).ignored += 1,
+            Stop::Unknown { why, .. } if file.is_named => {
+                self.fail(EvidenceError::Path { path: file.path.clone(), why });
+            }
+            Stop::Passed(passed) => {
+                let found = &mut *lock(&self.found);
+                found.spoiled.insert(file.number);
+                *found.passed.entry(passed).or_default() += 1;
+            }
+            Stop::Unknown { why, .. } => {
+                let found = &mut *lock(&self.found);
+                found.spoiled.insert(file.number);
+                found.note_unrecognised(file.path.clone(), &why);
+            }
             Stop::Error(error) => self.fail(error),
             Stop::Fault { what, why } => {
                 let mut found = lock(&self.found);
@@ -259,23 +281,56 @@ impl Work<'_> {
     /// Reads a file, or some rows of one, to the end; says no if only others are to be read for it.
     fn run_task(&self, task: Task, to: &mut Collector<'_, '_>, scratch: &mut Scratch) -> Result<bool, Stop> {
         match task {
-            Task::Rows { file, kind, rows, .. } => {
+            Task::Rows { file, kind, rows, opened, bytes } => {
+                // First, so that what is read for it is still at hand when it is decoded.
+                self.note_content(&file, bytes.start, opened.hash_of(bytes)?);
                 to.begin(self.source(&file, kind), file.number, Waits::No);
                 self.read_rows(rows, kind, to, scratch)?;
+                opened.check_unchanged()?;
                 Ok(true)
             }
             Task::File(file) => {
-                let opened = Arc::new(SourceFile::open(&file.path, None)?);
-                if let Some(key) = file.key.clone() {
-                    return self.read_list(&file, opened, &key, to, scratch);
+                let opened = SourceFile::open(&file.path, None)?;
+                let is_table =
+                    file.key.is_none() && recognise::is_table(&file.path, &opened).map_err(FileFault::from)?;
+                let opened = Arc::new(if is_table { opened } else { opened.hashed() });
+                let read = match is_table {
+                    true => self.open_table(&file, &opened),
+                    false => self.read_whole(&file, &opened, to, scratch),
                 }
-                let mut magic = [0; 4];
-                if opened.read_at(&mut magic, 0).map_err(FileFault::from)? == 4 && magic == *b"PAR1" {
-                    return self.open_table(&file, opened);
+                .map_err(|stop| stop.in_place_of(&file));
+                // What a table holds is hashed with its rows, and what is passed over does not matter.
+                if !matches!(read, Ok(false) | Err(Stop::Passed(_)))
+                    && let Some(opened) = Arc::into_inner(opened)
+                {
+                    self.note_content(&file, 0, opened.into_hash()?);
                 }
-                self.read_text(&file, opened, to)
+                read
             }
         }
+    }
+
+    fn read_whole(
+        &self,
+        file: &EvidenceFile,
+        opened: &Arc<SourceFile>,
+        to: &mut Collector<'_, '_>,
+        scratch: &mut Scratch,
+    ) -> Result<bool, Stop> {
+        let opened = Arc::clone(opened);
+        if let Some(key) = file.key.clone() {
+            return self.read_list(file, opened, &key, to, scratch);
+        }
+        let mut begin = |kind, to: &mut Collector<'_, '_>| {
+            to.begin(self.source(file, kind), file.number, Waits::ForTheEnd);
+        };
+        text_file::read(file, opened, to, &mut begin, &|| self.is_over())?;
+        Ok(true)
+    }
+
+    /// Notes the hash of a file, or of its part from an offset on.
+    fn note_content(&self, file: &EvidenceFile, offset: u64, hash: [u8; 32]) {
+        lock(&self.found).contents.insert((file.number, offset), hash);
     }
 
     /// The position of the source of a file of some kind; the file counts for it.
@@ -293,16 +348,21 @@ impl Work<'_> {
 /// Reading by kind.
 impl Work<'_> {
     /// The row groups of a table are read side by side.
-    fn open_table(&self, file: &EvidenceFile, opened: Arc<SourceFile>) -> Result<bool, Stop> {
-        let mut reader = UnitReader::of_table(opened)?;
-        let kind = metadata::kind(reader.facts().columns).ok_or(Stop::NoEvidence)?;
-        let (mut tasks, mut read) = (Vec::new(), 0);
+    fn open_table(&self, file: &EvidenceFile, opened: &Arc<SourceFile>) -> Result<bool, Stop> {
+        let mut reader = UnitReader::of_table(Arc::clone(opened))?;
+        let kind = metadata::kind(reader.facts().columns).ok_or_else(no_metadata)?;
+        let (mut tasks, mut from) = (Vec::new(), 0);
         while let Some(part) = reader.next_part(&mut Scratch::default())? {
-            let len = reader.bytes_read() - read;
-            read += len;
+            let until = reader.bytes_read().clamp(from, file.len);
             if let Part::Rows(rows) = part {
-                tasks.push(Task::Rows { file: file.clone(), kind, rows, len });
+                let bytes = std::mem::replace(&mut from, until)..until;
+                tasks.push(Task::Rows { file: file.clone(), kind, rows, opened: Arc::clone(opened), bytes });
             }
+        }
+        // All bytes are those of some rows.
+        match tasks.last_mut() {
+            Some(Task::Rows { bytes, .. }) => bytes.end = u64::MAX,
+            _ => self.note_content(file, 0, opened.hash_of(0..u64::MAX)?),
         }
         // Before other files: the rows of one file share what the system has cached of it.
         let mut queue = lock(&self.queue);
@@ -356,50 +416,11 @@ impl Work<'_> {
         }
         Ok(true)
     }
+}
 
-    /// A text, compressed or not.
-    fn read_text(
-        &self,
-        file: &EvidenceFile,
-        opened: Arc<SourceFile>,
-        to: &mut Collector<'_, '_>,
-    ) -> Result<bool, Stop> {
-        let mut lines = Lines::new(Arc::clone(&opened))?;
-        let head = lines.peek()?;
-        if cloudtrail::is_log(head) {
-            to.begin(self.source(file, EvidenceKind::CloudTrail), file.number, Waits::ForTheEnd);
-            trail::collect(&mut lines, to)?;
-            return Ok(true);
-        }
-        if head.is_empty() && file.is_called_evidence() {
-            return Err(Stop::Fault { what: "evidence_damaged", why: "it is empty".into() });
-        }
-        if !head.trim_ascii_start().starts_with(b"{") {
-            return Err(Stop::NoEvidence);
-        }
-        let (mut line, mut number, mut has_begun) = (Vec::new(), 0_u64, false);
-        while lines.next(&mut line)? && !self.is_over() {
-            number += 1;
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            if !has_begun {
-                if !heads::is_one(&line) {
-                    return Err(match heads::is_cut_off(&line) && lines.peek()?.is_empty() {
-                        true => Stop::Fault { what: "evidence_damaged", why: "it is cut off".into() },
-                        false => Stop::NoEvidence,
-                    });
-                }
-                to.begin(self.source(file, EvidenceKind::HeadObject), file.number, Waits::ForTheEnd);
-                has_begun = true;
-            }
-            if !heads::collect(&line, to)? {
-                let why = format!("line {number} is no answer of HeadObject with a Bucket and a Key");
-                return Err(Stop::Fault { what: "evidence_bad_record", why });
-            }
-        }
-        Ok(true)
-    }
+fn no_metadata() -> Stop {
+    let why = "it is no table of S3 Metadata: it lacks the columns kms_key_arn and encryption_status".to_owned();
+    Stop::Unknown { content: Content::Table, why }
 }
 
 impl Task {
@@ -407,7 +428,7 @@ impl Task {
     fn len(&self) -> u64 {
         match self {
             Self::File(file) => file.len,
-            Self::Rows { len, .. } => *len,
+            Self::Rows { file, bytes, .. } => bytes.end.min(file.len) - bytes.start,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Which KMS key encrypts each object: what S3 Inventory does not say, from sources that auditors already have.
 //!
 //! ```text
-//! file -> kind -> Said  -> Statement -> Partitions -> Tables    -> Fact of a row -> KeyState -> Checker
-//! files   load    heads..  collect      join          or joined    examine::keys
+//! file -> item      -> Said  -> Statement -> Partitions -> Tables    -> Fact of a row -> KeyState -> Checker
+//! files   documents    heads..  collect      join          or joined    examine::keys
 //! ```
 //!
 //! A source states which key a version of an object had, and when that was so ([`Statement`]). Everything said of a
@@ -12,6 +12,7 @@
 mod answers;
 pub mod cloudtrail;
 mod collect;
+mod documents;
 mod files;
 mod heads;
 mod joined;
@@ -19,7 +20,12 @@ mod keys;
 mod lists;
 mod load;
 mod metadata;
+mod names;
+mod recognise;
 mod said;
+mod text;
+mod text_file;
+mod times;
 mod trail;
 
 use std::collections::BTreeMap;
@@ -42,6 +48,7 @@ use keys::MAX_KEYS;
 pub use keys::TooManyKeys;
 pub(crate) use keys::{Aliases, KeyId, KeyRing, KnownKey};
 pub(crate) use load::load;
+pub use recognise::Passed;
 
 /// What to take as evidence.
 #[derive(Clone, Debug)]
@@ -179,8 +186,8 @@ pub struct EvidenceSummary {
     pub sources: Vec<EvidenceFacts>,
     /// Files that could not be used.
     pub faults: Vec<EvidenceFault>,
-    /// Files in the folders that are no evidence.
-    pub ignored_files: u64,
+    /// Files in the folders that are known to be no evidence.
+    pub passed: BTreeMap<Passed, u64>,
     /// Of the lengths of all files, so that shards with other evidence are not merged.
     pub fingerprint: String,
 }

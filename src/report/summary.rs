@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::assumptions::AssumptionLine;
 use crate::digests::DigestsSummary;
 use crate::escape::escape;
-use crate::evidence::{EvidenceFacts, EvidenceKind, EvidenceSummary};
+use crate::evidence::{EvidenceFacts, EvidenceKind, EvidenceSummary, Passed};
 use crate::partial::{Amount, Partial, Rollups, Verdicts};
 use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault};
 use crate::policy::{Checker, Reason, Severity, Status, Verdict};
@@ -219,6 +219,7 @@ pub struct Summary {
     pub keys_in_use: Vec<KeyInUse>,
     /// Files in folders of evidence that are none.
     pub ignored_evidence_files: u64,
+    pub ignored_evidence: BTreeMap<Passed, u64>,
     /// `full`, or `none` when nothing was counted by account and by month.
     pub rollup: &'static str,
     pub by_account: AccountLines,
@@ -469,6 +470,7 @@ impl Summary {
         let statuses = Status::ALL.iter().map(|status| (status.as_str(), partial.by_status[*status as usize]));
         let rules = facts.policy.rules.iter().zip(&partial.by_rule);
         let bytes_read = partial.sources.values().fold(0_u64, |sum, source| sum.saturating_add(source.bytes));
+        let passed_evidence = facts.evidence.as_ref().map(|evidence| evidence.passed.clone()).unwrap_or_default();
         Self {
             schema: AUDIT_SCHEMA,
             tool: ToolFacts { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
@@ -499,7 +501,8 @@ impl Summary {
             key_coverage: key_coverage(partial),
             evidence: evidence_lines(facts, partial),
             keys_in_use: keys_in_use(facts),
-            ignored_evidence_files: facts.evidence.as_ref().map_or(0, |evidence| evidence.ignored_files),
+            ignored_evidence_files: passed_evidence.values().sum(),
+            ignored_evidence: passed_evidence,
             rollup: if partial.terms.rollups == Rollups::None { "none" } else { "full" },
             collapsed: partial.collapsed,
             faults: fault_counts(facts, partial),

@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use super::summary::{AccountLine, AccountLines, GroupLine, Outcome, OutcomeReason, Summary};
 use crate::assumptions::AssumptionLine;
 use crate::digests::text as digests;
+use crate::evidence::Passed;
 use crate::policy::{Reason, Severity};
 use crate::remediation::grouped;
 use crate::rollup::Collapsed;
@@ -176,7 +177,8 @@ impl Text {
 
     /// The keys of objects, and what says so.
     fn keys(&mut self, summary: &Summary) -> fmt::Result {
-        if summary.evidence.is_empty() && summary.by_key.is_empty() {
+        let passed = &summary.ignored_evidence;
+        if summary.evidence.is_empty() && summary.by_key.is_empty() && passed.is_empty() {
             return Ok(());
         }
         self.heading("Keys")?;
@@ -212,6 +214,10 @@ impl Text {
             let odd: String =
                 odd.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!(", {} {what}", number(*n))).collect();
             self.item(&format!("{said}{odd}"))?;
+        }
+        if !passed.is_empty() {
+            let files: Vec<String> = passed.iter().map(|(kind, files)| passed_over(*kind, *files)).collect();
+            self.item(&format!("passed over in the folders of evidence: {}", files.join(", ")))?;
         }
         Ok(())
     }
@@ -541,6 +547,16 @@ pub(crate) fn number(number: u64) -> String {
 
 pub(crate) fn count(number_of: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(number_of), if number_of == 1 { one } else { many })
+}
+
+/// Files of evidence that were not read.
+fn passed_over(kind: Passed, files: u64) -> String {
+    match kind {
+        Passed::Digest => count(files, "digest", "digests"),
+        Passed::Config => count(files, "file of AWS Config", "files of AWS Config"),
+        Passed::OtherLog => count(files, "log of another service", "logs of other services"),
+        Passed::Bystander => count(files, "mark, checksum or note", "marks, checksums and notes"),
+    }
 }
 
 /// A share, never rounded to nothing or to everything.

@@ -14,16 +14,18 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 pub(crate) use inflate::{GzipReader, Room as InflateRoom, is_damage as is_gzip_damage};
 use md5::{Digest, Md5 as Md5Hasher};
 pub(crate) use system::Folder;
 
+use crate::engine::lock;
 use crate::hashes::BLOCK_LEN;
 pub use crate::hashes::md5::Md5;
 use crate::hashes::md5::{Lane, MAX_LANES, update_all};
+use crate::hashes::sha256::Sha256;
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -101,6 +103,31 @@ pub struct SourceFile {
     file: File,
     len: u64,
     modified: Option<SystemTime>,
+    /// Of what was read from the beginning on.
+    content: Option<Mutex<Prefix>>,
+}
+
+/// The hash of the beginning of a file.
+struct Prefix {
+    hash: Sha256,
+    len: u64,
+}
+
+impl Prefix {
+    /// Goes on with bytes of the file that were read at an offset, as far as they are new.
+    fn extend(&mut self, bytes: &[u8], offset: u64) {
+        let known = self.len.checked_sub(offset).and_then(|known| usize::try_from(known).ok());
+        if let Some(new) = known.and_then(|known| bytes.get(known..)) {
+            self.hash.update(new);
+            self.len += new.len() as u64;
+        }
+    }
+}
+
+impl std::fmt::Debug for Prefix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prefix").field("len", &self.len).finish_non_exhaustive()
+    }
 }
 
 impl SourceFile {
@@ -122,8 +149,49 @@ impl SourceFile {
         let found = metadata.len();
         match expected_len {
             Some(expected) if expected != found => Err(FileFault::Size { expected, found }),
-            _ => Ok(Self { file, len: found, modified: metadata.modified().ok() }),
+            _ => Ok(Self { file, len: found, modified: metadata.modified().ok(), content: None }),
         }
+    }
+
+    /// Hashes the file while it is read.
+    #[must_use]
+    pub(crate) fn hashed(self) -> Self {
+        Self { content: Some(Mutex::new(Prefix { hash: Sha256::new(), len: 0 })), ..self }
+    }
+
+    /// The hash of the whole file. What was not read, or not in order, is read now.
+    pub(crate) fn into_hash(self) -> Result<[u8; 32], FileFault> {
+        let file = if self.content.is_some() { self } else { self.hashed() };
+        let hashed = || file.content.as_ref().map_or(0, |content| lock(content).len);
+        file.read_through(hashed(), u64::MAX, &mut |_| ())?;
+        file.check_unchanged()?;
+        match file.content {
+            Some(content) => Ok(content.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).hash.finish()),
+            None => Ok(Sha256::new().finish()),
+        }
+    }
+
+    /// The hash of some of its bytes.
+    pub(crate) fn hash_of(&self, range: Range<u64>) -> Result<[u8; 32], FileFault> {
+        let mut hash = Sha256::new();
+        self.read_through(range.start, range.end, &mut |bytes| hash.update(bytes))?;
+        Ok(hash.finish())
+    }
+
+    /// Reads from a position to another, or to the end of the file.
+    fn read_through(&self, mut from: u64, until: u64, each: &mut dyn FnMut(&[u8])) -> Result<(), FileFault> {
+        let mut buffer = vec![0; READ_LEN];
+        while from < until {
+            let wanted = usize::try_from(until - from).map_or(READ_LEN, |left| left.min(READ_LEN));
+            match self.read_at(&mut buffer[..wanted], from)? {
+                0 => break,
+                read => {
+                    each(&buffer[..read]);
+                    from += read as u64;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Its size in bytes when it was opened.
@@ -141,7 +209,12 @@ impl SourceFile {
         loop {
             match system::read_at(&self.file, buffer, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
+                result => {
+                    if let (Some(content), Ok(read)) = (&self.content, &result) {
+                        lock(content).extend(&buffer[..*read], offset);
+                    }
+                    return result;
+                }
             }
         }
     }
@@ -525,6 +598,26 @@ mod tests {
                 assert_eq!(found, (0..count).map(|at| Some(at != wrong)).collect::<Vec<_>>());
             }
         }
+    }
+
+    #[test]
+    fn a_file_is_hashed_in_whatever_order_it_is_read() {
+        let bytes: Vec<u8> = (0..3 * READ_LEN + 5).map(|at| (at * at / 7) as u8).collect();
+        let expected = Sha256::of(&bytes);
+        let len = bytes.len() as u64;
+        for reads in
+            [&[][..], &[(0, 100), (50, 100), (400, 9)], &[(7, 20)], &[(0, 9), (9, READ_LEN), (0, 3 * READ_LEN)]]
+        {
+            let file = open(&bytes).hashed();
+            for (offset, length) in reads {
+                file.read_exact_at(&mut vec![0; *length], *offset).expect("read");
+            }
+            assert_eq!(file.into_hash().expect("hashed"), expected, "{reads:?}");
+        }
+        let file = open(&bytes);
+        assert_eq!(file.hash_of(0..len).expect("hashed"), expected);
+        assert_eq!(file.hash_of(10..20).expect("hashed"), Sha256::of(&bytes[10..20]));
+        assert_eq!(file.into_hash().expect("hashed"), expected);
     }
 
     #[test]

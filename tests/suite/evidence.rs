@@ -398,7 +398,7 @@ fn tables_of_s3_metadata_are_evidence() {
         let folder = case.desk.path("tables");
         fs::create_dir(&folder).unwrap();
         table(&folder.join("data.parquet"), &rows);
-        fs::write(folder.join("metadata.json.txt"), "nothing that is known").unwrap();
+        fs::write(folder.join("README.txt"), "nothing that is known").unwrap();
         let audited = case.audit(&policy(), &[folder.to_str().unwrap()], &[]);
         assert_only(&audited, verdict, reason, key, name);
     }
@@ -517,7 +517,7 @@ fn a_long_file_that_is_damaged_in_the_end_is_not_believed() {
     let damaged = case.desk.file("heads.ndjson", &format!("{long}no head\n"));
     let audited = case.audit(&policy(), &[damaged.to_str().unwrap()], &[]);
     assert_only(&audited, "undetermined", "key_unknown", "", "damaged");
-    assert_eq!(audited.fault_names(), ["evidence_bad_record"]);
+    assert_eq!(audited.fault_names(), ["evidence_damaged"]);
 }
 
 #[test]
@@ -528,14 +528,17 @@ fn what_may_have_been_evidence_is_not_passed_over() {
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
     write("heads.ndjson", &lines(&[undated(Some("v1"), RIGHT)]));
     write("_SUCCESS", "");
+    let audited = case.audit(&policy(), &[folder.to_str().unwrap()], &[]);
+    assert_eq!((audited.code(), &audited.summary()["ignored_evidence_files"]), (Some(0), &json!(1)), "{audited:?}");
+    write("empty.json.gz", "");
+    write("cut.json", "{\"Rec");
     write("digest.json", "{\"awsAccountId\": \"111122223333\"}");
     write("pretty.json", "{\n  \"ContentLength\": 7\n}\n");
     let audited = case.audit(&policy(), &[folder.to_str().unwrap()], &[]);
-    assert_eq!((audited.code(), &audited.summary()["ignored_evidence_files"]), (Some(0), &json!(3)), "{audited:?}");
-    write("empty.json.gz", "");
-    write("cut.json", "{\"Rec");
-    let audited = case.audit(&policy(), &[folder.to_str().unwrap()], &[]);
-    assert_eq!((audited.code(), audited.fault_names()), (Some(3), vec!["evidence_damaged".to_owned(); 2]));
+    let (damaged, unknown) = ("evidence_damaged".to_owned(), "evidence_unrecognised".to_owned());
+    let mut faults = audited.fault_names();
+    faults.sort();
+    assert_eq!((audited.code(), faults), (Some(3), vec![damaged.clone(), damaged, unknown.clone(), unknown]));
 }
 
 /// Rows that differ in everything, and what HeadObject says of most of them.
@@ -688,8 +691,8 @@ fn cloudtrail_logs_are_evidence() {
         let folder = case.desk.path("AWSLogs");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("log.json.gz"), gzip(json!({"Records": records}).to_string().as_bytes())).unwrap();
-        fs::write(folder.join("digest.json.gz"), gzip(b"{\"awsAccountId\": \"111122223333\", \"logFiles\": []}"))
-            .unwrap();
+        let digest = folder.join("111122223333_CloudTrail-Digest_us-east-1.json.gz");
+        fs::write(digest, gzip(b"{\"digestS3Object\": \"x\", \"logFiles\": []}")).unwrap();
         let audited = case.audit(&policy(), &[folder.to_str().unwrap()], &[]);
         assert_only(&audited, verdict, reason, key, name);
         let in_use = if name == "a key of the bucket" {
@@ -729,7 +732,7 @@ fn each_source_is_counted_by_itself() {
     let log = json!({"Records": [put("v2"), put("v3"), updated(EARLIER, Some("v3"), RIGHT)]});
     fs::write(folders[1].join("log.json"), log.to_string()).unwrap();
     fs::write(folders[1].join("heads.ndjson"), lines(&[dated(Some("v8"), "alias/x", LATER)])).unwrap();
-    fs::write(folders[1].join("notes.txt"), "no evidence").unwrap();
+    fs::write(folders[1].join("README"), "no evidence").unwrap();
     let audited = case.audit(&policy(), &folders.each_ref().map(|folder| folder.to_str().unwrap()), &[]);
     assert_eq!(audited.code(), Some(0), "{audited:?}");
     let summary = audited.summary();

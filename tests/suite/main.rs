@@ -11,6 +11,7 @@ mod damage;
 mod delivery;
 mod digests;
 mod evidence;
+mod evidence_files;
 mod formats;
 mod generate;
 mod merge;

@@ -1,165 +1,190 @@
 //! What CloudTrail logs say about the keys of S3 objects.
 //!
-//! [`scan`] reads the text of one log file, `{"Records":[...]}`, and hands over an [`Event`] for each call that wrote an
-//! object or made a data key for one. The text is cut into records over a window of bounded size; only records that name
-//! such a call are parsed. Nothing in the text is trusted: whatever its shape, a scan ends, and needs no more memory than
-//! the window and one record.
+//! [`scan`] reads a text with events in any of the shapes that they are kept in: logs as they are delivered
+//! (`{"Records":[...]}`, the member anywhere in the object), events one behind the other or in lists, what LookupEvents
+//! answers, what a subscription of CloudWatch Logs delivers, and several of these in one text. It hands over an [`Event`]
+//! for each call that wrote an object, changed its encryption, or made a data key for one. Only records that name such a
+//! call are parsed. Nothing in the text is trusted: whatever its shape, a scan ends, and needs no more memory than the
+//! window and one record.
 //!
-//! What is wrong inside of one record is counted, and the scan goes on. What is wrong around the records, a file that
-//! ends too early or is no log at all, is an error that names the byte; the records before it have been handed over by
-//! then, and the caller should throw away what they said.
+//! Calls that failed changed nothing, and other calls say nothing of keys: both are passed over. Everything else that
+//! cannot be read or has no time is counted as unreadable, and what its bucket or object cannot be told of is handed over
+//! as unattributed.
 
 mod event;
 mod record;
-mod split;
 #[cfg(test)]
 mod tests;
-mod window;
 
-use std::io::{self, Read};
-use std::ops::AddAssign;
+use std::io::Read;
+use std::ops::{AddAssign, ControlFlow};
 
 use memchr::memmem::Finder;
+use serde::Deserialize;
 
+use super::documents::{self, Item, List, Name, Of, Sink, Window};
+pub use super::documents::{MAX_ITEM as MAX_RECORD, TextError as ScanError};
+pub use event::{AskedBy, DataKey, Event, Stated, Unattributed, Write, WriteKind};
 use event::{CALLS, Said, what_it_says};
-pub use event::{DataKey, Event, Write, WriteKind};
-use record::Record;
-use split::{Misplaced, Splitter, Step};
-use window::Window;
+use record::{Record, Text};
 
 /// What a scan went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
-    /// Records in the file, whatever they are about.
+    /// Records in the text, whatever they are about.
     pub records: u64,
     /// Events handed over.
     pub events: u64,
     /// Calls that would have been events, and failed.
     pub failed: u64,
-    /// Data keys for an object or bucket that were not made for an AWS service: anyone with access to a key can ask for
-    /// one in the name of any object.
-    pub foreign: u64,
-    /// Calls that would have been events, and do not name all of their time, their object and (data keys) their key.
-    pub incomplete: u64,
-    /// Records that could not be read: longer than [`MAX_RECORD`], nested too deep, or (looked at only where a record
-    /// seems to matter) no JSON or of other types than CloudTrail gives.
+    /// Records that could not be read: longer than [`MAX_RECORD`], nested too deep, no records of CloudTrail, or (looked
+    /// at only where a record seems to matter) no JSON, of other types than CloudTrail gives, or without a time.
     pub unreadable: u64,
 }
 
-/// The longest record that is read. CloudTrail's own limit for an event is 256 KiB.
-pub const MAX_RECORD: usize = 1 << 20;
-
-/// Why a file could not be scanned to its end. Offsets count bytes of the decompressed text.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScanError {
-    /// The text could not be read.
-    #[error("it cannot be read after byte {at}: {error}")]
-    Read {
-        /// What was read until then.
-        at: u64,
-        /// What the reader says.
-        #[source]
-        error: io::Error,
-    },
-    /// It does not begin like a log.
-    #[error("it is no CloudTrail log: byte {at} should be {expected}")]
-    NotALog {
-        /// Where.
-        at: u64,
-        /// What a log has there.
-        expected: &'static str,
-    },
-    /// Something is between or behind the records that does not belong there, or a bracket closes another one.
-    #[error("it is damaged: byte {at} should be {expected}")]
-    Damaged {
-        /// Where.
-        at: u64,
-        /// What a log has there.
-        expected: &'static str,
-    },
-    /// It ends too early.
-    #[error("it is cut off: it ends at byte {at}, before {expected}")]
-    CutOff {
-        /// Its length.
-        at: u64,
-        /// What is missing first.
-        expected: &'static str,
-    },
-}
-
-/// Buffers for [`scan`], for one file after the other.
+/// Buffers for [`scan`], for one text after the other.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    window: Window,
-    filter: Filter,
+    pub(super) window: Window,
+    pub(super) filter: Filter,
 }
 
-/// Hands over every event of a decompressed log, in its order.
+/// Hands over every event of a decompressed text, in its order.
 ///
 /// # Errors
 ///
-/// When the text ends early, is no log, or has something between its records. What was handed over before should be
-/// thrown away.
+/// When the text ends early, holds no JSON that is known, or has something between its records. What was handed over
+/// before should be thrown away.
 pub fn scan(
     input: &mut dyn Read,
     scratch: &mut Scratch,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<Scanned, ScanError> {
     let Scratch { window, filter } = scratch;
-    window.restart();
-    let (mut splitter, mut scanned) = (Splitter::default(), Scanned::default());
-    loop {
-        match splitter.advance(window.unread()).map_err(|misplaced| misplaced.into_error(window.position()))? {
-            Step::Opened(at) => window.open(at),
-            Step::Closed { behind, deep, escaped } => {
-                let record = window.close(behind).filter(|_| !deep);
-                scanned.records += 1;
-                scanned.count(match record {
-                    Some(record) if escaped || filter.may_matter(record) => look_at(record, each),
-                    Some(_) => Looked::Irrelevant,
-                    None => Looked::Unreadable,
-                });
-            }
-            Step::Starved => {
-                if window.fill(input)? == 0 {
-                    splitter.finish().map_err(|expected| ScanError::CutOff { at: window.position(), expected })?;
-                    return Ok(scanned);
-                }
-            }
+    let mut scan = Scan { events: Events::new(filter), each };
+    documents::read(input, window, &mut scan)?;
+    Ok(scan.events.scanned)
+}
+
+/// A scan takes no documents but events.
+struct Scan<'s> {
+    events: Events<'s>,
+    each: &'s mut dyn FnMut(Event<'_>),
+}
+
+impl Sink for Scan<'_> {
+    fn line(&mut self, _: &[u8]) -> Option<ControlFlow<()>> {
+        None
+    }
+
+    fn list(&mut self, _: List) {}
+
+    fn item(&mut self, item: Item<'_>) -> ControlFlow<()> {
+        match is_of_events(item.of) {
+            true => self.events.take(&item, self.each),
+            false => self.events.note(Looked::Unreadable),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether an item is an event, or has one inside.
+pub(super) fn is_of_events(of: Of) -> bool {
+    let Of::Document(names) = of else { return true };
+    let is_event = names.has(Name::EventName) && names.has(Name::EventSource);
+    is_event || names.has(Name::CloudTrailEvent) || names.has(Name::Message)
+}
+
+/// Reads records, one after the other.
+pub(super) struct Events<'s> {
+    filter: &'s Filter,
+    scanned: Scanned,
+}
+
+impl<'s> Events<'s> {
+    pub(super) fn new(filter: &'s Filter) -> Self {
+        Self { filter, scanned: Scanned::default() }
+    }
+
+    pub(super) fn scanned(&self) -> Scanned {
+        self.scanned
+    }
+
+    /// Takes an item of which [`is_of_events`] says that it is one.
+    #[inline]
+    pub(super) fn take(&mut self, item: &Item<'_>, each: &mut dyn FnMut(Event<'_>)) {
+        let is_plain = match item.of {
+            Of::List(list) => list == List::Records,
+            Of::Document(names) => names.has(Name::EventName),
+        };
+        match is_plain {
+            true => self.record(item.text, item.escaped, each),
+            false => self.wrapped(item.text, each),
+        }
+    }
+
+    fn note(&mut self, looked: Looked) {
+        self.scanned.records += 1;
+        self.scanned.count(looked);
+    }
+
+    /// An event.
+    #[inline]
+    fn record(&mut self, text: Option<&[u8]>, escaped: bool, each: &mut dyn FnMut(Event<'_>)) {
+        let looked = match text.map(|text| (text, self.filter.look(text))) {
+            None => Looked::Unreadable,
+            // What is delivered under the same names and is no log shows in the first record.
+            Some((text, _)) if self.scanned.records == 0 && !is_of_cloudtrail(text) => Looked::Unreadable,
+            Some((text, Filtered::MayMatter)) => look_at(text, each),
+            Some((text, _)) if escaped => look_at(text, each),
+            Some((_, Filtered::Other)) => Looked::Nothing,
+            Some((_, Filtered::Nameless)) => Looked::Unreadable,
+        };
+        self.note(looked);
+    }
+
+    /// An event as a text inside of something else.
+    fn wrapped(&mut self, text: Option<&[u8]>, each: &mut dyn FnMut(Event<'_>)) {
+        /// Of an answer of LookupEvents, and of CloudWatch Logs.
+        #[derive(Deserialize)]
+        struct Wrapper<'a> {
+            #[serde(rename = "CloudTrailEvent", borrow)]
+            event: Option<Text<'a>>,
+            #[serde(borrow)]
+            message: Option<Text<'a>>,
+        }
+        // CloudWatch Logs says this to see whether somebody listens.
+        const CONTROL: &str = "CWL CONTROL MESSAGE";
+        let wrapper = text.and_then(|text| serde_json::from_slice::<Wrapper<'_>>(text).ok());
+        let inner = match &wrapper {
+            Some(Wrapper { event: Some(Text(inner)), message: None }) => inner.trim(),
+            Some(Wrapper { event: None, message: Some(Text(inner)) }) => inner.trim(),
+            _ => return self.note(Looked::Unreadable),
+        };
+        match inner {
+            inner if inner.starts_with('{') => self.record(Some(inner.as_bytes()), inner.contains("\\u"), each),
+            inner if inner.starts_with(CONTROL) => {}
+            _ => self.note(Looked::Unreadable),
         }
     }
 }
 
-/// Whether a file that begins with `head` is a log: an object whose first member is `Records`, a list.
-pub fn is_log(head: &[u8]) -> bool {
-    let mut splitter = Splitter::default();
-    splitter.advance(head).is_ok() && splitter.is_in_records()
-}
-
 /// What became of one record.
 enum Looked {
-    Irrelevant,
+    Nothing,
     Event,
     Failed,
-    Foreign,
-    Incomplete,
     Unreadable,
 }
 
 fn look_at(text: &[u8], each: &mut dyn FnMut(Event<'_>)) -> Looked {
-    // Checking all of the text once is cheaper than each of its strings.
-    let Ok(text) = str::from_utf8(text) else {
-        return Looked::Unreadable;
-    };
-    let Ok(record) = serde_json::from_str::<Record<'_>>(text) else {
+    let Some(record) = parse(text) else {
         return Looked::Unreadable;
     };
     match what_it_says(&record) {
-        Said::Nothing => Looked::Irrelevant,
+        Said::Nothing => Looked::Nothing,
         Said::Failed => Looked::Failed,
-        Said::Foreign => Looked::Foreign,
-        Said::Incomplete => Looked::Incomplete,
+        Said::Unreadable => Looked::Unreadable,
         Said::Event(event) => {
             each(event);
             Looked::Event
@@ -167,14 +192,36 @@ fn look_at(text: &[u8], each: &mut dyn FnMut(Event<'_>)) -> Looked {
     }
 }
 
+fn parse(text: &[u8]) -> Option<Record<'_>> {
+    // Checking all of the text once is cheaper than each of its strings.
+    serde_json::from_str(str::from_utf8(text).ok()?).ok()
+}
+
+/// Whether a record is one of CloudTrail, whatever it is about. Notifications of S3, SNS and SQS are `Records` with an
+/// `eventName` as well; their sources are called `aws:s3` and the like.
+fn is_of_cloudtrail(text: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Shape<'a> {
+        #[serde(borrow)]
+        event_source: Option<Text<'a>>,
+        #[serde(borrow)]
+        event_type: Option<Text<'a>>,
+    }
+    let shape = str::from_utf8(text).ok().and_then(|text| serde_json::from_str::<Shape<'_>>(text).ok());
+    shape.is_some_and(|Shape { event_source, event_type }| match event_source {
+        Some(Text(source)) => !source.starts_with("aws:"),
+        // Insights are about calls, and say so.
+        None => event_type.is_some(),
+    })
+}
+
 impl Scanned {
     fn count(&mut self, looked: Looked) {
         match looked {
-            Looked::Irrelevant => {}
+            Looked::Nothing => {}
             Looked::Event => self.events += 1,
             Looked::Failed => self.failed += 1,
-            Looked::Foreign => self.foreign += 1,
-            Looked::Incomplete => self.incomplete += 1,
             Looked::Unreadable => self.unreadable += 1,
         }
     }
@@ -185,17 +232,7 @@ impl AddAssign for Scanned {
         self.records += other.records;
         self.events += other.events;
         self.failed += other.failed;
-        self.foreign += other.foreign;
-        self.incomplete += other.incomplete;
         self.unreadable += other.unreadable;
-    }
-}
-
-impl Misplaced {
-    /// `from`: the offset of the text that the splitter was given.
-    fn into_error(self, from: u64) -> ScanError {
-        let (at, expected) = (from + self.at as u64, self.expected);
-        if self.in_records { ScanError::Damaged { at, expected } } else { ScanError::NotALog { at, expected } }
     }
 }
 
@@ -204,8 +241,18 @@ impl Misplaced {
 /// A record that passes may still be about something else. One that does not pass is none of ours, unless its names are
 /// spelt with escapes, which the splitter sees.
 #[derive(Debug)]
-struct Filter {
+pub(super) struct Filter {
     name: Finder<'static>,
+}
+
+/// What the names of calls in a record come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filtered {
+    MayMatter,
+    /// It names another call.
+    Other,
+    /// It names no call at all, as every event does.
+    Nameless,
 }
 
 impl Default for Filter {
@@ -216,19 +263,31 @@ impl Default for Filter {
 
 impl Filter {
     /// Looks at all members of this name: other records may have one deeper inside, before their own.
-    fn may_matter(&self, record: &[u8]) -> bool {
+    fn look(&self, record: &[u8]) -> Filtered {
         let name_len = self.name.needle().len();
-        self.name.find_iter(record).any(|at| names_a_call(&record[at + name_len..]))
+        let mut filtered = Filtered::Nameless;
+        for at in self.name.find_iter(record) {
+            if !names_another_call(&record[at + name_len..]) {
+                return Filtered::MayMatter;
+            }
+            filtered = Filtered::Other;
+        }
+        filtered
     }
 }
 
-/// `rest`: what stands behind the name `eventName`.
-fn names_a_call(rest: &[u8]) -> bool {
+/// Whether what stands behind the name `eventName` is the name of a call that is none of ours, and nothing else: what is
+/// damaged here must not hide a record.
+fn names_another_call(rest: &[u8]) -> bool {
     let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
-    // A list of one string is read like the string.
-    let value = value.map(|value| value.strip_prefix(b"[").map_or(value, <[u8]>::trim_ascii_start));
     let Some(value) = value.and_then(|value| value.strip_prefix(b"\"")) else {
         return false;
     };
-    CALLS.iter().any(|call| value.strip_prefix(call.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'"')))
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+    let len = value.iter().position(|byte| !is_of_name(byte)).unwrap_or(value.len());
+    let (name, behind) = value.split_at(len);
+    let Some(behind) = behind.strip_prefix(b"\"") else {
+        return false;
+    };
+    matches!(behind.trim_ascii_start().first(), Some(b',' | b'}')) && !CALLS.iter().any(|call| call.as_bytes() == name)
 }

@@ -21,8 +21,10 @@ pub(super) struct Record<'a> {
     pub(super) event_name: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) event_time: Option<Text<'a>>,
-    #[serde(rename = "sourceIPAddress", borrow)]
-    pub(super) source_address: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) aws_region: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) recipient_account_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) user_identity: Option<Object<UserIdentity<'a>>>,
     pub(super) error_code: Option<IgnoredAny>,
@@ -34,7 +36,7 @@ pub(super) struct Record<'a> {
     #[serde(borrow)]
     pub(super) additional_event_data: Option<Object<Additional<'a>>>,
     #[serde(borrow)]
-    pub(super) resources: Option<KmsKey<'a>>,
+    pub(super) resources: Option<Resources<'a>>,
 }
 
 /// Who called.
@@ -42,11 +44,13 @@ pub(super) struct Record<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct UserIdentity<'a> {
     #[serde(borrow)]
+    pub(super) account_id: Option<Text<'a>>,
+    #[serde(borrow)]
     pub(super) invoked_by: Option<Text<'a>>,
 }
 
 /// `requestParameters`: of S3 calls the place and the headers, of KMS calls the parameters.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Request<'a> {
     #[serde(borrow)]
@@ -55,10 +59,10 @@ pub(super) struct Request<'a> {
     pub(super) key: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) version_id: Option<Text<'a>>,
-    #[serde(rename = "x-amz-server-side-encryption", borrow)]
-    pub(super) algorithm: Option<Text<'a>>,
-    #[serde(rename = "x-amz-server-side-encryption-customer-algorithm", borrow)]
-    pub(super) customer_algorithm: Option<Text<'a>>,
+    #[serde(rename = "x-amz-server-side-encryption", borrow, default)]
+    pub(super) algorithm: Header<'a>,
+    #[serde(rename = "x-amz-server-side-encryption-customer-algorithm", borrow, default)]
+    pub(super) customer_algorithm: Header<'a>,
     #[serde(rename = "x-amz-server-side-encryption-aws-kms-key-id", borrow)]
     pub(super) kms_key_id: Option<Text<'a>>,
     #[serde(rename = "x-amz-server-side-encryption-bucket-key-enabled")]
@@ -67,6 +71,8 @@ pub(super) struct Request<'a> {
     // newer one has not been seen.
     #[serde(rename = "ObjectEncryption", alias = "objectEncryption", borrow)]
     pub(super) object_encryption: Option<Object<ObjectEncryption<'a>>>,
+    #[serde(alias = "UploadId", borrow)]
+    pub(super) upload_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) encryption_context: Option<Object<EncryptionContext<'a>>>,
     #[serde(borrow)]
@@ -78,14 +84,16 @@ pub(super) struct Request<'a> {
 pub(super) struct Headers<'a> {
     #[serde(rename = "x-amz-version-id", borrow)]
     pub(super) version_id: Option<Text<'a>>,
-    #[serde(rename = "x-amz-server-side-encryption", borrow)]
-    pub(super) algorithm: Option<Text<'a>>,
-    #[serde(rename = "x-amz-server-side-encryption-customer-algorithm", borrow)]
-    pub(super) customer_algorithm: Option<Text<'a>>,
+    #[serde(rename = "x-amz-server-side-encryption", borrow, default)]
+    pub(super) algorithm: Header<'a>,
+    #[serde(rename = "x-amz-server-side-encryption-customer-algorithm", borrow, default)]
+    pub(super) customer_algorithm: Header<'a>,
     #[serde(rename = "x-amz-server-side-encryption-aws-kms-key-id", borrow)]
     pub(super) kms_key_id: Option<Text<'a>>,
     #[serde(rename = "x-amz-server-side-encryption-bucket-key-enabled")]
     pub(super) bucket_key: Option<Flag>,
+    #[serde(rename = "uploadId", alias = "UploadId", borrow)]
+    pub(super) upload_id: Option<Text<'a>>,
 }
 
 /// The body of UpdateObjectEncryption. Its element is `SSE-KMS`, its member in the models of the SDKs `SSEKMS`.
@@ -114,8 +122,8 @@ pub(super) struct EncryptionContext<'a> {
 /// `additionalEventData`.
 #[derive(Deserialize)]
 pub(super) struct Additional<'a> {
-    #[serde(rename = "SSEApplied", borrow)]
-    pub(super) sse_applied: Option<Text<'a>>,
+    #[serde(rename = "SSEApplied", borrow, default)]
+    pub(super) sse_applied: Header<'a>,
 }
 
 /// An object of JSON. What serde derives for a struct would take a list, too.
@@ -190,6 +198,21 @@ impl<'de> serde::de::DeserializeSeed<'de> for TextVisitor {
     }
 }
 
+/// What a header says. One that is there without a value is another thing than none.
+#[derive(Default)]
+pub(super) enum Header<'a> {
+    #[default]
+    Absent,
+    Null,
+    Text(Text<'a>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Header<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::<Text<'a>>::deserialize(deserializer)?.map_or(Self::Null, Self::Text))
+    }
+}
+
 /// A truth value, or its name in a header.
 pub(super) struct Flag(pub(super) bool);
 
@@ -222,12 +245,22 @@ impl<'de> Visitor<'de> for FlagVisitor {
     }
 }
 
-/// The first ARN of a KMS key among the resources. Its type is not looked at: records before 2016 have none.
-pub(super) struct KmsKey<'a>(pub(super) Option<Text<'a>>);
+/// What a call was about.
+pub(super) struct Resources<'a> {
+    /// The first ARN of a KMS key. Types are not looked at: records before 2016 have none.
+    pub(super) kms_key: Option<Text<'a>>,
+    /// The ARNs of S3, no more than [`Self::MAX_PLACES`] and one.
+    pub(super) places: Vec<Text<'a>>,
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for KmsKey<'a> {
+impl Resources<'_> {
+    /// More places than this tell no object from another.
+    pub(super) const MAX_PLACES: usize = 32;
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Resources<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(ResourcesVisitor).map(Self)
+        deserializer.deserialize_seq(ResourcesVisitor)
     }
 }
 
@@ -240,18 +273,23 @@ struct Resource<'a> {
 struct ResourcesVisitor;
 
 impl<'de> Visitor<'de> for ResourcesVisitor {
-    type Value = Option<Text<'de>>;
+    type Value = Resources<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of resources")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut first = None;
-        while let Some(Object(resource)) = list.next_element::<Object<Resource<'de>>>()? {
-            first = first.or(resource.arn.filter(|arn| is_kms_key(&arn.0)));
+        let mut resources = Resources { kms_key: None, places: Vec::new() };
+        while let Some(Object(Resource { arn })) = list.next_element::<Object<Resource<'de>>>()? {
+            let Some(arn) = arn else { continue };
+            if is_kms_key(&arn.0) {
+                resources.kms_key.get_or_insert(arn);
+            } else if is_of_s3(&arn.0) && resources.places.len() <= Resources::MAX_PLACES {
+                resources.places.push(arn);
+            }
         }
-        Ok(first)
+        Ok(resources)
     }
 }
 
@@ -260,4 +298,9 @@ fn is_kms_key(arn: &str) -> bool {
     let mut fields = arn.splitn(6, ':');
     let service = (fields.next(), fields.nth(1));
     service == (Some("arn"), Some("kms")) && fields.nth(2).is_some_and(|resource| resource.starts_with("key/"))
+}
+
+/// `arn:PARTITION:s3:::...`: a bucket or an object, and no access point.
+fn is_of_s3(arn: &str) -> bool {
+    arn.strip_prefix("arn:").and_then(|rest| rest.split_once(':')).is_some_and(|(_, rest)| rest.starts_with("s3:::"))
 }

@@ -40,15 +40,26 @@ fn line(event: Event<'_>) -> String {
         if Timestamp::parse(TIME.as_bytes()) == Some(time) { String::new() } else { format!("{time} ") }
     };
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+    let stated = |method: Stated| match method {
+        Stated::Nothing => "-".to_owned(),
+        Stated::Unknown => "?".to_owned(),
+        Stated::Is(method) => format!("{method:?}"),
+    };
     match event {
-        Event::Write(Write { what, time, bucket, key, version_id, method, key_arn, bucket_key }) => {
+        Event::Write(Write { what, time, bucket, key, version_id, method, key_arn, bucket_key, .. }) => {
             let (bucket, key, version) = (text(bucket), text(key), version_id.map_or("-".to_owned(), text));
-            let method = method.map_or("-".to_owned(), |method| format!("{method:?}"));
             let bucket_key = bucket_key.map_or("-".to_owned(), |flag| flag.to_string());
-            format!("{}{what:?} {bucket}|{key}|{version} {method} {} {bucket_key}", when(time), key_arn.unwrap_or("-"))
+            let (method, key_arn) = (stated(method), key_arn.unwrap_or("-"));
+            format!("{}{what:?} {bucket}|{key}|{version} {method} {key_arn} {bucket_key}", when(time))
         }
-        Event::DataKey(DataKey { time, bucket, key, key_arn }) => {
-            format!("{}DataKey {}|{} {key_arn}", when(time), text(bucket), key.map_or("-".to_owned(), text))
+        Event::Unattributed(Unattributed { what, time, bucket, method, key_arn, .. }) => {
+            let (bucket, method) = (bucket.map_or("-".to_owned(), text), stated(method));
+            format!("{}unattributed {what:?} {bucket} {method} {}", when(time), key_arn.unwrap_or("-"))
+        }
+        Event::DataKey(DataKey { time, bucket, key, key_arn, asked_by, .. }) => {
+            let (bucket, key, key_arn) = (text(bucket), key.map_or("-".to_owned(), text), key_arn.unwrap_or("-"));
+            let by = if asked_by == AskedBy::Service { "" } else { " by others" };
+            format!("{}DataKey {bucket}|{key} {key_arn}{by}", when(time))
         }
     }
 }
@@ -63,7 +74,7 @@ fn s3(name: &str, request: &str, response: &str, more: &str) -> String {
 /// A record of a call of KMS, made by S3 for somebody.
 fn kms(name: &str, request: &str, more: &str) -> String {
     format!(
-        r#"{{"eventVersion":"1.08","userIdentity":{{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/writer/session","invokedBy":"fas.s3.amazonaws.com"}},"eventTime":"{TIME}","eventSource":"kms.amazonaws.com","eventName":"{name}","awsRegion":"eu-west-1","sourceIPAddress":"fas.s3.amazonaws.com","userAgent":"fas.s3.amazonaws.com","requestParameters":{request},"responseElements":null,"readOnly":true,{more}"eventType":"AwsApiCall","managementEvent":true,"eventCategory":"Management"}}"#
+        r#"{{"eventVersion":"1.08","userIdentity":{{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/writer/session","invokedBy":"AWS Internal"}},"eventTime":"{TIME}","eventSource":"kms.amazonaws.com","eventName":"{name}","awsRegion":"eu-west-1","sourceIPAddress":"AWS Internal","userAgent":"AWS Internal","requestParameters":{request},"responseElements":null,"readOnly":true,{more}"eventType":"AwsApiCall","managementEvent":true,"eventCategory":"Management"}}"#
     )
 }
 

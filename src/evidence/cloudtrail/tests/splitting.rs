@@ -1,6 +1,7 @@
 //! Records in their text: cut, long, deep and damaged ones.
 
 use super::*;
+use crate::evidence::documents::MAX_DEPTH;
 
 /// Gives so many bytes at a time.
 struct Pieces<'a> {
@@ -19,26 +20,13 @@ impl Read for Pieces<'_> {
 fn mixed() -> Vec<String> {
     let other =
         r#"{"eventName":"AssumeRole","requestParameters":{"policy":"{\"a\":[\"]}\\\\\"]}","list":[{},[],1.5e3,null]}}"#;
-    vec![put(), other.to_owned(), data_key(), "{}".to_owned(), put().replace("a/b.gz", r#"\\\"{\u00e9\\"#)]
-}
-
-#[test]
-fn logs_are_recognised() {
-    for head in [r#"{"Records":[{"eventVersion""#, r#"{"Records":[]}"#, "\n { \"Records\" :\t[ ", r#"{"Records":[5"#] {
-        assert_eq!(is_log(head.as_bytes()), !head.ends_with('5'), "{head}");
-    }
-    for head in [
-        "",
-        "{",
-        r#"{"Records":"#,
-        r#"{"Records":{"#,
-        r#"{"records":["#,
-        r#"{"Record":["#,
-        r#"["#,
-        r#"{"awsAccountId":"1","Records":["#,
-    ] {
-        assert!(!is_log(head.as_bytes()), "{head}");
-    }
+    vec![
+        put(),
+        other.to_owned(),
+        data_key(),
+        r#"{"eventName":"x"}"#.to_owned(),
+        put().replace("a/b.gz", r#"\\\"{\u00e9\\"#),
+    ]
 }
 
 #[test]
@@ -65,29 +53,145 @@ fn cut_off_logs_are_errors() {
 
 #[test]
 fn damage_around_records_is_found_where_it_is() {
-    let record = r#"{"eventName":"AssumeRole","a":[{}]}"#;
+    let record = r#"{"eventName":"AssumeRole","eventSource":"sts","a":[{}]}"#;
+    let end = 12 + record.len();
     for (text, at, what) in [
-        (format!("x{}", log(&[])), 0, "no CloudTrail log"),
-        ("\u{feff}{}".to_owned(), 0, "no CloudTrail log"),
-        (r#"{"Recordx":[]}"#.to_owned(), 8, "no CloudTrail log"),
-        (r#"{"Records" []}"#.to_owned(), 11, "no CloudTrail log"),
-        (r#"{"Records":{}}"#.to_owned(), 11, "no CloudTrail log"),
+        (format!("x{}", log(&[])), 0, "no JSON"),
+        ("\u{feff}x".to_owned(), 3, "no JSON"),
+        ("\u{feff}".replace('\u{feff}', "\u{f000}"), 1, "no JSON"),
+        (r#"{"Records" []}"#.to_owned(), 11, "no JSON"),
+        (r#"{"Records":}"#.to_owned(), 11, "no JSON"),
+        (r#"{,"Records":[]}"#.to_owned(), 1, "no JSON"),
+        (r#"["x"]"#.to_owned(), 1, "no JSON"),
+        (format!("[{record}"), 0, "cut off"),
+        (format!("[{record},]"), record.len() + 2, "damaged"),
+        (format!("[{record}}}"), record.len() + 1, "damaged"),
+        (format!("{record},"), record.len(), "damaged"),
         (format!(r#"{{"Records":[5,{record}]}}"#), 12, "damaged"),
         (format!(r#"{{"Records":[,{record}]}}"#), 12, "damaged"),
-        (format!(r#"{{"Records":[{record},]}}"#), 48, "damaged"),
-        (format!(r#"{{"Records":[{record},null]}}"#), 48, "damaged"),
-        (format!(r#"{{"Records":[{record}{record}]}}"#), 47, "damaged"),
-        (format!(r#"{{"Records":[{record}]]"#), 48, "damaged"),
-        (format!(r#"{{"Records":[{record}],"More":1}}"#), 48, "damaged"),
-        (format!(r#"{{"Records":[{record}]}}{{"Records":[]}}"#), 49, "damaged"),
-        (format!(r#"{{"Records":[{record}]}}{}"#, '\0'), 49, "damaged"),
-        (format!(r#"{{"Records":[{}]}}"#, record.replace("{}]", "{]]")), 44, "damaged"),
-        (format!(r#"{{"Records":[{}]}}"#, record.replace("{}]", "{}}")), 45, "damaged"),
+        (format!(r#"{{"Records":[{record},]}}"#), end + 1, "damaged"),
+        (format!(r#"{{"Records":[{record},null]}}"#), end + 1, "damaged"),
+        (format!(r#"{{"Records":[{record}{record}]}}"#), end, "damaged"),
+        (format!(r#"{{"Records":[{record}]]"#), end + 1, "damaged"),
+        (format!(r#"{{"Records":[{record}]"More":1}}"#), end + 1, "damaged"),
+        (format!(r#"{{"Records":[{record}],1}}"#), end + 2, "damaged"),
+        (format!(r#"{{"Records":[{record}],"a":tr}}}}"#), end + 9, "damaged"),
+        (format!(r#"{{"Records":[{record}]}}{}"#, '\0'), end + 2, "damaged"),
+        (format!(r#"{{"Records":[{}]}}"#, record.replace("{}]", "{]]")), end - 3, "damaged"),
+        (format!(r#"{{"Records":[{}]}}"#, record.replace("{}]", "{}}")), end - 2, "damaged"),
     ] {
         for len in [1, text.len()] {
             let error = read(Pieces { text: text.as_bytes(), len }).expect_err("damaged").to_string();
-            assert!(error.contains(what) && error.contains(&format!("byte {at} ")), "{text}: {error}");
+            let is_there = what == "cut off" || error.contains(&format!("byte {at} "));
+            assert!(error.contains(what) && is_there, "{text}: {error}");
         }
+    }
+}
+
+/// What every shape holds.
+fn events() -> Vec<String> {
+    vec![put(), r#"{"eventName":"AssumeRole","eventSource":"sts.amazonaws.com"}"#.to_owned(), data_key()]
+}
+
+/// The same events in the shapes that people keep them in.
+fn shapes() -> Vec<String> {
+    let (events, text) = (events(), |event: &String| serde_json::to_string(event).expect("a text"));
+    let listed = events.join(",");
+    let (one, rest) = (log(&events[..1]), log(&events[1..]));
+    let lookup: Vec<String> = events
+        .iter()
+        .map(|event| {
+            format!(r#"{{"EventId":"1","EventName":"PutObject","Resources":[],"CloudTrailEvent":{}}}"#, text(event))
+        })
+        .collect();
+    let messages: Vec<String> =
+        events.iter().map(|event| format!(r#"{{"id":"3","timestamp":1,"message":{}}}"#, text(event))).collect();
+    let control =
+        r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{"id":"","message":"CWL CONTROL MESSAGE: Checking"}]}"#;
+    let data = |some: &[String]| {
+        format!(
+            r#"{{"messageType":"DATA_MESSAGE","owner":"1","subscriptionFilters":["x"],"logEvents":[{}]}}"#,
+            some.join(",")
+        )
+    };
+    let pretty = |text: &str| {
+        let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        serde_json::to_string_pretty(&value).expect("JSON")
+    };
+    vec![
+        log(&events),
+        format!("{one}{rest}"),
+        format!("{one}\n{rest}\n"),
+        format!("\u{feff}{one}\r\n\u{feff}{rest}"),
+        format!("[{one},{rest}]"),
+        pretty(&log(&events)),
+        format!("{}\n{}", pretty(&one), pretty(&rest)),
+        format!(
+            r#"{{"a":{{"Records":[1]}},"b":[{{"c":"]}}"}}],"d":-1.5e3,"e":null,"Records":[{listed}],"NextToken":"x"}}"#
+        ),
+        format!(r#"{{"Records":[{}],"Records":[{}]}}"#, events[0], events[1..].join(",")),
+        format!(r#"{{"R\u0065cords":[{listed}]}}"#),
+        events.join("\n"),
+        format!("{}\n", events.join("\r\n")),
+        events.concat(),
+        format!("[{listed}]"),
+        format!(" [ [{}] , [{}] ] ", events[0], events[1..].join(" , ")),
+        events.iter().map(|event| pretty(event)).collect(),
+        format!(r#"{{"Events":[{}],"NextToken":null}}"#, lookup.join(",")),
+        pretty(&format!(r#"{{"Events":[{}]}}"#, lookup.join(","))),
+        lookup.join("\n"),
+        data(&messages),
+        format!("{}{control}{}\n", data(&messages[..1]), data(&messages[1..])),
+        format!(r#"{{"events":[{}],"searchedLogStreams":[]}}"#, messages.join(",")),
+        messages.join("\n"),
+        format!("{one}\n{}\n{}", events[1], data(&messages[2..])),
+    ]
+}
+
+#[test]
+fn events_are_the_same_in_every_shape() {
+    for text in shapes() {
+        for len in [1, 3, 100, text.len()] {
+            let (lines, scanned) = read(Pieces { text: text.as_bytes(), len }).expect(&text);
+            assert_eq!(lines, [put_line(), data_key_line()], "{text}");
+            assert_eq!((scanned.records, scanned.unreadable), (3, 0), "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_cut_off_or_holds_something_else_is_told_in_every_shape() {
+    for text in shapes() {
+        let mut whole = 0;
+        for len in 0..text.len() {
+            match read(&text.as_bytes()[..len]) {
+                // Documents one behind the other have ends of their own.
+                Ok((lines, scanned)) => {
+                    assert!(scanned.unreadable == 0 && (lines.len(), scanned.records) <= (2, 3), "{len}: {text}");
+                    whole += 1;
+                }
+                Err(error) => assert!(matches!(error, ScanError::CutOff { .. }), "{len}: {error}: {text}"),
+            }
+        }
+        assert!(whole < 10, "{text}");
+    }
+    for (text, unreadable) in [
+        (r#"{"a":1}"#.to_owned(), 1),
+        ("{}".to_owned(), 1),
+        (r#"{"Bucket":"b","Key":"k"}"#.to_owned(), 1),
+        (r#"{"Records":{"a":1}}"#.to_owned(), 1),
+        (r#"{"Records":[{}]}"#.to_owned(), 1),
+        (log(&[put(), r#"{"a":1}"#.to_owned()]), 1),
+        (r#"{"Events":[{"CloudTrailEvent":5}]}"#.to_owned(), 1),
+        (r#"{"Events":[{"CloudTrailEvent":"x"}]}"#.to_owned(), 1),
+        (r#"{"Events":[{"CloudTrailEvent":"{\"eventName\""}]}"#.to_owned(), 1),
+        (r#"{"Events":[{"EventName":"x"}]}"#.to_owned(), 1),
+        (r#"{"logEvents":[{"message":"2026 INFO up"}]}"#.to_owned(), 1),
+        (r#"{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{}}]}"#.to_owned(), 1),
+    ] {
+        let (lines, scanned) = read(text.as_bytes()).expect(&text);
+        assert_eq!(scanned.unreadable, unreadable, "{text}");
+        assert!(lines.len() <= 1, "{text}");
     }
 }
 
@@ -151,7 +255,7 @@ fn deep_records_are_skipped_and_counted() {
         let value = format!("{}{}", "[".repeat(depth - 1), "]".repeat(depth - 1));
         put().replacen('{', &format!(r#"{{"deep":{value},"#), 1)
     };
-    let most = split::MAX_DEPTH as usize;
+    let most = MAX_DEPTH as usize;
     for (depth, read) in [(2, 1), (most - 1, 1), (most, 1), (most + 1, 0), (most + 2, 0), (200, 0), (100_000, 0)] {
         let (lines, scanned) = read_all(&[deep(depth), data_key()]);
         assert_eq!((lines.len(), scanned.unreadable), (read + 1, 1 - read as u64), "{depth}");
