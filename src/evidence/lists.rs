@@ -4,6 +4,7 @@
 use super::answers::Claim;
 use super::collect::Collector;
 use super::files::Stop;
+use super::names::is_bucket;
 use super::said::{Name, Of, Said};
 use crate::batch::{Batch, Column, ColumnSet, RowFault, RowState, Schema, SchemaError};
 
@@ -16,6 +17,9 @@ pub(super) fn schema(fields: usize) -> Option<Result<Schema, SchemaError>> {
     (2..=3).contains(&fields).then(|| Schema::from_names(names.into_iter().take(fields)))
 }
 
+/// How a text in UTF-8 may begin.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Collects the rows. A row that cannot be read is a fault of the file.
 pub(super) fn collect(batch: &Batch<'_>, key_name: &str, to: &mut Collector<'_, '_>) -> Result<(), Stop> {
     for row in 0..batch.len {
@@ -25,8 +29,15 @@ pub(super) fn collect(batch: &Batch<'_>, key_name: &str, to: &mut Collector<'_, 
             RowState::Bad(fault) => return Err(fault.into()),
         }
         let (bucket, key) = (batch.bucket.get(row), batch.key.get(row));
+        // Tools write a mark of the order of bytes before a text.
+        let is_first = batch.first_row == 1 && row == 0;
+        let bucket = bucket.strip_prefix(MARK).filter(|_| is_first).unwrap_or(bucket);
         if bucket.is_empty() || key.is_empty() {
             return Err(RowFault::NoKey.into());
+        }
+        if !str::from_utf8(bucket).is_ok_and(is_bucket) {
+            let why = "a row of the list names no bucket in its first field".to_owned();
+            return Err(Stop::Fault { what: "evidence_bad_record", why });
         }
         let version = (!batch.version_id.is_absent()).then(|| batch.version_id.get(row));
         let when = to.undated(None);

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::answers::{Answer, Statement};
 use super::collect::{Collected, Collector, Shared, Waits};
 use super::files::{Contents, EvidenceFile, Lines, Stop, find_files, shown};
-use super::recognise::{self, Content, Passed};
+use super::recognise::{Content, Passed, Table};
 use super::{
     Answers, Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidenceSummary,
     KeyRing, Known, MAX_KEYS, TooManyKeys, join_inventory, lacks_versions, lists, metadata, text_file,
@@ -291,12 +291,15 @@ impl Work<'_> {
             }
             Task::File(file) => {
                 let opened = SourceFile::open(&file.path, None)?;
-                let is_table =
-                    file.key.is_none() && recognise::is_table(&file.path, &opened).map_err(FileFault::from)?;
-                let opened = Arc::new(if is_table { opened } else { opened.hashed() });
-                let read = match is_table {
-                    true => self.open_table(&file, &opened),
-                    false => self.read_whole(&file, &opened, to, scratch),
+                let table = match &file.key {
+                    None => Table::of(&file.path, &opened).map_err(FileFault::from)?,
+                    Some(_) => Table::No,
+                };
+                let opened = Arc::new(if table == Table::No { opened.hashed() } else { opened });
+                let read = match table {
+                    Table::Whole => self.open_table(&file, &opened),
+                    Table::Damaged => Err(no_table()),
+                    Table::No => self.read_whole(&file, &opened, to, scratch),
                 }
                 .map_err(|stop| stop.in_place_of(&file));
                 // What a table holds is hashed with its rows, and what is passed over does not matter.
@@ -416,6 +419,11 @@ impl Work<'_> {
         }
         Ok(true)
     }
+}
+
+fn no_table() -> Stop {
+    let why = "it is no whole Parquet file, although it is called one, or begins or ends like one".to_owned();
+    Stop::Fault { what: "evidence_damaged", why }
 }
 
 fn no_metadata() -> Stop {

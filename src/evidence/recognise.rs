@@ -59,17 +59,36 @@ impl Content {
     }
 }
 
-/// Whether a file is a table in Parquet, or should be one. It begins and ends with the same four bytes; one that has
-/// lost either is a damaged table, and nothing else.
-pub(super) fn is_table(path: &Path, file: &SourceFile) -> io::Result<bool> {
-    const MAGIC: [u8; 4] = *b"PAR1";
-    let (mut first, mut last) = ([0; MAGIC.len()], [0; MAGIC.len()]);
-    let has_first = file.read_at(&mut first, 0)? == MAGIC.len() && first == MAGIC;
-    let end = file.len().checked_sub(MAGIC.len() as u64);
-    let has_last = end.is_some_and(|end| file.read_exact_at(&mut last, end).is_ok() && last == MAGIC);
-    let is_called = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
-    let is_bystander = path.file_name().and_then(|name| name.to_str()).is_some_and(is_bystander);
-    Ok(has_first || has_last || is_called && !is_bystander)
+/// Whether a file is a table in Parquet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    /// It is something else.
+    No,
+    Whole,
+    /// It has lost how tables begin or end.
+    Damaged,
+}
+
+impl Table {
+    /// A table begins and ends with the same four bytes. A file that has either, or is called `.parquet`, is one that is
+    /// damaged, and nothing else.
+    pub(super) fn of(path: &Path, file: &SourceFile) -> io::Result<Self> {
+        const MAGIC: [u8; 4] = *b"PAR1";
+        let (mut first, mut last) = ([0; MAGIC.len()], [0; MAGIC.len()]);
+        let begins = file.read_at(&mut first, 0)? == MAGIC.len() && first == MAGIC;
+        let end = file.len().checked_sub(MAGIC.len() as u64).filter(|end| *end > 0);
+        let ends = match end {
+            Some(end) => file.read_at(&mut last, end)? == MAGIC.len() && last == MAGIC,
+            None => false,
+        };
+        let is_called = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
+        let is_bystander = path.file_name().and_then(|name| name.to_str()).is_some_and(is_bystander);
+        Ok(match (begins, ends) {
+            (true, true) => Self::Whole,
+            (false, false) if !is_called || is_bystander => Self::No,
+            _ => Self::Damaged,
+        })
+    }
 }
 
 /// Why a file may be passed over; nothing if it may not.

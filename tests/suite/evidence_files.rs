@@ -414,3 +414,28 @@ fn shards_share_what_files_say_and_not_how_they_look() {
         fs::remove_file(case.folder.join(name)).unwrap();
     }
 }
+
+#[test]
+fn lists_of_one_key_are_told_from_other_texts() {
+    let key = "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06/f+%C3%A9.json.gz";
+    let row = format!("{BUCKET},{key},{VERSION}\n");
+    for (name, list, fault) in [
+        ("plain", row.clone().into_bytes(), None),
+        ("with a mark", format!("\u{feff}{row}").into_bytes(), None),
+        ("with a mark within", format!("{row}\u{feff}{row}").into_bytes(), Some("evidence_bad_record")),
+        ("UTF-16", utf16(&row, u16::to_le_bytes), Some("evidence_")),
+        ("an access point", row.replace(BUCKET, "ap-x1y2-s3alias").into_bytes(), Some("evidence_bad_record")),
+        ("JSON", head(WRONG).to_string().into_bytes(), Some("evidence_")),
+    ] {
+        let case = Case::new();
+        let file = case.put("list.csv", list);
+        let audited = case.audit_with(Path::new(&format!("{WRONG}={}", file.display())));
+        match fault {
+            None => assert_wrong(&audited, name),
+            Some(fault) => {
+                let faults = audited.fault_names();
+                assert!(audited.code() == Some(3) && faults[0].starts_with(fault), "{name}: {faults:?}");
+            }
+        }
+    }
+}
