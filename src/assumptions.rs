@@ -26,6 +26,14 @@ pub enum AssumptionName {
     MetadataShowsRekeyings,
     /// Aliases of keys were resolved: the name of the list.
     AliasesUnchanged,
+    /// `--accept-unreferenced`: a pattern.
+    UnreferencedAccepted,
+    /// `--accept-starts`.
+    ChainStartsAccepted,
+    /// `--accept-ends`.
+    ChainEndsAccepted,
+    /// `--inventory-lag`: a time that is not the usual one.
+    InventoryLag,
 }
 
 impl AssumptionName {
@@ -39,6 +47,10 @@ impl AssumptionName {
             Self::EvidenceHintsDecide => "evidence_hints_decide",
             Self::MetadataShowsRekeyings => "metadata_shows_rekeyings",
             Self::AliasesUnchanged => "aliases_unchanged",
+            Self::UnreferencedAccepted => "unreferenced_accepted",
+            Self::ChainStartsAccepted => "chain_starts_accepted",
+            Self::ChainEndsAccepted => "chain_ends_accepted",
+            Self::InventoryLag => "inventory_lag",
         }
     }
 
@@ -56,6 +68,10 @@ impl AssumptionName {
                 "tables of S3 Metadata show the key that an object had one hour before they were taken"
             }
             Self::AliasesUnchanged => "aliases named the same keys at the time of the evidence",
+            Self::UnreferencedAccepted => "no digest has to list files of this pattern",
+            Self::ChainStartsAccepted => "trails whose first digest lies in the window had none before it",
+            Self::ChainEndsAccepted => "trails whose last digest lies in the window delivered none after it",
+            Self::InventoryLag => "an inventory has every object that was stored so long before it was made",
         }
     }
 }
@@ -150,6 +166,10 @@ mod tests {
             AssumptionName::EvidenceHintsDecide,
             AssumptionName::MetadataShowsRekeyings,
             AssumptionName::AliasesUnchanged,
+            AssumptionName::UnreferencedAccepted,
+            AssumptionName::ChainStartsAccepted,
+            AssumptionName::ChainEndsAccepted,
+            AssumptionName::InventoryLag,
         ] {
             assert_eq!(serde_json::to_value(name).expect("written"), name.as_str());
             assumptions.add(name, "v");

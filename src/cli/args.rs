@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use logseal::audit::{DEFAULT_MANIFEST_ROWS, DEFAULT_MAX_GROUPS};
@@ -175,6 +176,39 @@ pub(super) struct DigestsOfAuditArgs {
     /// Until when every trail must have digests
     #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "digests")]
     pub until: Option<Timestamp>,
+    #[command(flatten)]
+    pub accepted: AcceptedArgs,
+}
+
+/// What digests need not prove; all of it is repeated in the result
+#[derive(Args)]
+#[command(next_help_heading = "Digests")]
+pub(super) struct AcceptedArgs {
+    /// Files in log folders that no digest has to list, by their keys: `*` is any run of characters, `?` is one
+    #[arg(long, num_args = 1.., value_name = "PATTERN")]
+    pub accept_unreferenced: Vec<String>,
+    /// A chain may begin in the window, with a verified digest that names no other
+    #[arg(long)]
+    pub accept_starts: bool,
+    /// A chain may end in the window
+    #[arg(long)]
+    pub accept_ends: bool,
+    /// How long before an inventory was made a log must have been delivered to be in it
+    #[arg(long, value_name = "HOURS", default_value = "48h", value_parser = parse_hours)]
+    pub inventory_lag: Duration,
+}
+
+/// Reads `48h` or `2d`.
+fn parse_hours(text: &str) -> Result<Duration, String> {
+    let (number, hours) = match text.strip_suffix('d') {
+        Some(days) => (days, 24),
+        None => (text.strip_suffix('h').unwrap_or(text), 1),
+    };
+    let hours =
+        number.parse::<u64>().ok().and_then(|number| number.checked_mul(hours)).filter(|hours| *hours <= 1 << 20);
+    hours
+        .map(|hours| Duration::from_secs(hours * 3600))
+        .ok_or_else(|| "a time is a number with h or d: 48h, 2d".to_owned())
 }
 
 /// What the jobs that put objects right need and no report tells; what is not given becomes a placeholder
@@ -286,6 +320,8 @@ pub(super) struct DigestsArgs {
     pub inventory: Vec<PathBuf>,
     #[command(flatten)]
     pub reading: InventoryArgs,
+    #[command(flatten)]
+    pub accepted: AcceptedArgs,
     /// Replace a finished result in that folder
     #[arg(long)]
     pub force: bool,

@@ -2,12 +2,13 @@
 
 use logseal::audit::default_jobs;
 use logseal::digests::{
-    DEFAULT_MEMORY, DigestsError, DigestsOptions, DigestsSummary, LogContents, Window, render, verify_digests,
+    AcceptedEdges, DEFAULT_MEMORY, DigestsError, DigestsOptions, DigestsSummary, LogContents, Window, render,
+    verify_digests,
 };
 use logseal::plan::Plan;
 use logseal::timestamp::Timestamp;
 
-use super::args::{DigestsArgs, DigestsOfAuditArgs};
+use super::args::{AcceptedArgs, DigestsArgs, DigestsOfAuditArgs};
 use super::{Failure, cancel_on_interrupt, progress, say};
 
 impl From<DigestsError> for Failure {
@@ -24,11 +25,20 @@ impl DigestsOfAuditArgs {
             metadata: self.metadata,
             log_contents: log_contents(self.logs),
             window: window(self.since, self.until)?,
+            accepted_edges: self.accepted.edges(),
+            accepted_unreferenced: self.accepted.accept_unreferenced,
+            inventory_lag: self.accepted.inventory_lag,
             jobs,
             memory: DEFAULT_MEMORY,
             temp_dir: None,
         };
         Ok(Some(options).filter(|options| !options.roots.is_empty()))
+    }
+}
+
+impl AcceptedArgs {
+    fn edges(&self) -> AcceptedEdges {
+        AcceptedEdges { starts: self.accept_starts, ends: self.accept_ends }
     }
 }
 
@@ -63,6 +73,9 @@ pub(super) fn run(args: DigestsArgs) -> Result<u8, Failure> {
         metadata: args.metadata,
         log_contents: log_contents(args.logs),
         window,
+        accepted_edges: args.accepted.edges(),
+        accepted_unreferenced: args.accepted.accept_unreferenced,
+        inventory_lag: args.accepted.inventory_lag,
         jobs: args.jobs.unwrap_or_else(default_jobs),
         memory: args.memory,
         temp_dir: args.temp_dir,

@@ -13,9 +13,41 @@ const BLOCK_LEN: usize = 512;
 /// The longest name, and the longest list of extended fields, that is taken.
 const MAX_NAME_LEN: u64 = 64 << 10;
 
-/// Whether a file is called as an archive is.
-pub(super) fn is_called_archive(name: &[u8]) -> bool {
-    [&b".tar"[..], b".tar.gz", b".tgz", b".tar.zst"].iter().any(|suffix| name.ends_with(suffix))
+/// What the name of a file says of archives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Called {
+    /// One that can be read.
+    Archive,
+    /// A tar archive in a compression that is not read.
+    Unreadable,
+    /// An archive of another sort.
+    Other,
+}
+
+/// Whether a file is called as an archive is, in whatever case.
+pub(super) fn called(name: &[u8]) -> Option<Called> {
+    const READ: [&[u8]; 6] = [b".tar", b".tar.gz", b".tgz", b".tar.zst", b".tzst", b".tar.zstd"];
+    const UNREAD: [&[u8]; 5] = [b".txz", b".tbz", b".tbz2", b".tlz", b".taz"];
+    const OTHERS: [&[u8]; 3] = [b".zip", b".7z", b".rar"];
+    let name = name.to_ascii_lowercase();
+    let ends_with = |suffixes: &[&[u8]]| suffixes.iter().any(|suffix| name.ends_with(suffix));
+    let last = name.iter().rposition(|byte| *byte == b'.').unwrap_or(0);
+    if ends_with(&READ) {
+        Some(Called::Archive)
+    } else if ends_with(&UNREAD) || name[..last].ends_with(b".tar") {
+        Some(Called::Unreadable)
+    } else {
+        ends_with(&OTHERS).then_some(Called::Other)
+    }
+}
+
+/// What an archive is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Member {
+    /// A file, and how long it is.
+    File(u64),
+    /// What stands for a file elsewhere.
+    Link,
 }
 
 /// An archive that is being read.
@@ -38,7 +70,7 @@ impl Tar {
     /// Opens an archive, whose compression is known by its first bytes.
     pub(super) fn open(path: &Path) -> Result<Self, Damage> {
         const BUFFER_LEN: usize = 1 << 20;
-        let file = SourceFile::open(path, None).map_err(|fault| Damage(fault.to_string().into()))?;
+        let file = SourceFile::open(path, None).map_err(|fault| Damage::Unreadable(fault.to_string().into()))?;
         let mut file = BufferedFile::new(file, vec![0; BUFFER_LEN]);
         let stream = match file.fill_buf()? {
             [0x1f, 0x8b, ..] => Stream::Gzip(Box::new(BufReader::with_capacity(BUFFER_LEN, GzipReader::new(file)))),
@@ -51,9 +83,8 @@ impl Tar {
         Ok(Self { stream, path: Vec::new(), left: 0, padding: 0 })
     }
 
-    /// Goes on to the next file, and skips everything else: folders and links hold no bytes of their own. Returns how long
-    /// the file is; nothing at the end.
-    pub(super) fn next(&mut self) -> Result<Option<u64>, Damage> {
+    /// Goes on to the next file or link, and skips everything else: folders and devices hold nothing. Nothing at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Member>, Damage> {
         let (mut long_path, mut long_len) = (None, None);
         loop {
             self.skip(self.left + self.padding)?;
@@ -77,21 +108,29 @@ impl Tar {
                 b'0' | 0 | b'7' => {
                     let len = long_len.map_or(Ok(len), |text| parse_decimal(&text))?;
                     self.begin_body(len);
-                    self.path.clear();
-                    match &long_path {
-                        Some(path) => push_normal(until_zero(path), &mut self.path),
-                        None => header.path().into_iter().for_each(|part| push_normal(part, &mut self.path)),
-                    }
-                    return Ok(Some(len));
+                    self.set_path(&header, long_path.as_deref());
+                    return Ok(Some(Member::File(len)));
+                }
+                b'1' | b'2' => {
+                    self.set_path(&header, long_path.as_deref());
+                    return Ok(Some(Member::Link));
                 }
                 b'S' => return Err("it has sparse members, which are not read: make it without --sparse".into()),
-                // Links, folders, devices: some programs give them a length.
+                // Folders, devices: some programs give them a length.
                 _ => {
-                    let has_body = !matches!(header.kind(), b'1'..=b'6');
+                    let has_body = !matches!(header.kind(), b'3'..=b'6');
                     self.begin_body(if has_body { len } else { 0 });
                     (long_path, long_len) = (None, None);
                 }
             }
+        }
+    }
+
+    fn set_path(&mut self, header: &Header<'_>, long_path: Option<&[u8]>) {
+        self.path.clear();
+        match long_path {
+            Some(path) => push_normal(until_zero(path), &mut self.path),
+            None => header.path().into_iter().for_each(|part| push_normal(part, &mut self.path)),
         }
     }
 
@@ -313,5 +352,30 @@ fn push_normal(parts: &[u8], path: &mut Vec<u8>) {
             path.push(b'/');
         }
         path.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn archives_are_known_by_their_names() {
+        for (name, expected) in [
+            ("a.tar", Some(Called::Archive)),
+            ("a.TAR", Some(Called::Archive)),
+            ("a.tar.GZ", Some(Called::Archive)),
+            ("a.Tgz", Some(Called::Archive)),
+            ("a.tar.zst", Some(Called::Archive)),
+            ("a.tar.xz", Some(Called::Unreadable)),
+            ("a.tar.lz4", Some(Called::Unreadable)),
+            ("a.TBZ2", Some(Called::Unreadable)),
+            ("a.zip", Some(Called::Other)),
+            ("tar", None),
+            ("a.json.gz", None),
+            ("a.tar/", None),
+        ] {
+            assert_eq!(called(name.as_bytes()), expected, "{name}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Events come in the order of chains, and in a chain by the end of their period. Everything is told as it goes by, so
 //! that no chain is ever held.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use serde::Serialize;
@@ -19,6 +20,8 @@ use crate::timestamp::Timestamp;
 const HOUR_MS: i64 = 3_600_000;
 /// So many chains are listed; all are counted.
 pub(super) const MAX_CHAINS: usize = 200_000;
+/// A chain goes to so many other buckets at most, as far as what it covers is told.
+const MAX_RUNS: usize = 1000;
 
 /// The time that must be covered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,15 @@ pub struct Window {
     pub since: Option<Timestamp>,
     /// Until when; nothing for whenever a chain ends.
     pub until: Option<Timestamp>,
+}
+
+/// What chains may be like without being incomplete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AcceptedEdges {
+    /// Whether one may begin in the window, with a verified digest that names no other.
+    pub starts: bool,
+    /// Whether one may end in the window.
+    pub ends: bool,
 }
 
 /// A chain, as the summary tells it. Texts are escaped.
@@ -47,8 +59,11 @@ pub struct ChainLine {
     pub first_start: Option<String>,
     pub last_end: Option<String>,
     pub gaps: u64,
-    /// Whether it covers the window; always so without one, and for chains of backfill digests.
+    /// Whether it covers the window, or what is missing was accepted; always so without one, and for chains of backfill
+    /// digests.
     pub covers_window: bool,
+    /// The hours of the window that its verified digests are of.
+    pub hours: u64,
 }
 
 /// A digest in its chain.
@@ -58,26 +73,35 @@ pub(super) struct Event<'r> {
     /// Nothing where nobody knows it.
     start: Option<Timestamp>,
     status: DigestStatus,
-    is_starting: bool,
+    link: Link,
     bucket: &'r [u8],
     key: &'r [u8],
 }
 
+/// How a digest hangs together with others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Link {
+    /// It names no digest before it.
+    pub(super) is_starting: bool,
+    /// Another names it.
+    pub(super) is_followed: bool,
+}
+
 impl<'r> Event<'r> {
     pub(super) fn missing(name: &DigestName<'_>, bucket: &'r [u8], key: &'r [u8]) -> Self {
-        Self { end: name.end, start: None, status: DigestStatus::Missing, is_starting: false, bucket, key }
+        Self { end: name.end, start: None, status: DigestStatus::Missing, link: Link::default(), bucket, key }
     }
 
     /// Without a period, the end is that in its name.
     pub(super) fn present(
         name: &DigestName<'_>,
         period: Option<(Timestamp, Timestamp)>,
-        is_starting: bool,
+        link: Link,
         status: DigestStatus,
         (bucket, key): (&'r [u8], &'r [u8]),
     ) -> Self {
         let (start, end) = period.map_or((None, name.end), |(start, end)| (Some(start), end));
-        Self { end, start, status, is_starting, bucket, key }
+        Self { end, start, status, link, bucket, key }
     }
 
     fn take(mut fields: Fields<'r>) -> Option<Self> {
@@ -87,7 +111,7 @@ impl<'r> Event<'r> {
             end,
             start,
             status: DigestStatus::ALL.get(usize::from(fields.byte()?)).copied()?,
-            is_starting: fields.flag()?,
+            link: Link { is_starting: fields.flag()?, is_followed: fields.flag()? },
             bucket: fields.text()?,
             key: fields.text()?,
         })
@@ -114,7 +138,8 @@ impl<'s> EventWriter<'s> {
         record.push(event.start.is_some().into());
         event.start.into_iter().for_each(|start| record.put_time(start));
         record.push(event.status as u8);
-        record.push(event.is_starting.into());
+        record.push(event.link.is_starting.into());
+        record.push(event.link.is_followed.into());
         record.put_text(event.bucket);
         record.put_text(event.key);
         self.to.push(record)
@@ -180,21 +205,158 @@ fn take_name<'n>(fields: &mut Fields<'n>) -> Option<&'n [u8]> {
 /// Follows the chains one after the other.
 pub(super) struct ChainWalk<'w, 's> {
     window: Window,
+    accepted: AcceptedEdges,
     findings: &'w mut Findings<'s>,
     current: Option<(Vec<u8>, Chain)>,
-    pub(super) chains: Vec<ChainLine>,
+    walked: Walked,
+}
+
+/// All chains.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    pub(super) lines: Vec<ChainLine>,
     pub(super) total: ChainTotal,
+    pub(super) times: ChainTimes,
+    /// The times that every hourly chain of a bucket covers, as far as its digests are verified.
+    pub(super) covered: BTreeMap<Vec<u8>, Spans>,
 }
 
 /// What all chains come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ChainTotal {
     pub(super) chains: u64,
+    pub(super) hourly: u64,
     pub(super) gaps: u64,
     /// Chains that do not cover the window.
     pub(super) uncovered: u64,
+    /// Hourly chains that have a digest in the window.
+    touching: u64,
     /// Digests that are named and not there.
     pub(super) missing: u64,
+    pub(super) hours: u64,
+    /// Holes before a chain that was begun again, and chains that begin or end in the window, where that was accepted.
+    pub(super) accepted_gaps: u64,
+    pub(super) accepted_starts: u64,
+    pub(super) accepted_ends: u64,
+}
+
+impl ChainTotal {
+    /// Whether there are chains, and no hourly one has a digest in the window.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.chains > 0 && self.touching == 0
+    }
+}
+
+/// Moments from which on and until when, apart and in order.
+pub(super) type Spans = Vec<(Timestamp, Timestamp)>;
+
+/// The times of the chains of each account and Region.
+#[derive(Debug, Default)]
+pub(super) struct ChainTimes {
+    window: Window,
+    /// From the first to the last verified digest of each hourly chain.
+    hourly: HashMap<(Account, Region), Spans>,
+}
+
+/// When a file is from that no digest lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    Inside,
+    OutsideChains,
+    OutsideWindow,
+}
+
+impl ChainTimes {
+    /// Whether an account has an hourly chain in a Region.
+    pub(super) fn has_chain(&self, account: Option<Account>, region: Option<Region>) -> bool {
+        account.zip(region).is_some_and(|place| self.hourly.contains_key(&place))
+    }
+
+    /// The first and the last moment of verified digests in the window.
+    pub(super) fn reach(&self) -> Option<(Timestamp, Timestamp)> {
+        let spans = || self.hourly.values().flatten();
+        let first = spans().map(|(first, _)| *first).min()?;
+        let last = spans().map(|(_, last)| *last).max()?;
+        let Window { since, until } = self.window;
+        let reach = (since.map_or(first, |since| first.max(since)), until.map_or(last, |until| last.min(until)));
+        Some(reach).filter(|(first, last)| first < last)
+    }
+
+    /// Whether the time of a file is in the window: that of its name, or of its folder. One that names several is in it if
+    /// any of them is.
+    pub(super) fn when(&self, key: &[u8]) -> When {
+        let parsed = ObjectKey::parse(key);
+        let place = parsed.account.zip(parsed.region);
+        let spans = place.and_then(|place| self.hourly.get(&place)).map_or(&[][..], |spans| spans);
+        let mut times = times_in(key);
+        if let Some(day) = parsed.date.and_then(|(year, month, day)| Timestamp::from_date(year, month, day)) {
+            let day = (day.as_millis(), day.as_millis().saturating_add(24 * HOUR_MS));
+            // Logs of the last minutes of a day lie in the folder of the next.
+            let agrees = |(from, until): &(i64, i64)| *from < day.1 + 24 * HOUR_MS && *until > day.0 - 24 * HOUR_MS;
+            if times.is_empty() || !times.iter().all(agrees) {
+                times.push(day);
+            }
+        }
+        let mut when = times.iter().map(|time| self.judge(*time, spans));
+        let Some(first) = when.next() else { return When::Inside };
+        if first == When::Inside || when.any(|when| when == When::Inside) { When::Inside } else { first }
+    }
+
+    fn judge(&self, (from, until): (i64, i64), spans: &[(Timestamp, Timestamp)]) -> When {
+        let Window { since, until: end } = self.window;
+        let (since, end) = (since.map(Timestamp::as_millis), end.map(Timestamp::as_millis));
+        if since.is_some_and(|since| until <= since) || end.is_some_and(|end| from >= end) {
+            return When::OutsideWindow;
+        }
+        // Where the window has no side, a chain has; one that does not reach the window says nothing of it.
+        let is_inside = |(first, last): &(Timestamp, Timestamp)| {
+            let (first, last) = (first.as_millis(), last.as_millis());
+            let is_before = since.is_some_and(|since| last <= since);
+            let is_behind = end.is_some_and(|end| first >= end);
+            (is_behind || since.is_some() || until > first) && (is_before || end.is_some() || from < last)
+        };
+        if spans.is_empty() || spans.iter().any(is_inside) { When::Inside } else { When::OutsideChains }
+    }
+}
+
+/// The minutes or seconds that the name of a file has: `20260228T1930Z`, `20260228T193012Z`.
+fn times_in(key: &[u8]) -> Vec<(i64, i64)> {
+    let name = key.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let time = |at: usize| {
+        let text = name.get(at.checked_sub(8)?..)?;
+        let (time, len) = match text {
+            [y, yy, yyy, yyyy, m, mm, d, dd, b'T', h, hh, i, ii, b'Z', ..] => (
+                [
+                    *y, *yy, *yyy, *yyyy, b'-', *m, *mm, b'-', *d, *dd, b'T', *h, *hh, b':', *i, *ii, b':', b'0', b'0',
+                    b'Z',
+                ],
+                60,
+            ),
+            [y, yy, yyy, yyyy, m, mm, d, dd, b'T', h, hh, i, ii, s, ss, b'Z', ..] => (
+                [*y, *yy, *yyy, *yyyy, b'-', *m, *mm, b'-', *d, *dd, b'T', *h, *hh, b':', *i, *ii, b':', *s, *ss, b'Z'],
+                1,
+            ),
+            _ => return None,
+        };
+        let from = Timestamp::parse(&time)?.as_millis();
+        Some((from, from + len * 1000))
+    };
+    memchr::memchr_iter(b'T', name).filter_map(time).collect()
+}
+
+/// What both cover.
+fn intersection(one: &[(Timestamp, Timestamp)], other: &[(Timestamp, Timestamp)]) -> Spans {
+    let (mut one, mut other, mut both) = (one.iter().peekable(), other.iter().peekable(), Spans::new());
+    while let (Some((from, until)), Some((other_from, other_until))) = (one.peek(), other.peek()) {
+        let (from, end) = ((*from).max(*other_from), (*until).min(*other_until));
+        if from < end {
+            both.push((from, end));
+        }
+        // Whichever ends first is done with.
+        let done = if until <= other_until { &mut one } else { &mut other };
+        done.next();
+    }
+    both
 }
 
 /// A chain up to here.
@@ -207,6 +369,16 @@ struct Chain {
     explained: Vec<Timestamp>,
     /// Whether the last digest is followed by what begins anew.
     is_broken: bool,
+    /// Whether the first digest is verified and names no other.
+    begins: bool,
+    /// The first and the last verified moment.
+    verified: Option<(Timestamp, Timestamp)>,
+    /// How much of the window verified digests are of, in milliseconds.
+    covered_ms: i64,
+    /// Verified digests that follow each other without a hole, by bucket.
+    runs: Vec<(Vec<u8>, Spans)>,
+    /// Digests that are there, and those of them that others name.
+    linked: (u64, u64),
 }
 
 impl Chain {
@@ -227,8 +399,47 @@ impl Chain {
             last_end: None,
             gaps: 0,
             covers_window: true,
+            hours: 0,
         };
-        Self { line, first_start: None, covered: None, explained: Vec::new(), is_broken: true }
+        Self {
+            line,
+            first_start: None,
+            covered: None,
+            explained: Vec::new(),
+            is_broken: true,
+            begins: false,
+            verified: None,
+            covered_ms: 0,
+            runs: Vec::new(),
+            linked: (0, 0),
+        }
+    }
+
+    /// Goes on with a verified digest.
+    fn verify(&mut self, event: &Event<'_>, start: Timestamp, window: Window) {
+        let until = self.verified.map(|(_, until)| until);
+        self.verified = Some((
+            self.verified.map_or(start, |(first, _)| first.min(start)),
+            until.map_or(event.end, |until| until.max(event.end)),
+        ));
+        // What two digests are of is counted once.
+        let from = [until, window.since].into_iter().flatten().fold(start, Timestamp::max).as_millis();
+        let end = window.until.map_or(event.end, |until| event.end.min(until)).as_millis();
+        self.covered_ms += (end - from).max(0);
+        let Some((bucket, spans)) = self.runs.last_mut() else { return };
+        match spans.last_mut() {
+            _ if bucket != event.bucket => {}
+            Some((_, until)) if start <= *until => *until = (*until).max(event.end),
+            _ => spans.push((start, event.end)),
+        }
+    }
+
+    /// Goes on in the bucket of a digest, whatever it is worth.
+    fn enter(&mut self, bucket: &[u8]) {
+        let is_same = self.runs.last().is_some_and(|(last, _)| last == bucket);
+        if !is_same && self.runs.len() < MAX_RUNS {
+            self.runs.push((bucket.to_vec(), Spans::new()));
+        }
     }
 
     /// The time of a hole before `start` that nothing else explains, in milliseconds.
@@ -247,8 +458,9 @@ impl Chain {
 }
 
 impl<'w, 's> ChainWalk<'w, 's> {
-    pub(super) fn new(window: Window, findings: &'w mut Findings<'s>) -> Self {
-        Self { window, findings, current: None, chains: Vec::new(), total: ChainTotal::default() }
+    pub(super) fn new((window, accepted): (Window, AcceptedEdges), findings: &'w mut Findings<'s>) -> Self {
+        let walked = Walked { times: ChainTimes { window, ..ChainTimes::default() }, ..Walked::default() };
+        Self { window, accepted, findings, current: None, walked }
     }
 
     /// Takes the next event in order.
@@ -279,9 +491,9 @@ impl<'w, 's> ChainWalk<'w, 's> {
         }
         chain.line.digests += 1;
         chain.explained.push(event.end);
-        self.total.missing += 1;
+        self.walked.total.missing += 1;
         tally.count(DigestStatus::Missing);
-        let detail = b"the digest after it names it, and it is not there";
+        let detail = b"another digest names it, and it is not there";
         self.findings.push(Matter::Digest(DigestStatus::Missing), event.bucket, event.key, detail)
     }
 
@@ -289,65 +501,124 @@ impl<'w, 's> ChainWalk<'w, 's> {
     fn doubtful(&mut self, event: &Event<'_>) {
         let Some((_, chain)) = &mut self.current else { return };
         chain.line.digests += 1;
+        chain.linked.0 += 1;
+        chain.linked.1 += u64::from(event.link.is_followed);
         chain.explained.push(event.end);
         chain.line.bucket = escape(event.bucket).into_owned();
     }
 
     fn present(&mut self, event: &Event<'_>, start: Timestamp) -> io::Result<()> {
         let Some((_, chain)) = &mut self.current else { return Ok(()) };
+        let total = &mut self.walked.total;
         let hole = chain.hole_before(start, self.window);
         // Nobody knows when a digest began that is not there: it may have been shorter or longer than an hour.
         let slack = if chain.explained.is_empty() { 0 } else { HOUR_MS / 2 };
         let is_open = hole > slack && chain.line.kind == ChainKind::Standard;
-        if is_open {
+        let is_verified = event.status == DigestStatus::Verified;
+        let begins = event.link.is_starting && is_verified;
+        if is_open && begins && chain.explained.is_empty() && self.accepted.starts && self.accepted.ends {
+            total.accepted_gaps += 1;
+        } else if is_open {
             chain.line.gaps += 1;
-            self.total.gaps += 1;
+            total.gaps += 1;
             let from = chain.covered.unwrap_or(start);
-            let detail = format!("{} without a digest between {from} and {start}", hours(hole));
+            let option = if begins { ": the trail was begun again (--accept-starts --accept-ends)" } else { "" };
+            let detail = format!("{} without a digest between {from} and {start}{option}", hours(hole));
             self.findings.push(Matter::Gap, event.bucket, event.key, detail.as_bytes())?;
         }
         let is_apart = chain.covered.is_some_and(|covered| covered < start);
-        chain.line.segments += u64::from(chain.is_broken || event.is_starting || is_apart);
+        chain.line.segments += u64::from(chain.is_broken || event.link.is_starting || is_apart);
         chain.is_broken = false;
         chain.explained.clear();
-        chain.first_start = Some(chain.first_start.map_or(start, |first| first.min(start)));
+        if chain.first_start.is_none_or(|first| start < first) {
+            chain.first_start = Some(start);
+            chain.begins = begins;
+        }
         chain.covered = chain.covered.max(Some(event.end));
         chain.line.digests += 1;
-        chain.line.verified += u64::from(event.status == DigestStatus::Verified);
+        chain.linked.0 += 1;
+        chain.linked.1 += u64::from(event.link.is_followed);
         chain.line.bucket = escape(event.bucket).into_owned();
+        chain.enter(event.bucket);
+        if is_verified {
+            chain.line.verified += 1;
+            chain.verify(event, start, self.window);
+        }
         Ok(())
     }
 
     fn end_chain(&mut self) -> io::Result<()> {
         let Some((_, mut chain)) = self.current.take() else { return Ok(()) };
-        let Window { since, until } = self.window;
-        let is_late = since.is_some_and(|since| chain.first_start.is_none_or(|first| first > since));
-        let is_early = until.is_some_and(|until| chain.covered.is_none_or(|covered| covered < until));
-        if chain.line.kind == ChainKind::Standard && (is_late || is_early) {
-            chain.line.covers_window = false;
-            self.total.uncovered += 1;
-            let text = |time: Option<Timestamp>| time.map_or("nothing".to_owned(), |time| time.to_string());
-            let ChainLine { account, region, trail, .. } = &chain.line;
-            let detail = format!(
-                "the trail {trail} of {account} in {region} covers {} to {}, and not the whole window",
-                text(chain.first_start),
-                text(chain.covered)
-            );
-            self.findings.push(Matter::Window, chain.line.bucket.as_bytes(), b"", detail.as_bytes())?;
+        match chain.line.kind {
+            ChainKind::Standard => self.end_hourly(&mut chain)?,
+            // They are of any hours, in any order: what one names is what was delivered before it.
+            ChainKind::Backfill => chain.line.segments = chain.linked.0.saturating_sub(chain.linked.1),
         }
         chain.line.first_start = chain.first_start.map(|time| time.to_string());
         chain.line.last_end = chain.covered.map(|time| time.to_string());
-        self.total.chains += 1;
-        if self.chains.len() < MAX_CHAINS {
-            self.chains.push(chain.line);
+        self.walked.total.chains += 1;
+        if self.walked.lines.len() < MAX_CHAINS {
+            self.walked.lines.push(chain.line);
         }
         Ok(())
     }
 
+    fn end_hourly(&mut self, chain: &mut Chain) -> io::Result<()> {
+        let Window { since, until } = self.window;
+        let Walked { total, times, covered, .. } = &mut self.walked;
+        total.hourly += 1;
+        chain.line.hours = (chain.covered_ms / HOUR_MS).unsigned_abs();
+        total.hours += chain.line.hours;
+        let spans = times.hourly.entry((chain.line.account, chain.line.region)).or_default();
+        spans.extend(chain.verified);
+        for (bucket, spans) in std::mem::take(&mut chain.runs) {
+            if let Some(known) = covered.get_mut(&bucket) {
+                *known = intersection(known, &spans);
+            } else if covered.len() < MAX_CHAINS {
+                covered.insert(bucket, spans);
+            }
+        }
+        let (first, last) = (chain.first_start, chain.covered);
+        let touches = first.zip(last).is_some_and(|(first, last)| {
+            since.is_none_or(|since| last > since) && until.is_none_or(|until| first < until)
+        });
+        total.touching += u64::from(touches);
+        let is_late = since.is_some_and(|since| first.is_none_or(|first| first > since))
+            || until.is_some_and(|until| first.is_some_and(|first| first >= until));
+        let is_early = until.is_some_and(|until| last.is_none_or(|last| last < until))
+            || since.is_some_and(|since| last.is_some_and(|last| last <= since));
+        let mut whys = Vec::new();
+        let text = |time: Option<Timestamp>| time.map_or("no time".to_owned(), |time| time.to_string());
+        match is_late {
+            true if self.accepted.starts && chain.begins => total.accepted_starts += 1,
+            true if chain.begins => whys.push(format!("begins at {} (--accept-starts)", text(first))),
+            true => whys.push(format!("has no digest before {}, and is not the first that there was", text(first))),
+            false => {}
+        }
+        match is_early {
+            true if self.accepted.ends => total.accepted_ends += 1,
+            true => whys.push(format!("ends at {} (--accept-ends)", text(last))),
+            false => {}
+        }
+        if whys.is_empty() {
+            return Ok(());
+        }
+        chain.line.covers_window = false;
+        total.uncovered += 1;
+        let ChainLine { account, region, trail, bucket, .. } = &chain.line;
+        let detail = format!("the chain of the trail {trail}, account {account}, {region} {}", whys.join(" and "));
+        self.findings.push(Matter::Window, bucket.as_bytes(), b"", detail.as_bytes())
+    }
+
     /// Ends the last chain.
-    pub(super) fn finish(mut self) -> io::Result<(Vec<ChainLine>, ChainTotal)> {
+    pub(super) fn finish(mut self) -> io::Result<Walked> {
         self.end_chain()?;
-        Ok((self.chains, self.total))
+        if self.walked.total.is_untouched() {
+            let detail = b"no hourly chain has a digest in the window";
+            self.findings.push(Matter::Window, b"", b"", detail)?;
+        }
+        self.walked.times.hourly.values_mut().for_each(|spans| spans.sort_unstable());
+        Ok(self.walked)
     }
 }
 

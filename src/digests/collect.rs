@@ -11,15 +11,15 @@ use super::content::{Content, parse_signature};
 use super::keys::Sha;
 use super::member::{Damage, Inflater, Stored};
 use super::metadata::{self, MAX_ANSWER_LEN, Metadata};
+use super::mirrors::{Lies, Name, RootId, RootPath, Seen};
 use super::records::{CarriedRecord, DigestRecord, Found, LogRecord, State, put_metadata};
 use super::slot::{DigestName, KeptPlace, ObjectKind, Place, Places, SIDECAR_SUFFIX, path_of};
-use super::{DigestsError, LogContents};
+use super::{DigestsError, LogContents, Window};
 use crate::engine::{Progress, lock};
 use crate::escape::escape;
 use crate::hashes::sha256::{Hashed, MAX_QUEUED_LEN, Sha256, Sha256Queue};
 use crate::join::{BucketHasher, JoinKey, KeyHasher, Varied, VariedWriter, VersionPart};
 use crate::source::BufferedFile;
-use crate::timestamp::Timestamp;
 
 /// What a digest may inflate to. One with 10,000 logs has about 4 MB.
 const MAX_DIGEST_LEN: usize = 64 << 20;
@@ -34,6 +34,9 @@ pub(super) struct Shared<'s> {
     pub(super) slots: &'s Varied,
     pub(super) logs: &'s Varied,
     pub(super) log_contents: LogContents,
+    window: Window,
+    /// The folders above each root.
+    pub(super) outers: Vec<Vec<u8>>,
     pub(super) progress: &'s dyn Progress,
     next_digest: AtomicU32,
     total: Mutex<Collected>,
@@ -49,9 +52,16 @@ pub(super) struct Collected {
     pub(super) objects: u64,
     pub(super) bytes: u64,
     pub(super) other_files: u64,
+    /// What macOS leaves beside files.
+    pub(super) leavings: u64,
     pub(super) links: u64,
+    /// Links that lead out of the roots, or nowhere.
+    pub(super) links_out: u64,
+    /// Archives of sorts that are not read, where there are no logs.
+    pub(super) other_archives: u64,
     pub(super) faults: BTreeMap<&'static str, u64>,
     pub(super) named_faults: Vec<Fault>,
+    pub(super) seen: Seen,
 }
 
 /// Something that could not be read, and is neither a digest nor a log.
@@ -66,7 +76,8 @@ pub struct Fault {
 impl<'s> Shared<'s> {
     pub(super) fn new(
         (slots, logs): (&'s Varied, &'s Varied),
-        log_contents: LogContents,
+        (log_contents, window): (LogContents, Window),
+        outers: Vec<Vec<u8>>,
         progress: &'s dyn Progress,
     ) -> Self {
         Self {
@@ -74,6 +85,8 @@ impl<'s> Shared<'s> {
             slots,
             logs,
             log_contents,
+            window,
+            outers,
             progress,
             next_digest: AtomicU32::new(0),
             total: Mutex::default(),
@@ -121,15 +134,18 @@ impl Collected {
     }
 
     fn merge(&mut self, other: Self) {
-        let Self { relocated, stored_plain, objects, bytes, other_files, links, faults, named_faults } = other;
-        self.relocated += relocated;
-        self.stored_plain += stored_plain;
-        self.objects += objects;
-        self.bytes += bytes;
-        self.other_files += other_files;
-        self.links += links;
-        faults.into_iter().for_each(|(what, count)| *self.faults.entry(what).or_default() += count);
-        self.named_faults.extend(named_faults);
+        self.relocated += other.relocated;
+        self.stored_plain += other.stored_plain;
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+        self.other_files += other.other_files;
+        self.leavings += other.leavings;
+        self.links += other.links;
+        self.links_out += other.links_out;
+        self.other_archives += other.other_archives;
+        other.faults.into_iter().for_each(|(what, count)| *self.faults.entry(what).or_default() += count);
+        self.named_faults.extend(other.named_faults);
+        self.seen.merge(other.seen);
         self.trim();
     }
 }
@@ -137,16 +153,18 @@ impl Collected {
 /// What waits for the hash of a text.
 enum Pending {
     /// A digest, for that of its content.
-    Digest(KeptPlace, Stored),
+    Digest(RootId, KeptPlace, Stored),
     /// The record of a digest, for that of the text that is signed.
     Signed(JoinKey, Vec<u8>),
     /// A log, for that of its content.
-    Log(KeptPlace),
+    Log(RootId, KeptPlace),
 }
 
 /// What one worker collects.
 pub(super) struct Collector<'s> {
     shared: &'s Shared<'s>,
+    /// The root whose objects are read.
+    root: RootId,
     slots: VariedWriter<'s>,
     logs: VariedWriter<'s>,
     paths: BucketHasher,
@@ -165,6 +183,7 @@ impl<'s> Collector<'s> {
     pub(super) fn new(shared: &'s Shared<'s>) -> Self {
         Self {
             shared,
+            root: 0,
             slots: shared.slots.writer(),
             logs: shared.logs.writer(),
             paths: shared.hasher.bucket(b""),
@@ -179,6 +198,11 @@ impl<'s> Collector<'s> {
         }
     }
 
+    /// Goes on with objects of a root.
+    pub(super) fn enter(&mut self, root: RootId) {
+        self.root = root;
+    }
+
     /// The place of an object of a root, whose path there this is; nothing for what is no log of AWS.
     pub(super) fn place_of<'k>(&mut self, path: &'k [u8]) -> Option<Place<'k>> {
         self.places.of(path)
@@ -187,8 +211,8 @@ impl<'s> Collector<'s> {
     /// Whether objects of a kind are to be read; of others it is enough to see them.
     pub(super) fn wants(&self, kind: ObjectKind) -> bool {
         match kind {
-            ObjectKind::Digest | ObjectKind::DigestMetadata => true,
-            ObjectKind::Log => self.shared.log_contents == LogContents::Hashed,
+            ObjectKind::Digest | ObjectKind::DigestMetadata | ObjectKind::LogMetadata | ObjectKind::Leaving => true,
+            ObjectKind::Log | ObjectKind::Unknown => self.shared.log_contents == LogContents::Hashed,
             ObjectKind::Other => false,
         }
     }
@@ -196,7 +220,7 @@ impl<'s> Collector<'s> {
     /// Notes an object that is not read.
     pub(super) fn see(&mut self, place: &Place<'_>) -> io::Result<()> {
         match place.kind {
-            ObjectKind::Log => self.push_present(place, Found::Unread),
+            ObjectKind::Log | ObjectKind::Unknown => self.push_present((self.root, place), Found::Unread),
             _ => {
                 self.count_other();
                 Ok(())
@@ -211,22 +235,48 @@ impl<'s> Collector<'s> {
         match place.kind {
             ObjectKind::Digest => self.digest(&place, from),
             ObjectKind::DigestMetadata => self.sidecar(&place, from),
-            ObjectKind::Log => self.log(&place, from),
+            ObjectKind::LogMetadata => self.log_metadata(&place, from),
+            ObjectKind::Log | ObjectKind::Unknown => self.log(&place, from),
+            ObjectKind::Leaving => self.leaving(&place, from),
             ObjectKind::Other => Ok(()),
         }
     }
 
     /// An object that cannot be read is not taken for one that is not there.
-    pub(super) fn unreadable(&mut self, path: &[u8], why: &str) -> io::Result<()> {
+    pub(super) fn unreadable(&mut self, path: &[u8], what: &'static str, why: &str) -> io::Result<()> {
         let Some(place) = self.places.of(path) else { return Ok(()) };
         match place.kind {
-            ObjectKind::Digest => self.push_malformed(&place, why.as_bytes()),
-            ObjectKind::Log => self.push_present(&place, Found::Malformed(why.as_bytes())),
-            ObjectKind::DigestMetadata | ObjectKind::Other => {
-                self.fault("metadata_unreadable", &escape(path), why);
-                Ok(())
+            ObjectKind::Digest => self.push_without_content(&place, State::Unreadable, why.as_bytes())?,
+            ObjectKind::Log | ObjectKind::Unknown => {
+                self.push_present((self.root, &place), Found::Unreadable(why.as_bytes()))?;
             }
+            ObjectKind::DigestMetadata | ObjectKind::LogMetadata => {}
+            ObjectKind::Leaving | ObjectKind::Other => return Ok(()),
         }
+        self.fault(what, &escape(path), why);
+        Ok(())
+    }
+
+    /// What macOS leaves beside files. By its name alone it would be a way to hide a log.
+    fn leaving(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
+        let is_text = matches!(from.fill_buf(), Ok([0x1f, 0x8b, ..] | [b'{' | b'[', ..]));
+        if is_text && place.is_in_log_folder() {
+            return self.log(place, from);
+        }
+        self.collected.leavings += 1;
+        Ok(())
+    }
+
+    /// What HeadObject says of a log; key evidence reads it. By its name alone it would be a way to hide a log.
+    fn log_metadata(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
+        let mut answer = Vec::new();
+        let read = io::Read::read_to_end(&mut io::Read::take(&mut *from, MAX_ANSWER_LEN as u64 + 1), &mut answer);
+        match read {
+            Err(error) => self.fault("file_unreadable", &escape(&place.to_vec()), &error.to_string()),
+            Ok(_) if answer.len() <= MAX_ANSWER_LEN && metadata::is_answer(&answer) => self.count_other(),
+            Ok(_) => return self.log(place, &mut io::Read::chain(&answer[..], from)),
+        }
+        Ok(())
     }
 
     fn digest(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
@@ -237,10 +287,11 @@ impl<'s> Collector<'s> {
         });
         match inflated {
             Ok(_) if DigestName::parse(place.path).is_none() => {
-                self.push_malformed(place, b"its name is not that of a digest")
+                self.push_without_content(place, State::Malformed, b"its name is not that of a digest")
             }
-            Ok(stored) => self.hash(Pending::Digest(place.keep(), stored), content),
-            Err(Damage(why)) => self.push_malformed(place, why.as_bytes()),
+            Ok(stored) => self.hash(Pending::Digest(self.root, place.keep(), stored), content),
+            Err(Damage::Content(why)) => self.push_without_content(place, State::Malformed, why.as_bytes()),
+            Err(Damage::Unreadable(why)) => self.unreadable(&place.to_vec(), "file_unreadable", &why),
         }
     }
 
@@ -253,15 +304,15 @@ impl<'s> Collector<'s> {
     fn take_hashed(&mut self) -> io::Result<()> {
         while let Some(Hashed { of, text, sha }) = self.hashes.pop() {
             match of {
-                Pending::Digest(place, stored) => match Content::parse(&text) {
-                    Ok(content) => self.push_digest(&place.get(), stored, &content, sha)?,
-                    Err(why) => self.push_malformed(&place.get(), why.as_bytes())?,
+                Pending::Digest(root, place, stored) => match Content::parse(&text) {
+                    Ok(content) => self.push_digest((root, &place.get()), stored, &content, sha)?,
+                    Err(why) => self.push_without_content(&place.get(), State::Malformed, why.as_bytes())?,
                 },
                 Pending::Signed(slot, mut record) => {
                     DigestRecord::set_signed(&mut record, &sha);
                     self.slots.push(slot, &record)?;
                 }
-                Pending::Log(place) => self.push_present(&place.get(), Found::Hashed(sha))?,
+                Pending::Log(root, place) => self.push_present((root, &place.get()), Found::Hashed(sha))?,
             }
             self.give_room(text);
         }
@@ -280,24 +331,42 @@ impl<'s> Collector<'s> {
         }
     }
 
-    fn push_digest(&mut self, place: &Place<'_>, stored: Stored, content: &Content<'_>, sha: Sha) -> io::Result<()> {
-        let is_misplaced = path_of(content.key.as_bytes()) != place.path;
+    fn push_digest(
+        &mut self,
+        (root, place): (RootId, &Place<'_>),
+        stored: Stored,
+        content: &Content<'_>,
+        sha: Sha,
+    ) -> io::Result<()> {
+        let name = Name::new(content.bucket.as_bytes(), content.key.as_bytes());
+        let is_misplaced = path_of(name.key) != place.path;
         let (state, detail) = match (is_misplaced, stored.has_tail) {
             (true, _) => {
-                let named = [content.bucket.as_bytes(), b"/", content.key.as_bytes()].concat();
+                let named = [name.bucket, b"/", name.key].concat();
                 (State::Misplaced, [b"its content names another place: ", &named[..]].concat())
             }
             (false, true) => (State::TrailingData, b"something follows its gzip member".to_vec()),
             (false, false) => (State::Sound, Vec::new()),
         };
-        let (bucket, key) = match is_misplaced {
-            true => (split_bucket(place, &mut self.key), &self.key[..]),
-            false => (content.bucket.as_bytes(), content.key.as_bytes()),
+        let (top, rest) = place.split(&mut self.key);
+        let outer = self.shared.outers.get(root as usize).map_or(&b""[..], |outer| outer);
+        let (lies, bucket, key) = match is_misplaced {
+            true => (Lies::Named, top, rest),
+            false => (RootPath { root, top, rest }.lies(outer, name), name.bucket, name.key),
         };
+        let seen = &mut self.collected.seen;
+        seen.at(root, place.before);
+        if !is_misplaced {
+            seen.named(name);
+            seen.digest((root, place.before), lies, name);
+        }
+        let is_apart = matches!(lies, Lies::OtherBucket | Lies::Unplaced);
         let number = self.shared.next_digest.fetch_add(1, Ordering::AcqRel);
         let digest = DigestRecord {
             number,
             state,
+            lies,
+            before: if is_apart { place.before } else { b"" },
             is_starting: content.previous.is_none(),
             period: Some((content.start, content.end)),
             sha,
@@ -313,12 +382,15 @@ impl<'s> Collector<'s> {
         let mut text = self.take_room();
         content.put_signed_text(&sha, &mut text);
         self.hashes.push(Pending::Signed(slot, record), text);
-        self.collected.relocated += u64::from(!is_misplaced && is_relocated(place.before, content));
+        self.collected.relocated += u64::from(is_apart);
         self.collected.stored_plain += u64::from(stored.is_plain);
         self.push_carried(content)?;
+        let Window { since, until } = self.shared.window;
+        let is_asked = since.is_none_or(|since| content.end > since) && until.is_none_or(|until| content.start < until);
         for log in content.logs.iter() {
-            let listed =
-                LogRecord::Listed { digest: number, sha: log.sha, end: content.end, bucket: log.bucket, key: log.key };
+            let name = Name::new(log.bucket, log.key);
+            self.collected.seen.named(name);
+            let listed = LogRecord::Listed { digest: number, sha: log.sha, end: content.end, is_asked, name };
             listed.put(&mut self.record);
             let key = self.path_key(path_of(log.key));
             self.logs.push(key, &self.record)?;
@@ -336,17 +408,20 @@ impl<'s> Collector<'s> {
         self.slots.push(slot, &self.record)
     }
 
-    fn push_malformed(&mut self, place: &Place<'_>, why: &[u8]) -> io::Result<()> {
-        let bucket = split_bucket(place, &mut self.key);
+    fn push_without_content(&mut self, place: &Place<'_>, state: State, why: &[u8]) -> io::Result<()> {
+        self.collected.seen.at(self.root, place.before);
+        let (bucket, key) = place.split(&mut self.key);
         let digest = DigestRecord {
             number: self.shared.next_digest.fetch_add(1, Ordering::AcqRel),
-            state: State::Malformed,
+            state,
+            lies: Lies::Named,
+            before: b"",
             is_starting: false,
             period: None,
             sha: [0; 32],
             fingerprint: [0; 16],
             bucket,
-            key: &self.key,
+            key,
             detail: why,
             signed: [0; 32],
         };
@@ -396,35 +471,32 @@ impl<'s> Collector<'s> {
             }
             Ok(())
         });
+        let here = (self.root, place);
         match inflated {
-            Ok(Stored { has_tail: true, .. }) => self.push_present(place, Found::TrailingData),
+            Ok(Stored { has_tail: true, .. }) => self.push_present(here, Found::TrailingData),
             Ok(Stored { is_plain, .. }) => {
                 self.collected.stored_plain += u64::from(is_plain);
                 match long_text {
-                    Some(hasher) => self.push_present(place, Found::Hashed(hasher.finish())),
-                    None => self.hash(Pending::Log(place.keep()), text),
+                    Some(hasher) => self.push_present(here, Found::Hashed(hasher.finish())),
+                    None => self.hash(Pending::Log(self.root, place.keep()), text),
                 }
             }
-            Err(Damage(why)) => self.push_present(place, Found::Malformed(why.as_bytes())),
+            Err(Damage::Content(why)) => self.push_present(here, Found::Malformed(why.as_bytes())),
+            Err(Damage::Unreadable(why)) => self.unreadable(&place.to_vec(), "file_unreadable", &why),
         }
     }
 
-    fn push_present(&mut self, place: &Place<'_>, found: Found<'_>) -> io::Result<()> {
-        let bucket = split_bucket(place, &mut self.key);
-        LogRecord::Present { found, bucket, key: &self.key }.put(&mut self.record);
+    fn push_present(&mut self, (root, place): (RootId, &Place<'_>), found: Found<'_>) -> io::Result<()> {
+        self.collected.seen.at(root, place.before);
+        let (top, rest) = place.split(&mut self.key);
+        LogRecord::Present { found, at: RootPath { root, top, rest } }.put(&mut self.record);
         let path = self.path_key(place.path);
         self.logs.push(path, &self.record)
     }
 
     /// Notes a log of an inventory.
-    pub(super) fn push_stored(
-        &mut self,
-        place: &Place<'_>,
-        modified: Option<Timestamp>,
-        bucket: &[u8],
-        key: &[u8],
-    ) -> io::Result<()> {
-        LogRecord::Stored { modified, bucket, key }.put(&mut self.record);
+    pub(super) fn push_stored(&mut self, place: &Place<'_>, name: Name<'_>) -> io::Result<()> {
+        LogRecord::Stored(name).put(&mut self.record);
         let path = self.path_key(place.path);
         self.logs.push(path, &self.record)
     }
@@ -437,8 +509,19 @@ impl<'s> Collector<'s> {
         self.collected.add_fault(what, path, why);
     }
 
-    pub(super) fn count_link(&mut self) {
+    /// A link, which is not followed, and whether what it leads to is looked at all the same.
+    pub(super) fn count_link(&mut self, leads_out: bool) {
         self.collected.links += 1;
+        self.collected.links_out += u64::from(leads_out);
+    }
+
+    /// A folder at the top of a root.
+    pub(super) fn count_top(&mut self, folder: &[u8]) {
+        self.collected.seen.top(folder);
+    }
+
+    pub(super) fn count_other_archive(&mut self) {
+        self.collected.other_archives += 1;
     }
 
     pub(super) fn count_other(&mut self) {
@@ -473,27 +556,4 @@ impl<'s> Collector<'s> {
         lock(&self.shared.total).merge(self.collected);
         Ok(())
     }
-}
-
-/// The bucket that a path in a root stands for, and the key that it stands for to `key`, as far as that can be told.
-fn split_bucket<'p>(place: &Place<'p>, key: &mut Vec<u8>) -> &'p [u8] {
-    let (bucket, prefix) = match memchr::memchr(b'/', place.before) {
-        Some(slash) => (&place.before[..slash], &place.before[slash + 1..]),
-        None => (&b""[..], &b""[..]),
-    };
-    key.clear();
-    key.extend_from_slice(prefix);
-    key.extend_from_slice(place.path);
-    bucket
-}
-
-/// Whether the folders before `AWSLogs` are those of another bucket. They may begin above the bucket or below it.
-fn is_relocated(before: &[u8], content: &Content<'_>) -> bool {
-    let key = content.key.as_bytes();
-    let prefix = &key[..key.len() - path_of(key).len()];
-    let full = [content.bucket.as_bytes(), b"/", prefix].concat();
-    let ends_with = |long: &[u8], short: &[u8]| {
-        long.strip_suffix(short).is_some_and(|rest| short.is_empty() || rest.is_empty() || rest.ends_with(b"/"))
-    };
-    !(ends_with(&full, before) || ends_with(before, &full))
 }

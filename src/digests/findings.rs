@@ -21,6 +21,8 @@ pub(super) enum Matter {
     Gap,
     /// A chain does not cover the window.
     Window,
+    /// An account has logs in a Region, and no chain.
+    NoChain,
 }
 
 /// A finding that is among the worst: how bad it is, and its line.
@@ -41,6 +43,7 @@ impl Matter {
             Self::Log(status) => ("log", status.as_str()),
             Self::Gap => ("gap", "open"),
             Self::Window => ("gap", "window_not_covered"),
+            Self::NoChain => ("gap", "no_chain"),
         }
     }
 
@@ -52,6 +55,7 @@ impl Matter {
             Self::Digest(status) => 40 + DigestStatus::InvalidSignature as u8 - status as u8,
             Self::Gap => 60,
             Self::Window => 61,
+            Self::NoChain => 62,
             Self::Log(status) => 80 + LogStatus::HashMismatch as u8 - status as u8,
         }
     }

@@ -3,6 +3,7 @@
 //! Only current versions count: a log that is hidden by a delete marker is gone for whoever reads the bucket. What is not
 //! in an inventory that could not be read whole may still exist, so nothing is concluded from its absence then.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -13,9 +14,13 @@ use serde::Serialize;
 
 use super::DigestsError;
 use super::collect::{Collector, Shared};
+use super::mirrors::Name;
 use super::slot::ObjectKind;
+use super::status::LogStatus;
+use crate::assumptions::Assumptions;
 use crate::batch::{Batch, Column, ColumnSet, Flag};
 use crate::engine::{Cancel, WORKER_NAME, lock};
+use crate::escape::escape;
 use crate::examine::Row;
 use crate::plan::{Completeness, Plan, Shard, Unit};
 use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
@@ -26,13 +31,60 @@ use crate::timestamp::Timestamp;
 #[expect(missing_docs, reason = "the README explains the fields")]
 pub struct InventoryFacts {
     pub sources: Vec<String>,
+    /// That of the oldest.
     pub created_at: Option<String>,
     /// Whether nothing is missing, and all of it was read.
     pub is_whole: bool,
+    pub buckets: Vec<InventoryBucket>,
+    /// How many hours before it was made a log must have been delivered to be in it.
+    pub lag_hours: f64,
     pub rows: u64,
     pub rows_rejected: u64,
+    /// What was taken for granted when it was planned.
     #[serde(skip)]
-    pub(super) created: Option<Timestamp>,
+    pub(super) assumptions: Assumptions,
+    #[serde(skip)]
+    times: BTreeMap<Vec<u8>, InventoryTime>,
+    /// Whether some of it does not say of which bucket it is.
+    #[serde(skip)]
+    is_nameless: bool,
+}
+
+/// The inventory of a bucket.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct InventoryBucket {
+    pub bucket: String,
+    pub created_at: Option<String>,
+    pub is_whole: bool,
+}
+
+/// When the inventory of a bucket was made, and what can be concluded from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InventoryTime {
+    created: Option<Timestamp>,
+    is_whole: bool,
+    lag_ms: i64,
+}
+
+impl InventoryTime {
+    /// What a log comes to that was delivered by then and is not in it; nothing if nothing can be concluded.
+    pub(super) fn missing(&self, delivered: Timestamp) -> Option<LogStatus> {
+        let is_old = |created: Timestamp| delivered.as_millis() <= created.as_millis().saturating_sub(self.lag_ms);
+        match self.created {
+            _ if !self.is_whole => None,
+            Some(created) if is_old(created) => Some(LogStatus::NotInInventory),
+            _ => Some(LogStatus::TooNew),
+        }
+    }
+}
+
+impl InventoryFacts {
+    /// That of a bucket, if there is one.
+    pub(super) fn time_of(&self, bucket: &[u8]) -> Option<InventoryTime> {
+        let nameless = InventoryTime { created: None, is_whole: false, lag_ms: 0 };
+        self.times.get(bucket).copied().or(self.is_nameless.then_some(nameless))
+    }
 }
 
 struct Search<'s> {
@@ -40,7 +92,8 @@ struct Search<'s> {
     next: AtomicUsize,
     shared: &'s Shared<'s>,
     cancel: &'s Cancel,
-    counts: Mutex<Counts>,
+    /// Of each source.
+    counts: Mutex<Vec<Counts>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,13 +105,14 @@ struct Counts {
 
 /// Notes every log that the inventory lists.
 pub(super) fn read(
-    plan: &Plan,
+    (plan, lag_ms): (&Plan, i64),
     shared: &Shared<'_>,
     jobs: usize,
     cancel: &Cancel,
 ) -> Result<InventoryFacts, DigestsError> {
     let units: Vec<_> = plan.units(Shard::WHOLE).collect();
-    let search = Search { units, next: AtomicUsize::new(0), shared, cancel, counts: Mutex::default() };
+    let counts = Mutex::new(vec![Counts::default(); plan.sources().len()]);
+    let search = Search { units, next: AtomicUsize::new(0), shared, cancel, counts };
     thread::scope(|scope| {
         (0..jobs).try_for_each(|worker| {
             let name = format!("{WORKER_NAME}{worker}");
@@ -75,24 +129,49 @@ pub(super) fn read(
             collector.fault("inventory_fault", &source.display_path(), &fault.to_string());
         }
     }
-    let counts = *lock(&search.counts);
-    if counts.rejected > 0 {
-        collector.fault("inventory_rows_rejected", "", &format!("{} rows could not be read", counts.rejected));
+    let counts = std::mem::take(&mut *lock(&search.counts));
+    let (rows, rejected) = counts.iter().fold((0, 0), |sum, one| (sum.0 + one.rows, sum.1 + one.rejected));
+    if rejected > 0 {
+        collector.fault("inventory_rows_rejected", "", &format!("{rejected} rows could not be read"));
     }
     if plan.completeness() == Completeness::Unproven {
         collector.fault("inventory_unproven", "", "nothing proves that the inventory is complete");
     }
     collector.finish().map_err(DigestsError::Temporary)?;
+    let mut times: BTreeMap<Vec<u8>, InventoryTime> = BTreeMap::new();
+    let mut is_whole = true;
+    for ((id, source), counts) in plan.sources().iter().enumerate().zip(&counts) {
+        let units = search.units.iter().filter(|unit| unit.source_id == id).count();
+        let is_proven = source.completeness == Completeness::Proven && source.faults.is_empty();
+        let is = InventoryTime {
+            created: source.created_at,
+            is_whole: is_proven && counts.units == units && counts.rejected == 0,
+            lag_ms,
+        };
+        is_whole &= is.is_whole;
+        let Some(bucket) = &source.bucket else { continue };
+        let known = times.entry(bucket.as_bytes().to_vec()).or_insert(is);
+        // Of two reports of a bucket, each is a part of it.
+        *known =
+            InventoryTime { created: known.created.min(is.created), is_whole: known.is_whole && is.is_whole, lag_ms };
+    }
+    let line = |(bucket, time): (&Vec<u8>, &InventoryTime)| InventoryBucket {
+        bucket: escape(bucket).into_owned(),
+        created_at: time.created.map(|time| time.to_string()),
+        is_whole: time.is_whole,
+    };
     let created = plan.sources().iter().map(|source| source.created_at).min().flatten();
     Ok(InventoryFacts {
         sources: plan.sources().iter().map(|source| source.display_path()).collect(),
         created_at: created.map(|time| time.to_string()),
-        is_whole: plan.completeness() == Completeness::Proven
-            && counts.units == search.units.len()
-            && counts.rejected == 0,
-        rows: counts.rows,
-        rows_rejected: counts.rejected,
-        created,
+        is_whole,
+        buckets: times.iter().map(line).collect(),
+        lag_hours: lag_ms as f64 / 3_600_000.0,
+        rows,
+        rows_rejected: rejected,
+        assumptions: plan.assumptions().clone(),
+        is_nameless: plan.sources().iter().any(|source| source.bucket.is_none()),
+        times,
     })
 }
 
@@ -104,10 +183,11 @@ impl Search<'_> {
             let read = catch_unwind(AssertUnwindSafe(|| self.read(unit, &mut scratch, &mut collector)));
             match read.unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic))) {
                 Ok(seen) => {
-                    let counts = &mut *lock(&self.counts);
-                    counts.rows += seen.rows;
-                    counts.rejected += seen.rejected;
-                    counts.units += 1;
+                    if let Some(counts) = lock(&self.counts).get_mut(unit.source_id) {
+                        counts.rows += seen.rows;
+                        counts.rejected += seen.rejected;
+                        counts.units += 1;
+                    }
                 }
                 Err(fault) => {
                     // Whatever state the reader left it in.
@@ -159,9 +239,10 @@ fn note(batch: &Batch<'_>, bucket: Option<&[u8]>, to: &mut Collector<'_>, seen: 
             Ok(Some(row)) => {
                 seen.rows += 1;
                 let is_current = row.is_latest != Flag::False && !row.is_delete_marker;
-                let place = to.place_of(row.key).filter(|place| is_current && place.kind == ObjectKind::Log);
+                let is_log = |kind| matches!(kind, ObjectKind::Log | ObjectKind::Unknown);
+                let place = to.place_of(row.key).filter(|place| is_current && is_log(place.kind));
                 if let Some(place) = place {
-                    to.push_stored(&place, row.last_modified, row.bucket, row.key)?;
+                    to.push_stored(&place, Name::new(row.bucket, row.key))?;
                 }
             }
         }

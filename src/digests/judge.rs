@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::chains::{Event, EventWriter};
+use super::chains::{Event, EventWriter, Link};
 use super::findings::{Findings, Matter};
 use super::keys::{PublicKey, PublicKeys, Sha};
+use super::mirrors::{Lies, Mirrors, Name, RootPath};
 use super::records::{CarriedRecord, DigestRecord, SlotRecord, State};
 use super::slot::{ChainKind, DigestName};
 use super::status::{DigestStatus, DigestTally};
@@ -44,9 +45,28 @@ impl Statuses {
 pub(super) struct Judge<'j> {
     pub(super) keys: &'j PublicKeys,
     pub(super) statuses: &'j Statuses,
+    pub(super) mirrors: &'j Mirrors,
     pub(super) findings: Findings<'j>,
     pub(super) events: EventWriter<'j>,
+    pub(super) totals: DigestTotals,
+}
+
+/// What digests come to.
+#[derive(Debug, Default)]
+pub(super) struct DigestTotals {
     pub(super) tally: DigestTally,
+    /// Files at another path of their bucket, where the digest itself is there.
+    pub(super) copies: u64,
+    /// Digests at a path of a bucket that nothing names.
+    pub(super) unplaced: u64,
+}
+
+impl DigestTotals {
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.tally.merge(&other.tally);
+        self.copies += other.copies;
+        self.unplaced += other.unplaced;
+    }
 }
 
 /// All that is known of a slot.
@@ -54,6 +74,7 @@ pub(super) struct Judge<'j> {
 struct Slot<'r> {
     /// Files with the same content are one.
     digests: BTreeMap<(&'r [u8], Sha), Vec<DigestRecord<'r>>>,
+    /// Without content.
     malformed: Vec<DigestRecord<'r>>,
     carried: Vec<CarriedRecord<'r>>,
     metadata: Vec<(&'r [u8], Option<Timestamp>)>,
@@ -64,7 +85,9 @@ impl<'r> Slot<'r> {
         let mut slot = Self::default();
         for record in records.filter_map(SlotRecord::take) {
             match record {
-                SlotRecord::Digest(digest) if digest.state == State::Malformed => slot.malformed.push(digest),
+                SlotRecord::Digest(digest) if matches!(digest.state, State::Malformed | State::Unreadable) => {
+                    slot.malformed.push(digest);
+                }
                 SlotRecord::Digest(digest) => {
                     slot.digests.entry((digest.bucket, digest.sha)).or_default().push(digest);
                 }
@@ -80,33 +103,86 @@ impl<'r> Slot<'r> {
     }
 }
 
+/// The files of a digest, as a slot has them.
+type Files<'r> = Vec<DigestRecord<'r>>;
+
 impl Judge<'_> {
     /// Judges the slot of these records.
     pub(super) fn slot<'r>(&mut self, records: impl Iterator<Item = &'r [u8]>) -> io::Result<()> {
         let slot = Slot::new(records);
         for same in slot.malformed.chunk_by(|one, other| (one.bucket, one.key) == (other.bucket, other.key)) {
-            same.iter().for_each(|digest| self.statuses.set(digest.number, DigestStatus::Malformed));
-            self.note(&same[0], DigestStatus::Malformed, same[0].detail)?;
+            let worst = same.iter().map(|digest| digest.state).min().unwrap_or(State::Malformed);
+            let status = without_content(worst);
+            same.iter().for_each(|digest| self.statuses.set(digest.number, status));
+            let said = same.iter().find(|digest| digest.state == worst).unwrap_or(&same[0]);
+            self.note(said, status, said.detail, &slot)?;
         }
         let contents: Vec<_> = slot.digests.iter().collect();
+        let mut stands = Vec::new();
         for same in contents.chunk_by(|((bucket, _), _), ((other, _), _)| bucket == other) {
-            match same {
-                [(_, files)] => self.content(files, &slot)?,
-                _ => self.conflict(same.iter().map(|(_, files)| &files[..]), &slot)?,
+            let ((bucket, _), files) = same[0];
+            let contents = same.iter().map(|(_, files)| *files);
+            if !contents.clone().flatten().any(|file| self.stands(file)) {
+                self.only_elsewhere(contents, &slot)?;
+            } else if same.len() == 1 {
+                self.content(files, &slot)?;
+            } else {
+                self.conflict(contents, &slot)?;
             }
+            stands.push(*bucket);
         }
-        self.missing(&slot)
+        self.missing(&slot, &stands)
+    }
+
+    /// Whether a file is the digest, or may stand in for it. In another bucket it may if no root mirrors its own.
+    fn stands(&self, file: &DigestRecord<'_>) -> bool {
+        match file.lies {
+            Lies::Named | Lies::Elsewhere => true,
+            Lies::OtherBucket | Lies::Unplaced => !self.mirrors.has(file.bucket),
+        }
+    }
+
+    /// A digest of which there are only copies in other buckets, although its own is mirrored.
+    fn only_elsewhere<'r>(
+        &mut self,
+        contents: impl Iterator<Item = &'r Files<'r>> + Clone,
+        slot: &Slot<'_>,
+    ) -> io::Result<()> {
+        let mut worst: Option<(DigestStatus, String, &DigestRecord<'_>)> = None;
+        for files in contents {
+            files.iter().for_each(|file| self.statuses.set(file.number, DigestStatus::Missing));
+            let Some(file) = files.first() else { continue };
+            // Whatever is signed or named was delivered.
+            let is_named = slot.carried.iter().any(|carried| carried.bucket == file.bucket);
+            let (status, detail) = self.verify(file, slot);
+            if is_named || status == DigestStatus::Verified {
+                return self.note_missing(Name::new(file.bucket, file.key));
+            }
+            worst = Some((status, detail, file));
+        }
+        let Some((status, detail, file)) = worst else { return Ok(()) };
+        self.note(file, status, detail.as_bytes(), slot)
+    }
+
+    fn note_missing(&mut self, name: Name<'_>) -> io::Result<()> {
+        if let Some(parsed) = DigestName::parse(name.key) {
+            return self.events.push(name.key, &parsed, &Event::missing(&parsed, name.bucket, name.key));
+        }
+        self.totals.tally.count(DigestStatus::Missing);
+        let detail = b"another digest names it, by a name that no digest has";
+        self.findings.push(Matter::Digest(DigestStatus::Missing), name.bucket, name.key, detail)
     }
 
     /// Files with one content.
     fn content(&mut self, files: &[DigestRecord<'_>], slot: &Slot<'_>) -> io::Result<()> {
+        let best = files.iter().filter(|file| self.stands(file)).map(|file| file.lies).min();
+        let standing = || files.iter().filter(|file| Some(file.lies) == best);
         // The worst of them, and among its like the first by name.
-        let Some(digest) = files.iter().min_by_key(|file| (std::cmp::Reverse(file.state), file.bucket, file.key))
-        else {
+        let Some(digest) = standing().min_by_key(|file| (std::cmp::Reverse(file.state), file.bucket, file.key)) else {
             return Ok(());
         };
         let (status, detail) = match digest.state {
-            State::Malformed => (DigestStatus::Malformed, Cow::Borrowed(digest.detail)),
+            State::Malformed | State::Unreadable => (without_content(digest.state), Cow::Borrowed(digest.detail)),
             State::Misplaced => (DigestStatus::Misplaced, Cow::Borrowed(digest.detail)),
             State::TrailingData => (DigestStatus::TrailingData, Cow::Borrowed(digest.detail)),
             State::Sound => {
@@ -114,13 +190,30 @@ impl Judge<'_> {
                 (status, Cow::Owned(detail.into_bytes()))
             }
         };
+        let is_moved = match digest.lies {
+            Lies::Named => false,
+            Lies::Elsewhere => true,
+            Lies::OtherBucket | Lies::Unplaced => {
+                let name = Name::new(digest.bucket, digest.key);
+                !standing().any(|file| self.mirrors.is_stand_in(file.before, name))
+            }
+        };
+        let (status, detail) = match status {
+            DigestStatus::Verified if is_moved => {
+                (DigestStatus::Moved, Cow::Borrowed(&b"it lies at another path of the bucket"[..]))
+            }
+            _ => (status, detail),
+        };
         files.iter().for_each(|file| self.statuses.set(file.number, status));
-        self.note(digest, status, &detail)
+        self.totals.unplaced += u64::from(digest.lies == Lies::Unplaced);
+        let copies = files.iter().filter(|file| best == Some(Lies::Named) && file.lies == Lies::Elsewhere).count();
+        self.totals.copies += copies as u64;
+        self.note(digest, status, &detail, slot)
     }
 
     fn conflict<'r>(
         &mut self,
-        contents: impl Iterator<Item = &'r [DigestRecord<'r>]> + Clone,
+        contents: impl Iterator<Item = &'r Files<'r>> + Clone,
         slot: &Slot<'_>,
     ) -> io::Result<()> {
         contents.clone().flatten().for_each(|file| self.statuses.set(file.number, DigestStatus::Conflict));
@@ -131,7 +224,7 @@ impl Judge<'_> {
         let verified = verified.filter(|file| self.verify(file, slot).0 == DigestStatus::Verified).count();
         let detail =
             format!("{} different files claim its place; a signature verifies for {verified}", contents.count());
-        self.note(first, DigestStatus::Conflict, detail.as_bytes())
+        self.note(first, DigestStatus::Conflict, detail.as_bytes(), slot)
     }
 
     /// Whether a signature of a digest verifies, and if not, why.
@@ -178,42 +271,46 @@ impl Judge<'_> {
     }
 
     /// What others name and nobody has.
-    fn missing(&mut self, slot: &Slot<'_>) -> io::Result<()> {
+    fn missing(&mut self, slot: &Slot<'_>, judged: &[&[u8]]) -> io::Result<()> {
         for named in slot.carried.chunk_by(|one, other| one.bucket == other.bucket) {
-            let carried = &named[0];
-            let is_there = slot.digests.keys().any(|(bucket, _)| *bucket == carried.bucket);
-            if is_there || !slot.malformed.is_empty() {
-                continue;
-            }
-            match DigestName::parse(carried.key) {
-                Some(name) => {
-                    self.events.push(carried.key, &name, &Event::missing(&name, carried.bucket, carried.key))?
-                }
-                None => {
-                    self.tally.count(DigestStatus::Missing);
-                    let detail = b"the digest after it names it, by a name that no digest has";
-                    let matter = Matter::Digest(DigestStatus::Missing);
-                    self.findings.push(matter, carried.bucket, carried.key, detail)?;
-                }
+            let name = Name::new(named[0].bucket, named[0].key);
+            // A file without content does not say of which bucket it is.
+            let is_there = |file: &DigestRecord<'_>| {
+                let at = RootPath { root: 0, top: file.bucket, rest: file.key };
+                file.bucket.is_empty() || at.lies(b"", name) == Lies::Named || !self.mirrors.has(name.bucket)
+            };
+            if !judged.contains(&name.bucket) && !slot.malformed.iter().any(is_there) {
+                self.note_missing(name)?;
             }
         }
         Ok(())
     }
 
-    fn note(&mut self, digest: &DigestRecord<'_>, status: DigestStatus, detail: &[u8]) -> io::Result<()> {
-        self.tally.count(status);
+    fn note(
+        &mut self,
+        digest: &DigestRecord<'_>,
+        status: DigestStatus,
+        detail: &[u8],
+        slot: &Slot<'_>,
+    ) -> io::Result<()> {
+        self.totals.tally.count(status);
         if status != DigestStatus::Verified {
             self.findings.push(Matter::Digest(status), digest.bucket, digest.key, detail)?;
         }
         match DigestName::parse(digest.key) {
             Some(name) => {
                 let period = digest.period.filter(|_| status.has_credible_period());
-                let event = Event::present(&name, period, digest.is_starting, status, (digest.bucket, digest.key));
+                let link = Link { is_starting: digest.is_starting, is_followed: !slot.carried.is_empty() };
+                let event = Event::present(&name, period, link, status, (digest.bucket, digest.key));
                 self.events.push(digest.key, &name, &event)
             }
             None => Ok(()),
         }
     }
+}
+
+fn without_content(state: State) -> DigestStatus {
+    if state == State::Unreadable { DigestStatus::Unreadable } else { DigestStatus::Malformed }
 }
 
 /// A signature has verified; whether its key may have made it.

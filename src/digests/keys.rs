@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{DigestsError, shown};
 use crate::escape::escape;
 use crate::hashes::sha256::Sha256;
-use crate::source::{SourceFile, hex};
+use crate::source::{SourceFile, hex, unicode};
 use crate::timestamp::Timestamp;
 
 /// The MD5 of the DER of a key.
@@ -115,7 +115,7 @@ fn read_list(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn parse_list(text: &[u8]) -> Result<Vec<Value>, String> {
-    let list: Value = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let list: Value = serde_json::from_slice(&unicode(text)).map_err(|error| error.to_string())?;
     // The command says `PublicKeyList`, a sample of the user guide `publicKeyList`.
     let entries = list.get("PublicKeyList").or_else(|| list.get("publicKeyList")).and_then(Value::as_array);
     entries.cloned().ok_or_else(|| "it has no PublicKeyList".into())

@@ -19,18 +19,33 @@ pub(super) struct Stored {
 
 /// Why the content cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Damage(pub(super) Cow<'static, str>);
+pub(super) enum Damage {
+    /// It is wrong.
+    Content(Cow<'static, str>),
+    /// It could not be looked at, and may be right.
+    Unreadable(Cow<'static, str>),
+}
+
+impl Damage {
+    pub(super) fn why(&self) -> &str {
+        let (Self::Content(why) | Self::Unreadable(why)) = self;
+        why
+    }
+}
 
 impl From<&'static str> for Damage {
     fn from(why: &'static str) -> Self {
-        Self(Cow::Borrowed(why))
+        Self::Content(Cow::Borrowed(why))
     }
 }
 
 impl From<io::Error> for Damage {
     fn from(error: io::Error) -> Self {
-        let how = if is_gzip_damage(&error) { "its gzip data is damaged" } else { "it cannot be read" };
-        Self(format!("{how}: {error}").into())
+        if is_gzip_damage(&error) {
+            Self::Content(format!("its gzip data is damaged: {error}").into())
+        } else {
+            Self::Unreadable(format!("it cannot be read: {error}").into())
+        }
     }
 }
 
@@ -136,6 +151,23 @@ mod tests {
         }
         let plain = Stored { is_plain: true, has_tail: false };
         assert_eq!(read(b"{}"), Ok((b"{}".to_vec(), plain)));
+    }
+
+    #[test]
+    fn who_cannot_read_says_nothing_of_the_content() {
+        struct Broken;
+        impl io::Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("the disk is broken"))
+            }
+        }
+        let whole = gzip(b"{\"a\": 1}", GzBuilder::new());
+        for readable in [0, 1, 12, whole.len() - 1] {
+            let mut from = io::BufReader::new(io::Read::chain(&whole[..readable], Broken));
+            let found = Inflater::default().read(&mut from, &mut |_| Ok(()));
+            assert!(matches!(found, Err(Damage::Unreadable(_))), "{readable} bytes: {found:?}");
+        }
+        assert!(matches!(read(&whole[..12]), Err(Damage::Content(_))));
     }
 
     #[test]

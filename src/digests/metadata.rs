@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::content::parse_signature;
 use super::keys::parse_iso;
+use crate::source::unicode;
 use crate::timestamp::Timestamp;
 
 /// The longest answer that is read.
@@ -30,12 +31,24 @@ struct Json<'j> {
 
 /// Reads an answer, and the key if it names one. Without a signature it says nothing.
 pub(super) fn parse(json: &[u8]) -> Result<(Option<String>, Option<Metadata>), serde_json::Error> {
-    let answer: Json<'_> = serde_json::from_slice(json)?;
+    let json = unicode(json);
+    let answer: Json<'_> = serde_json::from_slice(&json)?;
     // Some clients write the names of metadata with capitals.
     let find = |name: &str| answer.metadata.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
     let generated = find("backfill-generation-timestamp").and_then(|(_, time)| parse_iso(time));
     let metadata = find("signature").map(|(_, text)| Metadata { signature: parse_signature(text), generated });
     Ok((answer.key.map(Cow::into_owned), metadata))
+}
+
+/// Whether a text is an answer of HeadObject or GetObject, and not records of a log.
+pub(super) fn is_answer(text: &[u8]) -> bool {
+    const FIELDS: [&str; 6] =
+        ["ETag", "LastModified", "ContentLength", "Metadata", "ServerSideEncryption", "VersionId"];
+    let answer: Result<BTreeMap<String, serde::de::IgnoredAny>, _> = serde_json::from_slice(&unicode(text));
+    answer.is_ok_and(|answer| {
+        FIELDS.iter().any(|field| answer.contains_key(*field))
+            && !answer.keys().any(|field| field.eq_ignore_ascii_case("Records"))
+    })
 }
 
 #[cfg(test)]
@@ -59,8 +72,26 @@ mod tests {
             Some((Some("k".into()), metadata(&[], time)))
         );
         assert_eq!(parsed(r#"{"Metadata": {}}"#), Some((None, None)));
+        let utf16: Vec<u8> = "\u{feff}{\"Key\": \"k\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(parse(&utf16).ok(), Some((Some("k".into()), None)));
         for wrong in ["", "[]", r#"{"Metadata": []}"#, r#"{"Metadata": {"signature": 1}}"#] {
             assert_eq!(parsed(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn answers_are_no_records() {
+        for (text, expected) in [
+            (r#"{"AcceptRanges": "bytes", "ETag": "\"abc\""}"#, true),
+            (r#"{"ETag": "x", "records": []}"#, false),
+            (r#"{"Records": [], "ETag": "x"}"#, false),
+            (r#"{"Records": []}"#, false),
+            (r#"[{"ETag": "x"}]"#, false),
+            (r#"{"ETag": "x"}{"Records": []}"#, false),
+            ("{}", false),
+            ("", false),
+        ] {
+            assert_eq!(is_answer(text.as_bytes()), expected, "{text}");
         }
     }
 }

@@ -23,6 +23,7 @@ mod keys;
 mod logs;
 mod member;
 mod metadata;
+mod mirrors;
 mod records;
 mod roots;
 mod slot;
@@ -32,6 +33,7 @@ mod summary;
 mod tests;
 pub(crate) mod text;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,37 +41,45 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::assumptions::{AssumptionName, Assumptions};
 use crate::engine::{Cancel, Progress, WORKER_NAME, lock};
 use crate::escape::escape;
 use crate::join::{PARTITIONS, Varied};
+use crate::object_key::{Account, Region};
 use crate::plan::Plan;
+use crate::policy::Globs;
 use crate::sinks::{OutputError, OutputFolder, OutputKind, Sorter};
 use crate::timestamp::Timestamp;
 
-use chains::{ChainTotal, ChainWalk, EventWriter};
+use chains::{ChainWalk, EventWriter, Walked};
 use collect::{Collector, Shared};
-use findings::{Findings, HEADER, Worst};
-use judge::{Judge, Statuses};
+use findings::{Findings, HEADER, Matter, Worst};
+use judge::{DigestTotals, Judge, Statuses};
 use keys::PublicKeys;
-use logs::{InventoryTime, LogJudge, LogTotals, Terms};
+use logs::{LogJudge, LogTotals, Terms};
 use metadata::MAX_ANSWER_LEN;
-use roots::Walk;
+use mirrors::Mirrors;
+use roots::{Roots, Walk};
 use slot::path_of;
-use status::DigestTally;
+use status::LogStatus as Log;
 
-pub use chains::{ChainLine, Window};
+pub use chains::{AcceptedEdges, ChainLine, Window};
 pub use collect::Fault as ObjectFault;
-pub use inventory::InventoryFacts;
+pub use inventory::{InventoryBucket, InventoryFacts};
 pub use keys::KeyList;
 pub use slot::ChainKind;
 pub use status::{DigestStatus, LogStatus};
-pub use summary::{DigestsReason, DigestsSummary, MonthPlace, PlaceLine, WindowLine};
+pub use summary::{
+    AcceptedLine, BucketCover, DigestsReason, DigestsSummary, MonthPlace, NoChain, PlaceLine, WindowLine,
+};
 pub use text::render;
 
 /// So many bytes are held in memory unless told otherwise.
 pub const DEFAULT_MEMORY: u64 = 128 << 20;
+/// S3 says that objects of the last two days may be missing from an inventory.
+pub const DEFAULT_INVENTORY_LAG: Duration = Duration::from_secs(48 * 3600);
 
 /// What is to be verified, and how.
 #[derive(Clone, Debug)]
@@ -84,12 +94,39 @@ pub struct DigestsOptions {
     pub log_contents: LogContents,
     /// What must be covered.
     pub window: Window,
+    /// What may be missing from it.
+    pub accepted_edges: AcceptedEdges,
+    /// Patterns of files in log folders that no digest has to list.
+    pub accepted_unreferenced: Vec<String>,
+    /// How long before an inventory was made a log must have been delivered to be in it.
+    pub inventory_lag: Duration,
     /// How many workers there are; nought is taken for one.
     pub jobs: usize,
     /// How many bytes of records are held in memory; others go to temporary files.
     pub memory: u64,
     /// Where these are made; the output folder if nothing is said.
     pub temp_dir: Option<PathBuf>,
+}
+
+impl DigestsOptions {
+    /// What a result takes for granted.
+    fn assumptions(&self, inventory: Option<&InventoryFacts>) -> Assumptions {
+        let mut assumptions = inventory.map(|facts| facts.assumptions.clone()).unwrap_or_default();
+        for pattern in &self.accepted_unreferenced {
+            assumptions.add(AssumptionName::UnreferencedAccepted, pattern.as_str());
+        }
+        let AcceptedEdges { starts, ends } = self.accepted_edges;
+        if starts {
+            assumptions.add(AssumptionName::ChainStartsAccepted, "");
+        }
+        if ends {
+            assumptions.add(AssumptionName::ChainEndsAccepted, "");
+        }
+        if inventory.is_some() && self.inventory_lag != DEFAULT_INVENTORY_LAG {
+            assumptions.add(AssumptionName::InventoryLag, format!("{}h", self.inventory_lag.as_secs() / 3600));
+        }
+        assumptions
+    }
 }
 
 /// Whether logs are read.
@@ -222,18 +259,43 @@ impl<'v> Verification<'v> {
         let rooms = Rooms::new(options.memory, jobs);
         let slots = Varied::new(rooms.held, folder.path(), "digests");
         let logs = Varied::new(rooms.held, folder.path(), "logs");
-        let shared = Shared::new((&slots, &logs), options.log_contents, progress);
+        let roots = Roots::open(&options.roots)?;
+        let accepted = Globs::new(options.accepted_unreferenced.iter().map(String::as_str));
+        let reading = (options.log_contents, options.window);
+        let shared = Shared::new((&slots, &logs), reading, roots.outers(), progress);
         read_metadata(&options.metadata, &shared)?;
-        Walk::new(&options.roots, jobs, &shared, cancel)?.run()?;
-        let inventory = inventory.map(|plan| inventory::read(plan, &shared, jobs, cancel)).transpose()?;
+        Walk::new((&roots, &accepted), jobs, &shared, cancel).run()?;
+        let lag_ms = i64::try_from(options.inventory_lag.as_millis()).unwrap_or(i64::MAX);
+        let inventory = inventory.map(|plan| inventory::read((plan, lag_ms), &shared, jobs, cancel)).transpose()?;
 
+        let mut collected = shared.take_total();
+        if collected.seen.is_full {
+            collected.add_fault(
+                "too_many_places",
+                "",
+                "there are too many prefixes, buckets or folders to tell them apart",
+            );
+        }
+        let mirrors = Mirrors::new(std::mem::take(&mut collected.seen), roots.outers());
         let statuses = Statuses::new(shared.digests());
         let findings = Sorter::new(folder.path(), "findings", rooms.sorted);
         let events = Sorter::new(folder.path(), "chains", rooms.sorted);
-        let judges = Judges { jobs, room: rooms.joined, cancel, statuses: &statuses, findings: &findings };
+        let judges =
+            Judges { jobs, room: rooms.joined, cancel, statuses: &statuses, mirrors: &mirrors, findings: &findings };
         let (mut digests, mut worst) = judges.digests(&slots, &keys, &events)?;
-        let logs = judges.logs(&logs, options.log_contents, inventory.as_ref(), &mut worst)?;
-        let (chains, chain_total) = walk_chains(options.window, events, &findings, (&mut digests, &mut worst))?;
+        let walked = walk_chains(options, events, &findings, (&mut digests, &mut worst))?;
+        let terms = Terms {
+            statuses: &statuses,
+            contents: options.log_contents,
+            mirrors: &mirrors,
+            times: &walked.times,
+            accepted: &accepted,
+            inventory: inventory.as_ref(),
+            by_month: inventory.is_some(),
+        };
+        let totals = judges.logs(&logs, &terms, &mut worst)?;
+        let no_chain = without_chain(&totals, &walked);
+        tell_without_chain(&no_chain, &findings, &mut worst)?;
         output.write(file, |out| {
             out.write_all(HEADER)?;
             findings.finish(&mut |line| out.write_all(line))
@@ -243,10 +305,10 @@ impl<'v> Verification<'v> {
             key_lists,
             inventory,
             digests,
-            logs,
-            chains,
-            chain_total,
-            collected: shared.take_total(),
+            logs: totals,
+            walked,
+            no_chain,
+            collected,
             worst,
             times: (started_at, started.elapsed()),
         }))
@@ -260,6 +322,7 @@ struct Judges<'j> {
     room: u64,
     cancel: &'j Cancel,
     statuses: &'j Statuses,
+    mirrors: &'j Mirrors,
     findings: &'j Sorter,
 }
 
@@ -269,19 +332,20 @@ impl Judges<'_> {
         slots: &Varied,
         keys: &PublicKeys,
         events: &Sorter,
-    ) -> Result<(DigestTally, Worst), DigestsError> {
-        let found = Mutex::new((DigestTally::default(), Worst::new()));
+    ) -> Result<(DigestTotals, Worst), DigestsError> {
+        let found = Mutex::new((DigestTotals::default(), Worst::new()));
         let begin = || Judge {
             keys,
             statuses: self.statuses,
+            mirrors: self.mirrors,
             findings: Findings::new(self.findings),
             events: EventWriter::new(events),
-            tally: DigestTally::default(),
+            totals: DigestTotals::default(),
         };
         let judge = |judge: &mut Judge<'_>, partition| judge_slots(slots, (partition, self.room), judge);
-        each_partition(self.jobs, self.cancel, &begin, &judge, &|Judge { findings, events, tally, .. }| {
+        each_partition(self.jobs, self.cancel, &begin, &judge, &|Judge { findings, events, totals, .. }| {
             let (digests, worst) = &mut *lock(&found);
-            digests.merge(&tally);
+            digests.merge(&totals);
             events.finish()?;
             findings.finish(worst)
         })?;
@@ -289,26 +353,46 @@ impl Judges<'_> {
     }
 
     /// Adds to the worst.
-    fn logs(
-        &self,
-        logs: &Varied,
-        contents: LogContents,
-        inventory: Option<&InventoryFacts>,
-        worst: &mut Worst,
-    ) -> Result<LogTotals, DigestsError> {
+    fn logs(&self, logs: &Varied, terms: &Terms<'_>, worst: &mut Worst) -> Result<LogTotals, DigestsError> {
         let found = Mutex::new((LogTotals::default(), worst));
-        let made = inventory.filter(|facts| facts.is_whole).map(|facts| InventoryTime(facts.created));
-        let terms = Terms { statuses: self.statuses, contents, inventory: made, by_month: inventory.is_some() };
-        let begin = || LogJudge::new(&terms, Findings::new(self.findings));
+        let begin = || LogJudge::new(terms, Findings::new(self.findings));
         let judge = |judge: &mut LogJudge<'_>, partition| judge.partition(logs, partition, self.room);
         each_partition(self.jobs, self.cancel, &begin, &judge, &|LogJudge { findings, totals, .. }| {
             let (logs, worst) = &mut *lock(&found);
-            logs.merge(&totals);
+            logs.merge(totals);
             findings.finish(worst)
         })?;
         let (totals, _) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(totals)
     }
+}
+
+/// Accounts and Regions that have logs in the window, and no hourly chain.
+fn without_chain(logs: &LogTotals, walked: &Walked) -> Vec<NoChain> {
+    let mut places: BTreeMap<(Option<Account>, Option<Region>), u64> = BTreeMap::new();
+    for (group, tally) in &logs.groups {
+        let asked = (tally.listed() - tally.get(Log::NotAsked)) + tally.get(Log::Unreferenced);
+        if asked > 0 && !walked.times.has_chain(group.account, group.region) {
+            *places.entry((group.account, group.region)).or_default() += asked;
+        }
+    }
+    let line = |((account, region), logs): ((Option<Account>, Option<Region>), u64)| NoChain {
+        account: account.map_or("-".to_owned(), |account| account.to_string()),
+        region: region.map_or("-".to_owned(), |region| region.to_string()),
+        logs,
+    };
+    places.into_iter().map(line).collect()
+}
+
+fn tell_without_chain(lines: &[NoChain], to: &Sorter, worst: &mut Worst) -> Result<(), DigestsError> {
+    let mut findings = Findings::new(to);
+    for NoChain { account, region, logs } in lines {
+        let key = format!("AWSLogs/{account}/CloudTrail-Digest/{region}/");
+        let detail = format!("{logs} logs of account {account} in {region}, and no hourly chain");
+        let told = findings.push(Matter::NoChain, b"", key.as_bytes(), detail.as_bytes());
+        told.map_err(DigestsError::Temporary)?;
+    }
+    findings.finish(worst).map_err(DigestsError::Temporary)
 }
 
 fn judge_slots(slots: &Varied, (partition, room): (usize, u64), judge: &mut Judge<'_>) -> io::Result<()> {
@@ -324,17 +408,17 @@ fn judge_slots(slots: &Varied, (partition, room): (usize, u64), judge: &mut Judg
 }
 
 fn walk_chains(
-    window: Window,
+    options: &DigestsOptions,
     events: Sorter,
     findings: &Sorter,
-    (tally, worst): (&mut DigestTally, &mut Worst),
-) -> Result<(Vec<ChainLine>, ChainTotal), DigestsError> {
+    (totals, worst): (&mut DigestTotals, &mut Worst),
+) -> Result<Walked, DigestsError> {
     let mut findings = Findings::new(findings);
-    let mut walk = ChainWalk::new(window, &mut findings);
-    let walked = events.finish(&mut |event| walk.event(event, tally)).and_then(|()| walk.finish());
-    let (chains, total) = walked.map_err(DigestsError::Temporary)?;
+    let mut walk = ChainWalk::new((options.window, options.accepted_edges), &mut findings);
+    let walked = events.finish(&mut |event| walk.event(event, &mut totals.tally)).and_then(|()| walk.finish());
+    let walked = walked.map_err(DigestsError::Temporary)?;
     findings.finish(worst).map_err(DigestsError::Temporary)?;
-    Ok((chains, total))
+    Ok(walked)
 }
 
 /// Does all partitions with `jobs` workers.

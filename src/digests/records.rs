@@ -3,6 +3,7 @@
 use super::fields::{Fields, PutFields as _};
 use super::keys::{Fingerprint, Sha};
 use super::metadata::Metadata;
+use super::mirrors::{Lies, Name, RootPath};
 use crate::timestamp::Timestamp;
 
 /// What reading a digest has shown already.
@@ -16,6 +17,8 @@ pub(super) enum State {
     Misplaced,
     /// It has no content.
     Malformed,
+    /// Nobody could look at its content.
+    Unreadable,
 }
 
 /// What is known of a slot: the path of a digest from `AWSLogs` on.
@@ -31,6 +34,10 @@ pub(super) enum SlotRecord<'r> {
 pub(super) struct DigestRecord<'r> {
     pub(super) number: u32,
     pub(super) state: State,
+    /// Where it is, if it names its slot.
+    pub(super) lies: Lies,
+    /// What stands before `AWSLogs` where it lies that is in another bucket.
+    pub(super) before: &'r [u8],
     /// Whether it names no digest before it.
     pub(super) is_starting: bool,
     /// Nothing without content.
@@ -56,7 +63,7 @@ pub(super) struct CarriedRecord<'r> {
 }
 
 impl State {
-    const ALL: [Self; 4] = [Self::Sound, Self::TrailingData, Self::Misplaced, Self::Malformed];
+    const ALL: [Self; 5] = [Self::Sound, Self::TrailingData, Self::Misplaced, Self::Malformed, Self::Unreadable];
 
     fn take(fields: &mut Fields<'_>) -> Option<Self> {
         Self::ALL.get(usize::from(fields.byte()?)).copied()
@@ -88,6 +95,7 @@ impl<'r> DigestRecord<'r> {
         to.push(SlotRecord::DIGEST);
         to.put_number(self.number);
         to.push(self.state as u8);
+        to.push(self.lies as u8);
         to.push(self.is_starting.into());
         to.push(self.period.is_some().into());
         for time in self.period.into_iter().flat_map(|(start, end)| [start, end]) {
@@ -95,7 +103,7 @@ impl<'r> DigestRecord<'r> {
         }
         to.extend_from_slice(&self.sha);
         to.extend_from_slice(&self.fingerprint);
-        [self.bucket, self.key, self.detail].iter().for_each(|text| to.put_text(text));
+        [self.before, self.bucket, self.key, self.detail].iter().for_each(|text| to.put_text(text));
         to.extend_from_slice(&self.signed);
     }
 
@@ -110,10 +118,12 @@ impl<'r> DigestRecord<'r> {
         Some(Self {
             number: fields.number()?,
             state: State::take(&mut fields)?,
+            lies: Lies::ALL.get(usize::from(fields.byte()?)).copied()?,
             is_starting: fields.flag()?,
             period: if fields.flag()? { Some((fields.time()?, fields.time()?)) } else { None },
             sha: fields.array()?,
             fingerprint: fields.array()?,
+            before: fields.text()?,
             bucket: fields.text()?,
             key: fields.text()?,
             detail: fields.text()?,
@@ -146,12 +156,12 @@ pub(super) fn put_metadata(metadata: &Metadata, to: &mut Vec<u8>) {
 /// What is known of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LogRecord<'r> {
-    /// A digest lists it.
-    Listed { digest: u32, sha: Sha, end: Timestamp, bucket: &'r [u8], key: &'r [u8] },
+    /// A digest lists it, which is one of the window or not.
+    Listed { digest: u32, sha: Sha, end: Timestamp, is_asked: bool, name: Name<'r> },
     /// It is in a root.
-    Present { found: Found<'r>, bucket: &'r [u8], key: &'r [u8] },
+    Present { found: Found<'r>, at: RootPath<'r> },
     /// It is in the inventory.
-    Stored { modified: Option<Timestamp>, bucket: &'r [u8], key: &'r [u8] },
+    Stored(Name<'r>),
 }
 
 /// What a log in a root turned out to be, the worst last.
@@ -160,42 +170,40 @@ pub(super) enum Found<'r> {
     /// Nobody has looked.
     Unread,
     Hashed(Sha),
+    /// Nobody could look.
+    Unreadable(&'r [u8]),
     TrailingData,
     Malformed(&'r [u8]),
 }
 
 impl<'r> LogRecord<'r> {
+    const LISTED: u8 = 0;
+    const PRESENT: u8 = 1;
+    const STORED: u8 = 2;
+
     pub(super) fn put(&self, to: &mut Vec<u8>) {
         to.clear();
-        let (bucket, key) = match self {
-            Self::Listed { digest, sha, end, bucket, key } => {
-                to.push(0);
+        match self {
+            Self::Listed { digest, sha, end, is_asked, name } => {
+                to.push(Self::LISTED);
                 to.put_number(*digest);
                 to.extend_from_slice(sha);
                 to.put_time(*end);
-                (bucket, key)
+                to.push((*is_asked).into());
+                to.put_text(name.bucket);
+                to.put_text(name.key);
             }
-            Self::Present { found, bucket, key } => {
-                to.push(1);
+            Self::Present { found, at } => {
+                to.push(Self::PRESENT);
                 found.put(to);
-                (bucket, key)
+                to.put_number(at.root);
+                to.put_text(at.top);
+                to.put_text(at.rest);
             }
-            Self::Stored { modified, bucket, key } => {
-                to.push(2);
-                to.push(modified.is_some().into());
-                modified.iter().for_each(|time| to.put_time(*time));
-                (bucket, key)
-            }
-        };
-        to.put_text(bucket);
-        to.put_text(key);
-    }
-
-    /// Its bucket, as far as it is known, and its key.
-    pub(super) fn name(&self) -> (&'r [u8], &'r [u8]) {
-        match *self {
-            Self::Listed { bucket, key, .. } | Self::Present { bucket, key, .. } | Self::Stored { bucket, key, .. } => {
-                (bucket, key)
+            Self::Stored(name) => {
+                to.push(Self::STORED);
+                to.put_text(name.bucket);
+                to.put_text(name.key);
             }
         }
     }
@@ -203,21 +211,26 @@ impl<'r> LogRecord<'r> {
     pub(super) fn take(record: &'r [u8]) -> Option<Self> {
         let mut fields = Fields(record);
         Some(match fields.byte()? {
-            0 => Self::Listed {
+            Self::LISTED => Self::Listed {
                 digest: fields.number()?,
                 sha: fields.array()?,
                 end: fields.time()?,
-                bucket: fields.text()?,
-                key: fields.text()?,
+                is_asked: fields.flag()?,
+                name: take_name(&mut fields)?,
             },
-            1 => Self::Present { found: Found::take(&mut fields)?, bucket: fields.text()?, key: fields.text()? },
-            2 => {
-                let modified = if fields.flag()? { Some(fields.time()?) } else { None };
-                Self::Stored { modified, bucket: fields.text()?, key: fields.text()? }
+            Self::PRESENT => {
+                let found = Found::take(&mut fields)?;
+                let at = RootPath { root: fields.number()?, top: fields.text()?, rest: fields.text()? };
+                Self::Present { found, at }
             }
+            Self::STORED => Self::Stored(take_name(&mut fields)?),
             _ => return None,
         })
     }
+}
+
+fn take_name<'r>(fields: &mut Fields<'r>) -> Option<Name<'r>> {
+    Some(Name { bucket: fields.text()?, key: fields.text()? })
 }
 
 impl<'r> Found<'r> {
@@ -233,6 +246,10 @@ impl<'r> Found<'r> {
                 to.push(3);
                 to.put_text(detail);
             }
+            Self::Unreadable(detail) => {
+                to.push(4);
+                to.put_text(detail);
+            }
         }
     }
 
@@ -242,6 +259,7 @@ impl<'r> Found<'r> {
             1 => Self::Hashed(fields.array()?),
             2 => Self::TrailingData,
             3 => Self::Malformed(fields.text()?),
+            4 => Self::Unreadable(fields.text()?),
             _ => return None,
         })
     }

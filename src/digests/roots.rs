@@ -1,22 +1,26 @@
 //! Objects wherever they are kept: in mirrored trees and in archives of such trees.
 //!
 //! All workers share one list of what is to be done. Folders are listed, archives are read by one worker at a time, and
-//! whatever is small enough is handed to others in batches. Links are not followed: they can lead anywhere.
+//! whatever is small enough is handed to others in batches. Links are not followed: they can lead anywhere. Archives wait
+//! until all folders are listed: in the mirror of a bucket they are objects that somebody put there, and prove nothing.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::archive::{Tar, is_called_archive};
+use super::archive::{Called, Member, Tar, called};
 use super::collect::{Collector, Shared};
 use super::member::Damage;
+use super::mirrors::RootId;
+use super::slot::{ObjectKind, Place, may_hold_logs};
 use super::{DigestsError, shown};
 use crate::engine::{Cancel, WORKER_NAME, lock};
+use crate::policy::Globs;
 use crate::source::{BufferedFile, Folder, SourceFile};
 
 /// So many files are handed over together.
@@ -45,15 +49,33 @@ enum Task {
 /// What holds objects.
 enum Holder {
     /// A folder, and its path in the root.
-    Folder(PathBuf, Vec<u8>),
-    Archive(PathBuf),
+    Folder(RootId, PathBuf, Vec<u8>),
+    Archive(RootId, PathBuf, Purpose),
+}
+
+/// What an archive is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Its members are objects of a mirror.
+    Objects,
+    /// It is itself an object of a mirror: it is only asked whether it holds any.
+    Look,
+}
+
+/// An archive in a folder.
+struct Found {
+    root: RootId,
+    file: PathBuf,
+    /// In the root.
+    path: Vec<u8>,
+    called: Called,
 }
 
 /// Objects that are read together.
 enum Batch {
     /// Files of a folder, and the path of the folder in the root.
-    Files(PathBuf, Vec<u8>, Vec<OsString>),
-    Members(Members),
+    Files(RootId, PathBuf, Vec<u8>, Vec<OsString>),
+    Members(RootId, Members),
 }
 
 /// Members of an archive, one behind the other.
@@ -69,14 +91,14 @@ impl Batch {
     fn len(&self) -> usize {
         match self {
             Self::Files(..) => BATCH_LEN,
-            Self::Members(members) => members.bytes.len(),
+            Self::Members(_, members) => members.bytes.len(),
         }
     }
 
     fn read(self, collector: &mut Collector<'_>) -> io::Result<()> {
         match self {
-            Self::Files(folder, path, names) => read_files(&folder, &path, &names, collector),
-            Self::Members(members) => members.read(collector),
+            Self::Files(root, folder, path, names) => read_files((root, &folder, &path), &names, collector),
+            Self::Members(root, members) => members.read(root, collector),
         }
     }
 }
@@ -91,7 +113,8 @@ impl Members {
         Ok(())
     }
 
-    fn read(&self, collector: &mut Collector<'_>) -> io::Result<()> {
+    fn read(&self, root: RootId, collector: &mut Collector<'_>) -> io::Result<()> {
+        collector.enter(root);
         self.iter().try_for_each(|(path, mut body)| collector.object(path, &mut body).map(drop))
     }
 
@@ -103,9 +126,60 @@ impl Members {
     }
 }
 
+/// Where objects are kept.
+pub(super) struct Roots(Vec<Root>);
+
+struct Root {
+    path: PathBuf,
+    is_archive: bool,
+    /// What the path of the root adds to the paths in it, and the folders above that.
+    own: Vec<u8>,
+    outer: Vec<u8>,
+    /// Without links.
+    real: Option<PathBuf>,
+    /// Whether a folder in it mirrors a bucket.
+    is_mirror: AtomicBool,
+}
+
+impl Roots {
+    /// Refuses roots that lead nowhere.
+    pub(super) fn open(paths: &[PathBuf]) -> Result<Self, DigestsError> {
+        let open = |path: &PathBuf| {
+            let metadata = fs::metadata(path).map_err(|error| DigestsError::Root { path: path.clone(), error })?;
+            let (is_archive, real) = (metadata.is_file(), fs::canonicalize(path).ok());
+            let (own, outer) = if is_archive { (Vec::new(), Vec::new()) } else { own_path(path) };
+            Ok(Root { path: path.clone(), is_archive, own, outer, real, is_mirror: AtomicBool::new(false) })
+        };
+        paths.iter().map(open).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The folders above each of them.
+    pub(super) fn outers(&self) -> Vec<Vec<u8>> {
+        self.0.iter().map(|root| root.outer.clone()).collect()
+    }
+
+    fn get(&self, root: RootId) -> Option<&Root> {
+        self.0.get(root as usize)
+    }
+
+    /// Whether what lies there is looked at.
+    fn hold(&self, file: &Path) -> bool {
+        let real = fs::canonicalize(file);
+        real.is_ok_and(|real| self.0.iter().any(|root| root.real.as_ref().is_some_and(|root| real.starts_with(root))))
+    }
+
+    fn is_mirror(&self, root: RootId) -> bool {
+        self.get(root).is_some_and(|root| root.is_mirror.load(Ordering::Relaxed))
+    }
+}
+
 /// The work of all threads.
 pub(super) struct Walk<'w> {
+    roots: &'w Roots,
+    /// What may lie in roots without having been delivered.
+    accepted: &'w Globs,
     tasks: Mutex<Tasks>,
+    archives: Mutex<Vec<Found>>,
     /// How many tasks somebody is doing: they may lead to others.
     busy: AtomicU64,
     jobs: usize,
@@ -114,26 +188,52 @@ pub(super) struct Walk<'w> {
 }
 
 impl<'w> Walk<'w> {
-    /// Refuses roots that lead nowhere.
     pub(super) fn new(
-        roots: &[PathBuf],
+        (roots, accepted): (&'w Roots, &'w Globs),
         jobs: usize,
         shared: &'w Shared<'w>,
         cancel: &'w Cancel,
-    ) -> Result<Self, DigestsError> {
-        let mut tasks = Tasks::default();
-        for root in roots.iter().rev() {
-            let metadata = fs::metadata(root).map_err(|error| DigestsError::Root { path: root.clone(), error })?;
-            tasks.holders.push(match metadata.is_file() {
-                true => Holder::Archive(root.clone()),
-                false => Holder::Folder(root.clone(), own_path(root)),
-            });
-        }
-        Ok(Self { tasks: Mutex::new(tasks), busy: AtomicU64::new(0), jobs, shared, cancel })
+    ) -> Self {
+        let holder = |(number, root): (RootId, &Root)| match root.is_archive {
+            true => Holder::Archive(number, root.path.clone(), Purpose::Objects),
+            false => Holder::Folder(number, root.path.clone(), root.own.clone()),
+        };
+        let mut holders: Vec<_> = (0..).zip(&roots.0).map(holder).collect();
+        holders.reverse();
+        let tasks = Mutex::new(Tasks { holders, batches: Vec::new() });
+        let (archives, busy) = (Mutex::default(), AtomicU64::new(0));
+        Self { roots, accepted, tasks, archives, busy, jobs, shared, cancel }
     }
 
     /// Reads everything.
     pub(super) fn run(&self) -> Result<(), DigestsError> {
+        self.run_tasks()?;
+        self.sort_archives()?;
+        self.run_tasks()
+    }
+
+    /// Says of each archive in a folder what is to become of it.
+    fn sort_archives(&self) -> Result<(), DigestsError> {
+        let mut collector = Collector::new(self.shared);
+        for Found { root, file, path, called } in std::mem::take(&mut *lock(&self.archives)) {
+            let is_mirror =
+                self.roots.is_mirror(root) || path.split(|byte| *byte == b'/').any(|part| part == b"AWSLogs");
+            match (called, is_mirror) {
+                _ if self.accepted.matches(&path) => collector.count_other(),
+                (Called::Archive, false) => self.add(Holder::Archive(root, file, Purpose::Objects)),
+                (Called::Archive, true) => self.add(Holder::Archive(root, file, Purpose::Look)),
+                (Called::Other, true) => collector.count_other_archive(),
+                (Called::Unreadable, true) if !may_hold_logs(&path) => collector.count_other_archive(),
+                (Called::Unreadable | Called::Other, _) => {
+                    let why = "archives of this form are not read: unpack it, or make it a .tar, .tar.gz or .tar.zst";
+                    collector.fault("archive_not_read", &shown(&file), why);
+                }
+            }
+        }
+        collector.finish().map_err(DigestsError::Temporary)
+    }
+
+    fn run_tasks(&self) -> Result<(), DigestsError> {
         thread::scope(|scope| {
             for worker in 0..self.jobs {
                 let name = format!("{WORKER_NAME}{worker}");
@@ -189,15 +289,21 @@ impl<'w> Walk<'w> {
     fn run_task(&self, task: Task, collector: &mut Collector<'_>) -> io::Result<()> {
         match task {
             Task::Read(batch) => batch.read(collector),
-            Task::List(Holder::Folder(folder, path)) => self.list(&folder, &path, collector),
-            Task::List(Holder::Archive(file)) => match self.read_archive(&file, collector) {
-                Ok(()) => Ok(()),
-                Err(Stop::Temporary(error)) => Err(error),
-                Err(Stop::Damage(damage)) => {
-                    collector.fault("archive_damaged", &shown(&file), &damage.0);
-                    Ok(())
+            Task::List(Holder::Folder(root, folder, path)) => self.list((root, &folder, &path), collector),
+            Task::List(Holder::Archive(root, file, purpose)) => {
+                let read = match purpose {
+                    Purpose::Objects => self.read_archive((root, &file), collector),
+                    Purpose::Look => self.look_into(&file, collector),
+                };
+                match read {
+                    Ok(()) => Ok(()),
+                    Err(Stop::Temporary(error)) => Err(error),
+                    Err(Stop::Damage(damage)) => {
+                        collector.fault("archive_damaged", &shown(&file), damage.why());
+                        Ok(())
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -218,7 +324,7 @@ impl<'w> Walk<'w> {
         batch.read(collector)
     }
 
-    fn list(&self, folder: &Path, path: &[u8], collector: &mut Collector<'_>) -> io::Result<()> {
+    fn list(&self, (root, folder, path): (RootId, &Path, &[u8]), collector: &mut Collector<'_>) -> io::Result<()> {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) => {
@@ -226,7 +332,8 @@ impl<'w> Walk<'w> {
                 return Ok(());
             }
         };
-        let (mut paths, mut files) = (FilePath::new(path), Vec::new());
+        collector.enter(root);
+        let (mut paths, mut files, mut is_mirror) = (FilePath::new(path), Vec::new(), false);
         for entry in entries {
             let known = entry.and_then(|entry| Ok((entry.file_type()?, entry)));
             let (kind, entry) = match known {
@@ -239,53 +346,102 @@ impl<'w> Walk<'w> {
             let name = entry.file_name();
             let path_here = paths.of(&name);
             if kind.is_dir() {
-                self.add(Holder::Folder(entry.path(), path_here.to_vec()));
-            } else if !kind.is_file() {
-                collector.count_link();
-            } else if let Some(place) = collector.place_of(path_here) {
-                match collector.wants(place.kind) {
-                    true => files.push(name),
-                    false => collector.see(&place)?,
+                if path.is_empty() {
+                    collector.count_top(path_here);
                 }
-            } else if is_called_archive(name.as_encoded_bytes()) {
-                self.add(Holder::Archive(entry.path()));
-            } else {
-                collector.count_other();
+                self.add(Holder::Folder(root, entry.path(), path_here.to_vec()));
+                continue;
+            }
+            let place = collector.place_of(path_here);
+            is_mirror |= place.is_some_and(|place| place.kind.is_ours());
+            match place {
+                place if !kind.is_file() => self.link(&entry.path(), (path_here, place), collector)?,
+                Some(place) if collector.wants(place.kind) => files.push(name),
+                Some(place) if place.kind != ObjectKind::Other => collector.see(&place)?,
+                _ => match called(name.as_encoded_bytes()) {
+                    Some(called) => {
+                        let found = Found { root, file: entry.path(), path: path_here.to_vec(), called };
+                        lock(&self.archives).push(found);
+                    }
+                    None => collector.count_other(),
+                },
             }
             if files.len() >= BATCH_FILES {
-                self.share(Batch::Files(folder.to_owned(), path.to_vec(), std::mem::take(&mut files)), collector)?;
+                let batch = Batch::Files(root, folder.to_owned(), path.to_vec(), std::mem::take(&mut files));
+                self.share(batch, collector)?;
+                collector.enter(root);
             }
             if self.is_over() {
                 return Ok(());
             }
         }
-        read_files(folder, path, &files, collector)
+        if is_mirror && let Some(root) = self.roots.get(root) {
+            root.is_mirror.store(true, Ordering::Relaxed);
+        }
+        read_files((root, folder, path), &files, collector)
     }
 
-    fn read_archive(&self, file: &Path, collector: &mut Collector<'_>) -> Result<(), Stop> {
+    /// What leads elsewhere, or is no file.
+    fn link(
+        &self,
+        file: &Path,
+        (path, place): (&[u8], Option<Place<'_>>),
+        collector: &mut Collector<'_>,
+    ) -> io::Result<()> {
+        let is_passed = self.accepted.matches(path) || !may_hold_logs(path);
+        collector.count_link(!is_passed && !self.roots.hold(file));
+        if place.is_some_and(|place| place.kind.is_ours()) && !self.accepted.matches(path) {
+            collector.unreadable(path, "link", "it is a link or no regular file, and is not followed")?;
+        }
+        Ok(())
+    }
+
+    /// Whether an archive that somebody put into a bucket holds logs or digests.
+    fn look_into(&self, file: &Path, collector: &mut Collector<'_>) -> Result<(), Stop> {
+        let (mut tar, mut told) = (Tar::open(file)?, 0);
+        while tar.next()?.is_some() {
+            collector.advance(tar.position() - told);
+            told = tar.position();
+            if collector.place_of(tar.path()).is_some_and(|place| place.kind.is_ours()) {
+                let why = "it holds logs or digests, and lies in the mirror of a bucket: give it as a root of its own, or \
+                           accept it with --accept-unreferenced";
+                collector.fault("archive_in_mirror", &shown(file), why);
+                return Ok(());
+            }
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+        collector.count_other();
+        Ok(())
+    }
+
+    fn read_archive(&self, (root, file): (RootId, &Path), collector: &mut Collector<'_>) -> Result<(), Stop> {
         let mut tar = Tar::open(file)?;
+        collector.enter(root);
         let (mut batch, mut told) = (Members::default(), 0);
         let read = loop {
-            let len = match tar.next() {
-                Ok(Some(len)) => len,
+            let member = match tar.next() {
+                Ok(Some(member)) => member,
                 end => break end.map(drop),
             };
             collector.advance(tar.position() - told);
             told = tar.position();
-            if let Err(stop) = read_member((&mut tar, len), &mut batch, collector) {
+            if let Err(stop) = read_member((&mut tar, member), &mut batch, collector) {
                 match stop {
                     Stop::Damage(damage) => break Err(damage),
                     stop => return Err(stop),
                 }
             }
             if batch.bytes.len() >= BATCH_LEN {
-                self.share(Batch::Members(std::mem::take(&mut batch)), collector)?;
+                self.share(Batch::Members(root, std::mem::take(&mut batch)), collector)?;
+                collector.enter(root);
             }
             if self.is_over() {
                 return Ok(());
             }
         };
-        batch.read(collector)?;
+        batch.read(root, collector)?;
         Ok(read?)
     }
 }
@@ -309,8 +465,24 @@ impl From<io::Error> for Stop {
     }
 }
 
-fn read_member((tar, len): (&mut Tar, u64), batch: &mut Members, collector: &mut Collector<'_>) -> Result<(), Stop> {
-    let Some(place) = collector.place_of(tar.path()) else {
+fn read_member(
+    (tar, member): (&mut Tar, Member),
+    batch: &mut Members,
+    collector: &mut Collector<'_>,
+) -> Result<(), Stop> {
+    let place = collector.place_of(tar.path());
+    let len = match member {
+        Member::File(len) => len,
+        Member::Link => {
+            collector.count_link(false);
+            if place.is_some_and(|place| place.kind.is_ours()) {
+                let path = tar.path().to_vec();
+                collector.unreadable(&path, "link", "it is a link in an archive: make it of the files themselves")?;
+            }
+            return Ok(());
+        }
+    };
+    let Some(place) = place else {
         collector.count_other();
         return Ok(());
     };
@@ -327,18 +499,25 @@ fn read_member((tar, len): (&mut Tar, u64), batch: &mut Members, collector: &mut
     Ok(())
 }
 
-fn read_files(folder: &Path, path: &[u8], names: &[OsString], collector: &mut Collector<'_>) -> io::Result<()> {
+fn read_files(
+    (root, folder, path): (RootId, &Path, &[u8]),
+    names: &[OsString],
+    collector: &mut Collector<'_>,
+) -> io::Result<()> {
+    const UNREADABLE: &str = "file_unreadable";
+    collector.enter(root);
     let mut path = FilePath::new(path);
     let opened = match Folder::open(folder) {
         Ok(opened) => opened,
         Err(error) => {
-            return names.iter().try_for_each(|name| collector.unreadable(path.of(name), &error.to_string()));
+            let why = error.to_string();
+            return names.iter().try_for_each(|name| collector.unreadable(path.of(name), UNREADABLE, &why));
         }
     };
     for name in names {
         match SourceFile::open_in(&opened, name) {
             Ok(file) => read_file(file, &folder.join(name), path.of(name), collector)?,
-            Err(fault) => collector.unreadable(path.of(name), &fault.to_string())?,
+            Err(fault) => collector.unreadable(path.of(name), UNREADABLE, &fault.to_string())?,
         }
     }
     Ok(())
@@ -356,11 +535,13 @@ fn read_file(file: SourceFile, name: &Path, path: &[u8], collector: &mut Collect
     Ok(())
 }
 
-/// What the path of a root adds to the paths in it: whoever names a folder below `AWSLogs` means that folder.
-fn own_path(root: &Path) -> Vec<u8> {
+/// What the path of a root adds to the paths in it, since whoever names a folder below `AWSLogs` means that folder; and the
+/// folders above that.
+fn own_path(root: &Path) -> (Vec<u8>, Vec<u8>) {
+    let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     let parts: Vec<&[u8]> = root.components().map(|part| part.as_os_str().as_encoded_bytes()).collect();
     let from = parts.iter().rposition(|part| *part == b"AWSLogs").unwrap_or(parts.len());
-    parts[from..].join(&b'/')
+    (parts[from..].join(&b'/'), parts[..from].join(&b'/'))
 }
 
 /// The paths of the files of a folder, one at a time.

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use serde::Serialize;
 
-use crate::object_key::{Account, Region, split_at_anchor};
+use crate::object_key::{Account, OTHER, Region, RollupKind, split_at_anchor};
 use crate::timestamp::Timestamp;
 
 /// The folder of digests.
@@ -45,6 +45,12 @@ pub(super) enum ObjectKind {
     /// What HeadObject says of a digest.
     DigestMetadata,
     Log,
+    /// What HeadObject says of a log, by its name.
+    LogMetadata,
+    /// A file of a kind that we do not know: a log only if a digest lists it.
+    Unknown,
+    /// What macOS leaves beside files, by its name.
+    Leaving,
     Other,
 }
 
@@ -63,7 +69,28 @@ pub(super) struct KeptPlace {
     kind: ObjectKind,
 }
 
-impl Place<'_> {
+impl<'k> Place<'k> {
+    /// The first folder before `AWSLogs`, if there is one, and the path below it, which goes to `rest`.
+    pub(super) fn split<'r>(&self, rest: &'r mut Vec<u8>) -> (&'k [u8], &'r [u8]) {
+        let (top, prefix) = match memchr::memchr(b'/', self.before) {
+            Some(slash) => (&self.before[..slash], &self.before[slash + 1..]),
+            None => (&b""[..], &b""[..]),
+        };
+        rest.clear();
+        rest.extend_from_slice(prefix);
+        rest.extend_from_slice(self.path);
+        (top, rest)
+    }
+
+    /// Its path in the root.
+    pub(super) fn to_vec(self) -> Vec<u8> {
+        [self.before, self.path].concat()
+    }
+
+    pub(super) fn is_in_log_folder(&self) -> bool {
+        split_at_anchor(self.path).is_some_and(|(_, _, parsed)| is_log_kind(parsed.kind))
+    }
+
     pub(super) fn keep(&self) -> KeptPlace {
         KeptPlace { key: [self.before, self.path].concat(), before_len: self.before.len(), kind: self.kind }
     }
@@ -81,6 +108,7 @@ impl KeptPlace {
 enum Folder {
     Digests,
     Logs,
+    Unknown,
     Others,
 }
 
@@ -109,25 +137,57 @@ impl Places {
 }
 
 impl Folder {
-    fn of(name: &[u8]) -> Self {
-        match name {
+    fn of(kind: &[u8]) -> Self {
+        match kind {
             DIGEST_FOLDER => Self::Digests,
-            b"CloudTrail" | b"CloudTrail-Insight" | b"CloudTrail-NetworkActivity" | b"CloudTrail-Aggregated" => {
-                Self::Logs
-            }
-            _ => Self::Others,
+            kind if is_log_kind(kind) => Self::Logs,
+            kind if RollupKind::named(kind).is_some() => Self::Others,
+            _ => Self::Unknown,
         }
     }
 }
 
+/// Whether digests cover a kind: whatever CloudTrail delivers but for digests and the results of queries, the kinds that it
+/// will have one day included.
+pub(super) fn is_log_kind(kind: &[u8]) -> bool {
+    match kind.strip_prefix(b"CloudTrail") {
+        Some(b"") => true,
+        Some(rest) => rest.starts_with(b"-") && !matches!(rest, b"-Digest" | b"-Lake"),
+        None => false,
+    }
+}
+
+/// Whether a file at such a path may be, or hold, what digests are about: it is not among the logs of another service.
+pub(super) fn may_hold_logs(path: &[u8]) -> bool {
+    split_at_anchor(path).is_none_or(|(_, _, parsed)| {
+        let kind = parsed.kind;
+        kind == OTHER.as_bytes() || kind.starts_with(b"CloudTrail") || RollupKind::named(kind).is_none()
+    })
+}
+
 impl ObjectKind {
+    /// Whether such a file is one of CloudTrail's, or may be.
+    pub(super) fn is_ours(self) -> bool {
+        match self {
+            Self::Digest | Self::DigestMetadata | Self::Log | Self::LogMetadata | Self::Unknown => true,
+            Self::Leaving | Self::Other => false,
+        }
+    }
+
     fn of(path: &[u8], folder: Folder) -> Self {
+        let name = &path[memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1)..];
+        let is_leaving = name.starts_with(b"._") || name == b".DS_Store";
         match folder {
-            Folder::Digests if path.ends_with(SIDECAR_SUFFIX) => Self::DigestMetadata,
-            Folder::Digests if path.ends_with(b".json.gz") => Self::Digest,
-            // Folders hold more than objects: what a file manager leaves in them is no log.
-            Folder::Logs if path.ends_with(b".gz") => Self::Log,
-            _ => Self::Other,
+            Folder::Others => Self::Other,
+            _ if is_leaving => Self::Leaving,
+            // A folder that S3 has an object for.
+            _ if name.is_empty() => Self::Other,
+            Folder::Digests if name.ends_with(SIDECAR_SUFFIX) => Self::DigestMetadata,
+            Folder::Digests if name.ends_with(b".json.gz") => Self::Digest,
+            Folder::Digests => Self::Other,
+            Folder::Logs if name.ends_with(SIDECAR_SUFFIX) => Self::LogMetadata,
+            Folder::Logs => Self::Log,
+            Folder::Unknown => Self::Unknown,
         }
     }
 }
@@ -252,7 +312,19 @@ mod tests {
             place("AWSLogs/AWSLogs/111122223333/CloudTrail-Digest/x.json.gz.head.json"),
             Some((&b"AWSLogs/"[..], ObjectKind::DigestMetadata))
         );
-        assert_eq!(place("AWSLogs/111122223333/CloudTrail-Digest/.DS_Store"), Some((&b""[..], ObjectKind::Other)));
+        assert_eq!(place("AWSLogs/111122223333/CloudTrail-Digest/.DS_Store"), Some((&b""[..], ObjectKind::Leaving)));
+        for (path, kind) in [
+            ("AWSLogs/111122223333/CloudTrail/us-east-2/f.JSON", ObjectKind::Log),
+            ("AWSLogs/111122223333/CloudTrail-Future/us-east-2/f.tar", ObjectKind::Log),
+            ("AWSLogs/111122223333/CloudTrail/us-east-2/f.json.gz.head.json", ObjectKind::LogMetadata),
+            ("AWSLogs/111122223333/CloudTrail/us-east-2/._f.json.gz", ObjectKind::Leaving),
+            ("AWSLogs/111122223333/CloudTrail/", ObjectKind::Other),
+            ("AWSLogs/111122223333/CloudTrail-Lake/Query/f.csv.gz", ObjectKind::Other),
+            ("AWSLogs/111122223333/Config/us-east-2/f.json.gz", ObjectKind::Other),
+            ("AWSLogs/111122223333/Something/us-east-2/f.json.gz", ObjectKind::Unknown),
+        ] {
+            assert_eq!(place(path), Some((&b""[..], kind)), "{path}");
+        }
         assert_eq!(place("elsewhere/x.json.gz"), None);
     }
 }

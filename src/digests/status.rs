@@ -11,8 +11,12 @@ pub enum DigestStatus {
     KeyUnknown,
     /// There is no signature of it.
     Unsigned,
+    /// It is there, and cannot be read.
+    Unreadable,
     /// Another digest names it, and it is not there.
     Missing,
+    /// It lies at another path of its bucket.
+    Moved,
     /// It has no content that could be read.
     Malformed,
     /// Its content names another slot.
@@ -29,12 +33,14 @@ pub enum DigestStatus {
 
 impl DigestStatus {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Verified,
         Self::KeyOutOfValidity,
         Self::KeyUnknown,
         Self::Unsigned,
+        Self::Unreadable,
         Self::Missing,
+        Self::Moved,
         Self::Malformed,
         Self::Misplaced,
         Self::TrailingData,
@@ -50,7 +56,9 @@ impl DigestStatus {
             Self::KeyOutOfValidity => "key_out_of_validity",
             Self::KeyUnknown => "key_unknown",
             Self::Unsigned => "unsigned",
+            Self::Unreadable => "unreadable",
             Self::Missing => "missing",
+            Self::Moved => "moved",
             Self::Malformed => "malformed",
             Self::Misplaced => "misplaced",
             Self::TrailingData => "trailing_data",
@@ -68,7 +76,8 @@ impl DigestStatus {
     /// What its word is worth.
     pub(super) fn trust(self) -> Trust {
         match self {
-            Self::Verified => Trust::Proven,
+            // Wherever it lies: its signature verifies.
+            Self::Verified | Self::Moved => Trust::Proven,
             Self::KeyOutOfValidity | Self::KeyUnknown | Self::Unsigned => Trust::Unproven,
             _ => Trust::Doubtful,
         }
@@ -97,14 +106,30 @@ pub enum LogStatus {
     Verified,
     /// Nobody has looked at its content.
     Unchecked,
+    /// A digest lists it that is outside of the window, and it is not there.
+    NotAsked,
+    /// No digest lists it, and its time is before or after its chains.
+    OutsideChains,
+    /// No digest lists it, and its time is not in the window.
+    OutsideWindow,
+    /// No digest lists it, which was accepted.
+    AcceptedUnreferenced,
     /// It is there, and no digest lists it.
     Unreferenced,
     /// Its hash is the one that a digest lists which is not verified.
     UnverifiedDigest,
+    /// It is not in the inventory, which may be too old to know it.
+    TooNew,
+    /// There is no inventory of its bucket.
+    NotCoveredByInventory,
+    /// It is there, and cannot be read.
+    Unreadable,
     /// It is not in the inventory.
     NotInInventory,
     /// It is not there.
     Missing,
+    /// It lies at another path of its bucket.
+    Moved,
     /// It has no content that could be read.
     Malformed,
     /// Something follows its gzip member.
@@ -117,13 +142,21 @@ pub enum LogStatus {
 
 impl LogStatus {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
         Self::Verified,
         Self::Unchecked,
+        Self::NotAsked,
+        Self::OutsideChains,
+        Self::OutsideWindow,
+        Self::AcceptedUnreferenced,
         Self::Unreferenced,
         Self::UnverifiedDigest,
+        Self::TooNew,
+        Self::NotCoveredByInventory,
+        Self::Unreadable,
         Self::NotInInventory,
         Self::Missing,
+        Self::Moved,
         Self::Malformed,
         Self::TrailingData,
         Self::Conflict,
@@ -135,10 +168,18 @@ impl LogStatus {
         match self {
             Self::Verified => "verified",
             Self::Unchecked => "unchecked",
+            Self::NotAsked => "not_asked",
+            Self::OutsideChains => "outside_chains",
+            Self::OutsideWindow => "outside_window",
+            Self::AcceptedUnreferenced => "accepted_unreferenced",
             Self::Unreferenced => "unreferenced",
             Self::UnverifiedDigest => "unverified_digest",
+            Self::TooNew => "too_new",
+            Self::NotCoveredByInventory => "not_covered_by_inventory",
+            Self::Unreadable => "unreadable",
             Self::NotInInventory => "not_in_inventory",
             Self::Missing => "missing",
+            Self::Moved => "moved",
             Self::Malformed => "malformed",
             Self::TrailingData => "trailing_data",
             Self::Conflict => "conflict",
@@ -149,6 +190,25 @@ impl LogStatus {
     /// Whether something is wrong, and not only unknown.
     pub fn is_violation(self) -> bool {
         self >= Self::NotInInventory
+    }
+
+    /// Whether a digest lists such logs.
+    pub fn is_listed(self) -> bool {
+        !matches!(self, Self::OutsideChains | Self::OutsideWindow | Self::AcceptedUnreferenced | Self::Unreferenced)
+    }
+
+    /// Whether each of them has a finding; those that have none are counted.
+    pub(super) fn is_finding(self) -> bool {
+        match self {
+            Self::Verified
+            | Self::Unchecked
+            | Self::NotAsked
+            | Self::OutsideChains
+            | Self::OutsideWindow
+            | Self::AcceptedUnreferenced
+            | Self::NotCoveredByInventory => false,
+            _ => true,
+        }
     }
 }
 
@@ -196,6 +256,6 @@ impl LogTally {
 
     /// Those that digests list.
     pub(super) fn listed(&self) -> u64 {
-        self.total() - self.get(LogStatus::Unreferenced)
+        LogStatus::ALL.into_iter().filter(|status| status.is_listed()).map(|status| self.get(status)).sum()
     }
 }

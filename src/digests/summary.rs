@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::chains::{ChainLine, ChainTotal, Window};
+use super::chains::{ChainLine, ChainTotal, Spans, Walked, Window};
 use super::collect::{Collected, Fault};
 use super::findings::Worst;
 use super::inventory::InventoryFacts;
+use super::judge::DigestTotals;
 use super::keys::KeyList;
 use super::logs::LogTotals;
 use super::slot::ChainKind;
 use super::status::{DigestStatus, DigestTally, LogStatus, LogTally};
 use super::{DigestsOptions, LogContents, shown};
+use crate::assumptions::{AssumptionLine, Assumptions};
 use crate::report::{Outcome, ToolFacts};
 use crate::timestamp::Timestamp;
 
@@ -40,8 +42,20 @@ pub enum DigestsReason {
     UnprovenLogs,
     /// Hours are without a digest.
     Gaps,
-    /// Chains do not cover the window.
+    /// Chains do not cover the window, or none is in it.
     WindowNotCovered,
+    /// Files in log folders are listed by no digest.
+    UnreferencedLogs,
+    /// Accounts have logs in Regions without a chain.
+    NoChain,
+    /// There is no inventory of a bucket whose logs are listed.
+    NotCoveredByInventory,
+    /// Logs are missing from an inventory that may be too old to know them.
+    TooNew,
+    /// Digests lie at paths of which nobody knows the bucket.
+    LayoutUnknown,
+    /// Links lead out of the roots.
+    Links,
     /// Files could not be read.
     Faults,
     /// There is no digest.
@@ -72,6 +86,8 @@ pub struct DigestsSummary {
     pub finished_at: String,
     pub outcome: Outcome,
     pub outcome_reasons: Vec<DigestsReason>,
+    /// What the outcome takes for granted.
+    pub assumptions: Vec<AssumptionLine>,
     pub roots: Vec<String>,
     pub public_keys: Vec<KeyList>,
     pub window: WindowLine,
@@ -82,17 +98,32 @@ pub struct DigestsSummary {
     /// By status, and how many digests list.
     pub logs: BTreeMap<&'static str, u64>,
     pub relocated: u64,
+    /// Digests and logs at other paths of their bucket, and identical copies of logs.
+    pub copies: u64,
+    /// Digests at a path of which nobody knows the bucket.
+    pub layout_unknown: u64,
     pub stored_plain: u64,
     pub gaps: u64,
     pub windows_not_covered: u64,
+    /// The hours of the window that verified digests of all hourly chains are of.
+    pub hours: u64,
+    /// Accounts and Regions with logs in the window and without an hourly chain.
+    pub no_chain: Vec<NoChain>,
+    pub accepted: AcceptedLine,
     /// Files that are neither digests nor logs.
     pub other_files: u64,
+    /// What macOS leaves beside files.
+    pub passed_over: u64,
+    pub other_archives: u64,
     pub links_not_followed: u64,
+    /// Those that lead out of the roots, or nowhere.
+    pub links_out: u64,
     pub faults: BTreeMap<&'static str, u64>,
     pub named_faults: Vec<Fault>,
     pub places: Vec<PlaceLine>,
     /// How many chains there are; very many are not all listed.
     pub chains_total: u64,
+    pub hourly_chains: u64,
     pub chains: Vec<ChainLine>,
     pub inventory: Option<InventoryFacts>,
     /// Against an inventory only.
@@ -101,6 +132,50 @@ pub struct DigestsSummary {
     /// Lines of `findings.csv` that people should see first.
     #[serde(skip)]
     pub(super) worst: Vec<String>,
+    #[serde(skip)]
+    covers: Vec<BucketCover>,
+    #[serde(skip)]
+    taken: Assumptions,
+}
+
+/// What is proven of the deliveries to a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketCover {
+    /// As digests name it.
+    pub bucket: String,
+    /// The times that verified digests of every hourly chain of the bucket cover without a hole, apart and in order.
+    pub spans: Vec<(Timestamp, Timestamp)>,
+    /// How many of its logs digests list.
+    pub logs_listed: u64,
+    /// How many of these were read and are verified.
+    pub logs_verified: u64,
+}
+
+impl BucketCover {
+    /// Whether everything that was delivered in this time is proven: all digests, and every log that they list.
+    pub fn covers(&self, from: Timestamp, until: Timestamp) -> bool {
+        self.logs_listed == self.logs_verified
+            && self.spans.iter().any(|(first, last)| *first <= from && *last >= until)
+    }
+}
+
+/// An account and a Region with logs and without a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct NoChain {
+    pub account: String,
+    pub region: String,
+    pub logs: u64,
+}
+
+/// How often something was accepted.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the README explains the fields")]
+pub struct AcceptedLine {
+    pub unreferenced: u64,
+    pub starts: u64,
+    pub ends: u64,
+    pub gaps: u64,
 }
 
 /// The window that must be covered.
@@ -109,6 +184,9 @@ pub struct DigestsSummary {
 pub struct WindowLine {
     pub since: Option<String>,
     pub until: Option<String>,
+    /// The first and the last moment of it that a verified digest is of.
+    pub first: Option<String>,
+    pub last: Option<String>,
 }
 
 /// An account in a Region.
@@ -152,10 +230,10 @@ pub(super) struct Facts<'f> {
     pub(super) options: &'f DigestsOptions,
     pub(super) key_lists: Vec<KeyList>,
     pub(super) inventory: Option<InventoryFacts>,
-    pub(super) digests: DigestTally,
+    pub(super) digests: DigestTotals,
     pub(super) logs: LogTotals,
-    pub(super) chains: Vec<ChainLine>,
-    pub(super) chain_total: ChainTotal,
+    pub(super) walked: Walked,
+    pub(super) no_chain: Vec<NoChain>,
     pub(super) collected: Collected,
     pub(super) worst: Worst,
     pub(super) times: (Timestamp, Duration),
@@ -163,9 +241,13 @@ pub(super) struct Facts<'f> {
 
 impl DigestsSummary {
     pub(super) fn new(facts: Facts<'_>) -> Self {
-        let Facts { options, key_lists, inventory, digests, logs, chains, chain_total, collected, worst, times } =
-            facts;
-        let reasons = reasons(&digests, &logs.tally, &chain_total, &collected);
+        let reasons = reasons(&facts);
+        let Facts { options, key_lists, inventory, digests, logs, walked, no_chain, collected, worst, times } = facts;
+        let covers = covers(walked.covered, &logs);
+        let assumptions = options.assumptions(inventory.as_ref());
+        let (first, last) = walked.times.reach().map_or((None, None), |(first, last)| (Some(first), Some(last)));
+        let (chains, chain_total) = (walked.lines, walked.total);
+        let (copies, layout_unknown, digests) = (digests.copies + logs.copies, digests.unplaced, digests.tally);
         let Window { since, until } = options.window;
         let (started_at, elapsed) = times;
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -180,22 +262,42 @@ impl DigestsSummary {
             finished_at: Timestamp::now().to_string(),
             outcome: outcome(&reasons),
             outcome_reasons: reasons,
+            assumptions: assumptions.lines(),
             roots: options.roots.iter().map(|root| shown(root)).collect(),
             public_keys: key_lists,
-            window: WindowLine { since: since.map(|time| time.to_string()), until: until.map(|time| time.to_string()) },
+            window: WindowLine {
+                since: since.map(|time| time.to_string()),
+                until: until.map(|time| time.to_string()),
+                first: first.map(|time| time.to_string()),
+                last: last.map(|time| time.to_string()),
+            },
             logs_hashed: options.log_contents == LogContents::Hashed,
             digests: with_total.collect(),
             logs: with_listed.collect(),
             relocated: collected.relocated,
+            copies,
+            layout_unknown,
             stored_plain: collected.stored_plain,
             gaps: chain_total.gaps,
             windows_not_covered: chain_total.uncovered,
-            other_files: collected.other_files,
+            hours: chain_total.hours,
+            no_chain,
+            accepted: AcceptedLine {
+                unreferenced: logs.tally.get(LogStatus::AcceptedUnreferenced),
+                starts: chain_total.accepted_starts,
+                ends: chain_total.accepted_ends,
+                gaps: chain_total.accepted_gaps,
+            },
+            other_files: collected.other_files + logs.unknown,
+            passed_over: collected.leavings,
+            other_archives: collected.other_archives,
             links_not_followed: collected.links,
+            links_out: collected.links_out,
             faults: collected.faults,
             named_faults: collected.named_faults,
             places: places(&chains, &logs),
             chains_total: chain_total.chains,
+            hourly_chains: chain_total.hourly,
             chains,
             inventory,
             by_month: by_month(&logs),
@@ -205,11 +307,33 @@ impl DigestsSummary {
                 bytes_read: collected.bytes,
             },
             worst: worst.into_iter().map(|(_, line)| String::from_utf8_lossy(&line).trim_end().to_owned()).collect(),
+            covers,
+            taken: assumptions,
         }
+    }
+
+    /// What the outcome takes for granted, for results that have this one in them.
+    pub fn taken_for_granted(&self) -> &Assumptions {
+        &self.taken
+    }
+
+    /// What is proven of the deliveries to each bucket that digests name.
+    pub fn covers(&self) -> &[BucketCover] {
+        &self.covers
     }
 }
 
-fn reasons(digests: &DigestTally, logs: &LogTally, chains: &ChainTotal, collected: &Collected) -> Vec<DigestsReason> {
+fn covers(covered: BTreeMap<Vec<u8>, Spans>, logs: &LogTotals) -> Vec<BucketCover> {
+    let cover = |(bucket, spans): (Vec<u8>, Spans)| {
+        let (logs_listed, logs_verified) = logs.buckets.get(&bucket).copied().unwrap_or_default();
+        BucketCover { bucket: String::from_utf8_lossy(&bucket).into_owned(), spans, logs_listed, logs_verified }
+    };
+    covered.into_iter().map(cover).collect()
+}
+
+fn reasons(facts: &Facts<'_>) -> Vec<DigestsReason> {
+    let (digests, logs): (&DigestTally, &LogTally) = (&facts.digests.tally, &facts.logs.tally);
+    let chains: &ChainTotal = &facts.walked.total;
     use DigestsReason as Reason;
     let is_missing = |status: DigestStatus| status == DigestStatus::Missing;
     let some_digest = |holds: &dyn Fn(DigestStatus) -> bool| {
@@ -228,8 +352,14 @@ fn reasons(digests: &DigestTally, logs: &LogTally, chains: &ChainTotal, collecte
         (Reason::UnprovenDigests, some_digest(&unproven)),
         (Reason::UnprovenLogs, logs.get(LogStatus::UnverifiedDigest) > 0),
         (Reason::Gaps, chains.gaps > 0),
-        (Reason::WindowNotCovered, chains.uncovered > 0),
-        (Reason::Faults, !collected.faults.is_empty()),
+        (Reason::WindowNotCovered, chains.uncovered > 0 || chains.is_untouched()),
+        (Reason::UnreferencedLogs, logs.get(LogStatus::Unreferenced) > 0),
+        (Reason::NoChain, !facts.no_chain.is_empty()),
+        (Reason::NotCoveredByInventory, logs.get(LogStatus::NotCoveredByInventory) > 0),
+        (Reason::TooNew, logs.get(LogStatus::TooNew) > 0),
+        (Reason::LayoutUnknown, facts.digests.unplaced > 0),
+        (Reason::Links, facts.collected.links_out > 0),
+        (Reason::Faults, !facts.collected.faults.is_empty()),
         (Reason::NothingExamined, digests.total() == digests.get(DigestStatus::Missing)),
     ];
     all.into_iter().filter_map(|(reason, holds)| holds.then_some(reason)).collect()

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::summary::{DigestsReason, DigestsSummary};
+use super::summary::{DigestsReason, DigestsSummary, NoChain};
 use super::{DigestStatus, LogStatus};
 use crate::report::text::{Text, count, escaped, number, shortened};
 use crate::report::{Outcome, Style};
@@ -44,21 +44,58 @@ fn all(text: &mut Text, summary: &DigestsSummary, out: &str) -> fmt::Result {
     next_steps(text, summary, out)
 }
 
+/// What is proven and what is not: chains, hours, logs, and what lies beside them.
 fn first_lines(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
     let (colour, word) = match summary.outcome {
         Outcome::Pass => ("32", "PASS"),
         Outcome::Violations => ("31", "VIOLATIONS"),
         Outcome::Incomplete => ("33", "INCOMPLETE"),
     };
-    let word = text.coloured(&format!("1;{colour}"), word);
-    let mut reasons = reasons(summary);
-    let sentence = match (reasons.next(), summary.logs_hashed) {
-        (Some(first), _) => first,
-        (None, true) => "all digests are verified, and the logs are those that they list".to_owned(),
-        (None, false) => "all digests are verified; logs were not read (--logs)".to_owned(),
+    let from = text.text.len();
+    text.indented(&format!("{word}  "), &headline(summary))?;
+    let coloured = text.coloured(&format!("1;{colour}"), word);
+    text.text.replace_range(from..from + word.len(), &coloured);
+    for (at, reason) in reasons(summary).enumerate() {
+        text.indented(if at == 0 { "  because " } else { "  also    " }, &reason)?;
+    }
+    Ok(())
+}
+
+fn headline(summary: &DigestsSummary) -> String {
+    let logs = |status: LogStatus| summary.logs[status.as_str()];
+    let mut parts = vec![format!(
+        "{} verified in {}, {}",
+        count(summary.digests[DigestStatus::Verified.as_str()], "digest", "digests"),
+        count(summary.chains_total, "chain", "chains"),
+        count(summary.hours, "hour", "hours"),
+    )];
+    if let Some((first, last)) = summary.window.first.as_ref().zip(summary.window.last.as_ref()) {
+        parts[0].push_str(&format!(" from {} to {}", short(first), short(last)));
+    }
+    let verified = if summary.logs_hashed {
+        format!("{} verified", number(logs(LogStatus::Verified)))
+    } else {
+        "not read (--logs)".to_owned()
     };
-    writeln!(text.text, "{word}  {sentence}")?;
-    reasons.try_for_each(|reason| writeln!(text.text, "  also: {reason}"))
+    parts.push(format!("{} listed, {verified}", count(summary.logs["listed"], "log", "logs")));
+    let unreferenced = logs(LogStatus::Unreferenced);
+    parts.push(format!("{} in log folders that no digest lists", count(unreferenced, "file", "files")));
+    let beside = [
+        (logs(LogStatus::AcceptedUnreferenced), "accepted (--accept-unreferenced)"),
+        (logs(LogStatus::OutsideChains), "before or after the chains"),
+        (logs(LogStatus::OutsideWindow), "outside of the window"),
+    ];
+    let beside = beside.iter().filter(|(files, _)| *files > 0);
+    let beside: Vec<_> = beside.map(|(files, what)| format!("{} {what}", number(*files))).collect();
+    if !beside.is_empty() {
+        parts.push(format!("beside them {}", beside.join(", ")));
+    }
+    parts.join("; ")
+}
+
+/// A time without its milliseconds, which digests do not have.
+fn short(time: &str) -> String {
+    time.replace(".000Z", "Z")
 }
 
 fn trust(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
@@ -71,8 +108,11 @@ fn trust(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
     if summary.window.since.is_some() || summary.window.until.is_some() {
         let side = |time: &Option<String>, open: &str| time.clone().unwrap_or_else(|| open.to_owned());
         let (since, until) = (side(&summary.window.since, "the first digest"), side(&summary.window.until, "the last"));
-        text.wrapped("Window", &format!("{since} to {until}"))?;
+        text.wrapped("Window", &format!("{} to {}", short(&since), short(&until)))?;
+    } else {
+        text.wrapped("Window", "that of the verified digests of each chain (--since, --until)")?;
     }
+    text.assumptions(&summary.assumptions)?;
     let seconds = summary.timing.elapsed_ms as f64 / 1000.0;
     text.wrapped("Time", &format!("{seconds:.1} s, {} digests a second", number(summary.timing.digests_per_second)))
 }
@@ -81,16 +121,40 @@ fn counts(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
     text.heading("Digests")?;
     let digests = DigestStatus::ALL.map(|status| (status.as_str(), summary.digests[status.as_str()]));
     lines(text, &digests, ("all", summary.digests["total"]))?;
-    let odd = [
-        (summary.relocated, "in another bucket than they were delivered to"),
-        (summary.stored_plain, "stored decompressed, logs included"),
-    ];
-    for (number_of, what) in odd.iter().filter(|(number, _)| *number > 0) {
-        text.item(&format!("{} {what}", number(*number_of)))?;
-    }
+    items(
+        text,
+        &[
+            (summary.relocated, "in another bucket than they were delivered to"),
+            (summary.stored_plain, "stored decompressed, logs included"),
+        ],
+    )?;
     text.heading("Logs")?;
     let logs = LogStatus::ALL.map(|status| (status.as_str(), summary.logs[status.as_str()]));
-    lines(text, &logs, ("listed", summary.logs["listed"]))
+    lines(text, &logs, ("listed", summary.logs["listed"]))?;
+    items(
+        text,
+        &[
+            (summary.accepted.starts, "chains that begin in the window, accepted"),
+            (summary.accepted.ends, "chains that end in the window, accepted"),
+            (summary.accepted.gaps, "holes before a chain that was begun again, accepted"),
+            (summary.copies, "more at other paths, as copies"),
+            (summary.other_files, "other files"),
+            (summary.passed_over, "files that macOS left (._*, .DS_Store), passed over"),
+            (summary.other_archives, "archives that were not opened"),
+            (summary.links_not_followed, "links that were not followed"),
+        ],
+    )?;
+    for NoChain { account, region, logs } in summary.no_chain.iter().take(PLACES) {
+        text.item(&format!("no chain: account {account}, {region}, {}", count(*logs, "log", "logs")))?;
+    }
+    Ok(())
+}
+
+fn items(text: &mut Text, counts: &[(u64, &str)]) -> fmt::Result {
+    counts
+        .iter()
+        .filter(|(files, _)| *files > 0)
+        .try_for_each(|(files, what)| text.item(&format!("{} {what}", number(*files))))
 }
 
 fn lines(text: &mut Text, counts: &[(&str, u64)], (all, total): (&str, u64)) -> fmt::Result {
@@ -170,6 +234,22 @@ pub(crate) fn steps(summary: &DigestsSummary, list: &str) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if summary.logs[LogStatus::Unreferenced.as_str()] > 0 {
+        steps.push(
+            "files that no digest lists: late logs are listed by the digests of the following hours (fetch these, or say \
+             --until), and --accept-unreferenced PATTERN accepts what is of a trail without validation"
+                .to_owned(),
+        );
+    }
+    if !summary.no_chain.is_empty() {
+        steps.push("fetch the digests of every account and Region, or accept their logs by a pattern".to_owned());
+    }
+    if summary.layout_unknown > 0 {
+        steps.push("keep what was fetched as ROOT/KEY or ROOT/BUCKET/KEY, with the whole key".to_owned());
+    }
+    if summary.links_out > 0 {
+        steps.push("give what links lead to as a root of its own".to_owned());
+    }
     if digests(DigestStatus::Missing) > 0 {
         steps.push("fetch missing digests again; a first one may lie before the export: say --since".to_owned());
     }
@@ -199,7 +279,7 @@ fn because(reason: DigestsReason, summary: &DigestsSummary) -> String {
         }
         DigestsReason::MissingDigests => format!("{} missing", digests(&|status| status == DigestStatus::Missing)),
         DigestsReason::InvalidLogs => {
-            format!("{} changed or damaged", logs(&|status| status.is_violation() && !is_apart(status)))
+            format!("{} changed, damaged or moved", logs(&|status| status.is_violation() && !is_apart(status)))
         }
         DigestsReason::MissingLogs => format!("{} missing", logs(&|status| status == LogStatus::Missing)),
         DigestsReason::LogsNotInInventory => {
@@ -214,10 +294,34 @@ fn because(reason: DigestsReason, summary: &DigestsSummary) -> String {
             format!("{unproven} listed by digests that are not verified")
         }
         DigestsReason::Gaps => format!("{} between digests", count(summary.gaps, "gap", "gaps")),
-        DigestsReason::WindowNotCovered => {
-            let chains = count(summary.windows_not_covered, "chain does", "chains do");
-            format!("{chains} not cover the whole window")
+        DigestsReason::WindowNotCovered => match summary.windows_not_covered {
+            0 => "no hourly chain has a digest in the window".to_owned(),
+            chains => format!("{} not cover the whole window", count(chains, "chain does", "chains do")),
+        },
+        DigestsReason::UnreferencedLogs => {
+            let files = summary.logs[LogStatus::Unreferenced.as_str()];
+            format!("{} in log folders that no digest lists", count(files, "file", "files"))
         }
+        DigestsReason::NoChain => {
+            let places = summary.no_chain.iter().take(3).map(|place| format!("{} in {}", place.account, place.region));
+            let places: Vec<_> = places.collect();
+            let more = summary.no_chain.len().saturating_sub(places.len());
+            let more = if more > 0 { format!(" and {} more", number(more as u64)) } else { String::new() };
+            format!("logs without a chain: account {}{more}", places.join(", "))
+        }
+        DigestsReason::NotCoveredByInventory => {
+            let logs = logs(&|status| status == LogStatus::NotCoveredByInventory);
+            format!("{logs} of buckets without an inventory")
+        }
+        DigestsReason::TooNew => {
+            let logs = logs(&|status| status == LogStatus::TooNew);
+            format!("{logs} not in the inventory, which may have been made too early to know them")
+        }
+        DigestsReason::LayoutUnknown => {
+            let digests = count(summary.layout_unknown, "digest lies", "digests lie");
+            format!("{digests} at a path of which nobody knows the bucket")
+        }
+        DigestsReason::Links => format!("{} out of the roots", count(summary.links_out, "link leads", "links lead")),
         DigestsReason::Faults => {
             let faults = summary.faults.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
             format!("{} could not be read", count(faults, "file or folder", "files or folders"))

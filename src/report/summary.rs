@@ -464,6 +464,8 @@ impl Summary {
         let whole = partial;
         let partial = &whole;
         let reasons = outcome_reasons(facts, partial, units_planned, digests.as_ref());
+        let mut assumptions = partial.terms.assumptions.clone();
+        digests.iter().for_each(|digests| assumptions.extend(digests.taken_for_granted()));
         let finding_reasons = |counts: &BTreeMap<Reason, u64>| -> BTreeMap<&'static str, u64> {
             Reason::ALL.iter().map(|reason| (reason.as_str(), counts.get(reason).copied().unwrap_or(0))).collect()
         };
@@ -480,7 +482,7 @@ impl Summary {
             finished_at: run.finished_at.to_string(),
             outcome: outcome(&reasons),
             outcome_reasons: reasons,
-            assumptions: partial.terms.assumptions.lines(),
+            assumptions: assumptions.lines(),
             sources: facts.sources.iter().enumerate().map(|(id, source)| source_line(id, source, partial)).collect(),
             coverage: Coverage {
                 units_planned,

@@ -8,6 +8,7 @@ mod inflate;
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
 mod system;
+mod unicode;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -20,6 +21,7 @@ use std::time::SystemTime;
 pub(crate) use inflate::{GzipReader, Room as InflateRoom, is_damage as is_gzip_damage};
 use md5::{Digest, Md5 as Md5Hasher};
 pub(crate) use system::Folder;
+pub(crate) use unicode::unicode;
 
 use crate::engine::lock;
 use crate::hashes::BLOCK_LEN;

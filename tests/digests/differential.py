@@ -53,6 +53,7 @@ STATUSES = {
     "malformed", "trailing_data", "missing", "hash_mismatch", "conflict", "unverified_digest", "unchecked", "unreferenced",
     "not_in_inventory",
 }
+NO_CHAIN = "no_chain"
 UNCOVERED = "window_not_covered"
 PLAIN = {"not found", "invalid format", "signature verification failed", "hash value doesn't match"}
 
@@ -132,6 +133,9 @@ def expectations(case, tree):
 def place_of(tree, name):
     if name == "exit code":
         return EXIT
+    if name == "no chain":
+        chain = tree.chains[0]
+        return Place(name, "", f"AWSLogs/{chain.account}/CloudTrail-Digest/{chain.region}/")
     if name == "window":
         return Place("window", tree.chains[0].bucket, "")
     if "gap " in name:
@@ -292,14 +296,14 @@ def statuses(tree, written):
         if is_hole(type_, status):
             status = "gap"
         elif type_ == "gap":
-            type_ = "window"
+            type_ = "window" if status == UNCOVERED else "no chain"
         found[Place(type_, bucket, key)] = status
     return found | {EXIT: str(written.code)}
 
 
 def is_hole(type_, status):
-    """A chain that does not cover the window has a line of this type, too."""
-    return type_ == "gap" and status != UNCOVERED
+    """A chain that does not cover the window has a line of this type, too, and so has an account without one."""
+    return type_ == "gap" and status not in (UNCOVERED, NO_CHAIN)
 
 
 def inconsistencies(case, tree, written):

@@ -107,7 +107,9 @@ fn an_untouched_chain_passes() {
     let tree = Tree::of(&chain());
     let verified = verify(&tree, &["--logs"]);
     assert_eq!(verified.ran.code, Some(0), "{verified:?}");
-    assert!(verified.ran.stdout.starts_with("PASS  "), "{}", verified.ran.stdout);
+    let headline = "PASS  8 digests verified in 1 chain, 8 hours from 2024-05-06T00:00:00Z to\n      \
+                    2024-05-06T08:00:00Z; 16 logs listed, 16 verified; 0 files in log folders\n      that no digest lists\n";
+    assert!(verified.ran.stdout.starts_with(headline), "{}", verified.ran.stdout);
     assert_eq!(verified.counts("digests"), counts([("verified", 8)]));
     assert_eq!(verified.counts("logs"), counts([("verified", 16)]));
     let summary = verified.summary();
@@ -117,7 +119,7 @@ fn an_untouched_chain_passes() {
             "bucket": BUCKET, "organisation": null, "account": ACCOUNT, "region": REGION, "trail": "a_trail",
             "home_region": "us-east-1", "kind": "standard", "digests": 8, "verified": 8, "segments": 1,
             "first_start": "2024-05-06T00:00:00.000Z", "last_end": "2024-05-06T08:00:00.000Z", "gaps": 0,
-            "covers_window": true,
+            "covers_window": true, "hours": 8,
         }])
     );
     assert_eq!((&summary["relocated"], &summary["stored_plain"]), (&json!(0), &json!(0)));
@@ -195,12 +197,9 @@ fn every_status_is_found() {
             },
             args: &["--logs"],
             code: 3,
-            findings: |chain| {
-                let logs = (0..2).map(|at| of_log(&chain[7], at, "unreferenced"));
-                [of_digest(&chain[7], "key_unknown")].into_iter().chain(logs).collect()
-            },
+            findings: |chain| vec![of_digest(&chain[7], "key_unknown")],
             digests: &[("verified", 7), ("key_unknown", 1)],
-            logs: &[("verified", 14), ("unreferenced", 2)],
+            logs: &[("verified", 14), ("outside_chains", 2)],
         },
         Case {
             name: "a forged digest in the middle, of whoever has no key",
@@ -314,18 +313,18 @@ fn every_status_is_found() {
             change: |tree, chain| tree.remove(&path(&chain[0])),
             args: &[],
             code: 1,
-            findings: |chain| [&[of_digest(&chain[0], "missing")][..], &unreferenced(&chain[0])].concat(),
+            findings: |chain| vec![of_digest(&chain[0], "missing")],
             digests: &[("verified", 7), ("missing", 1)],
-            logs: &[("unchecked", 14), ("unreferenced", 2)],
+            logs: &[("unchecked", 14), ("outside_chains", 2)],
         },
         Case {
             name: "the one before the first digest is before the window",
             change: |tree, chain| tree.remove(&path(&chain[0])),
             args: &["--since", "2024-05-06T01:00:00Z"],
             code: 0,
-            findings: |chain| unreferenced(&chain[0]).to_vec(),
+            findings: |_| Vec::new(),
             digests: &[("verified", 7)],
-            logs: &[("unchecked", 14), ("unreferenced", 2)],
+            logs: &[("unchecked", 14), ("outside_window", 2)],
         },
         Case {
             name: "two files for a slot",
@@ -398,7 +397,7 @@ fn every_status_is_found() {
                 tree.0.insert(planted, gz(b"{}"));
             },
             args: &["--logs"],
-            code: 0,
+            code: 3,
             findings: |chain| {
                 let key = chain[3].logs[1].0.replace(".json.gz", "x.json.gz");
                 vec![finding("log", &key, "unreferenced")]
@@ -466,7 +465,10 @@ fn every_status_is_found() {
             },
             args: &["--logs"],
             code: 3,
-            findings: |chain| vec![of_log(&chain[3], 1, "unreferenced")],
+            findings: |chain| {
+                let place = format!("AWSLogs/{ACCOUNT}/CloudTrail-Digest/{REGION}/");
+                vec![of_log(&chain[3], 1, "unreferenced"), finding("gap", &place, "no_chain")]
+            },
             digests: &[],
             logs: &[("unreferenced", 1)],
         },
@@ -553,24 +555,29 @@ fn copies_verify_wherever_they_are() {
         let path = |path: &String| path.replacen(from, to, 1);
         Tree(tree.0.iter().map(|(at, stored)| (path(at), stored.clone())).collect())
     };
-    for (name, tree, relocated) in [
-        ("as delivered", tree.clone(), 0),
-        ("without the bucket", moved("org-trail-logs/", ""), 0),
-        ("without the prefix", moved("org-trail-logs/a/prefix/", ""), 0),
-        ("deeper", moved("org-trail-logs/", "backups/2024/org-trail-logs/"), 0),
-        ("in another bucket", moved("org-trail-logs/", "copy/"), 4),
-        ("in another bucket without the prefix", moved("org-trail-logs/a/prefix/", "copy/"), 4),
+    for (name, tree, (relocated, code)) in [
+        ("as delivered", tree.clone(), (0, 0)),
+        ("without the bucket", moved("org-trail-logs/", ""), (0, 0)),
+        ("deeper", moved("org-trail-logs/", "backups/2024/org-trail-logs/"), (4, 0)),
+        ("in another bucket", moved("org-trail-logs/", "copy/"), (4, 0)),
+        ("in another bucket without the prefix", moved("org-trail-logs/a/prefix/", "copy/"), (4, 0)),
+        // Nobody knows whether the folders were left out or somebody moved everything.
+        ("without the prefix", moved("org-trail-logs/a/prefix/", ""), (4, 3)),
     ] {
         let verified = verify(&tree, &["--logs"]);
-        assert_eq!(verified.ran.code, Some(0), "{name}: {verified:?}");
+        assert_eq!(verified.ran.code, Some(code), "{name}: {verified:?}");
         assert_eq!(verified.counts("digests"), counts([("verified", 4)]), "{name}");
         assert_eq!(verified.counts("logs"), counts([("verified", 8)]), "{name}");
         assert_eq!(verified.summary()["relocated"], json!(relocated), "{name}");
     }
+    // The folders above a root may be those of the bucket.
     let desk = Desk::new();
-    moved("org-trail-logs/a/prefix/", "").write(&desk.path("root"));
-    let below = verify_roots(&desk, &["root/AWSLogs/o-exampleorg1"], &["--logs"]);
-    assert_eq!((below.ran.code, below.counts("digests")), (Some(0), counts([("verified", 4)])), "{below:?}");
+    moved("org-trail-logs/", "").write(&desk.path("root"));
+    for root in ["root/a", "root/a/prefix", "root/a/prefix/AWSLogs", "root/a/prefix/AWSLogs/o-exampleorg1"] {
+        let below = verify_roots(&desk, &[root], &["--logs"]);
+        assert_eq!((below.ran.code, below.counts("digests")), (Some(0), counts([("verified", 4)])), "{below:?}");
+        assert_eq!(below.summary()["relocated"], json!(0), "{root}");
+    }
 }
 
 /// Short ones are hashed side by side, and long ones piece by piece.
@@ -810,6 +817,501 @@ fn nothing_forged_stops_it() {
     }
 }
 
+/// A tree, what is done to it, the arguments, the exit code, and why it is no pass.
+struct Layout {
+    name: &'static str,
+    change: fn(&mut Tree, &[Digest]),
+    args: &'static [&'static str],
+    code: i32,
+    reasons: &'static [&'static str],
+}
+
+/// Moves what has this in its path, by another beginning.
+fn move_all(tree: &mut Tree, what: &str, from: &str, to: &str) {
+    let moved = |path: &String| match path.contains(what) {
+        true => path.replacen(from, to, 1),
+        false => path.clone(),
+    };
+    tree.0 = tree.0.iter().map(|(path, stored)| (moved(path), stored.clone())).collect();
+}
+
+fn copy_all(tree: &mut Tree, what: &str, from: &str, to: &str) {
+    let copied = tree.0.iter().filter(|(path, _)| path.contains(what));
+    let copied: Vec<_> = copied.map(|(path, stored)| (path.replacen(from, to, 1), stored.clone())).collect();
+    tree.0.extend(copied);
+}
+
+const TOP: &str = "org-trail-logs/";
+
+#[test]
+fn what_lies_elsewhere_is_moved_or_a_copy() {
+    let cases = [
+        Layout {
+            name: "a log moved in its bucket",
+            change: |tree, chain| move_all(tree, &log_path(&chain[3], 1), TOP, "org-trail-logs/trash/"),
+            args: &["--logs"],
+            code: 1,
+            reasons: &["invalid_logs"],
+        },
+        Layout {
+            name: "a log moved in its bucket, and nobody reads it",
+            change: |tree, chain| move_all(tree, &log_path(&chain[3], 1), TOP, "org-trail-logs/trash/"),
+            args: &[],
+            code: 1,
+            reasons: &["invalid_logs"],
+        },
+        Layout {
+            name: "a log moved in a bucket without a folder of its name",
+            change: |tree, chain| {
+                move_all(tree, &log_path(&chain[3], 1), TOP, "org-trail-logs/trash/");
+                move_all(tree, "", TOP, "");
+            },
+            args: &["--logs"],
+            code: 1,
+            reasons: &["missing_logs"],
+        },
+        Layout {
+            name: "a log copied in its bucket",
+            change: |tree, chain| copy_all(tree, &log_path(&chain[3], 1), TOP, "org-trail-logs/trash/"),
+            args: &["--logs"],
+            code: 0,
+            reasons: &[],
+        },
+        Layout {
+            name: "a log copied in its bucket, and changed",
+            change: |tree, chain| {
+                tree.0.insert(log_path(&chain[3], 1).replacen(TOP, "org-trail-logs/trash/", 1), gz(b"{}"));
+            },
+            args: &["--logs"],
+            code: 3,
+            reasons: &["unreferenced_logs"],
+        },
+        Layout {
+            name: "a log that is only in another bucket",
+            change: |tree, chain| move_all(tree, &log_path(&chain[3], 1), TOP, "copy/"),
+            args: &["--logs"],
+            code: 1,
+            reasons: &["missing_logs"],
+        },
+        Layout {
+            name: "a digest moved in its bucket",
+            change: |tree, _| move_all(tree, "CloudTrail-Digest", TOP, "org-trail-logs/trash/"),
+            args: &["--logs"],
+            code: 1,
+            reasons: &["invalid_digests"],
+        },
+        Layout {
+            name: "the newest digest moved in its bucket",
+            change: |tree, chain| move_all(tree, &path(&chain[7]), TOP, "org-trail-logs/trash/"),
+            args: &["--logs"],
+            code: 1,
+            reasons: &["invalid_digests"],
+        },
+        Layout {
+            name: "the newest digest is only in another bucket",
+            change: |tree, chain| move_all(tree, &path(&chain[7]), TOP, "copy/"),
+            args: &["--logs"],
+            code: 1,
+            reasons: &["missing_digests", "unproven_logs"],
+        },
+        Layout {
+            name: "all digests are only in another bucket, and the logs where they belong",
+            change: |tree, _| {
+                move_all(tree, "CloudTrail-Digest", TOP, "copy/");
+                move_all(tree, "", TOP, "");
+            },
+            args: &["--logs"],
+            code: 1,
+            reasons: &["missing_digests", "unproven_logs", "window_not_covered", "nothing_examined"],
+        },
+        Layout {
+            name: "digests copied in their bucket",
+            change: |tree, _| copy_all(tree, "CloudTrail-Digest", TOP, "org-trail-logs/backup/"),
+            args: &["--logs"],
+            code: 0,
+            reasons: &[],
+        },
+        Layout {
+            name: "the whole bucket copied beside it",
+            change: |tree, _| copy_all(tree, TOP, TOP, "copy/"),
+            args: &["--logs"],
+            code: 0,
+            reasons: &[],
+        },
+        Layout {
+            name: "a copy of the bucket, and a log moved in it",
+            change: |tree, chain| {
+                move_all(tree, "", TOP, "copy/");
+                move_all(tree, &chain[3].logs[1].0, "copy/", "copy/trash/");
+            },
+            args: &["--logs"],
+            code: 1,
+            reasons: &["invalid_logs"],
+        },
+        Layout {
+            name: "a copy of the bucket, and a digest moved in it",
+            change: |tree, chain| {
+                move_all(tree, "", TOP, "copy/");
+                move_all(tree, &chain[3].key, "copy/", "copy/trash/");
+            },
+            args: &["--logs"],
+            code: 1,
+            reasons: &["invalid_digests"],
+        },
+    ];
+    run_layouts(&cases, &chain());
+}
+
+fn run_layouts(cases: &[Layout], chain: &[Digest]) {
+    for Layout { name, change, args, code, reasons } in cases {
+        let mut tree = Tree::of(chain);
+        change(&mut tree, chain);
+        let verified = verify(&tree, args);
+        assert_eq!(verified.ran.code, Some(*code), "{name}: {verified:?}");
+        assert_eq!(verified.summary()["outcome_reasons"], json!(reasons), "{name}: {verified:?}");
+    }
+}
+
+#[test]
+fn files_that_no_digest_lists_are_no_pass() {
+    let planted = |tree: &mut Tree, name: &str| {
+        let folder = format!("{BUCKET}/AWSLogs/{ACCOUNT}/{name}");
+        tree.0.insert(folder, gz(b"{\"Records\":[]}"));
+    };
+    let log = |time: &str, rest: &str| {
+        format!("CloudTrail/{REGION}/2024/05/06/{ACCOUNT}_CloudTrail_{REGION}_{time}_PLANTED000000000{rest}")
+    };
+    // The chain is from midnight to eight.
+    let of_window = [
+        log("20240506T0230Z", ".json.gz"),
+        log("20240506T0230Z", ".json"),
+        log("20240506T0230Z", ".json.GZ"),
+        log("20240506T0230Z", ".tar"),
+        log("20240506T0230Z", ".json.gz.head.json"),
+        // Its folder says another day than its name.
+        log("20200101T0000Z", ".json.gz"),
+        log("20200101T0000Z_20240506T0230Z", ".json.gz"),
+        format!("CloudTrail/{REGION}/2024/05/06/x"),
+        format!("CloudTrail/{REGION}/2024/05/06/._x.json.gz"),
+        format!("CloudTrail/{REGION}/x.json.gz"),
+        "CloudTrail/x.json.gz".to_owned(),
+        format!("CloudTrail-Insight/{REGION}/2024/05/06/x.json.gz"),
+        format!("CloudTrail-Future/{REGION}/2024/05/06/x.json.gz"),
+        format!(
+            "CloudTrail/eu-west-1/2024/05/06/{ACCOUNT}_CloudTrail_eu-west-1_20240506T0230Z_AAAAAAAAAAAAAAAA.json.gz"
+        ),
+    ];
+    for name in &of_window {
+        let mut tree = Tree::of(&chain());
+        planted(&mut tree, name);
+        for args in [&["--logs"][..], &[], &["--logs", "--since", "2024-05-06", "--until", "2024-05-06T08:00:00Z"]] {
+            let verified = verify(&tree, args);
+            assert_eq!(verified.ran.code, Some(3), "{name}: {verified:?}");
+            assert_eq!(verified.summary()["logs"]["unreferenced"], json!(1), "{name}");
+            assert!(verified.ran.stdout.contains("1 file in log"), "{verified:?}");
+            assert!(verified.ran.stdout.contains("following hours"), "{verified:?}");
+        }
+        let accepted = verify(&tree, &["--logs", "--accept-unreferenced", "nothing", &format!("*/{name}")]);
+        assert_eq!(accepted.ran.code, Some(0), "{name}: {accepted:?}");
+        assert_eq!(accepted.summary()["assumptions"][0]["value"], json!(format!("*/{name}")));
+        assert!(accepted.ran.stdout.contains("Assumes   unreferenced_accepted"), "{accepted:?}");
+    }
+    for (name, count) in [
+        (log("20240505T2358Z", ".json.gz"), "outside_chains"),
+        (log("20240506T0800Z", ".json.gz"), "outside_chains"),
+        (format!("Config/{REGION}/2024/5/6/ConfigHistory/x.json.gz"), ""),
+        ("CloudTrail-Lake/Query/2024/05/06/x/result_1.csv.gz".to_owned(), ""),
+        (format!("elasticloadbalancing/{REGION}/2024/05/06/x.log.gz"), ""),
+        (format!("Unknown/{REGION}/2024/05/06/x.log.gz"), ""),
+        (format!("CloudTrail/{REGION}/2024/05/06/.DS_Store"), "unreferenced"),
+    ] {
+        let mut tree = Tree::of(&chain());
+        planted(&mut tree, &name);
+        if count == "unreferenced" {
+            // What macOS leaves has another beginning than a log.
+            tree.replace(&format!("{BUCKET}/AWSLogs/{ACCOUNT}/{name}"), b"\0\0\0\x01Bud1".to_vec());
+        }
+        let verified = verify(&tree, &["--logs"]);
+        assert_eq!(verified.ran.code, Some(0), "{name}: {verified:?}");
+        let expected = if count == "outside_chains" { json!(1) } else { json!(0) };
+        assert_eq!(verified.summary()["logs"]["outside_chains"], expected, "{name}");
+    }
+    // What HeadObject says of a log is none.
+    let mut tree = Tree::of(&chain());
+    tree.0.insert(format!("{}.head.json", log_path(&chain()[3], 0)), b"{\"ETag\": \"\\\"x\\\"\"}".to_vec());
+    assert_eq!(verify(&tree, &["--logs"]).ran.code, Some(0));
+}
+
+#[test]
+fn accounts_without_a_chain_are_named() {
+    let mut tree = Tree::of(&chain());
+    let other = Trail { region: "eu-west-1", ..Trail::default() }.chain(8);
+    tree.0.extend(Tree::of(&other).0.into_iter().filter(|(path, _)| !path.contains("CloudTrail-Digest")));
+    let verified = verify(&tree, &["--logs"]);
+    assert_eq!(verified.summary()["no_chain"], json!([{"account": ACCOUNT, "region": "eu-west-1", "logs": 16}]));
+    assert_eq!(verified.ran.code, Some(3), "{verified:?}");
+    assert!(verified.ran.stdout.contains("no chain: account 111122223333, eu-west-1, 16 logs"), "{verified:?}");
+    // Logs of other times are not asked for.
+    let other_day = ["--since", "2024-05-06", "--until", "2024-05-06T08:00:00Z"];
+    let mut tree = Tree::of(&chain());
+    let early = Trail { region: "eu-west-1", ..Trail::default() }.digest("2024-05-01T00:00:00Z", None);
+    tree.0.extend(Tree::of(&[early]).0.into_iter().filter(|(path, _)| !path.contains("CloudTrail-Digest")));
+    assert_eq!(verify(&tree, &other_day).ran.code, Some(0));
+    assert_eq!(verify(&tree, &[]).ran.code, Some(3));
+}
+
+#[test]
+fn chains_cover_the_window_or_it_is_accepted() {
+    let trail = Trail { logs: 0, ..Trail::default() };
+    // From midnight to three, and from six to eight.
+    let mut tree = Tree::of(&trail.chain(3));
+    let mut again = vec![trail.digest(&after(FIRST_END, 6 * 3600), None)];
+    again.push(trail.digest(&after(FIRST_END, 7 * 3600), again.last()));
+    tree.0.extend(Tree::of(&again).0);
+    let both = ["--accept-starts", "--accept-ends"];
+    let at = |hour: usize| format!("2024-05-06T{hour:02}:00:00Z");
+    for (since, until, accepted, code, names) in [
+        (Some(0), Some(3), &[][..], 0, ""),
+        (Some(6), Some(8), &[], 0, ""),
+        (Some(6), None, &[], 0, ""),
+        (None, Some(3), &[], 0, ""),
+        (Some(5), Some(8), &[], 3, "(--accept-starts --accept-ends)"),
+        (Some(5), Some(8), &both, 0, ""),
+        (Some(6), Some(9), &[], 3, "(--accept-ends)"),
+        (Some(6), Some(9), &["--accept-ends"], 0, ""),
+        (Some(6), Some(9), &["--accept-starts"], 3, "(--accept-ends)"),
+        (Some(8), None, &[], 3, "(--accept-ends)"),
+        (Some(8), None, &both, 3, "no hourly chain has"),
+        (Some(9), Some(12), &both, 3, "no hourly chain has"),
+        (None, None, &[], 3, "--accept-starts"),
+        (None, None, &["--accept-starts"], 3, "--accept-ends"),
+        (None, None, &both, 0, ""),
+    ] {
+        let times = [("--since", since), ("--until", until)];
+        let times = times.into_iter().flat_map(|(name, hour)| hour.map(|hour| [name.to_owned(), at(hour)]));
+        let args: Vec<String> = times.flatten().chain(accepted.iter().map(|arg| (*arg).to_owned())).collect();
+        let verified = verify(&tree, &args.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(verified.ran.code, Some(code), "{args:?}: {verified:?}");
+        assert!(verified.text("findings.csv").contains(names), "{args:?}: {}", verified.text("findings.csv"));
+    }
+    // Before the chain began.
+    let since = ["--since", "2024-05-05", "--until", "2024-05-06T03:00:00Z"];
+    assert_eq!(verify(&tree, &since).ran.code, Some(3));
+    let accepted = verify(&tree, &[&since[..], &["--accept-starts"]].concat());
+    assert_eq!((accepted.ran.code, &accepted.summary()["accepted"]["starts"]), (Some(0), &json!(1)), "{accepted:?}");
+    // Only who names no other is the first.
+    tree.remove(&path(&trail.chain(1)[0]));
+    let verified = verify(&tree, &[&since[..], &["--accept-starts"]].concat());
+    assert_eq!(verified.ran.code, Some(1), "{verified:?}");
+    assert!(verified.text("findings.csv").contains("is not the first that there was"), "{verified:?}");
+}
+
+#[test]
+fn backfill_digests_alone_cover_nothing() {
+    let backfill = Trail { is_backfill: true, ..Trail::default() };
+    for args in [&["--logs"][..], &["--logs", "--since", "2024-05-06"], &["--logs", "--accept-starts", "--accept-ends"]]
+    {
+        let verified = verify(&Tree::of(&backfill.chain(3)), args);
+        assert_eq!(verified.ran.code, Some(3), "{verified:?}");
+        assert_eq!(verified.summary()["outcome_reasons"], json!(["window_not_covered", "no_chain"]));
+    }
+    // Runs that hang together, whatever hours they are of.
+    let mut tree = Tree::of(&chain());
+    let one = backfill.digest(&after(FIRST_END, 5 * 3600), None);
+    let two = backfill.digest(&after(FIRST_END, 3600), Some(&one));
+    let three = backfill.digest(&after(FIRST_END, 3 * 3600), Some(&two));
+    let other = backfill.digest(&after(FIRST_END, 4 * 3600), None);
+    [&one, &two, &three, &other].into_iter().for_each(|digest| tree.add(digest));
+    tree.add_head(&three);
+    tree.add_head(&other);
+    let verified = verify(&tree, &[]);
+    assert_eq!(verified.ran.code, Some(0), "{verified:?}");
+    let segments = |verified: &Verified| verified.summary()["chains"][1]["segments"].clone();
+    assert_eq!(segments(&verified), json!(2), "{verified:?}");
+    tree.remove(&path(&two));
+    tree.add_head(&one);
+    assert_eq!(segments(&verify(&tree, &[])), json!(3));
+}
+
+#[test]
+fn archives_in_the_mirror_of_a_bucket_prove_nothing() {
+    let chain = chain();
+    let gone = log_path(&chain[3], 1);
+    let tar = Tree::of(&chain).to_tar();
+    let harmless = Tree([("notes.txt".to_owned(), b"notes".to_vec())].into()).to_tar();
+    let lambda = |tree: &mut Tree, name: &str, tar: &[u8]| drop(tree.0.insert(name.to_owned(), tar.to_vec()));
+    for name in ["backup.tar", "org-trail-logs/backup.tar", "org-trail-logs/AWSLogs/backup.TAR"] {
+        let mut tree = Tree::of(&chain);
+        lambda(&mut tree, name, &harmless);
+        assert_eq!(verify(&tree, &["--logs"]).ran.code, Some(0), "{name}");
+        lambda(&mut tree, name, &tar);
+        let verified = verify(&tree, &["--logs"]);
+        assert_eq!((verified.ran.code, &verified.summary()["faults"]), (Some(3), &json!({"archive_in_mirror": 1})));
+        let accepted = verify(&tree, &["--logs", "--accept-unreferenced", "*backup.*"]);
+        assert_eq!(accepted.ran.code, Some(0), "{accepted:?}");
+        // It does not stand in for what is gone.
+        tree.remove(&gone);
+        assert_eq!(verify(&tree, &["--logs"]).ran.code, Some(1), "{name}");
+    }
+    for (name, code) in [("a.tar.xz", 3), ("org-trail-logs/a.tar.bz2", 3), ("org-trail-logs/a.zip", 0)] {
+        let mut tree = Tree::of(&chain);
+        lambda(&mut tree, name, b"whatever");
+        let verified = verify(&tree, &["--logs"]);
+        assert_eq!(verified.ran.code, Some(code), "{name}: {verified:?}");
+    }
+    // A folder of archives is no mirror.
+    for (name, code) in [("a.TGZ", 0), ("a.tar.xz", 3), ("a.zip", 3)] {
+        let mut tree = Tree::default();
+        lambda(&mut tree, "first.tar", &tar);
+        lambda(&mut tree, name, &gz(&harmless));
+        assert_eq!(verify(&tree, &["--logs"]).ran.code, Some(code), "{name}");
+    }
+}
+
+#[test]
+fn copies_of_one_bucket_are_no_inventory_of_another() {
+    let chain = chain();
+    let rows = |bucket: &str| -> Vec<Row> {
+        let logs = chain.iter().flat_map(|digest| &digest.logs);
+        logs.map(|(key, _)| Row { bucket: bucket.into(), ..Row::compliant("f").with_key(key.as_str()) }).collect()
+    };
+    let inventory = |desk: &Desk, rows: &[Row], bucket: &str| {
+        let written = Delivery::csv(rows, &all_columns(), 1).in_bucket(bucket).write(&desk.path(bucket));
+        written.config.to_str().unwrap().to_owned()
+    };
+    let copied = |bucket: &str| {
+        let mut tree = Tree::of(&chain);
+        move_all(&mut tree, "", TOP, &format!("{bucket}/"));
+        tree
+    };
+    for (tree, listed, code, status) in [
+        (Tree::of(&chain), BUCKET, 0, "unchecked"),
+        (Tree::of(&chain), "copy", 3, "not_covered_by_inventory"),
+        (copied("copy"), "copy", 0, "unchecked"),
+        (copied("copy"), "another", 3, "not_covered_by_inventory"),
+    ] {
+        let desk = Desk::new();
+        tree.write(&desk.path("root"));
+        let path = inventory(&desk, &rows(listed), listed);
+        let verified = verify_roots(&desk, &["root"], &["--inventory", &path]);
+        assert_eq!(verified.ran.code, Some(code), "{listed}: {verified:?}");
+        assert_eq!(verified.counts("logs"), counts([(status, 16)]), "{listed}");
+    }
+    // A log that is gone from the copy, and one that lies elsewhere there.
+    let desk = Desk::new();
+    copied("copy").write(&desk.path("root"));
+    let mut some = rows("copy");
+    some.remove(3);
+    some[5].key = [b"trash/", &some[5].key[..]].concat();
+    let path = inventory(&desk, &some, "copy");
+    let verified = verify_roots(&desk, &["root"], &["--inventory", &path]);
+    assert_eq!(verified.counts("logs"), counts([("unchecked", 14), ("not_in_inventory", 2)]), "{verified:?}");
+    // Nobody asks for logs of other times.
+    let args = ["--inventory", &path, "--since", "2024-05-06T04:00:00Z"];
+    let verified = verify_roots(&desk, &["root"], &args);
+    assert_eq!((verified.ran.code, verified.counts("logs")), (Some(0), counts([("unchecked", 16)])), "{verified:?}");
+}
+
+#[test]
+fn inventories_may_be_too_old() {
+    // It is of 2026-01-04T01:00.
+    let desk = Desk::new();
+    let trail = Trail { logs: 1, ..Trail::default() };
+    let chain = [trail.digest("2026-01-02T01:00:00Z", None)];
+    let later = [trail.digest("2026-01-02T02:00:00Z", Some(&chain[0]))];
+    let digests = [chain, later].concat();
+    let (from, until) = (json!("2026-01-01T00:00:00Z"), json!("2026-02-01T00:00:00Z"));
+    desk.file("keys.json", &json!({"PublicKeyList": [signers()[0].entry(&from, &until)]}).to_string());
+    Tree::of(&digests).write(&desk.path("root"));
+    let row = Row { bucket: BUCKET.into(), ..Row::compliant("f").with_key("AWSLogs/x") };
+    let written = Delivery::csv(&[row], &all_columns(), 1).in_bucket(BUCKET).write(&desk.path("inventory"));
+    for (lag, too_new, gone) in [("48h", 1, 1), ("2d", 1, 1), ("0h", 0, 2), ("49h", 2, 0)] {
+        let args = ["--inventory", written.config.to_str().unwrap(), "--inventory-lag", lag, "--logs"];
+        let verified = verify_roots(&desk, &["root"], &args);
+        let logs = &verified.summary()["logs"];
+        assert_eq!(
+            (&logs["too_new"], &logs["not_in_inventory"]),
+            (&json!(too_new), &json!(gone)),
+            "{lag}: {verified:?}"
+        );
+        assert_eq!(verified.ran.code, Some(if gone > 0 { 1 } else { 3 }), "{lag}");
+        let is_usual = matches!(lag, "48h" | "2d");
+        assert_eq!(
+            verified.summary()["assumptions"],
+            if is_usual {
+                json!([])
+            } else {
+                json!([{"name": "inventory_lag", "value": lag,
+                "text": "an inventory has every object that was stored so long before it was made"}])
+            }
+        );
+    }
+}
+
+#[test]
+fn keys_in_utf_16_are_read() {
+    let desk = Desk::new();
+    Tree::of(&chain()).write(&desk.path("root"));
+    let text = format!("\u{feff}{}", keys());
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for encoded in [little, big, text.into_bytes()] {
+        fs::write(desk.path("keys.json"), encoded).unwrap();
+        let verified = verify_roots(&desk, &["root"], &[]);
+        assert_eq!(verified.ran.code, Some(0), "{verified:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_what_cannot_be_read_are_never_missing() {
+    use std::os::unix::fs::symlink;
+
+    let chain = chain();
+    for (name, link, to, reasons) in [
+        ("a folder elsewhere", "root/other-bucket", "elsewhere", &["links"][..]),
+        ("a folder that is not there", "root/other-bucket", "nowhere", &["links"]),
+        ("a folder of the root", "root/other-bucket", "root/org-trail-logs", &[]),
+        (
+            "the logs of a Region",
+            "root/org-trail-logs/AWSLogs/111122223333/CloudTrail/eu-west-1",
+            "elsewhere",
+            &["unreferenced_logs", "no_chain", "links", "faults"],
+        ),
+        (
+            "digests of a Region",
+            "root/org-trail-logs/AWSLogs/111122223333/CloudTrail-Digest/eu-west-1",
+            "elsewhere",
+            &["links"],
+        ),
+        ("another service", "root/org-trail-logs/AWSLogs/111122223333/Config/eu-west-1", "elsewhere", &[]),
+    ] {
+        let desk = Desk::new();
+        Tree::of(&chain).write(&desk.path("root"));
+        fs::create_dir(desk.path("elsewhere")).unwrap();
+        fs::create_dir_all(desk.path(link).parent().unwrap()).unwrap();
+        symlink(desk.path(to), desk.path(link)).unwrap();
+        let verified = verify_roots(&desk, &["root"], &["--logs"]);
+        assert_eq!(verified.summary()["outcome_reasons"], json!(reasons), "{name}: {verified:?}");
+        assert_eq!(verified.ran.code, Some(if reasons.is_empty() { 0 } else { 3 }), "{name}");
+        assert!(verified.ran.stdout.contains("1 links that were not followed"), "{name}: {verified:?}");
+    }
+    // A log and a digest that lead to themselves: they are there, and nobody knows what is in them.
+    for (gone, is_digest) in [(path(&chain[3]), true), (log_path(&chain[3], 1), false)] {
+        let desk = Desk::new();
+        let mut tree = Tree::of(&chain);
+        tree.add_head(&chain[2]);
+        tree.remove(&gone);
+        tree.write(&desk.path("root"));
+        symlink(desk.path("root").join(&gone), desk.path("root").join(&gone)).unwrap();
+        let verified = verify_roots(&desk, &["root"], &["--logs"]);
+        assert_eq!(verified.ran.code, Some(3), "{gone}: {verified:?}");
+        let of = if is_digest { "digests" } else { "logs" };
+        assert_eq!(verified.summary()[of]["unreadable"], json!(1), "{gone}: {verified:?}");
+        assert_eq!(verified.summary()["faults"]["link"], json!(1), "{gone}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn links_are_not_followed() {
@@ -825,7 +1327,7 @@ fn links_are_not_followed() {
 fn logs_are_held_against_an_inventory() {
     let desk = Desk::new();
     let chain = chain();
-    // The inventory is of January 2026: a digest of February lists what it cannot know.
+    // The inventory is of January 2026: a digest of February lists what it cannot know. Its logs are older than its chain.
     let late = Trail { name: "late", ..Trail::default() }.digest("2026-02-01T01:00:00Z", None);
     let mut tree = Tree::of(&chain);
     tree.0.retain(|path, _| path.contains("CloudTrail-Digest"));
@@ -839,12 +1341,14 @@ fn logs_are_held_against_an_inventory() {
     rows.remove(3);
     rows[5].is_delete_marker = Some(true);
     rows[7].is_latest = Some(false);
-    let written = Delivery::csv(&rows, &all_columns(), 2).write(&desk.path("inventory"));
+    rows.iter_mut().for_each(|row| row.bucket = BUCKET.into());
+    let written = Delivery::csv(&rows, &all_columns(), 2).in_bucket(BUCKET).write(&desk.path("inventory"));
     let inventory = written.config.to_str().unwrap().to_owned();
     let verified = verify_roots(&desk, &["root"], &["--inventory", &inventory]);
     let gone: Vec<[String; 3]> =
         [(1, 1), (3, 0), (4, 0)].map(|(at, log)| of_log(&chain[at], log, "not_in_inventory")).into();
     let mut expected = gone;
+    expected.extend((0..2).map(|log| of_log(&late, log, "too_new")));
     expected.push(finding("log", str::from_utf8(&planted).unwrap(), "unreferenced"));
     expected.push(of_digest(&late, "unsigned"));
     let mut found = verified.findings();
@@ -889,10 +1393,10 @@ fn audits_count_the_digests_that_they_are_given() {
     let rows: Vec<Row> = chain
         .iter()
         .flat_map(|digest| &digest.logs)
-        .map(|(key, _)| Row::compliant("f").with_key(key.as_str()))
+        .map(|(key, _)| Row { bucket: BUCKET.into(), ..Row::compliant("f").with_key(key.as_str()) })
         .collect();
     let audit = |rows: &[Row], name: &str, args: &[&str]| {
-        let inventory = Delivery::csv(rows, &all_columns(), 2).write(&desk.path(name)).config;
+        let inventory = Delivery::csv(rows, &all_columns(), 2).in_bucket(BUCKET).write(&desk.path(name)).config;
         desk.audit(inventory, args)
     };
 

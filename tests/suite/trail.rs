@@ -137,7 +137,8 @@ impl Trail {
     fn log(&self, end: &str, number: usize) -> (String, String) {
         let Self { account, region, name, is_backfill, .. } = self;
         let folder = self.folder("CloudTrail", &end[..10]);
-        let time = end.replace(['-', ':'], "");
+        // Names have the minute in which a log was begun.
+        let time = after(end, -300).replace(['-', ':'], "");
         let seed = sha256(format!("{name}{is_backfill}{end}{number}").as_bytes());
         let key = format!("{folder}/{account}_CloudTrail_{region}_{}Z_{}.json.gz", &time[..13], &seed[..16]);
         let spaces = self.spaces.get(number).copied().unwrap_or(0);
