@@ -373,10 +373,15 @@ pub(super) struct ReconcileArgs {
     #[arg(long, num_args = 1.., value_name = "SOURCE")]
     pub inventory: Vec<PathBuf>,
     /// The policy file of the audit [default: the preset cis]
-    #[arg(long, value_name = "FILE", requires = "inventory")]
+    #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Objects that a whole later inventory does not list are gone: it lists all that the audit was about
+    #[arg(long, requires = "inventory")]
+    pub accept_gone: bool,
     #[command(flatten)]
     pub reading: InventoryArgs,
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// Replace a finished reconciliation in that folder
     #[arg(long)]
     pub force: bool,

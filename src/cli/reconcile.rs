@@ -14,14 +14,21 @@ impl From<ReconcileError> for Failure {
 
 pub(super) fn run(args: ReconcileArgs) -> Result<u8, Failure> {
     let cancel = cancel_on_interrupt();
-    let inventory = if args.inventory.is_empty() {
-        None
-    } else {
-        let (policy, _) = policy::load(args.policy.as_deref())?;
-        Some(LaterInventory { sources: args.inventory, options: args.reading.into_plan_options(), policy })
+    let has_inventory = !args.inventory.is_empty();
+    // Without an inventory nothing is judged, but which versions the policy is about still matters.
+    let policy = match has_inventory || args.policy.is_some() {
+        true => Some(policy::load(args.policy.as_deref())?.0),
+        false => None,
+    };
+    let inventory = LaterInventory {
+        sources: args.inventory,
+        options: args.reading.into_plan_options(),
+        evidence: args.evidence.into_options(),
     };
     let options = ReconcileOptions {
-        inventory,
+        policy,
+        inventory: has_inventory.then_some(inventory),
+        accept_gone: args.accept_gone,
         audit: args.audit,
         reports: args.reports,
         out: args.out,

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::escape::escape;
+use crate::evidence::EvidenceFault;
 
 /// How many faults are named.
 const MAX_NAMED: usize = 100;
@@ -30,6 +31,12 @@ impl Fault {
         let why: String = why.chars().take(MAX_WHY_LEN).collect();
         let file = escape(path.as_os_str().as_encoded_bytes()).into_owned();
         Self { what, file, row: None, why: escape(why.as_bytes()).into_owned() }
+    }
+
+    /// One of key evidence, whose texts are escaped already.
+    pub(super) fn of_evidence(fault: &EvidenceFault) -> Self {
+        let why: String = fault.why.chars().take(MAX_WHY_LEN).collect();
+        Self { what: "evidence", file: fault.path.clone(), row: None, why }
     }
 
     pub(super) fn of_row(what: &'static str, path: &Path, row: u64, why: &str) -> Self {

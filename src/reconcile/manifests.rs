@@ -1,28 +1,36 @@
-//! The manifests that an audit wrote, in order, and their rows.
+//! The manifests that an audit wrote, and their rows.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::ReconcileError;
-use super::objects::{ObjectHash, ObjectHasher, Objects, Version};
+use super::objects::{ListId, Version};
 use super::rows::Lines;
-use crate::remediation::Lane;
-use crate::sinks::REMEDIATION;
-use crate::source::FileFault;
+use crate::engine::Cancel;
+use crate::remediation::{GroupFile, Lane};
+use crate::source::{Checksum, FileFault, Md5, SourceFile};
 
 /// A manifest of an audit.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(super) struct Manifest {
     pub(super) lane: Lane,
-    /// The folder that stands for its bucket.
-    pub(super) folder: String,
-    /// How its name begins; manifests that have it in common were one list.
+    pub(super) list: ListId,
+    /// The bucket's name, escaped.
+    pub(super) bucket: String,
+    /// Where it is in the folder of all remediation.
+    pub(super) path: String,
+    /// The same without its number: manifests that have it in common were one list.
     pub(super) stem: String,
     number: u64,
-    /// Its whole name.
-    pub(super) name: String,
     pub(super) file: PathBuf,
+    /// So many rows the audit wrote.
+    pub(super) rows: u64,
+    len: u64,
+    md5: String,
+    /// The files with the requests of its jobs.
+    jobs: Vec<PathBuf>,
 }
 
 /// A row of a manifest, decoded.
@@ -39,16 +47,56 @@ pub(super) struct Decoded {
 }
 
 impl Manifest {
-    fn new(lane: Lane, folder: &str, name: &str, file: PathBuf) -> Option<Self> {
-        let whole = name.strip_suffix(".csv")?;
+    /// The manifest of a plan; `jobs` are the names of its job files.
+    pub(super) fn new(list: ListId, file: GroupFile, jobs: Vec<String>, remediation: &Path) -> Self {
+        let GroupFile { group, path, objects, len, md5 } = file;
+        // Neither the plan nor whoever changed it leads out of the folder.
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let path = format!("{}/{name}", group.folder());
+        let whole = path.strip_suffix(".csv").unwrap_or(&path);
         let numbered = whole.rsplit_once('-').and_then(|(stem, number)| Some((stem, number.parse().ok()?)));
         let (stem, number) = numbered.unwrap_or((whole, 0));
-        Some(Self { lane, folder: folder.to_owned(), stem: stem.to_owned(), number, name: name.to_owned(), file })
+        let stem = stem.to_owned();
+        let folder = remediation.join(group.folder());
+        Self {
+            lane: group.kind.lane,
+            list,
+            bucket: group.bucket,
+            stem,
+            number,
+            file: remediation.join(&path),
+            path,
+            rows: objects,
+            len,
+            md5,
+            jobs: jobs.iter().map(|name| folder.join(name)).collect(),
+        }
     }
 
-    /// Where it is in the folder of all remediation.
-    pub(super) fn path(&self) -> String {
-        format!("{}/{}/{}", self.lane.as_str(), self.folder, self.name)
+    /// In this order manifests are gone through: those of one list come one after the other.
+    pub(super) fn place(&self) -> (Lane, &str, u64) {
+        (self.lane, &self.stem, self.number)
+    }
+
+    /// Refuses a manifest that is not what the plan and the job files say.
+    pub(super) fn check(&self, cancel: &Cancel) -> Result<(), ReconcileError> {
+        let fail = |fault| ReconcileError::Manifest { path: self.file.clone(), fault };
+        let changed = |path: &Path| ReconcileError::Changed(path.to_owned());
+        let file = SourceFile::open(&self.file, None).map_err(fail)?;
+        let expected = Md5::parse(&self.md5).ok_or_else(|| changed(&self.file))?;
+        if file.len() != self.len {
+            return Err(changed(&self.file));
+        }
+        match (Checksum { file: &file, expected }).check(&|| cancel.is_cancelled()) {
+            Err(FileFault::Checksum { .. }) => return Err(changed(&self.file)),
+            checked => checked.map_err(fail)?,
+        }
+        self.jobs.iter().try_for_each(|job| match read_etag(job) {
+            // Whoever has moved job files away has not changed what they were about.
+            Ok(None) => Ok(()),
+            Ok(Some(etag)) if etag.trim_matches('"').eq_ignore_ascii_case(&self.md5) => Ok(()),
+            _ => Err(changed(job)),
+        })
     }
 
     /// Hands over every row, with the line that it stands in.
@@ -67,6 +115,19 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+/// The ETag that a job file names; nothing if there is no such file.
+fn read_etag(job: &Path) -> Result<Option<String>, String> {
+    /// A request is far shorter.
+    const MAX_LEN: u64 = 1 << 20;
+    let file = match SourceFile::open(job, None) {
+        Err(FileFault::Missing) => return Ok(None),
+        file => file.map_err(|fault| fault.to_string())?,
+    };
+    let request: Value = super::read_json(Arc::new(file), MAX_LEN)?;
+    let etag = request.pointer("/Manifest/Location/ETag").and_then(Value::as_str);
+    etag.map(|etag| Some(etag.to_owned())).ok_or_else(|| "it names no ETag".to_owned())
 }
 
 impl Decoded {
@@ -107,56 +168,6 @@ pub(super) fn decode_percent(mut encoded: &[u8], decoded: &mut Vec<u8>) -> bool 
     true
 }
 
-/// All manifests of an audit, in order.
-pub(super) fn find(audit: &Path) -> Result<Vec<Manifest>, ReconcileError> {
-    let mut found = Vec::new();
-    for lane in Lane::ALL.into_iter().filter(|lane| lane.has_manifests()) {
-        let lane_folder = audit.join(REMEDIATION).join(lane.as_str());
-        for (bucket, is_folder) in names(&lane_folder)? {
-            let bucket_folder = lane_folder.join(&bucket);
-            let files = if is_folder { names(&bucket_folder)? } else { Vec::new() };
-            let files = files.into_iter().filter(|(_, is_folder)| !is_folder);
-            found.extend(files.filter_map(|(name, _)| Manifest::new(lane, &bucket, &name, bucket_folder.join(&name))));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// The names in a folder, and which of them are folders. Links are left out, and so are names that no audit gives.
-fn names(folder: &Path) -> Result<Vec<(String, bool)>, ReconcileError> {
-    let fail = |error| ReconcileError::Read { path: folder.to_owned(), error };
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(fail)?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(fail)?;
-        let kind = entry.file_type().map_err(fail)?;
-        let name = entry.file_name().into_string().ok().filter(|_| kind.is_dir() || kind.is_file());
-        names.extend(name.map(|name| (name, kind.is_dir())));
-    }
-    Ok(names)
-}
-
-/// All objects that the manifests name.
-pub(super) fn objects(manifests: &[Manifest], rows: u64, hasher: &ObjectHasher) -> Result<Objects, ReconcileError> {
-    let too_many = || ReconcileError::TooManyRows(rows);
-    let mut hashes: Vec<ObjectHash> = Objects::room_for(rows).ok_or_else(too_many)?;
-    for manifest in manifests {
-        manifest.read(|row, _| {
-            hashes.push(hasher.hash(row.bucket, row.key, row.version));
-            // What was counted before has been made room for; more means that a manifest grows while it is read.
-            if hashes.len() as u64 > rows { Err(ReconcileError::Changed(manifest.file.clone())) } else { Ok(()) }
-        })?;
-    }
-    if hashes.len() as u64 != rows {
-        return Err(ReconcileError::Changed(manifests.first().map(|first| first.file.clone()).unwrap_or_default()));
-    }
-    Objects::new(hashes).ok_or_else(too_many)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,16 +184,5 @@ mod tests {
         for bad in [&b""[..], b"b", b"b,", b",k", b"b,k,v,x", b"b,%zz", b"b,%2"] {
             assert_eq!(row(bad), None, "{}", String::from_utf8_lossy(bad));
         }
-    }
-
-    #[test]
-    fn manifests_are_in_the_order_of_their_numbers() {
-        let names = ["sse-kms-10000.csv", "sse-kms-0002.csv", "1-noncurrent-GLACIER-9999.csv", "odd.csv"];
-        let mut manifests: Vec<_> =
-            names.iter().filter_map(|name| Manifest::new(Lane::Copy, "b", name, PathBuf::new())).collect();
-        manifests.sort();
-        let sorted: Vec<_> = manifests.iter().map(|manifest| (&*manifest.stem, manifest.number)).collect();
-        assert_eq!(sorted, [("1-noncurrent-GLACIER", 9999), ("odd", 0), ("sse-kms", 2), ("sse-kms", 10000)]);
-        assert_eq!(Manifest::new(Lane::Copy, "b", "job.json", PathBuf::new()), None);
     }
 }

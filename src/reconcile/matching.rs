@@ -1,23 +1,27 @@
-//! The rows of reports, held against the objects of manifests.
+//! The rows of reports, held against the objects that were wrong.
 //!
-//! A report may name a key as the manifest did (`%XX`), form-encoded, or raw, and nothing says which. So every reading of
-//! a key is looked up. Where several readings name objects, the one decides that an unambiguous row of the same file
-//! had; without one, the row counts for nobody.
+//! A row counts for an object only if it can be about no other: it spells the key as manifests do, or the file shows that
+//! it writes keys as they are, and it names the version that the manifest names. What another job may have done to an
+//! object counts, too: nothing that was put right stays right whatever is done to it.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
+use super::audited::Audited;
 use super::faults::Faults;
+use super::jobs::{Action, Copied, Fit};
 use super::manifests::decode_percent;
-use super::objects::{ObjectHasher, ObjectId, Objects, Version};
-use super::reports::{Columns, ReportFile};
+use super::objects::{ListId, ObjectHasher, ObjectId, Objects, Version};
+use super::reports::ReportFile;
 use super::rows::{Fields, NoRow, Rows};
-use super::state::{Evidence, FailureId, Operation};
+use super::state::{Evidence, FailureId};
 use crate::engine::Cancel;
 use crate::escape::escape;
 use crate::object_key::decode_form;
+use crate::remediation::push_percent_encoded;
 use crate::source::FileFault;
+use crate::timestamp::Timestamp;
 
 /// How many reasons of failures are told apart.
 const MAX_FAILURES: usize = 200;
@@ -36,10 +40,14 @@ pub struct RowCounts {
     pub failed: u64,
     /// Rows about objects that no manifest names.
     pub unknown: u64,
-    /// Rows whose key can be read in two ways, each of which names an object.
+    /// Rows that contradict themselves, or may be about another object or another version than that of a manifest.
     pub ambiguous: u64,
-    /// Rows of jobs that put no object right.
+    /// Rows of jobs that do something else than what is asked for.
     pub other_operation: u64,
+    /// Rows of jobs of which nothing is known.
+    pub unknown_operation: u64,
+    /// Rows of reports that are older than the audit.
+    pub outdated: u64,
     /// Rows that say nothing that can be used.
     pub rejected: u64,
 }
@@ -81,14 +89,25 @@ impl Failures {
     }
 }
 
-/// How a report writes keys.
+/// How a report writes keys that need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum KeyForm {
-    /// `%XX` for a byte.
+    /// As manifests do: `%XX` for a byte.
     Percent,
     /// The same, and `+` for a space.
     Form,
     /// As it is.
+    Raw,
+}
+
+/// What is known of the form of all keys of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum FileForm {
+    #[default]
+    Unknown,
+    /// A key was found as a manifest spells it, and has no other meaning.
+    Percent,
+    /// A key has bytes that no encoding leaves.
     Raw,
 }
 
@@ -98,6 +117,8 @@ struct Said<'r> {
     key: &'r [u8],
     version: &'r [u8],
     succeeded: bool,
+    /// Whether it says that it failed, too.
+    is_contradictory: bool,
     code: &'r [u8],
     http_status: &'r [u8],
     message: &'r [u8],
@@ -107,39 +128,48 @@ struct Said<'r> {
 pub(super) struct Matcher<'m> {
     objects: &'m Objects,
     hasher: &'m ObjectHasher,
+    audited: &'m Audited,
     pub(super) failures: Failures,
     pub(super) counts: RowCounts,
+    /// When the newest report was made that says that objects were changed by other jobs.
+    changed: Option<Timestamp>,
     decoded: Vec<u8>,
 }
 
 /// What a row names.
-enum Named {
-    One(ObjectId),
-    Nothing,
-    Several,
+#[derive(Default)]
+struct Named {
+    /// The object, if it can be no other.
+    one: Option<ObjectId>,
+    /// All that it may be about.
+    any: Vec<ObjectId>,
+    /// Whether other versions of such an object are known.
+    is_near: bool,
 }
 
 impl<'m> Matcher<'m> {
-    pub(super) fn new(objects: &'m Objects, hasher: &'m ObjectHasher) -> Self {
+    pub(super) fn new(objects: &'m Objects, hasher: &'m ObjectHasher, audited: &'m Audited) -> Self {
         let (failures, counts) = (Failures::default(), RowCounts::default());
-        Self { objects, hasher, failures, counts, decoded: Vec::new() }
+        Self { objects, hasher, audited, failures, counts, changed: None, decoded: Vec::new() }
     }
 
-    /// Reads a file to its end. What was read before a fault counts: a report says what was done, row by row.
+    /// Reads a file to its end. Files come in the order in which their reports were made.
     pub(super) fn read(&mut self, file: &ReportFile, faults: &mut Faults, cancel: &Cancel) -> Result<(), FileFault> {
-        let Some(columns) = &file.job.columns else { return Ok(()) };
         file.check(&|| cancel.is_cancelled())?;
-        let (mut rows, mut form) = (Rows::open(&file.path, columns.width)?, None);
+        let form = self.form_of(file, cancel)?;
+        let fits: Vec<Fit> =
+            self.audited.lists.iter().map(|list| file.report.job.fit(list.wanted.as_ref(), list.lane)).collect();
+        let mut rows = Rows::open(&file.path, file.columns.width)?;
         while let Some(row) = rows.next_row()? {
             if cancel.is_cancelled() {
                 break;
             }
-            let said = row.fields.map_err(why_no_row).and_then(|fields| read_row(fields, columns));
+            let said = row.fields.map_err(why_no_row).and_then(|fields| read_row(fields, file));
             match said {
                 Ok(None) => {}
                 Ok(Some(said)) => {
                     self.counts.rows += 1;
-                    self.note(&said, file.job.operation, &mut form);
+                    self.note(&said, file, form, &fits);
                 }
                 Err((what, why)) => {
                     self.counts.rows += 1;
@@ -151,103 +181,234 @@ impl<'m> Matcher<'m> {
         Ok(())
     }
 
-    fn note(&mut self, said: &Said<'_>, operation: Operation, form: &mut Option<KeyForm>) {
-        if operation == Operation::Other {
-            self.counts.other_operation += 1;
+    fn note(&mut self, said: &Said<'_>, file: &ReportFile, form: FileForm, fits: &[Fit]) {
+        let job = &file.report.job;
+        if let Some(Action::Copy(copied)) = job.action.as_ref().filter(|_| said.succeeded) {
+            self.note_copy(said, copied, file, form);
+        }
+        let named = self.find(said, job.names_versions, form);
+        let fit = |id| self.objects.list_of(id).and_then(|ListId(at)| fits.get(usize::from(at)).copied());
+        let Some(id) = named.one.filter(|_| !said.is_contradictory) else {
+            let is_about_some = !named.any.is_empty() || named.is_near;
+            *if is_about_some { &mut self.counts.ambiguous } else { &mut self.counts.unknown } += 1;
+            // It may have been done to any of them.
+            let may_change = |id: &ObjectId| matches!(fit(*id), Some(Fit::Changing | Fit::Unknown) | None);
+            let ids: Vec<ObjectId> = named.any.iter().copied().filter(may_change).collect();
+            ids.into_iter().filter(|_| said.succeeded).for_each(|id| self.note_change(id, Evidence::Changed, file));
+            return;
+        };
+        if self.is_outdated(said, file) {
+            self.counts.outdated += 1;
             return;
         }
-        let id = match self.find(said, form) {
-            Named::One(id) => id,
-            Named::Nothing => {
-                self.counts.unknown += 1;
-                return;
+        match (fit(id), said.succeeded) {
+            (Some(Fit::Own), true) => {
+                self.counts.succeeded += 1;
+                let is_last = job.created.is_some_and(|created| self.changed.is_none_or(|changed| changed < created));
+                self.objects.note(id, Evidence::Done { is_last });
             }
-            Named::Several => {
-                self.counts.ambiguous += 1;
-                return;
+            (Some(Fit::Own), false) => {
+                self.counts.failed += 1;
+                let failure = self.failures.id(said.code, said.http_status, said.message);
+                self.objects.note(id, Evidence::Failed(failure));
             }
-        };
-        let evidence = if said.succeeded {
-            self.counts.succeeded += 1;
-            Evidence::Succeeded(operation)
-        } else {
-            self.counts.failed += 1;
-            Evidence::Failed(operation, self.failures.id(said.code, said.http_status, said.message))
-        };
-        self.objects.note(id, evidence);
-    }
-
-    /// The object that a row names, by every reading of its key.
-    fn find(&mut self, said: &Said<'_>, form: &mut Option<KeyForm>) -> Named {
-        let mut found: Vec<(KeyForm, ObjectId)> = Vec::with_capacity(3);
-        for &reading in readings(said.key) {
-            match self.find_as(said, reading) {
-                Named::Several => return Named::Several,
-                Named::One(id) if found.iter().all(|(_, other)| *other != id) => found.push((reading, id)),
-                _ => {}
+            (Some(Fit::Restore), true) => {
+                self.counts.succeeded += 1;
+                self.objects.note(id, Evidence::Restored);
             }
-        }
-        match found.as_slice() {
-            [] => Named::Nothing,
-            [(reading, id)] => {
-                // A key that is the same in every form tells nothing.
-                if readings(said.key).len() > 1 {
-                    form.get_or_insert(*reading);
+            (Some(Fit::Restore), false) => {
+                self.counts.failed += 1;
+                let failure = self.failures.id(said.code, said.http_status, said.message);
+                self.objects.note(id, Evidence::NotRestored(failure));
+            }
+            (Some(Fit::Unknown), succeeded) => {
+                self.counts.unknown_operation += 1;
+                if succeeded {
+                    self.note_change(id, Evidence::UnknownDone, file);
+                } else {
+                    self.objects.note(id, Evidence::UnknownFailed);
                 }
-                Named::One(*id)
             }
-            several => {
-                let known = several.iter().find(|(reading, _)| Some(*reading) == *form);
-                known.map_or(Named::Several, |(_, id)| Named::One(*id))
+            (Some(Fit::Changing) | None, true) => {
+                self.counts.other_operation += 1;
+                self.note_change(id, Evidence::Changed, file);
+            }
+            (Some(Fit::Changing | Fit::Harmless) | None, _) => self.counts.other_operation += 1,
+        }
+    }
+
+    fn note_change(&mut self, id: ObjectId, change: Evidence, file: &ReportFile) {
+        self.objects.note(id, change);
+        self.changed = self.changed.max(Some(file.made));
+    }
+
+    /// What a copy writes is another object, or takes the place of the one that it copied: where it is not encrypted as
+    /// that object should be, the object has been changed.
+    fn note_copy(&mut self, said: &Said<'_>, copied: &Copied, file: &ReportFile, form: FileForm) {
+        let mut written = Vec::new();
+        for &reading in readings(said.key, form) {
+            self.decoded.clear();
+            self.decoded.extend_from_slice(copied.prefix.as_bytes());
+            if !decode(said.key, reading, &mut self.decoded) {
+                continue;
+            }
+            let hash = |version| self.hasher.hash(copied.bucket.as_bytes(), &self.decoded, version);
+            written.extend(
+                [Version::Null, Version::Unnamed].into_iter().filter_map(|version| self.objects.find(hash(version))),
+            );
+        }
+        for id in written {
+            let list = self.objects.list_of(id).and_then(|ListId(at)| self.audited.lists.get(usize::from(at)));
+            let wanted = list.and_then(|list| list.wanted.as_ref()).and_then(Action::encryption);
+            if wanted != Some(&copied.encryption) {
+                self.note_change(id, Evidence::Changed, file);
             }
         }
     }
 
-    fn find_as(&mut self, said: &Said<'_>, form: KeyForm) -> Named {
+    /// Whether a report was made, or its job created, before the audit looked at the bucket.
+    fn is_outdated(&mut self, said: &Said<'_>, file: &ReportFile) -> bool {
+        self.decoded.clear();
+        if !decode_percent(said.bucket, &mut self.decoded) {
+            return true;
+        }
+        // Where nothing says when the audit looked, nothing is later.
+        let Some(looked) = self.audited.created(&self.decoded) else { return true };
+        file.made < looked || file.report.job.created.is_some_and(|created| created < looked)
+    }
+
+    /// Finds out how a file writes keys.
+    fn form_of(&mut self, file: &ReportFile, cancel: &Cancel) -> Result<FileForm, FileFault> {
+        let (mut rows, mut form) = (Rows::open(&file.path, file.columns.width)?, FileForm::Unknown);
+        while let Some(row) = rows.next_row()? {
+            if cancel.is_cancelled() {
+                break;
+            }
+            let Ok(Ok(Some(said))) = row.fields.map(|fields| read_row(fields, file)) else { continue };
+            if is_raw(said.key) {
+                return Ok(FileForm::Raw);
+            }
+            if form == FileForm::Unknown && said.key.contains(&b'%') && is_as_manifests_write(said.key) {
+                let only_percent = |(reading, found): &(KeyForm, Named)| match reading {
+                    KeyForm::Percent => found.one.is_some(),
+                    KeyForm::Form | KeyForm::Raw => found.any.is_empty(),
+                };
+                let found: Vec<_> = readings(said.key, FileForm::Unknown)
+                    .iter()
+                    .map(|&reading| (reading, self.find_as(&said, file.report.job.names_versions, reading)))
+                    .collect();
+                if found.iter().all(only_percent) {
+                    form = FileForm::Percent;
+                }
+            }
+        }
+        Ok(form)
+    }
+
+    /// The object that a row names, and all that it may be about. A key counts as manifests spell it, or as it is where
+    /// the file shows that it writes keys so.
+    fn find(&mut self, said: &Said<'_>, names_versions: Option<bool>, form: FileForm) -> Named {
+        let mut all = Named::default();
+        let mut meant: Option<ObjectId> = None;
+        for &reading in readings(said.key, form) {
+            let found = self.find_as(said, names_versions, reading);
+            all.is_near |= found.is_near;
+            let counts = match (reading, form) {
+                (_, FileForm::Unknown | FileForm::Percent) => {
+                    is_as_manifests_write(said.key) && reading == KeyForm::Percent
+                }
+                // Where other signs are written as they are, these may be, too: the id of a version tells.
+                (KeyForm::Raw, FileForm::Raw) => {
+                    !said.key.contains(&b'%') && !said.key.contains(&b'+') || Version::of(said.version).is_id()
+                }
+                (_, FileForm::Raw) => false,
+            };
+            meant = meant.or(found.one.filter(|_| counts));
+            all.any.extend(found.any);
+        }
+        all.any.sort_unstable();
+        all.any.dedup();
+        let is_only = form != FileForm::Unknown || all.any.len() <= 1;
+        all.one = meant.filter(|_| is_only);
+        all
+    }
+
+    /// The same by one reading of the key.
+    fn find_as(&mut self, said: &Said<'_>, names_versions: Option<bool>, form: KeyForm) -> Named {
         self.decoded.clear();
         let decoded = &mut self.decoded;
-        let is_key = match form {
-            KeyForm::Percent => decode_percent(said.key, decoded),
-            KeyForm::Form => decode_form(said.key, decoded),
-            KeyForm::Raw => {
-                decoded.extend_from_slice(said.key);
-                true
-            }
-        };
+        let is_key = decode(said.key, form, decoded);
         let key_len = decoded.len();
         // Neither buckets nor version ids have a % of their own.
         if !is_key || !decode_percent(said.bucket, decoded) {
-            return Named::Nothing;
+            return Named::default();
         }
         let bucket_end = decoded.len();
         if !decode_percent(said.version, decoded) {
-            return Named::Nothing;
+            return Named::default();
         }
         let (key, bucket) = (&decoded[..key_len], &decoded[key_len..bucket_end]);
         let find = |version| self.objects.find(self.hasher.hash(bucket, key, version));
-        let version = Version::of(&decoded[bucket_end..]);
-        match (find(version), find(Version::Unnamed)) {
-            (None, None) => Named::Nothing,
-            (Some(id), None) | (None, Some(id)) => Named::One(id),
-            // A row that names a version is about that version.
-            (Some(id), Some(_)) if version != Version::Null => Named::One(id),
-            (Some(_), Some(_)) => Named::Several,
+        let cell = &decoded[bucket_end..];
+        let (null, unnamed) = (find(Version::Null), find(Version::Unnamed));
+        let (one, any) = match (Version::of(cell), names_versions) {
+            // Whatever is current was worked on: it may be the null version.
+            (Version::Null, Some(false)) if cell.is_empty() => (unnamed, [null, unnamed]),
+            (Version::Null, Some(true)) => (null, [null, unnamed]),
+            // Nothing says whether a blank names the null version, or none.
+            (Version::Null, None) if cell.is_empty() => (unnamed, [null, unnamed]),
+            (Version::Null, None) => (null, [null, unnamed]),
+            (Version::Null, Some(false)) => (None, [null, unnamed]),
+            (version, Some(false)) => (None, [find(version), unnamed]),
+            (version, _) => (find(version), [find(version), unnamed]),
+        };
+        let any: Vec<ObjectId> = any.into_iter().flatten().collect();
+        let is_near = self.objects.has_key(self.hasher.key(bucket, key));
+        Named { one, any, is_near }
+    }
+}
+
+/// The readings of a key that differ.
+fn readings(key: &[u8], form: FileForm) -> &'static [KeyForm] {
+    match (form, memchr::memchr(b'%', key), memchr::memchr(b'+', key)) {
+        (FileForm::Raw, ..) => &[KeyForm::Raw],
+        (FileForm::Percent, ..) | (FileForm::Unknown, None, None) => &[KeyForm::Percent],
+        (FileForm::Unknown, Some(_), None) => &[KeyForm::Percent, KeyForm::Raw],
+        (FileForm::Unknown, None, Some(_)) => &[KeyForm::Raw, KeyForm::Form],
+        (FileForm::Unknown, Some(_), Some(_)) => &[KeyForm::Percent, KeyForm::Form, KeyForm::Raw],
+    }
+}
+
+/// Appends what a key stands for by a reading; no if it has none.
+fn decode(key: &[u8], form: KeyForm, decoded: &mut Vec<u8>) -> bool {
+    match form {
+        KeyForm::Percent => decode_percent(key, decoded),
+        KeyForm::Form => decode_form(key, decoded),
+        KeyForm::Raw => {
+            decoded.extend_from_slice(key);
+            true
         }
     }
 }
 
-/// The readings of a key that differ, the most likely one first.
-fn readings(key: &[u8]) -> &'static [KeyForm] {
-    match (memchr::memchr(b'%', key), memchr::memchr(b'+', key)) {
-        (None, None) => &[KeyForm::Raw],
-        (Some(_), None) => &[KeyForm::Percent, KeyForm::Raw],
-        (None, Some(_)) => &[KeyForm::Raw, KeyForm::Form],
-        (Some(_), Some(_)) => &[KeyForm::Percent, KeyForm::Form, KeyForm::Raw],
+/// Whether a manifest would spell a key so.
+fn is_as_manifests_write(key: &[u8]) -> bool {
+    let (mut decoded, mut encoded) = (Vec::new(), Vec::new());
+    if !decode_percent(key, &mut decoded) {
+        return false;
     }
+    push_percent_encoded(&mut encoded, &decoded);
+    encoded == key
+}
+
+/// Whether a key has bytes that every encoding of keys replaces.
+fn is_raw(key: &[u8]) -> bool {
+    key.iter().any(|byte| !(b'!'..=b'~').contains(byte) || b"\"<>\\^`{|}".contains(byte))
 }
 
 /// Reads a row; one that only names the columns is none.
-fn read_row<'r>(fields: Fields<'r>, columns: &Columns) -> Result<Option<Said<'r>>, (&'static str, &'static str)> {
+fn read_row<'r>(fields: Fields<'r>, file: &ReportFile) -> Result<Option<Said<'r>>, (&'static str, &'static str)> {
+    let columns = &file.columns;
     let status = fields.get(columns.status).trim_ascii();
     let succeeded = match () {
         () if status.eq_ignore_ascii_case(b"succeeded") => true,
@@ -264,7 +425,11 @@ fn read_row<'r>(fields: Fields<'r>, columns: &Columns) -> Result<Option<Said<'r>
         return Err(("row_contradiction", "it says that it succeeded, with an HTTP status of a failure"));
     }
     let (version, message) = (fields.get(columns.version), fields.get(columns.message));
-    Ok(Some(Said { bucket, key, version, succeeded, code, http_status, message }))
+    // The file of failures holds no success, and a success has no error.
+    let is_of_other_file = file.succeeded == Some(false);
+    let is_error = !code.is_empty() && !matches!(code, [b'2', _, _] if is_http_status(code));
+    let is_contradictory = succeeded && (is_of_other_file || is_error);
+    Ok(Some(Said { bucket, key, version, succeeded, is_contradictory, code, http_status, message }))
 }
 
 /// Error code and HTTP status: examples of AWS have them the other way round.

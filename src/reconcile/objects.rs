@@ -1,7 +1,8 @@
-//! The objects that manifests name, and what is known of each.
+//! The objects that an audit found to be wrong, and what is known of each.
 //!
-//! An object is kept as a keyed hash of 128 bits and 32 bits of what was found: 20 bytes for each, whatever the length of
-//! its key. The hashes are seeded anew in every run, so whoever names objects cannot choose two that are taken for one.
+//! An object is kept as a keyed hash of 128 bits, 32 bits of what was found, the number of its list, and a hash of its
+//! key: 30 bytes for each, whatever the length of its key. The hashes are seeded anew in every run, so whoever names
+//! objects cannot choose two that are taken for one.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,15 +28,37 @@ impl<'a> Version<'a> {
     pub(super) fn of(cell: &'a [u8]) -> Self {
         if cell.is_empty() || cell == b"null" { Self::Null } else { Self::Id(cell) }
     }
+
+    /// Whether it is the only one of its key that its id could be the id of.
+    pub(super) fn is_id(self) -> bool {
+        matches!(self, Self::Id(_))
+    }
 }
 
 /// What an object is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ObjectHash(u128);
 
+/// What all versions of an object are known by. It is for counts only: two keys may share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct KeyHash(u64);
+
 /// The position of an object among all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ObjectId(u32);
+
+/// The number of a list that objects are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ListId(pub(super) u16);
+
+impl ListId {
+    /// Objects that are on no list.
+    const NONE: Self = Self(u16::MAX);
+    /// Objects that are on several lists: what a job did to them settles none.
+    const SEVERAL: Self = Self(u16::MAX - 1);
+    /// So many lists there are at most.
+    pub(super) const MAX: usize = u16::MAX as usize - 1;
+}
 
 /// Makes hashes, which are different in every run.
 pub(super) struct ObjectHasher([(u64, SharedSeed); 2]);
@@ -52,43 +75,87 @@ impl ObjectHasher {
             Version::Null => (1, &b""[..]),
             Version::Id(id) => (2, id),
         };
-        let halves = self.0.each_ref().map(|(seed, shared)| {
-            let mut hasher = FoldHasher::with_seed(*seed, shared);
-            hasher.write_u64(bucket.len() as u64);
-            hasher.write(bucket);
-            hasher.write_u64(key.len() as u64);
-            hasher.write(key);
+        let halves = self.0.each_ref().map(|half| {
+            let mut hasher = begin(half, bucket, key);
             hasher.write_u8(tag);
             hasher.write(id);
             u128::from(hasher.finish())
         });
         ObjectHash(halves[0] << 64 | halves[1])
     }
+
+    pub(super) fn key(&self, bucket: &[u8], key: &[u8]) -> KeyHash {
+        KeyHash(begin(&self.0[0], bucket, key).finish())
+    }
 }
 
-/// All objects of all manifests, each once.
-pub(super) struct Objects {
-    hashes: Vec<ObjectHash>,
-    states: Vec<AtomicU32>,
+fn begin<'s>((seed, shared): &'s (u64, SharedSeed), bucket: &[u8], key: &[u8]) -> FoldHasher<'s> {
+    let mut hasher = FoldHasher::with_seed(*seed, shared);
+    hasher.write_u64(bucket.len() as u64);
+    hasher.write(bucket);
+    hasher.write_u64(key.len() as u64);
+    hasher.write(key);
+    hasher
 }
 
-impl Objects {
+/// The hashes of several objects, added up: the same objects come to the same, whatever their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sum(u128, u64);
+
+impl Sum {
+    pub(super) fn add(&mut self, hash: ObjectHash) {
+        *self = Self(self.0.wrapping_add(hash.0), self.1 + 1);
+    }
+}
+
+/// The hashes of objects, before they are put in order.
+pub(super) struct Hashes {
+    objects: Vec<ObjectHash>,
+    keys: Vec<KeyHash>,
+}
+
+impl Hashes {
     /// Makes room for so many; nothing if there is not enough memory, or if they are more than can be numbered.
-    pub(super) fn room_for(rows: u64) -> Option<Vec<ObjectHash>> {
-        let rows = u32::try_from(rows).ok()?;
-        let mut hashes = Vec::new();
-        hashes.try_reserve_exact(rows as usize).ok()?;
+    pub(super) fn with_room(count: u64) -> Option<Self> {
+        let count = u32::try_from(count).ok()? as usize;
+        let mut hashes = Self { objects: Vec::new(), keys: Vec::new() };
+        hashes.objects.try_reserve_exact(count).ok()?;
+        hashes.keys.try_reserve_exact(count).ok()?;
         Some(hashes)
     }
 
-    /// Takes the hashes of all rows. Says nothing if there is not enough memory.
-    pub(super) fn new(mut hashes: Vec<ObjectHash>) -> Option<Self> {
+    pub(super) fn push(&mut self, hasher: &ObjectHasher, bucket: &[u8], key: &[u8], version: Version<'_>) {
+        self.objects.push(hasher.hash(bucket, key, version));
+        self.keys.push(hasher.key(bucket, key));
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.objects.len() as u64
+    }
+}
+
+/// All objects, each once.
+pub(super) struct Objects {
+    hashes: Vec<ObjectHash>,
+    states: Vec<AtomicU32>,
+    lists: Vec<ListId>,
+    keys: Vec<KeyHash>,
+}
+
+impl Objects {
+    /// Says nothing if there is not enough memory.
+    pub(super) fn new(hashes: Hashes) -> Option<Self> {
+        let Hashes { objects: mut hashes, mut keys } = hashes;
         hashes.sort_unstable();
         hashes.dedup();
-        let mut states = Vec::new();
+        keys.sort_unstable();
+        keys.dedup();
+        let (mut states, mut lists) = (Vec::new(), Vec::new());
         states.try_reserve_exact(hashes.len()).ok()?;
         states.resize_with(hashes.len(), AtomicU32::default);
-        Some(Self { hashes, states })
+        lists.try_reserve_exact(hashes.len()).ok()?;
+        lists.resize(hashes.len(), ListId::NONE);
+        Some(Self { hashes, states, lists, keys })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -97,6 +164,26 @@ impl Objects {
 
     pub(super) fn find(&self, hash: ObjectHash) -> Option<ObjectId> {
         self.hashes.binary_search(&hash).ok().map(|at| ObjectId(at as u32))
+    }
+
+    /// Whether some version of the object is among them.
+    pub(super) fn has_key(&self, key: KeyHash) -> bool {
+        self.keys.binary_search(&key).is_ok()
+    }
+
+    /// Puts an object on a list.
+    pub(super) fn put_on(&mut self, list: ListId, ObjectId(at): ObjectId) {
+        let on = &mut self.lists[at as usize];
+        *on = match *on {
+            ListId::NONE => list,
+            known if known == list => list,
+            _ => ListId::SEVERAL,
+        };
+    }
+
+    /// The list that an object is on; nothing if there are several.
+    pub(super) fn list_of(&self, ObjectId(at): ObjectId) -> Option<ListId> {
+        Some(self.lists[at as usize]).filter(|list| ![ListId::NONE, ListId::SEVERAL].contains(list))
     }
 
     pub(super) fn state(&self, id: ObjectId) -> State {
@@ -128,11 +215,31 @@ mod tests {
             (b"", b"ab", Version::Null),
             (b"", b"", Version::Null),
         ];
-        let mut hashes: Vec<_> =
-            names.iter().map(|(bucket, key, version)| hasher.hash(bucket, key, *version)).collect();
-        hashes.extend(names.iter().map(|(bucket, key, version)| hasher.hash(bucket, key, *version)));
-        assert_eq!(Objects::new(hashes).expect("memory").len(), names.len());
+        let mut hashes = Hashes::with_room(16).expect("memory");
+        for (bucket, key, version) in names.iter().chain(&names) {
+            hashes.push(&hasher, bucket, key, *version);
+        }
+        assert_eq!(hashes.len(), 16);
+        let objects = Objects::new(hashes).expect("memory");
+        assert_eq!(objects.len(), names.len());
+        assert!(objects.has_key(hasher.key(b"a", b"b")) && !objects.has_key(hasher.key(b"b", b"a")));
         let other = ObjectHasher::new();
         assert_ne!(hasher.hash(b"a", b"b", Version::Null), other.hash(b"a", b"b", Version::Null));
+    }
+
+    #[test]
+    fn an_object_of_two_lists_is_on_none() {
+        let hasher = ObjectHasher::new();
+        let mut hashes = Hashes::with_room(1).expect("memory");
+        hashes.push(&hasher, b"b", b"k", Version::Null);
+        let mut objects = Objects::new(hashes).expect("memory");
+        let id = objects.find(hasher.hash(b"b", b"k", Version::Null)).expect("it is there");
+        assert_eq!(objects.list_of(id), None);
+        objects.put_on(ListId(3), id);
+        objects.put_on(ListId(3), id);
+        assert_eq!(objects.list_of(id), Some(ListId(3)));
+        objects.put_on(ListId(4), id);
+        objects.put_on(ListId(3), id);
+        assert_eq!(objects.list_of(id), None);
     }
 }

@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use super::manifests::Manifest;
-use super::state::Progress;
 use crate::sinks::OutputError;
 
 /// What is appended to the names of manifests whose objects are restored and need nothing but their copy.
@@ -23,6 +22,15 @@ pub(super) struct Retry {
     /// How many manifests and rows have been written in all.
     pub(super) manifests: u64,
     pub(super) rows: u64,
+}
+
+/// What is left to be done for an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// Everything that its lane asks for.
+    All,
+    /// Nothing but the copy: it is restored.
+    Copy,
 }
 
 /// Manifests that only differ in their number.
@@ -43,7 +51,7 @@ impl Retry {
 
     /// Rows are now those of this manifest. Manifests of one list must come one after the other.
     pub(super) fn begin(&mut self, manifest: &Manifest) -> Result<(), OutputError> {
-        let name = format!("{}/{}/{}", manifest.lane.as_str(), manifest.folder, manifest.stem);
+        let name = manifest.stem.clone();
         if name != self.plain.name {
             self.finish()?;
             self.restored = Series { name: format!("{name}{RESTORED}"), ..Series::default() };
@@ -52,12 +60,11 @@ impl Retry {
         Ok(())
     }
 
-    /// Adds a row, if something is left to be done for its object.
-    pub(super) fn add(&mut self, line: &[u8], progress: Progress) -> Result<(), OutputError> {
-        let series = match progress {
-            Progress::Failed | Progress::NeverAttempted => &mut self.plain,
-            Progress::Restored => &mut self.restored,
-            Progress::Succeeded | Progress::UnknownOperation => return Ok(()),
+    /// Adds a row to what is left to be done.
+    pub(super) fn add(&mut self, line: &[u8], attempt: Attempt) -> Result<(), OutputError> {
+        let series = match attempt {
+            Attempt::All => &mut self.plain,
+            Attempt::Copy => &mut self.restored,
         };
         if series.rows == self.max_rows {
             series.close().map_err(|(name, error)| OutputError::Write { path: self.path.join(name), error })?;

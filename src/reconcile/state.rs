@@ -1,48 +1,25 @@
-//! What is known of one object, in 32 bits, and what follows from it for its lane.
-
-use serde::Serialize;
+//! What is known of one object, in 32 bits, and what follows from it for its list.
 
 use crate::policy::Verdict;
-use crate::remediation::Lane;
-
-/// What a job does to objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// `S3UpdateObjectEncryption`.
-    Update,
-    /// `S3PutObjectCopy`.
-    Copy,
-    /// `S3InitiateRestoreObject`.
-    Restore,
-    /// Nothing says what it does.
-    Unknown,
-    /// Something that puts no object right.
-    Other,
-}
-
-impl Operation {
-    /// The operation of a name of the S3 Control API.
-    pub(super) fn named(name: &str) -> Self {
-        match name {
-            "S3UpdateObjectEncryption" => Self::Update,
-            "S3PutObjectCopy" => Self::Copy,
-            "S3InitiateRestoreObject" => Self::Restore,
-            _ => Self::Other,
-        }
-    }
-
-    /// Those that tell something about objects of manifests.
-    const TELLING: [Self; 4] = [Self::Update, Self::Copy, Self::Restore, Self::Unknown];
-}
 
 /// One thing that was found about an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence {
-    /// A job says that it succeeded.
-    Succeeded(Operation),
-    /// A job says that it failed, and why.
-    Failed(Operation, FailureId),
+    /// A job that does what the object's list asks for says that it succeeded; `is_last` if it began after everything
+    /// else that is known to have been done to objects.
+    Done { is_last: bool },
+    /// Such a job says that it failed, and why.
+    Failed(FailureId),
+    /// A job says that it asked for the object to be restored.
+    Restored,
+    /// A job says that it could not.
+    NotRestored(FailureId),
+    /// A job of which nothing is known says that it succeeded.
+    UnknownDone,
+    /// A job of which nothing is known says that it failed.
+    UnknownFailed,
+    /// A job that does something else may have changed how the object is stored.
+    Changed,
     /// What the later inventory says of it.
     Judged(Verdict),
 }
@@ -51,12 +28,18 @@ pub(super) enum Evidence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FailureId(pub(super) u16);
 
-/// Everything that was found about an object: which operations succeeded (4 bits), which failed (4 bits), how it was
-/// judged (4 bits), and, in the upper half, one more than the number of its first failure.
+/// Everything that was found about an object: what jobs said (7 bits), how it was judged (4 bits from the 9th on), and, in
+/// the upper half, one more than the number of its first failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct State(u32);
 
-const FAILED: u32 = 4;
+const DONE: u32 = 1;
+const FAILED: u32 = 1 << 1;
+const RESTORED: u32 = 1 << 2;
+const NOT_RESTORED: u32 = 1 << 3;
+const UNKNOWN_DONE: u32 = 1 << 4;
+const UNKNOWN_FAILED: u32 = 1 << 5;
+const CHANGED: u32 = 1 << 6;
 const JUDGED: u32 = 8;
 const FAILURE: u32 = 16;
 
@@ -69,30 +52,44 @@ impl State {
         self.0
     }
 
-    /// The same, and something more.
+    /// The same, and something more. Evidence comes in the order of its reports.
     pub(super) fn with(self, evidence: Evidence) -> Self {
-        let bit = |operation| Operation::TELLING.iter().position(|&telling| telling == operation);
         Self(match evidence {
-            Evidence::Succeeded(operation) => self.0 | bit(operation).map_or(0, |bit| 1 << bit),
-            Evidence::Failed(operation, FailureId(failure)) => {
-                let failed = bit(operation).map_or(0, |bit| 1 << (bit as u32 + FAILED));
-                let first = if self.0 >> FAILURE == 0 { (u32::from(failure) + 1) << FAILURE } else { 0 };
-                self.0 | failed | first
-            }
+            // Whatever was done before it does not matter any more.
+            Evidence::Done { is_last: true } => self.0 & !(UNKNOWN_DONE | CHANGED) | DONE,
+            Evidence::Done { is_last: false } => self.0 | DONE,
+            Evidence::Failed(failure) => self.0 | FAILED | self.first(failure),
+            Evidence::Restored => self.0 | RESTORED,
+            Evidence::NotRestored(failure) => self.0 | NOT_RESTORED | self.first(failure),
+            Evidence::UnknownDone => self.0 | UNKNOWN_DONE,
+            Evidence::UnknownFailed => self.0 | UNKNOWN_FAILED,
+            Evidence::Changed => self.0 | CHANGED,
             Evidence::Judged(verdict) => self.0 | judged_bit(verdict),
         })
     }
 
-    fn succeeded(self, operation: Operation) -> bool {
-        Self::default().with(Evidence::Succeeded(operation)).0 & self.0 != 0
+    /// What is known of an object that may be one of several: it is right only if all of them are.
+    pub(super) fn of_all(states: impl Iterator<Item = Self>) -> Self {
+        let (mut bits, mut is_missing) = (0, false);
+        for state in states {
+            is_missing |= state.verdict().is_none();
+            bits |= state.0;
+        }
+        let is_wrong = bits & judged_bit(Verdict::Violation) != 0;
+        Self(if is_missing && !is_wrong { bits & !(0xf << JUDGED) } else { bits })
     }
 
-    fn failed(self, operation: Operation) -> bool {
-        self.succeeded_or_failed_bits() >> FAILED & Self::default().with(Evidence::Succeeded(operation)).0 != 0
+    /// The same without what jobs said: none of them is about it.
+    pub(super) fn without_jobs(self) -> Self {
+        Self(self.0 & (0xf << JUDGED))
     }
 
-    fn succeeded_or_failed_bits(self) -> u32 {
-        self.0 & 0xff
+    fn first(self, FailureId(failure): FailureId) -> u32 {
+        if self.0 >> FAILURE == 0 { (u32::from(failure) + 1) << FAILURE } else { 0 }
+    }
+
+    fn has(self, bit: u32) -> bool {
+        self.0 & bit != 0
     }
 
     /// Why it failed first, if it ever did.
@@ -100,33 +97,30 @@ impl State {
         (self.0 >> FAILURE).checked_sub(1).map(|failure| FailureId(failure as u16))
     }
 
-    /// What the reports come to for an object of a lane.
-    pub(super) fn progress(self, lane: Lane) -> Progress {
-        let own = if lane == Lane::UpdateEncryption { Operation::Update } else { Operation::Copy };
-        let is_restored_first = lane == Lane::RestoreThenCopy;
-        let done = self.succeeded(own) || (!is_restored_first && self.succeeded(Operation::Unknown));
-        let failed = self.failed(own) || self.failed(Operation::Unknown);
+    /// What the reports come to.
+    pub(super) fn progress(self) -> Progress {
         match () {
-            () if done => Progress::Succeeded,
-            () if failed => Progress::Failed,
-            () if !is_restored_first => Progress::NeverAttempted,
-            // The copy may have been done: nothing says which of the two jobs it was.
-            () if self.succeeded(Operation::Unknown) => Progress::UnknownOperation,
-            () if self.succeeded(Operation::Restore) => Progress::Restored,
-            () if self.failed(Operation::Restore) => Progress::Failed,
+            // A job of which nothing is known may have undone what another did, or done what it should.
+            () if self.has(UNKNOWN_DONE) => Progress::UnknownOperation,
+            () if self.has(DONE) && self.has(CHANGED) => Progress::ChangedSince,
+            () if self.has(DONE) => Progress::Succeeded,
+            () if self.has(FAILED) => Progress::Failed,
+            () if self.has(RESTORED) => Progress::Restored,
+            () if self.has(NOT_RESTORED) => Progress::Failed,
+            () if self.has(UNKNOWN_FAILED) => Progress::UnknownOperation,
             () => Progress::NeverAttempted,
         }
     }
 
     /// Whether it failed before it succeeded, or the other way round.
-    pub(super) fn is_retried(self, lane: Lane) -> bool {
-        self.progress(lane) == Progress::Succeeded && self.failure().is_some()
+    pub(super) fn is_retried(self) -> bool {
+        self.progress() == Progress::Succeeded && self.failure().is_some()
     }
 
     /// How the later inventory shows it; the worst of all its rows. Nothing if it is not there.
     pub(super) fn verdict(self) -> Option<Verdict> {
         let order = [Verdict::Violation, Verdict::Undetermined, Verdict::Compliant, Verdict::OutOfScope];
-        order.into_iter().find(|verdict| self.0 & judged_bit(*verdict) != 0)
+        order.into_iter().find(|verdict| self.has(judged_bit(*verdict)))
     }
 }
 
@@ -144,71 +138,96 @@ fn judged_bit(verdict: Verdict) -> u32 {
 /// What the reports come to for an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It was put right.
+    /// A job that does what is asked for says so.
     Succeeded,
     /// It was attempted, and never with success.
     Failed,
     /// It is restored, and its copy has not been attempted.
     Restored,
-    /// A job succeeded, and nothing says whether it restored or copied.
+    /// Nothing says what a job did to it.
     UnknownOperation,
-    /// No report is about it.
+    /// It was put right, and another job may have changed it since.
+    ChangedSince,
+    /// No report that counts is about it.
     NeverAttempted,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Evidence::{Failed, Succeeded};
-    use Operation::{Copy, Other, Restore, Unknown, Update};
+    use Evidence::{Changed, Done, Failed, Judged, NotRestored, Restored, UnknownDone, UnknownFailed};
+
+    const LATER: Evidence = Done { is_last: true };
+    const SOMETIME: Evidence = Done { is_last: false };
+    const FIRST: Evidence = Failed(FailureId(3));
+    const SECOND: Evidence = Failed(FailureId(4));
 
     fn state(evidence: &[Evidence]) -> State {
         evidence.iter().fold(State::default(), |state, &evidence| state.with(evidence))
     }
 
     #[test]
-    fn success_in_any_report_wins() {
-        let (first, second) = (FailureId(3), FailureId(4));
-        for lane in [Lane::UpdateEncryption, Lane::Copy] {
-            let own = if lane == Lane::Copy { Copy } else { Update };
-            for operation in [own, Unknown] {
-                let failed = state(&[Failed(operation, first), Failed(operation, second)]);
-                assert_eq!((failed.progress(lane), failed.failure()), (Progress::Failed, Some(first)));
-                for order in [[0, 1], [1, 0]] {
-                    let retried = state(&order.map(|at| [Failed(operation, first), Succeeded(operation)][at]));
-                    assert_eq!(retried.progress(lane), Progress::Succeeded);
-                    assert!(retried.is_retried(lane));
-                }
-            }
-            for operation in [Restore, Other, if lane == Lane::Copy { Update } else { Copy }] {
-                assert_eq!(state(&[Succeeded(operation)]).progress(lane), Progress::NeverAttempted, "{operation:?}");
-            }
+    fn success_in_any_report_wins_over_failures() {
+        let failed = state(&[FIRST, SECOND]);
+        assert_eq!((failed.progress(), failed.failure()), (Progress::Failed, Some(FailureId(3))));
+        for order in [[FIRST, SOMETIME], [SOMETIME, FIRST]] {
+            assert_eq!(state(&order).progress(), Progress::Succeeded);
+            assert!(state(&order).is_retried());
         }
+        assert!(!state(&[SOMETIME]).is_retried());
+    }
+
+    #[test]
+    fn what_other_jobs_did_counts_unless_it_was_before() {
+        let progress = |evidence: &[Evidence]| state(evidence).progress();
+        assert_eq!(progress(&[UnknownDone]), Progress::UnknownOperation);
+        assert_eq!(progress(&[UnknownFailed]), Progress::UnknownOperation);
+        assert_eq!(progress(&[SOMETIME, UnknownFailed]), Progress::Succeeded);
+        assert_eq!(progress(&[Changed]), Progress::NeverAttempted);
+        for other in [UnknownDone, Changed] {
+            assert_eq!(progress(&[other, LATER]), Progress::Succeeded, "{other:?}");
+            assert_ne!(progress(&[other, SOMETIME]), Progress::Succeeded, "{other:?}");
+            assert_ne!(progress(&[LATER, other]), Progress::Succeeded, "{other:?}");
+        }
+        assert_eq!(progress(&[SOMETIME, Changed]), Progress::ChangedSince);
     }
 
     #[test]
     fn a_restored_object_is_not_copied() {
-        let progress = |evidence: &[Evidence]| state(evidence).progress(Lane::RestoreThenCopy);
-        let failure = FailureId(0);
+        let progress = |evidence: &[Evidence]| state(evidence).progress();
         assert_eq!(progress(&[]), Progress::NeverAttempted);
-        assert_eq!(progress(&[Succeeded(Restore)]), Progress::Restored);
-        assert_eq!(progress(&[Failed(Restore, failure)]), Progress::Failed);
-        assert_eq!(progress(&[Failed(Restore, failure), Succeeded(Restore)]), Progress::Restored);
-        assert_eq!(progress(&[Succeeded(Restore), Failed(Copy, failure)]), Progress::Failed);
-        assert_eq!(progress(&[Succeeded(Unknown)]), Progress::UnknownOperation);
-        assert_eq!(progress(&[Succeeded(Unknown), Failed(Unknown, failure)]), Progress::Failed);
-        assert_eq!(progress(&[Succeeded(Restore), Succeeded(Copy)]), Progress::Succeeded);
+        assert_eq!(progress(&[Restored]), Progress::Restored);
+        assert_eq!(progress(&[NotRestored(FailureId(0))]), Progress::Failed);
+        assert_eq!(progress(&[NotRestored(FailureId(0)), Restored]), Progress::Restored);
+        assert_eq!(progress(&[Restored, FIRST]), Progress::Failed);
+        assert_eq!(progress(&[Restored, UnknownDone]), Progress::UnknownOperation);
+        assert_eq!(progress(&[Restored, SOMETIME]), Progress::Succeeded);
+    }
+
+    #[test]
+    fn one_of_two_objects_is_right_if_both_are() {
+        use Verdict::{Compliant, Violation};
+        let all = |verdicts: &[Option<Verdict>]| {
+            let states = verdicts.iter().map(|verdict| verdict.map_or(State::default(), |v| state(&[Judged(v)])));
+            State::of_all(states).verdict()
+        };
+        assert_eq!(all(&[Some(Compliant), Some(Compliant)]), Some(Compliant));
+        assert_eq!(all(&[Some(Compliant), Some(Violation)]), Some(Violation));
+        assert_eq!(all(&[Some(Compliant), None]), None);
+        assert_eq!(all(&[None, Some(Violation)]), Some(Violation));
+        assert_eq!(all(&[]), None);
     }
 
     #[test]
     fn the_worst_row_of_an_inventory_counts() {
         use Verdict::{Compliant, Excepted, OutOfScope, Undetermined, Violation};
         let verdict = |verdicts: &[Verdict]| {
-            state(&verdicts.iter().map(|verdict| Evidence::Judged(*verdict)).collect::<Vec<_>>()).verdict()
+            state(&verdicts.iter().map(|verdict| Judged(*verdict)).collect::<Vec<_>>()).verdict()
         };
         assert_eq!(verdict(&[]), None);
         assert_eq!(verdict(&[Compliant, OutOfScope]), Some(Compliant));
         assert_eq!(verdict(&[Compliant, Undetermined]), Some(Undetermined));
         assert_eq!(verdict(&[Excepted, Undetermined]), Some(Violation));
+        assert_eq!(verdict(&[Violation, Compliant]), Some(Violation));
     }
 }

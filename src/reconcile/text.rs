@@ -41,24 +41,45 @@ fn first_line(text: &mut Text, result: &Reconciliation) -> fmt::Result {
     let mut reasons = result.outcome_reasons.iter().map(|reason| because(*reason, result));
     let sentence = match (reasons.next(), &result.inventory) {
         (Some(first), _) => first,
-        (None, None) => "jobs report success for every object of every manifest".to_owned(),
-        (None, Some(_)) => "every object of every manifest is done and now right".to_owned(),
+        (None, None) => "jobs report success for every violating object".to_owned(),
+        (None, Some(_)) => "every violating object is right in the later inventory".to_owned(),
     };
     writeln!(text.text, "{word}  {sentence}")?;
     reasons.try_for_each(|reason| writeln!(text.text, "  also: {reason}"))?;
+    result.assumptions.iter().try_for_each(|assumed| {
+        let space = if assumed.value.is_empty() { "" } else { " " };
+        text.item(&format!("assumed: {}{space}{}: {}", assumed.name, assumed.value, assumed.text))
+    })?;
     writeln!(text.text)?;
+    audit(text, result)?;
     let reports = &result.reports;
     let files = format!("{} of {} files", number(reports.files_read), number(reports.files));
     text.wrapped("Reports", &format!("{files}, {}", count(reports.rows.rows, "row", "rows")))?;
     let odd = [
         (reports.rows.unknown, "about objects that no manifest names"),
-        (reports.rows.ambiguous, "whose key could mean two objects"),
-        (reports.rows.other_operation, "of jobs that put nothing right"),
+        (reports.rows.ambiguous, "that contradict themselves, or may be about another object or version"),
+        (reports.rows.other_operation, "of jobs that do something else than what was asked for"),
+        (reports.rows.unknown_operation, "of jobs of which nothing is known"),
+        (reports.rows.outdated, "of reports or jobs that are older than the audited inventory"),
         (reports.rows.rejected, "that could not be read"),
     ];
     odd.iter()
         .filter(|(rows, _)| *rows > 0)
-        .try_for_each(|(rows, what)| text.wrapped("", &format!("{} {what}", count(*rows, "row", "rows"))))
+        .try_for_each(|(rows, what)| text.wrapped("", &format!("{} {what}", count(*rows, "row", "rows"))))?;
+    match reports.ignored_files {
+        0 => Ok(()),
+        ignored => text.wrapped("", &format!("{} of no report, passed over", count(ignored, "file", "files"))),
+    }
+}
+
+fn audit(text: &mut Text, result: &Reconciliation) -> fmt::Result {
+    let audit = &result.audit;
+    let mut said = audit.gaps.iter().map(|gap| &gap.text).chain(&audit.notes);
+    match said.next() {
+        Some(first) => text.wrapped("Audit", first)?,
+        None => return Ok(()),
+    }
+    said.try_for_each(|more| text.wrapped("", more))
 }
 
 fn lanes(text: &mut Text, result: &Reconciliation) -> fmt::Result {
@@ -73,7 +94,7 @@ fn lanes(text: &mut Text, result: &Reconciliation) -> fmt::Result {
     let not_covered = result.not_covered.values().fold(0_u64, |sum, objects| sum.saturating_add(*objects));
     if not_covered > 0 {
         text.item(&format!(
-            "{} in lanes without manifests, which no report covers",
+            "{} in lanes without manifests: only a later inventory can show them right",
             count(not_covered, "object is", "objects are")
         ))?;
     }
@@ -90,7 +111,11 @@ fn lane_line(text: &mut Text, lane: &str, counts: &Counts) -> fmt::Result {
     }
     if counts.unknown_operation > 0 && lane != "all" {
         let unknown = number(counts.unknown_operation);
-        writeln!(text.text, "  {:18} {unknown:>11} restored or copied: the report does not say", "")?;
+        writeln!(text.text, "  {:18} {unknown:>11} worked on by jobs of which nothing is known", "")?;
+    }
+    if counts.changed_since > 0 && lane != "all" {
+        let changed = number(counts.changed_since);
+        writeln!(text.text, "  {:18} {changed:>11} maybe changed by another job since", "")?;
     }
     Ok(())
 }
@@ -135,13 +160,16 @@ fn later(text: &mut Text, inventory: &InventoryLine, counts: &Counts) -> fmt::Re
         writeln!(text.text, "  {name:16}{:>20}", number(*objects))?;
     }
     if !inventory.is_whole {
-        text.item("it could not be read whole: what is not in it may still exist")?;
+        text.item("it is not whole, or not proven to be: what is not in it may still exist")?;
     }
     if inventory.lacks_versions {
         text.item("it lists no version ids: versions that manifests name cannot be found in it")?;
     }
     if inventory.is_not_newer {
         text.item("it is not newer than the audited one, so it cannot show what jobs have done since")?;
+    }
+    if found.undetermined > 0 && !inventory.has_key_evidence {
+        text.item("no key evidence was given for it: --key-evidence tells keys that a rule names")?;
     }
     Ok(())
 }
@@ -163,6 +191,7 @@ fn unread(text: &mut Text, result: &Reconciliation) -> fmt::Result {
 
 fn next_steps(text: &mut Text, result: &Reconciliation, out: &str) -> fmt::Result {
     let (out, counts) = (escaped(out), &result.counts);
+    let decides = result.inventory.as_ref().is_some_and(|inventory| inventory.decides);
     let mut steps = Vec::new();
     if result.retry.rows > 0 {
         let manifests = count(result.retry.manifests, "manifest", "manifests");
@@ -171,39 +200,54 @@ fn next_steps(text: &mut Text, result: &Reconciliation, out: &str) -> fmt::Resul
     if counts.restored > 0 {
         steps.push(format!("copy restored objects before they expire: {out}/retry/.../*-restored-*.csv"));
     }
-    if counts.unknown_operation > 0 {
+    let lacks_job = counts.unknown_operation > 0 || result.reports.rows.unknown_operation > 0;
+    if lacks_job && !decides {
         let how = "aws s3control describe-job ... > job.json";
         steps.push(format!("say what the jobs did, beside each report's manifest.json: {how}"));
     }
     if !result.faults.is_empty() {
         steps.push("fetch what could not be read again".to_owned());
     }
-    if counts.inventory.still_violating > 0 && counts.failed == 0 {
+    if counts.inventory.still_violating > 0 && counts.copies_unproven > 0 {
         steps.push("copies leave the old versions as they were: expire them".to_owned());
     }
-    if result.inventory.is_none() && counts.succeeded > 0 {
+    if counts.inventory.not_in_inventory > 0 && result.outcome != Done::Pass {
+        steps.push("if all of them were deleted on purpose, say so with --accept-gone".to_owned());
+    }
+    if !result.audit.is_whole {
+        steps.push("audit again: what is not whole cannot be done".to_owned());
+    }
+    if !decides && counts.rows > 0 {
         steps.push("prove it: reconcile again with --inventory and a report made after the jobs".to_owned());
     }
-    if steps.is_empty() {
+    if steps.is_empty() && result.outcome == Done::Pass {
         steps.push(format!("keep {out}/reconcile.json as evidence"));
+    }
+    if steps.is_empty() {
+        steps.push("the lists of the lanes above say what only people can put right".to_owned());
     }
     text.heading("Next")?;
     steps.iter().try_for_each(|step| text.item(step))
 }
 
 fn because(reason: DoneReason, result: &Reconciliation) -> String {
-    let (counts, inventory) = (&result.counts, &result.counts.inventory);
+    let (open, inventory) = (&result.counts.open, &result.counts.inventory);
     let objects = |number, what: &str| format!("{} {what}", count(number, "object", "objects"));
     match reason {
-        DoneReason::Failed => objects(counts.failed, "failed"),
+        DoneReason::Failed => objects(open.failed, "failed"),
         DoneReason::StillViolating => objects(inventory.still_violating, "still violating the policy"),
-        DoneReason::NeverAttempted => objects(counts.never_attempted, "never attempted"),
-        DoneReason::Restored => objects(counts.restored, "restored and not copied"),
-        DoneReason::UnknownOperation => objects(counts.unknown_operation, "restored or copied: nothing says which"),
+        DoneReason::NeverAttempted => objects(open.never_attempted, "never attempted"),
+        DoneReason::Restored => objects(open.restored, "restored and not copied"),
+        DoneReason::UnknownOperation => objects(open.unknown_operation, "of which nothing says what jobs did"),
+        DoneReason::ChangedSince => objects(open.changed_since, "maybe changed by other jobs since"),
+        DoneReason::CopiesUnproven => objects(open.copies_unproven, "copied, whose old versions may still be there"),
         DoneReason::Undetermined => objects(inventory.undetermined, "could not be judged"),
         DoneReason::NotInInventory => objects(inventory.not_in_inventory, "not in the later inventory"),
         DoneReason::UnknownInInventory => objects(inventory.unknown, "of which nothing says how they are now"),
+        DoneReason::InventoryNotWhole => "the later inventory is not whole".to_owned(),
+        DoneReason::InventoryNotNewer => "the later inventory is not newer than the audited one".to_owned(),
+        DoneReason::AuditNotWhole => "the audit is not whole".to_owned(),
         DoneReason::Faults => "not everything could be read".to_owned(),
-        DoneReason::NothingListed => "the manifests of the audit name no object".to_owned(),
+        DoneReason::NothingListed => "the audit has nothing to put right".to_owned(),
     }
 }

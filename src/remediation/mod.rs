@@ -36,6 +36,7 @@ pub use plan::{
 };
 pub use prices::{Mistake, Prices, PricesError};
 pub use readme::readme;
+pub(crate) use rows::push_percent_encoded;
 pub use rows::{LIST_HEADER, push_list_row, push_manifest_row};
 pub use script::Script;
 pub use settings::{JobSettings, RoleArn, S3Location, SettingError};

@@ -74,7 +74,7 @@ impl ListRow {
 }
 
 /// Appends bytes, of which all but a few that stand for themselves everywhere become `%XX`.
-fn push_percent_encoded(lines: &mut Vec<u8>, mut bytes: &[u8]) {
+pub(crate) fn push_percent_encoded(lines: &mut Vec<u8>, mut bytes: &[u8]) {
     // Most names need nothing of the kind.
     if holds_for_all(bytes, stands_for_itself) {
         return lines.extend_from_slice(bytes);
