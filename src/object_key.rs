@@ -1,12 +1,17 @@
 //! What an object's key says: kind, organisation, account, Region and date.
 //!
-//! AWS services write logs as `[prefix/]AWSLogs/[ORG/]ACCOUNT/KIND/[REGION/[YYYY/MM/DD/]]FILE`. Only whole folders count:
-//! a segment without a slash behind it is the file name. Keys are taken as raw, decoded bytes. Whoever writes to a bucket
-//! chooses its keys, so nothing here is trusted: an account is 12 digits, a Region has the form of one, and a kind that
-//! AWS is not known to write has a name of its own only inside [`ObjectKey`], never in a rollup.
+//! AWS services write logs as `[prefix/]AWSLogs/[ORG/]ACCOUNT/KIND/[REGION/[YYYY/MM/DD/]]FILE`, flow logs also as
+//! `[prefix/]AWSLogs/aws-account-id=ACCOUNT/aws-service=KIND/aws-region=REGION/year=YYYY/month=MM/day=DD/FILE`. Whoever
+//! configures a service chooses the prefix, which may look like all of this; what the service writes itself comes last, so
+//! the last `AWSLogs/` that such folders follow decides. Only whole folders count: a segment without a slash behind it is
+//! the file name. Keys are taken as raw, decoded bytes. Whoever writes to a bucket chooses its keys, so nothing here is
+//! trusted: an account is 12 digits, a Region has the form of one, and a kind that AWS is not known to write has a name of
+//! its own only inside [`ObjectKey`], never in a rollup.
 
 use std::fmt;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The name of a kind that is not under `AWSLogs/ACCOUNT/`.
@@ -57,12 +62,8 @@ pub struct ObjectKey<'k> {
 impl<'k> ObjectKey<'k> {
     /// Takes a raw key apart. Every key has an answer; one that is no log of AWS has the kind `other` and nothing else.
     pub fn parse(key: &'k [u8]) -> Self {
-        let mut from = 0;
-        while let Some(anchor) = next_anchor(key, from) {
-            if let Some(parsed) = Self::parse_below(key, anchor) {
-                return parsed;
-            }
-            from = anchor;
+        if let Some((_, parsed)) = last_log_part(key) {
+            return parsed;
         }
         Self { kind: OTHER.as_bytes(), organisation: None, account: None, region: None, date: None, scope_len: 0 }
     }
@@ -87,7 +88,7 @@ impl<'k> ObjectKey<'k> {
         if organisation.is_some() {
             folder = folders.next()?;
         }
-        let account = Account::parse(folder)?;
+        let account = Account::parse(value_of(folder, b"aws-account-id="))?;
         let mut parsed = Self {
             kind: OTHER.as_bytes(),
             organisation,
@@ -97,8 +98,9 @@ impl<'k> ObjectKey<'k> {
             scope_len: folders.at,
         };
         let Some(kind) = folders.next() else { return Some(parsed) };
-        (parsed.kind, parsed.scope_len) = (kind, folders.at);
-        let Some(region) = folders.next().and_then(Region::parse) else { return Some(parsed) };
+        (parsed.kind, parsed.scope_len) = (value_of(kind, b"aws-service="), folders.at);
+        let region = folders.next().map(|folder| value_of(folder, b"aws-region="));
+        let Some(region) = region.and_then(Region::parse) else { return Some(parsed) };
         (parsed.region, parsed.scope_len) = (Some(region), folders.at);
         parsed.date = parse_date(&mut folders);
         Some(parsed)
@@ -107,28 +109,34 @@ impl<'k> ObjectKey<'k> {
 
 /// A key in two: what stands before the folder `AWSLogs` of a log, and all from there on; and what it says.
 pub(crate) fn split_at_anchor(key: &[u8]) -> Option<(&[u8], &[u8], ObjectKey<'_>)> {
-    let mut from = 0;
-    while let Some(anchor) = next_anchor(key, from) {
-        if let Some(parsed) = ObjectKey::parse_below(key, anchor) {
-            let (before, path) = key.split_at(anchor - b"AWSLogs/".len());
-            return Some((before, path, parsed));
-        }
-        from = anchor;
-    }
-    None
+    let (anchor, parsed) = last_log_part(key)?;
+    let (before, path) = key.split_at(anchor - ANCHOR.len());
+    Some((before, path, parsed))
 }
 
-/// The position behind the next folder called `AWSLogs`, at or after `from`.
-fn next_anchor(key: &[u8], from: usize) -> Option<usize> {
-    const ANCHOR: &[u8] = b"AWSLogs/";
-    // The usual key begins with it; anything else is searched.
-    if from == 0 && key.starts_with(ANCHOR) {
-        return Some(ANCHOR.len());
-    }
-    memchr::memmem::find_iter(&key[from..], ANCHOR)
-        .map(|at| from + at)
-        .find(|&at| at == 0 || key[at - 1] == b'/')
-        .map(|at| at + ANCHOR.len())
+/// The folder that the logs of all accounts are in.
+const ANCHOR: &[u8] = b"AWSLogs/";
+
+/// What the last part of a key says that has the form of a log, and the position behind its anchor.
+fn last_log_part(key: &[u8]) -> Option<(usize, ObjectKey<'_>)> {
+    anchors(key).filter_map(|anchor| Some((anchor, ObjectKey::parse_below(key, anchor)?))).last()
+}
+
+/// The positions behind all folders called `AWSLogs`.
+fn anchors(key: &[u8]) -> impl Iterator<Item = usize> {
+    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(ANCHOR));
+    FINDER.find_iter(key).filter(|&at| at == 0 || key[at - 1] == b'/').map(|at| at + ANCHOR.len())
+}
+
+/// Whether there is a folder called `AWSLogs` in what stands behind a slash of a key.
+pub(crate) fn has_anchor(rest: &[u8]) -> bool {
+    anchors(rest).next().is_some()
+}
+
+/// What a folder of a Hive-compatible key says, such as `vpcflowlogs` of `aws-service=vpcflowlogs`; other folders say what
+/// they are called.
+fn value_of<'k>(folder: &'k [u8], name: &[u8]) -> &'k [u8] {
+    folder.strip_prefix(name).filter(|value| !value.is_empty()).unwrap_or(folder)
 }
 
 /// The folders of a key from a position on; the file name behind the last slash is none.
@@ -155,12 +163,12 @@ fn is_organisation(folder: &[u8]) -> bool {
 }
 
 fn parse_date(folders: &mut Folders<'_>) -> Option<(u16, u8, u8)> {
-    let mut number = |digits: std::ops::RangeInclusive<usize>| {
-        let folder = folders.next()?;
+    let mut number = |name: &[u8], digits: std::ops::RangeInclusive<usize>| {
+        let folder = value_of(folders.next()?, name);
         let shaped = digits.contains(&folder.len()) && folder.iter().all(u8::is_ascii_digit);
         shaped.then(|| folder.iter().fold(0, |number: u16, byte| number * 10 + u16::from(byte - b'0')))
     };
-    let (year, month, day) = (number(4..=4)?, number(1..=2)?, number(1..=2)?);
+    let (year, month, day) = (number(b"year=", 4..=4)?, number(b"month=", 1..=2)?, number(b"day=", 1..=2)?);
     ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some((year, month as u8, day as u8))
 }
 
@@ -409,6 +417,58 @@ mod tests {
     fn a_prefix_may_look_like_the_anchor() {
         let (kind, account, region) = parsed("AWSLogs/AWSLogs/111122223333/CloudTrail/us-east-1/f");
         assert_eq!((kind.as_str(), account, region), ("CloudTrail", some("111122223333"), some("us-east-1")));
+    }
+
+    /// Both layouts, below prefixes that look like either.
+    #[test]
+    fn the_part_that_the_service_writes_decides() {
+        let own = [
+            ("AWSLogs/111122223333/vpcflowlogs/us-east-1/2024/05/06/", "vpcflowlogs", some("us-east-1"), true),
+            (
+                "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=us-east-1/year=2024/month=05/day=06/",
+                "vpcflowlogs",
+                some("us-east-1"),
+                true,
+            ),
+            (
+                "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=us-east-1/year=2024/month=05/day=06/\
+                 hour=07/",
+                "vpcflowlogs",
+                some("us-east-1"),
+                true,
+            ),
+            ("AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06/", "CloudTrail", some("us-east-1"), true),
+            ("AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/", "vpcflowlogs", None, false),
+            ("AWSLogs/aws-account-id=111122223333/", "other", None, false),
+        ];
+        let prefixes = [
+            "",
+            "p/",
+            "AWSLogs/",
+            "AWSLogs/444455556666/",
+            "AWSLogs/444455556666/Config/",
+            "AWSLogs/o-exampleorg1/444455556666/Config/eu-west-1/2020/01/02/",
+            "AWSLogs/aws-account-id=444455556666/aws-service=Config/aws-region=eu-west-1/year=2020/",
+            "x/AWSLogs/444455556666/CloudTrail-Digest/",
+        ];
+        for prefix in prefixes {
+            for (part, kind, region, is_dated) in &own {
+                let key = format!("{prefix}{part}f.gz");
+                assert_eq!(parsed(&key), ((*kind).to_owned(), some("111122223333"), region.clone()), "{key}");
+                assert_eq!(ObjectKey::parse(key.as_bytes()).date, is_dated.then_some((2024, 5, 6)), "{key}");
+                let split = split_at_anchor(key.as_bytes()).map(|(before, path, _)| (before, path));
+                assert_eq!(split, Some(key.as_bytes().split_at(prefix.len())), "{key}");
+            }
+        }
+        // What only looks like a part of a log decides nothing.
+        for tail in
+            ["AWSLogs/f", "AWSLogs/x/CloudTrail/f", "xAWSLogs/444455556666/Config/f", "AWSLogs/aws-account-id=/f"]
+        {
+            let key = format!("AWSLogs/111122223333/CloudTrail/us-east-1/{tail}");
+            assert_eq!(parsed(&key).0, "CloudTrail", "{key}");
+        }
+        assert_eq!(parsed("AWSLogs/aws-account-id=11112222333/aws-service=vpcflowlogs/f").0, OTHER);
+        assert_eq!(parsed("AWSLogs/111122223333/aws-service=/f").0, "aws-service=");
     }
 
     #[test]
