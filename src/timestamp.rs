@@ -19,6 +19,9 @@ pub struct Timestamp(i64);
 #[serde(transparent)]
 pub struct Month(u32);
 
+/// How it is said that a time is in UTC. What S3 writes comes first.
+const ZONES: [&[u8]; 7] = [b"Z", b"+00:00", b"+0000", b"+00", b"-00:00", b"-0000", b"-00"];
+
 impl Timestamp {
     /// The last moment that can be expressed.
     pub const MAX: Self = Self(days_from_civil(10_000, 1, 1) * DAY_MS - 1);
@@ -43,7 +46,8 @@ impl Timestamp {
         exists.then(|| Self(days_from_civil(year, month, day) * DAY_MS))
     }
 
-    /// Reads `YYYY-MM-DDThh:mm:ss[.f...]Z`. Digits after the third of a fraction must be there but do not count.
+    /// Reads `YYYY-MM-DDThh:mm:ss[.f...]Z`, or an offset of nought instead of the Z. Digits after the third of a fraction
+    /// must be digits but do not count.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let (fixed, rest) = text.split_at_checked(19)?;
         let separators = [fixed[4], fixed[7], fixed[10], fixed[13], fixed[16]];
@@ -56,16 +60,16 @@ impl Timestamp {
         if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        let millis = match rest {
-            b"Z" => 0,
-            [b'.', fraction @ .., b'Z'] => fraction_millis(fraction)?,
+        let millis = match ZONES.iter().find_map(|zone| rest.strip_suffix(*zone))? {
+            [] => 0,
+            [b'.', fraction @ ..] => fraction_millis(fraction)?,
             _ => return None,
         };
         Some(Self(date.0 + (hour * 3600 + minute * 60 + second) * 1000 + millis))
     }
 
     /// Milliseconds since the Unix epoch.
-    pub fn as_millis(self) -> i64 {
+    pub const fn as_millis(self) -> i64 {
         self.0
     }
 
@@ -275,6 +279,14 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_of_nought_is_utc() {
+        for zone in ["Z", "+00:00", "+0000", "+00", "-00:00", "-0000", "-00"] {
+            assert_eq!(millis(&format!("2024-05-06T22:37:48{zone}")), Some(1_715_035_068_000), "{zone}");
+            assert_eq!(millis(&format!("2024-05-06T22:37:48.123{zone}")), Some(1_715_035_068_123), "{zone}");
+        }
+    }
+
+    #[test]
     fn refuses_what_no_calendar_has() {
         for text in [
             "",
@@ -292,7 +304,13 @@ mod tests {
             "2024-05-06T22:37:60Z",
             "1969-12-31T23:59:59Z",
             "2024-05-06 22:37:48Z",
-            "2024-05-06T22:37:48+00:00",
+            "2024-05-06T22:37:48+01:00",
+            "2024-05-06T22:37:48-0030",
+            "2024-05-06T22:37:48+0",
+            "2024-05-06T22:37:48 +00:00",
+            "2024-05-06T22:37:48.+00",
+            "2024-05-06T22:37:48Z+00:00",
+            "2024-05-06T22:37:48+00:00Z",
             "2024-05-06T22:37:48.0Z ",
             "+024-05-06T22:37:48Z",
         ] {

@@ -22,7 +22,7 @@ use self::stream::{Budget, Compression};
 use self::stripe::StoredColumn;
 use self::tail::{ColumnType, StripeInfo, Tail};
 use super::columns::{Columns, GatheredColumns};
-use super::{EachBatch, SharedSchema, UnitFacts, UnitFault};
+use super::{EachBatch, SharedSchema, UnitFacts, UnitFault, type_of};
 use crate::batch::{Column, ColumnSet, Schema};
 use crate::source::SourceFile;
 
@@ -88,6 +88,7 @@ impl Reader {
             bytes: self.file.len(),
             columns: self.schema.columns(),
             unknown_columns: self.schema.unknown.clone(),
+            newest: None,
         }
     }
 
@@ -134,7 +135,13 @@ fn find_columns(types: &[ColumnType], schema: &mut Schema) -> Result<FoundColumn
         match value_kind(column, *kind) {
             Some(kind) => *found = Some(StoredColumn::new(*id, kind)),
             None if ColumnSet::REMEDIATION.contains(column) => schema.forget(column, name),
-            None => return Err(UnitFault::ColumnType { column: name.clone(), found: type_name(*kind).to_owned() }),
+            None => {
+                return Err(UnitFault::ColumnType {
+                    column: name.clone(),
+                    wanted: type_of(column),
+                    found: type_name(*kind).to_owned(),
+                });
+            }
         }
     }
     Ok(found)

@@ -21,18 +21,22 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field as ArrowField, Schema as ArrowSchema, TimeUnit};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::basic::{Encoding, LogicalType, Type as PhysicalType};
+use parquet::basic::{Compression, Encoding, LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::{SchemaDescriptor, Type};
 
 use self::columns::columns;
 use self::cursor::{Chunk, ValueKind};
 use self::file::SharedFile;
 use self::pages::{ChunkRange, Codec};
-use super::{EachBatch, SharedSchema, UnitFacts, UnitFault};
+use super::{EachBatch, SharedSchema, UnitFacts, UnitFault, type_of};
 use crate::batch::{Column, ColumnSet, Schema};
 use crate::source::{FileFault, SourceFile};
+use crate::timestamp::Timestamp;
 
 /// Hands out the parts of a file.
 pub(super) struct Reader {
@@ -41,6 +45,7 @@ pub(super) struct Reader {
     schema: SharedSchema,
     next_row_group: usize,
     rows_before: u64,
+    newest: Option<i64>,
 }
 
 /// A row group that has not been read.
@@ -55,14 +60,17 @@ pub(super) struct RowGroup {
 
 impl Reader {
     pub(super) fn new(file: Arc<SourceFile>) -> Result<Self, UnitFault> {
+        refuse_encrypted(&file)?;
         let file = SharedFile(file);
         let footer = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(damaged)?;
         let metadata = without_text_annotations(footer).map_err(damaged)?;
         let names = metadata.file_metadata().schema_descr().root_schema().get_fields().iter().map(|field| field.name());
         let mut schema = Schema::from_names(names)?;
         let metadata = with_wanted_types(metadata, &mut schema)?;
+        check_codecs(&metadata, &schema)?;
+        let newest = schema.position(Column::LastModifiedDate).and_then(|position| newest(&metadata, position));
         let schema = Arc::new(schema);
-        Ok(Self { file, metadata, schema, next_row_group: 0, rows_before: 0 })
+        Ok(Self { file, metadata, schema, next_row_group: 0, rows_before: 0, newest })
     }
 
     pub(super) fn next_row_group(&mut self) -> Result<Option<RowGroup>, UnitFault> {
@@ -89,12 +97,18 @@ impl Reader {
         self.file.0.len() / row_groups * self.next_row_group as u64
     }
 
+    /// The newest last-modified, if the footer says it of all rows.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.newest
+    }
+
     pub(super) fn facts(&self) -> UnitFacts {
         UnitFacts {
             rows: self.rows_before,
             bytes: self.file.0.len(),
             columns: self.schema.columns(),
             unknown_columns: self.schema.unknown.clone(),
+            newest: self.newest,
         }
     }
 
@@ -194,6 +208,54 @@ fn value_kind(stored: PhysicalType, read_as: &DataType) -> Option<ValueKind> {
     }
 }
 
+/// Refuses files whose footer is encrypted, which end in another word than others ("Encrypted footer mode" of Parquet's
+/// format description).
+fn refuse_encrypted(file: &SourceFile) -> Result<(), UnitFault> {
+    let mut end = [0; 4];
+    if let Some(at) = file.len().checked_sub(end.len() as u64) {
+        file.read_exact_at(&mut end, at).map_err(FileFault::Unreadable)?;
+    }
+    if end == *b"PARE" { Err(UnitFault::Format("encrypted Parquet")) } else { Ok(()) }
+}
+
+/// Refuses columns that an audit reads if nothing here decompresses them.
+fn check_codecs(metadata: &ArrowReaderMetadata, schema: &Schema) -> Result<(), UnitFault> {
+    let described = metadata.parquet_schema();
+    let is_read = |leaf: usize| {
+        let position = described.get_column_root_idx(leaf);
+        Column::ALL.into_iter().any(|column| schema.position(column) == Some(position))
+    };
+    let leaves: Vec<usize> = (0..described.num_columns()).filter(|leaf| is_read(*leaf)).collect();
+    for row_group in metadata.metadata().row_groups() {
+        for column in leaves.iter().filter_map(|leaf| row_group.columns().get(*leaf)) {
+            match column.compression() {
+                Compression::BROTLI(_) => return Err(UnitFault::Format("Brotli-compressed Parquet")),
+                Compression::LZ4 | Compression::LZ4_RAW => return Err(UnitFault::Format("LZ4-compressed Parquet")),
+                Compression::LZO => return Err(UnitFault::Format("LZO-compressed Parquet")),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The largest of the times of a column, in milliseconds, as far as the statistics of all row groups say it.
+fn newest(metadata: &ArrowReaderMetadata, position: usize) -> Option<i64> {
+    let schema = metadata.parquet_schema();
+    let leaf = (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == position)?;
+    let kind = value_kind(schema.column(leaf).physical_type(), metadata.schema().fields().get(position)?.data_type());
+    let Some(ValueKind::Int64 { divisor }) = kind else { return None };
+    let largest = |row_group: &RowGroupMetaData| match row_group.columns().get(leaf)?.statistics()? {
+        Statistics::Int64(statistics) if statistics.max_is_exact() => statistics.max_opt().copied(),
+        _ => None,
+    };
+    let row_groups = metadata.metadata().row_groups().iter().filter(|row_group| row_group.num_rows() > 0);
+    let newest =
+        row_groups.map(largest).try_fold(None, |newest: Option<i64>, next| next.map(|next| newest.max(Some(next))))?;
+    // What is no time is in a row that is rejected, and says nothing of the others.
+    newest.map(|newest| newest.div_euclid(divisor)).filter(|newest| Timestamp::from_millis(*newest).is_some())
+}
+
 /// A chunk begins with its dictionary, if it has one.
 fn chunk_range(stored: &ColumnChunkMetaData, codec: Codec, file_len: u64) -> Option<ChunkRange> {
     let start = stored.dictionary_page_offset().unwrap_or(stored.data_page_offset());
@@ -257,7 +319,11 @@ fn with_wanted_types(footer: ParquetMetaData, schema: &mut Schema) -> Result<Arr
                 schema.forget(column, field.name());
                 continue;
             }
-            return Err(UnitFault::ColumnType { column: field.name().clone(), found: field.data_type().to_string() });
+            return Err(UnitFault::ColumnType {
+                column: field.name().clone(),
+                wanted: type_of(column),
+                found: field.data_type().to_string(),
+            });
         };
         fields[position] = Arc::new(ArrowField::new(field.name(), wanted, field.is_nullable()));
     }
