@@ -35,6 +35,7 @@ pub(crate) fn write_campaign(
         groups: partial.remediation.groups.clone(),
         reasons: partial.remediation.reasons.clone(),
         free: partial.remediation.free.clone(),
+        retained: partial.remediation.retained.clone(),
         files: files.to_vec(),
         missing: missing(partial),
         key: key.as_ref(),

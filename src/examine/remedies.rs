@@ -35,6 +35,7 @@ pub(super) struct Remedies<'c> {
     /// There are few reasons.
     by_reason: Vec<((Lane, Why), Amount)>,
     free: HashMap<Month, Amount, RandomState>,
+    retained: HashMap<Month, Amount, RandomState>,
     months: MonthMemo,
 }
 
@@ -114,6 +115,7 @@ impl<'c> Remedies<'c> {
             pending_len: 0,
             by_reason: Vec::new(),
             free: HashMap::default(),
+            retained: HashMap::default(),
             months: MonthMemo::default(),
         }
     }
@@ -153,7 +155,7 @@ impl<'c> Remedies<'c> {
         let amount = Amount::object(finding.size.unwrap_or(0));
         let list = self.list(finding.bucket, kind)?;
         self.count_reason((kind.lane, why), amount);
-        let free_from = self.free_from(why, details, amount);
+        let retained_until = self.retained_until(why, details, amount);
         let list = &mut self.lists[list];
         list.amount.add(amount);
         if !self.targets.has_remediation() {
@@ -162,7 +164,7 @@ impl<'c> Remedies<'c> {
         let before = list.lines.len();
         match kind.lane.has_manifests() {
             true => push_manifest_row(&mut list.lines, &kind, finding),
-            false => push_list_row(&mut list.lines, finding, why, free_from),
+            false => push_list_row(&mut list.lines, finding, why, retained_until),
         }
         list.rows += 1;
         self.pending_len += list.lines.len() - before;
@@ -210,12 +212,14 @@ impl<'c> Remedies<'c> {
         }
     }
 
-    /// When the object becomes free by itself, if it does.
-    fn free_from(&mut self, why: Why, details: &Details<'_>, amount: Amount) -> Option<Timestamp> {
+    /// When the retention of the object ends, if that is known. It is free then, unless a hold is there, too.
+    fn retained_until(&mut self, why: Why, details: &Details<'_>, amount: Amount) -> Option<Timestamp> {
         let Why::Locked(holds) = why else { return None };
-        let free_from = details.lock.retain_until.filter(|time| holds.is_only_retention() && *time < Timestamp::MAX)?;
-        self.free.entry(self.months.month(free_from)).or_default().add(amount);
-        Some(free_from)
+        holds.retention?;
+        let until = details.lock.retain_until.filter(|time| *time < Timestamp::MAX)?;
+        let ends = if holds.is_only_retention() { &mut self.free } else { &mut self.retained };
+        ends.entry(self.months.month(until)).or_default().add(amount);
+        Some(until)
     }
 
     /// Hands everything to the spool.
@@ -244,8 +248,9 @@ impl<'c> Remedies<'c> {
     pub(super) fn fold(&mut self, partial: &mut Partial) {
         let counted = self.lists.iter_mut().filter(|list| list.amount.objects > 0);
         let groups = counted.map(|list| (self.groups.get(list.id), std::mem::take(&mut list.amount))).collect();
-        let (reasons, free) = (self.by_reason.drain(..).collect(), self.free.drain().collect());
-        partial.remediation.merge(Counts { groups, reasons, free });
+        let reasons = self.by_reason.drain(..).collect();
+        let (free, retained) = (self.free.drain().collect(), self.retained.drain().collect());
+        partial.remediation.merge(Counts { groups, reasons, free, retained });
     }
 
     /// Forgets all counts.
@@ -254,6 +259,7 @@ impl<'c> Remedies<'c> {
         self.lists.iter_mut().for_each(|list| list.amount = Amount::default());
         self.by_reason.clear();
         self.free.clear();
+        self.retained.clear();
     }
 }
 

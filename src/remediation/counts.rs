@@ -21,6 +21,9 @@ pub struct Counts {
     /// Objects that nothing but a retention blocks, by the month in which it ends.
     #[serde(with = "pairs")]
     pub free: BTreeMap<Month, Amount>,
+    /// Objects that a hold blocks beside a retention, by the month in which that ends.
+    #[serde(with = "pairs")]
+    pub retained: BTreeMap<Month, Amount>,
 }
 
 impl Counts {
@@ -29,6 +32,7 @@ impl Counts {
         add_all(&mut self.groups, other.groups);
         add_all(&mut self.reasons, other.reasons);
         add_all(&mut self.free, other.free);
+        add_all(&mut self.retained, other.retained);
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Found<'a> {
     pub reasons: BTreeMap<(Lane, Why), Amount>,
     /// The blocked objects that nothing but retention holds, by the month in which it ends.
     pub free: BTreeMap<Month, Amount>,
+    /// The objects that a hold blocks beside a retention, by the month in which the retention ends.
+    pub retained: BTreeMap<Month, Amount>,
     /// The files that were written.
     pub files: Vec<GroupFile>,
     /// What the reports lacked.
@@ -258,8 +260,11 @@ pub struct PriceLine {
 pub struct Blocked {
     pub objects: u64,
     pub bytes: u64,
+    /// When objects become free that only a retention blocks.
     pub free: Vec<FreeLine>,
-    /// Those that a hold blocks, or a retention without an end that is known.
+    /// When the retention of those ends that a hold blocks as well: they are not free before.
+    pub retained: Vec<FreeLine>,
+    /// Those that only a hold blocks, or a retention without an end that is known.
     pub without_date: Amount,
 }
 
@@ -314,7 +319,7 @@ impl Campaign {
             cost,
             time,
             prices,
-            blocked: blocked(&lanes, &found.free),
+            blocked: blocked(&lanes, &found.free, &found.retained),
             missing: found.missing.iter().map(|what| MissingLine { what: *what, text: what.choice() }).collect(),
             lanes,
         }
@@ -513,10 +518,14 @@ fn steps(jobs: &[JobLine]) -> Vec<StepLine> {
     Step::ALL.into_iter().map(line).filter(|line| line.jobs > 0).collect()
 }
 
-fn blocked(lanes: &BTreeMap<&'static str, LaneLine>, free: &BTreeMap<Month, Amount>) -> Blocked {
+fn blocked(
+    lanes: &BTreeMap<&'static str, LaneLine>,
+    free: &BTreeMap<Month, Amount>,
+    retained: &BTreeMap<Month, Amount>,
+) -> Blocked {
     let all = lanes.get(Lane::Blocked.as_str()).copied().unwrap_or_default();
     let mut dated = Amount::default();
-    free.values().for_each(|amount| dated.add(*amount));
+    free.values().chain(retained.values()).for_each(|amount| dated.add(*amount));
     let line = |(month, amount): (&Month, &Amount)| FreeLine {
         month: month.to_string(),
         objects: amount.objects,
@@ -526,6 +535,7 @@ fn blocked(lanes: &BTreeMap<&'static str, LaneLine>, free: &BTreeMap<Month, Amou
         objects: all.objects,
         bytes: all.bytes,
         free: free.iter().map(line).collect(),
+        retained: retained.iter().map(line).collect(),
         without_date: Amount {
             objects: all.objects.saturating_sub(dated.objects),
             bytes: all.bytes.saturating_sub(dated.bytes),

@@ -58,6 +58,7 @@ pub(crate) fn found(groups: &[(Group, Amount)]) -> Found<'static> {
         groups: groups.iter().cloned().collect(),
         reasons,
         free: BTreeMap::new(),
+        retained: BTreeMap::new(),
         files: groups.iter().map(file).collect(),
         missing: BTreeSet::new(),
         key: Some(&KEY),

@@ -7,7 +7,8 @@ use std::fmt::{self, Write as _};
 
 use super::text::{columns, number, size, wrap};
 use crate::remediation::{
-    Campaign, Duration, Estimate, GroupLine, JobLine, Lane, LaneLine, TargetMethod, Usd, UsdBounds, VersionState,
+    Campaign, Duration, Estimate, FreeLine, GroupLine, JobLine, Lane, LaneLine, TargetMethod, Usd, UsdBounds,
+    VersionState,
 };
 
 /// How many jobs and groups are listed; `plan.json` has all.
@@ -151,6 +152,9 @@ impl Page {
         self.heading("Blocked, and when it becomes free")?;
         let mut rows: Vec<_> =
             blocked.free.iter().map(|line| vec![line.month.clone(), number(line.objects), size(line.bytes)]).collect();
+        let retained =
+            |line: &FreeLine| vec![format!("{}, and a hold", line.month), number(line.objects), size(line.bytes)];
+        rows.extend(blocked.retained.iter().map(retained));
         let rest = &blocked.without_date;
         if rest.objects > 0 {
             rows.push(vec!["no date known".to_owned(), number(rest.objects), size(rest.bytes)]);

@@ -182,6 +182,57 @@ fn a_lock_blocks_until_it_ends() {
     assert_eq!(lane("2026-01-10T00:00:00Z"), "update-encryption");
 }
 
+/// When it is free and how long it is retained are two facts.
+#[test]
+fn a_hold_does_not_hide_the_end_of_a_retention() {
+    let desk = Desk::new();
+    // 2027-03-01 and 2026-01-09.
+    let (later, lapsed) = (Some(1_803_859_200_000), Some(1_767_916_800_000));
+    let row = |name: &str, mode: &str, until, hold: &str| Row {
+        lock_mode: Some(mode.into()),
+        lock_retain_until: until,
+        legal_hold: Some(hold.into()),
+        ..Row::compliant(name).with_status("SSE-S3")
+    };
+    let rows = [
+        row("a", "COMPLIANCE", later, "Off"),
+        row("b", "COMPLIANCE", later, "On"),
+        row("c", "GOVERNANCE", lapsed, "On"),
+        row("d", "GOVERNANCE", None, "On"),
+        row("e", "", None, "On"),
+    ];
+    for parquet in [false, true] {
+        let delivery = match parquet {
+            false => Delivery::csv(&rows, &all_columns(), 1),
+            true => Delivery::parquet(&rows, &all_columns(), 1, ParquetForm::default()),
+        };
+        let source = delivery.write(&desk.path(delivery.format)).config;
+        let audited = desk.audit_under(&policy("'SSE-KMS'"), &source, &[]);
+        let (_, lines) = lists(&audited).into_iter().find(|(path, _)| path.starts_with("blocked/")).unwrap();
+        let ends: Vec<_> = lines[1..].iter().map(|line| line.rsplitn(3, ',').take(2).collect::<Vec<_>>()).collect();
+        assert_eq!(
+            ends,
+            [
+                ["2027-03-01T00:00:00.000Z", "compliance retention"],
+                ["2027-03-01T00:00:00.000Z", "compliance retention; legal hold"],
+                ["", "legal hold"],
+                ["", "governance retention; legal hold"],
+                ["", "legal hold"],
+            ]
+        );
+        let plan: serde_json::Value = serde_json::from_slice(&audited.remediation()["plan.json"]).unwrap();
+        let line = json!([{"month": "2027-03", "objects": 1, "bytes": 100}]);
+        let blocked = &plan["blocked"];
+        assert_eq!((&blocked["objects"], &blocked["free"], &blocked["retained"]), (&json!(5), &line, &line));
+        assert_eq!(blocked["without_date"], json!({"objects": 3, "bytes": 300}));
+        let page = String::from_utf8(audited.remediation()["plan.md"].clone()).unwrap();
+        assert!(page.contains("| 2027-03, and a hold |"), "{page}");
+        let shards: Vec<_> =
+            ["1/2", "2/2"].map(|shard| desk.audit_under(&policy("'SSE-KMS'"), &source, &["--shard", shard])).into();
+        assert_eq!(desk.merge(&shards).remediation(), audited.remediation());
+    }
+}
+
 #[test]
 fn objects_whose_key_is_unknown_are_put_right_if_somebody_asks() {
     let policy = policy("'SSE-KMS'").replace("id = 'all'\n", "id = 'all'\nkeys = ['k']\n");
