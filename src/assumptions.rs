@@ -110,6 +110,11 @@ impl Assumptions {
         self.0.extend(others.0.iter().cloned());
     }
 
+    /// Whether this one is among them.
+    pub fn has(&self, name: AssumptionName) -> bool {
+        self.0.iter().any(|assumption| assumption.name == name)
+    }
+
     /// Whether nothing is taken for granted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -270,12 +270,20 @@ pub(crate) fn begin_lists(
 /// the lists are written.
 pub(crate) fn write(
     mut output: OutputFolder,
-    result: Findings,
-    lists: FinishedLists,
+    mut result: Findings,
+    mut lists: FinishedLists,
     run: impl FnOnce() -> Run,
     campaign: &CampaignOptions,
     cancel: &Cancel,
 ) -> Result<Summary, AuditError> {
+    // A shard does not know the rows of the others.
+    if lists.lengths.is_none() {
+        for (path, fault) in result.facts.note_wrong_times(&result.partial) {
+            let mut line = Vec::new();
+            push_fault(&mut line, fault.code(), &path, None, None, &fault.to_string());
+            lists.files.named[List::Faults as usize].append_lines(&line)?;
+        }
+    }
     let files = finish_lists(lists.files, cancel)?;
     if cancel.is_cancelled() {
         return Err(EngineError::Cancelled.into());

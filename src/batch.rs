@@ -316,7 +316,7 @@ impl RowFault {
             Self::IsLatest => "IsLatest is neither true nor false",
             Self::IsDeleteMarker => "IsDeleteMarker is neither true nor false",
             Self::Size => "the size is not a number of bytes",
-            Self::LastModified => "the last-modified time is not a time from 1970 to 9999 in UTC",
+            Self::LastModified => "the last-modified time has not the form 2024-05-06T00:05:00.000Z, from 1970 to 9999",
         }
     }
 }
@@ -492,6 +492,18 @@ impl Numbers<'_> {
         match self {
             Self::Absent => Number::BLANK,
             Self::Plain(numbers) => numbers[row],
+        }
+    }
+
+    /// The latest of the numbers as times, in milliseconds since the epoch; nothing if all are blank or bad.
+    pub fn latest(&self) -> Option<i64> {
+        const MAX: i64 = Timestamp::MAX.as_millis();
+        match self {
+            Self::Absent => None,
+            Self::Plain(numbers) => {
+                let later = |latest: i64, number: &Number| if number.0 > MAX { latest } else { latest.max(number.0) };
+                Some(numbers.iter().fold(-1, later)).filter(|latest| *latest >= 0)
+            }
         }
     }
 }

@@ -387,8 +387,10 @@ impl<'w> Work<'w> {
         visit: &mut Partial,
     ) -> Result<(), UnitFault> {
         let number = rows.number;
+        // When a report was made is held against the newest of its rows.
+        let wanted = if rows.is_dated { self.wanted } else { self.wanted.with(Column::LastModifiedDate) };
         examiner.begin_part(self.lists.is_first(open.unit.id));
-        rows.read(self.wanted, scratch, &|| self.is_over(), &mut |batch, details| {
+        rows.read(wanted, scratch, &|| self.is_over(), &mut |batch, details| {
             self.progress.advance(0, batch.len as u64);
             examiner.examine(&open.unit, batch, details, visit)
         })?;

@@ -2,17 +2,19 @@
 //!
 //! The rows come through the same readers as those of an audit, and the object is judged the plain way.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
+use crate::assumptions::AssumptionName;
 use crate::batch::{Batch, ColumnSet, Flag};
 use crate::engine::{Cancel, NoProgress, WORKER_NAME};
 use crate::evidence::{self, Aliases, EvidenceError, EvidenceFault, EvidenceOptions, KeyRing};
 use crate::examine::{Row, RowJudge};
 use crate::object_key::ObjectKey;
-use crate::plan::{Plan, Shard, Unit};
-use crate::policy::{Alternative, BucketKey, Checker, KeyState, Object, Ruling, Status};
+use crate::plan::{MadeFault, Plan, Shard, Unit, check_newest};
+use crate::policy::{Alternative, BucketKey, Checker, KeyState, Object, Ruling, Status, Verdict};
 use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
 
@@ -83,12 +85,20 @@ impl Explanation {
 /// What was found about an object.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// The rows about it.
+    /// The first rows about it.
     pub explanations: Vec<Explanation>,
+    /// All rows about it.
+    pub matched: u64,
+    /// The verdicts of all of them, delete markers aside.
+    pub verdicts: BTreeSet<Verdict>,
     /// Data files that could not be examined: the object may be in one of them.
     pub faults: Vec<(String, UnitFault)>,
     /// Rows that could not be examined.
     pub rows_rejected: u64,
+    /// Sources that list what did not exist when they were made, as they say.
+    pub wrong_times: Vec<(String, MadeFault)>,
+    /// The newest last-modified of each source, in milliseconds since the epoch.
+    newest: BTreeMap<usize, i64>,
     /// Files of key evidence that could not be used.
     pub evidence_faults: Vec<EvidenceFault>,
 }
@@ -104,7 +114,7 @@ pub enum ExplainError {
     Evidence(#[from] EvidenceError),
 }
 
-/// Looks for the object in all units. No more than `limit` rows are kept.
+/// Looks for the object in all units. All rows are judged, and no more than `limit` are kept.
 pub fn explain(
     plan: &Plan,
     checker: &Checker,
@@ -137,6 +147,7 @@ pub fn explain(
         };
         thread::Builder::new().name(format!("{WORKER_NAME}0")).spawn_scoped(scope, search_all).map(drop)
     })?;
+    answers.check_times(plan);
     Ok(answers)
 }
 
@@ -158,12 +169,14 @@ fn search(
             }
         };
         rows.read(ColumnSet::ALL, scratch, &|| false, &mut |batch, _| {
+            let newest = answers.newest.entry(unit.source_id).or_default();
+            *newest = batch.last_modified.latest().map_or(*newest, |millis| millis.max(*newest));
             let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
             for at in 0..batch.len {
                 match Row::read(batch, at, bucket) {
-                    Ok(Some(row)) if question.is_about(&row) && answers.explanations.len() < limit => {
+                    Ok(Some(row)) if question.is_about(&row) => {
                         judge.begin_batch(unit.id, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
-                        answers.explanations.push(answer(unit, judge, (batch, at), &row));
+                        answers.note(answer(unit, judge, (batch, at), &row), limit);
                     }
                     Ok(_) => {}
                     Err(_) => answers.rows_rejected += 1,
@@ -173,6 +186,30 @@ fn search(
         })?;
     }
     Ok(())
+}
+
+impl Answers {
+    fn check_times(&mut self, plan: &Plan) {
+        if plan.assumptions().has(AssumptionName::ManifestTimeAccepted) {
+            return;
+        }
+        for (id, newest) in &self.newest {
+            let Some((source, made)) = plan.sources().get(*id).and_then(|source| Some((source, source.created_at?)))
+            else {
+                continue;
+            };
+            let newest = Timestamp::from_millis(*newest).unwrap_or(Timestamp::MAX);
+            self.wrong_times.extend(check_newest(made, newest).err().map(|fault| (source.display_path(), fault)));
+        }
+    }
+
+    fn note(&mut self, explanation: Explanation, limit: usize) {
+        self.matched += 1;
+        self.verdicts.extend(explanation.ruling.map(|ruling| ruling.verdict));
+        if self.explanations.len() < limit {
+            self.explanations.push(explanation);
+        }
+    }
 }
 
 impl Question {

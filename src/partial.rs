@@ -88,6 +88,8 @@ pub struct SourceCounts {
     pub rows: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// The newest last-modified of their rows, in milliseconds since the epoch.
+    pub newest: Option<i64>,
     /// Columns that some of its files lack.
     pub lacking: ColumnSet,
     /// Columns that S3 Inventory is not known to have.
@@ -380,10 +382,23 @@ impl Partial {
         self.examined.insert(unit);
         let rows = self.rows_read();
         let lacking = ColumnSet::ALL.partition(facts.columns).1;
-        let mut counts = SourceCounts { files: 1, rows, bytes: facts.bytes, lacking, unknown_columns: BTreeSet::new() };
+        let mut counts = SourceCounts {
+            files: 1,
+            rows,
+            bytes: facts.bytes,
+            newest: facts.newest,
+            lacking,
+            unknown_columns: BTreeSet::new(),
+        };
         let name = |name: &String| name.chars().take(MAX_SAMPLE_LEN).collect();
         facts.unknown_columns.iter().for_each(|column| keep_sample(&mut counts.unknown_columns, name(column)));
         self.sources.entry(source).or_default().add(counts);
+    }
+
+    /// Notes a last-modified time of the source, in milliseconds since the epoch.
+    pub(crate) fn note_newest(&mut self, source: usize, millis: i64) {
+        let counts = self.sources.entry(source).or_default();
+        counts.newest = counts.newest.max(Some(millis));
     }
 
     fn collapse(&mut self, collapsed: Collapsed) {
@@ -429,6 +444,7 @@ impl SourceCounts {
         self.files = self.files.saturating_add(other.files);
         self.rows = self.rows.saturating_add(other.rows);
         self.bytes = self.bytes.saturating_add(other.bytes);
+        self.newest = self.newest.max(other.newest);
         self.lacking = self.lacking.union(other.lacking);
         other.unknown_columns.into_iter().for_each(|name| keep_sample(&mut self.unknown_columns, name));
     }
@@ -489,6 +505,7 @@ mod tests {
         let facts = UnitFacts {
             rows: 1,
             bytes: 10,
+            newest: Some(i64::from(number)),
             columns: ColumnSet::ALL,
             unknown_columns: vec![format!("column-{number}")],
         };

@@ -1,8 +1,9 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use logseal::audit::{DEFAULT_MANIFEST_ROWS, DEFAULT_MAX_GROUPS};
 use logseal::evidence::{EvidenceOptions, EvidencePath};
@@ -53,7 +54,7 @@ pub(super) enum Command {
 #[derive(Args)]
 pub(super) struct SourceArgs {
     /// manifest.json, a folder holding one, a folder of dated runs, or data files (.csv, .csv.gz, .parquet)
-    #[arg(required = true, value_name = "SOURCE")]
+    #[arg(required = true, value_name = "SOURCE", value_parser = local_path())]
     pub sources: Vec<PathBuf>,
     /// The run to take from a folder of dated runs, instead of the newest complete one
     #[arg(long, value_name = "2026-01-04T01-00Z")]
@@ -67,16 +68,21 @@ pub(super) struct SourceArgs {
     /// Take two reports of one bucket: no object is in both
     #[arg(long)]
     pub accept_overlap: bool,
+    /// Take reports whose creation time is missing or cannot be true: what they say is not about a moment
+    #[arg(long)]
+    pub accept_manifest_time: bool,
 }
 
 impl SourceArgs {
-    pub fn plan_options(&self, accept_unproven: bool) -> PlanOptions {
+    pub fn plan_options(&self, accept_unproven: bool, today: Timestamp) -> PlanOptions {
         PlanOptions {
             run: self.run.clone(),
             accept_unproven,
             schema: self.schema.clone(),
             checksums: if self.no_checksums { Checksums::Skipped } else { Checksums::Verified },
             accept_overlap: self.accept_overlap,
+            accept_manifest_time: self.accept_manifest_time,
+            today: Some(today),
         }
     }
 }
@@ -93,12 +99,19 @@ pub(super) struct InventoryArgs {
     /// Accept data files without a manifest; nothing is then said of objects that are not in them
     #[arg(long, requires = "inventory")]
     pub accept_unproven: bool,
+    /// Take two reports of one bucket: no object is in both
+    #[arg(long, requires = "inventory")]
+    pub accept_overlap: bool,
+    /// Take reports whose creation time is missing or cannot be true
+    #[arg(long, requires = "inventory")]
+    pub accept_manifest_time: bool,
 }
 
 impl InventoryArgs {
     pub fn into_plan_options(self) -> PlanOptions {
-        let Self { run, schema, accept_unproven } = self;
-        PlanOptions { run, accept_unproven, schema, ..PlanOptions::default() }
+        let Self { run, schema, accept_unproven, accept_overlap, accept_manifest_time } = self;
+        let checksums = Checksums::Verified;
+        PlanOptions { run, accept_unproven, schema, checksums, accept_overlap, accept_manifest_time, today: None }
     }
 }
 
@@ -119,7 +132,7 @@ pub(super) struct StdoutArgs {
 pub(super) struct EvidenceArgs {
     /// Tables of S3 Metadata (Parquet), answers of HeadObject (NDJSON), CloudTrail logs, folders of these; or ARN=PATH for
     /// lists of objects under one key
-    #[arg(long, num_args = 1.., value_name = "PATH")]
+    #[arg(long, num_args = 1.., value_name = "PATH", value_parser = parse_evidence)]
     pub key_evidence: Vec<String>,
     /// What `aws kms list-aliases` said, for evidence that names aliases
     #[arg(long, num_args = 1.., value_name = "FILE", requires = "key_evidence")]
@@ -159,7 +172,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
 #[command(next_help_heading = "Digests")]
 pub(super) struct DigestsOfAuditArgs {
     /// Folders that mirror buckets, or archives of them: their digests are verified, and count in the outcome
-    #[arg(long, num_args = 1.., value_name = "ROOT", requires = "public_keys")]
+    #[arg(long, num_args = 1.., value_name = "ROOT", requires = "public_keys", value_parser = local_path())]
     pub digests: Vec<PathBuf>,
     /// What `aws cloudtrail list-public-keys` printed, for every Region and the whole time
     #[arg(long, num_args = 1.., value_name = "FILE", requires = "digests")]
@@ -294,7 +307,7 @@ pub(super) struct AuditArgs {
 #[derive(Args)]
 pub(super) struct DigestsArgs {
     /// Folders that mirror buckets (AWSLogs/..., BUCKET/AWSLogs/...), or archives of them (.tar, .tar.gz, .tar.zst)
-    #[arg(required = true, value_name = "ROOT")]
+    #[arg(required = true, value_name = "ROOT", value_parser = local_path())]
     pub roots: Vec<PathBuf>,
     /// What `aws cloudtrail list-public-keys` printed, for every Region and the whole time
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
@@ -316,7 +329,7 @@ pub(super) struct DigestsArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<Timestamp>,
     /// An inventory of the buckets: logs that digests list and it does not are gone
-    #[arg(long, num_args = 1.., value_name = "SOURCE")]
+    #[arg(long, num_args = 1.., value_name = "SOURCE", value_parser = local_path())]
     pub inventory: Vec<PathBuf>,
     #[command(flatten)]
     pub reading: InventoryArgs,
@@ -344,7 +357,7 @@ pub(super) struct DigestsArgs {
 #[derive(Args)]
 pub(super) struct MergeArgs {
     /// Folders written by `audit --shard`
-    #[arg(required = true, value_name = "DIR")]
+    #[arg(required = true, value_name = "DIR", value_parser = local_path())]
     pub folders: Vec<PathBuf>,
     /// Where to write the whole
     #[arg(long, value_name = "DIR")]
@@ -361,16 +374,16 @@ pub(super) struct MergeArgs {
 #[derive(Args)]
 pub(super) struct ReconcileArgs {
     /// The folder that `audit` or `merge` wrote
-    #[arg(value_name = "AUDIT_DIR")]
+    #[arg(value_name = "AUDIT_DIR", value_parser = local_path())]
     pub audit: PathBuf,
     /// Completion reports of S3 Batch Operations, or folders with them
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH", value_parser = local_path())]
     pub reports: Vec<PathBuf>,
     /// Where to write reconcile.json and the manifests for a retry
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// A later inventory, which shows how the objects are stored now
-    #[arg(long, num_args = 1.., value_name = "SOURCE")]
+    #[arg(long, num_args = 1.., value_name = "SOURCE", value_parser = local_path())]
     pub inventory: Vec<PathBuf>,
     /// The policy file of the audit [default: the preset cis]
     #[arg(long, value_name = "FILE")]
@@ -537,6 +550,30 @@ fn parse_jobs(text: &str) -> Result<usize, String> {
         Ok(jobs @ 1..=1024) => Ok(jobs),
         _ => Err("not a number from 1 to 1024".into()),
     }
+}
+
+/// A path of this machine.
+fn local_path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| check_local(&path).map(|()| path))
+}
+
+fn parse_evidence(text: &str) -> Result<String, String> {
+    let (EvidencePath::Any(path) | EvidencePath::OneKey { path, .. }) = EvidencePath::parse(text);
+    check_local(&path).map(|()| text.to_owned())
+}
+
+/// Refuses what would have to be fetched.
+fn check_local(path: &Path) -> Result<(), String> {
+    let text = path.to_string_lossy();
+    let is_remote = ["s3://", "s3a://", "https://", "http://", "arn:aws"].iter().any(|start| text.starts_with(start));
+    if is_remote && std::fs::symlink_metadata(path).is_err() {
+        return Err(
+            "nothing is fetched: copy it to this machine first, as with `aws s3 sync s3://BUCKET/PREFIX FOLDER`, and \
+                    give the local folder"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 fn parse_account(text: &str) -> Result<Account, String> {

@@ -17,9 +17,10 @@ const MAX_ROWS: usize = 100;
 
 pub(super) fn run(args: ExplainArgs) -> Result<u8, Failure> {
     let (policy, policy_source) = policy::load(args.policy.as_deref())?;
-    let checker = Checker::new(policy, args.as_of.unwrap_or_else(Timestamp::now));
+    let as_of = args.as_of.unwrap_or_else(Timestamp::now);
+    let checker = Checker::new(policy, as_of);
     // One row is shown as it is: that needs no proof that others are not missing.
-    let plan = Plan::new(&args.sources.sources, &args.sources.plan_options(true))?;
+    let plan = Plan::new(&args.sources.sources, &args.sources.plan_options(true, as_of))?;
     let key = unescape(&args.key).ok_or_else(|| {
         Failure::with_hint("the key has a backslash that begins no escape", Some("write \\\\ for a backslash"))
     })?;
@@ -36,10 +37,14 @@ pub(super) fn run(args: ExplainArgs) -> Result<u8, Failure> {
         // Writing to a string cannot fail.
         let _ = describe(&mut text, explanation, &checker, &policy_source);
     }
+    for assumption in plan.assumptions().lines() {
+        let _ = writeln!(text, "assumes       {}", assumption.sentence());
+    }
     print(text.as_bytes())?;
     complain(&plan, &answers);
     let is_whole = answers.faults.is_empty()
         && answers.evidence_faults.is_empty()
+        && answers.wrong_times.is_empty()
         && plan.sources().iter().all(|source| source.faults.is_empty());
     Ok(exit_code(&answers, is_whole))
 }
@@ -49,6 +54,9 @@ fn complain(plan: &Plan, answers: &Answers) {
         for fault in &source.faults {
             say("warning", &format!("{}: {fault}", source.display_path()));
         }
+    }
+    for (source, fault) in &answers.wrong_times {
+        say("warning", &format!("{source}: the manifest's creationTimestamp {fault}"));
     }
     for (file, fault) in &answers.faults {
         say("warning", &format!("{file}: {fault}"));
@@ -62,16 +70,16 @@ fn complain(plan: &Plan, answers: &Answers) {
     if answers.explanations.is_empty() {
         say("warning", "no row is about that object: keys are compared as a whole, letter by letter");
     }
-    if answers.explanations.len() == MAX_ROWS {
-        say("warning", &format!("only the first {MAX_ROWS} rows are shown: name a version with --version-id"));
+    let shown = answers.explanations.len() as u64;
+    if answers.matched > shown {
+        let what = format!("only the first {shown} of {} rows are shown, and all are judged", answers.matched);
+        say("warning", &format!("{what}: name a version with --version-id"));
     }
 }
 
 fn exit_code(answers: &Answers, is_whole: bool) -> u8 {
-    let has = |verdict| {
-        answers.explanations.iter().filter_map(|explanation| explanation.ruling).any(|ruling| ruling.verdict == verdict)
-    };
-    let is_answered = is_whole && answers.rows_rejected == 0 && !answers.explanations.is_empty();
+    let has = |verdict| answers.verdicts.contains(&verdict);
+    let is_answered = is_whole && answers.rows_rejected == 0 && answers.matched > 0;
     match () {
         () if has(Verdict::Violation) => 1,
         () if has(Verdict::Undetermined) || !is_answered => 3,

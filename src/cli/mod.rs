@@ -139,7 +139,7 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
     let (policy, policy_source) = policy::load(args.policy.as_deref())?;
     let as_of = args.as_of.unwrap_or_else(Timestamp::now);
     let checker = Checker::new(policy, as_of);
-    let plan_options = args.sources.plan_options(args.accept_unproven);
+    let plan_options = args.sources.plan_options(args.accept_unproven, as_of);
     let checksums = plan_options.checksums;
     let plan = Plan::new(&args.sources.sources, &plan_options)?;
     if !args.stdout.quiet {

@@ -5,7 +5,7 @@
 //! judged once.
 
 use super::row::{Row, is_version_id};
-use crate::batch::{Batch, Column, Flag, Flags, Numbers, RowState, Texts};
+use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, RowState, Texts};
 use crate::partial::Amount;
 use crate::policy::{BucketKey, Status};
 
@@ -57,11 +57,11 @@ fn only_bucket<'a>(batch: &Batch<'a>) -> Option<&'a [u8]> {
     }
 }
 
-/// Whether nothing but the statuses and sizes of rows is there to be looked at.
-pub(super) fn is_undated(batch: &Batch<'_>) -> bool {
+/// Whether nothing but the statuses and sizes of rows is there to be looked at: nobody counts by keys or times.
+pub(super) fn is_countable(batch: &Batch<'_>) -> bool {
     batch.deferred.contains(Column::Key)
-        && matches!(batch.last_modified, Numbers::Absent)
-        && !has_bad_number(&batch.size)
+        && !has_bad(&batch.last_modified, |number| number.time().is_err())
+        && !has_bad(&batch.size, |number| number.size().is_err())
 }
 
 fn has_bad_flag(flags: &Flags<'_>) -> bool {
@@ -71,10 +71,10 @@ fn has_bad_flag(flags: &Flags<'_>) -> bool {
     }
 }
 
-fn has_bad_number(numbers: &Numbers<'_>) -> bool {
+fn has_bad(numbers: &Numbers<'_>, is_bad: impl Fn(Number) -> bool) -> bool {
     match numbers {
         Numbers::Absent => false,
-        Numbers::Plain(numbers) => numbers.iter().fold(false, |is_bad, number| is_bad | number.size().is_err()),
+        Numbers::Plain(numbers) => numbers.iter().fold(false, |any, number| any | is_bad(*number)),
     }
 }
 

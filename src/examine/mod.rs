@@ -24,7 +24,7 @@ use crate::sinks::{Extent, FindingWriter, LINES_LEN, List, ListId, OutputError, 
 use crate::tally::{CellId, PlaceId, Tally};
 use crate::timestamp::{Month, MonthMemo};
 
-use columnwise::{PairCounts, is_undated, pairs, sound_bucket};
+use columnwise::{PairCounts, is_countable, pairs, sound_bucket};
 use flagged::{FindingCells, Flagged, Position};
 use places::Places;
 use remedies::{DetailCells, Remedies};
@@ -141,6 +141,9 @@ impl<'c> Examiner<'c> {
             self.error.get_or_insert(failure.into());
             return Ok(());
         }
+        if let Some(newest) = batch.last_modified.latest() {
+            partial.note_newest(unit.source_id, newest);
+        }
         self.flagged.clear();
         self.flagged_rows.clear();
         let sound = sound_bucket(batch, bucket);
@@ -243,7 +246,7 @@ impl<'c> Examiner<'c> {
 
     /// Examines all rows of a sound batch at once, if nothing but their statuses matters; says whether that was so.
     fn examine_columns(&mut self, batch: &Batch<'_>, bucket: &[u8], partial: &mut Partial) -> bool {
-        if !is_undated(batch) {
+        if !is_countable(batch) {
             return false;
         }
         self.places.enter(bucket);

@@ -6,10 +6,13 @@
 //! and below the manifest's own folder. Nothing is looked for anywhere else.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{DataFile, is_run_name};
+use super::DataFile;
+use super::runs::is_run_name;
 
 /// What was found.
 pub(super) struct Found {
@@ -17,6 +20,8 @@ pub(super) struct Found {
     pub(super) root: PathBuf,
     pub(super) folders: Vec<PathBuf>,
     pub(super) ignored_files: u64,
+    /// Why a folder could not be looked through in which files with this number of a folder may be.
+    pub(super) unreadable: HashMap<u32, String>,
 }
 
 /// Notes the folder of every file that is there.
@@ -29,7 +34,7 @@ pub(super) fn locate(manifest: &Path, dirs: &[String], files: &mut [DataFile]) -
     for (at, file) in files.iter().enumerate() {
         wanted.extend(file.dir.map(|dir| ((dir, file.name.clone()), at)));
     }
-    let mut found = Found { root: root.clone(), folders: Vec::new(), ignored_files: 0 };
+    let mut found = Found { root: root.clone(), folders: Vec::new(), ignored_files: 0, unreadable: HashMap::new() };
     for (number, dir) in dirs.iter().enumerate() {
         for folder in candidates(&root, &own, dir) {
             found.search(folder, number as u32, &mut wanted, files);
@@ -65,12 +70,14 @@ impl Found {
         wanted: &mut HashMap<(u32, Box<str>), usize>,
         files: &mut [DataFile],
     ) {
-        let Ok(entries) = fs::read_dir(&folder) else { return };
+        let (entries, errors) = list(&folder);
+        for error in errors {
+            self.unreadable.entry(dir).or_insert_with(|| format!("{}: {error}", folder.display()));
+        }
         let known = self.folders.iter().position(|known| *known == folder);
         let number = known.unwrap_or(self.folders.len()) as u32;
         let (mut named, mut others) = (0, 0);
-        for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir())) {
-            let name = entry.file_name();
+        for name in entries {
             match name.to_str().and_then(|name| wanted.remove(&(dir, name.into()))) {
                 Some(at) => {
                     files[at].folder = Some(number);
@@ -90,4 +97,24 @@ impl Found {
             None => {}
         }
     }
+}
+
+/// The names in a folder that are not known to be folders, and what kept us from seeing all of them. Where there is no
+/// folder, there is nothing.
+fn list(folder: &Path) -> (Vec<OsString>, Vec<io::Error>) {
+    let (mut names, mut errors) = (Vec::new(), Vec::new());
+    match fs::read_dir(folder) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+        Err(error) => errors.push(error),
+        Ok(entries) => {
+            for entry in entries {
+                match entry {
+                    Ok(entry) if entry.file_type().is_ok_and(|kind| kind.is_dir()) => {}
+                    Ok(entry) => names.push(entry.file_name()),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+    }
+    (names, errors)
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use super::{Checksums, DataFile, Format, SourceFault};
+use super::made::{CreationTimestamp, MadeFault, made};
+use super::{Checksums, DataFile, Format, PlanOptions, SourceFault};
 use crate::batch::Schema;
-use crate::source::{FileFault, HashingReader, Md5};
+use crate::source::{FileFault, HashingReader, Md5, look_at};
 use crate::timestamp::Timestamp;
 
 /// A manifest of a million files has a quarter of this.
@@ -21,7 +22,7 @@ const MAX_LEN: u64 = 1 << 30;
 pub struct Manifest {
     pub(super) bucket: String,
     pub(super) format: Format,
-    pub(super) created_at: Option<Timestamp>,
+    pub(super) made: Result<Timestamp, MadeFault>,
     /// The columns of CSV files; other formats name their own.
     pub(super) schema: Option<Arc<Schema>>,
     pub(super) dirs: Vec<String>,
@@ -41,14 +42,6 @@ struct ManifestEntry {
     files: FileList,
 }
 
-/// Milliseconds since the epoch, in S3's manifests as a string.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum CreationTimestamp {
-    Text(String),
-    Number(i64),
-}
-
 #[derive(Deserialize)]
 struct FileEntry {
     key: String,
@@ -66,9 +59,9 @@ struct FileList {
 
 impl Manifest {
     /// Reads and checks the manifest, and the checksum beside it.
-    pub(super) fn read(path: &Path, checksums: Checksums) -> Result<Self, SourceFault> {
+    pub(super) fn read(path: &Path, options: &PlanOptions) -> Result<Self, SourceFault> {
         let (entry, md5) = read_entry(path)?;
-        let fault = match checksums {
+        let fault = match options.checksums {
             Checksums::Verified => check(path, md5)?,
             Checksums::Skipped => None,
         };
@@ -89,14 +82,12 @@ impl Manifest {
             Format::Csv => Some(Arc::new(Schema::from_names(entry.file_schema.split(',').map(str::trim))?)),
             Format::Parquet | Format::Orc => None,
         };
-        let created_at = entry.creation_timestamp.and_then(|timestamp| match timestamp {
-            CreationTimestamp::Text(text) => text.parse().ok(),
-            CreationTimestamp::Number(millis) => Some(millis),
-        });
+        let now = Timestamp::now();
+        let today = options.today.map_or(now, |today| today.max(now));
         Ok(Self {
             bucket: entry.source_bucket,
             format,
-            created_at: created_at.and_then(Timestamp::from_millis),
+            made: made(entry.creation_timestamp, today),
             schema,
             dirs: entry.files.dirs,
             files: entry.files.files,
@@ -124,12 +115,13 @@ fn read_entry(path: &Path) -> Result<(Result<ManifestEntry, SourceFault>, Md5), 
 
 fn check(manifest: &Path, md5: Md5) -> Result<Option<SourceFault>, SourceFault> {
     let path = manifest.with_file_name("manifest.checksum");
-    if !path.is_file() {
-        return Ok(Some(SourceFault::NoChecksum));
+    let unreadable = |error: std::io::Error| SourceFault::ChecksumUnreadable(error.to_string());
+    let Some(metadata) = look_at(&path).map_err(unreadable)? else { return Ok(Some(SourceFault::NoChecksum)) };
+    if !metadata.is_file() {
+        return Err(SourceFault::ChecksumUnreadable(FileFault::NotAFile.to_string()));
     }
-    let is_small = fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= 1024);
-    let expected =
-        if is_small { fs::read_to_string(&path).ok().and_then(|text| Md5::parse(text.trim())) } else { None };
+    let text = if metadata.len() > 1024 { Vec::new() } else { fs::read(&path).map_err(unreadable)? };
+    let expected = std::str::from_utf8(&text).ok().and_then(|text| Md5::parse(text.trim()));
     if expected == Some(md5) { Ok(None) } else { Err(SourceFault::Checksum) }
 }
 

@@ -5,8 +5,11 @@
 //! fault of the plan, recorded here, because the audit goes on without it.
 
 mod locate;
+mod made;
 mod manifest;
+mod runs;
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,10 +22,13 @@ use crate::batch::{Schema, SchemaError};
 use crate::escape::escape;
 use crate::hashes::sha256::Sha256;
 use crate::readers::UnitFault;
-use crate::source::{FileFault, Md5, hex};
+use crate::source::{FileFault, Md5, hex, look_at};
 use crate::timestamp::Timestamp;
 
+pub use made::MadeFault;
+pub(crate) use made::check_newest;
 pub use manifest::Manifest;
+use runs::Runs;
 
 /// The format of data files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +76,8 @@ pub struct Source {
     dirs: Vec<String>,
     /// The folders of the data files on this machine.
     folders: Vec<PathBuf>,
+    /// Why files of some of the `dirs` may not have been found.
+    unreadable: HashMap<u32, String>,
     root: PathBuf,
 }
 
@@ -142,12 +150,19 @@ pub struct PlanOptions {
     pub checksums: Checksums,
     /// Whether no object is in two sources of one bucket.
     pub accept_overlap: bool,
+    /// Whether reports are taken as they are whose creation time cannot be true.
+    pub accept_manifest_time: bool,
+    /// What no report can be much younger than, if that is later than now.
+    pub today: Option<Timestamp>,
 }
 
 impl PlanOptions {
     /// What they state that nothing proves.
     fn assumptions(&self) -> Assumptions {
         let mut assumptions = Assumptions::default();
+        if self.accept_manifest_time {
+            assumptions.add(AssumptionName::ManifestTimeAccepted, "");
+        }
         if self.accept_overlap {
             assumptions.add(AssumptionName::NoOverlap, "");
         }
@@ -170,6 +185,14 @@ pub enum PlanError {
     /// A folder without a manifest and without runs.
     #[error("the folder holds neither a manifest.json nor runs named like 2026-01-04T01-00Z: {}", .0.display())]
     NoManifest(PathBuf),
+    /// A folder of runs that holds a manifest as well.
+    #[error("the folder holds both a manifest.json and dated runs, such as {run}: {}", path.display())]
+    Ambiguous {
+        /// The folder.
+        path: PathBuf,
+        /// One of its runs.
+        run: String,
+    },
     /// A folder of runs, none of which is complete.
     #[error("no run is complete (none has a manifest.checksum): {}", .0.display())]
     NoCompleteRun(PathBuf),
@@ -224,6 +247,9 @@ impl PlanError {
             Self::NoManifest(_) => {
                 Some("give the folder of one inventory configuration, a run in it, or its manifest.json")
             }
+            Self::Ambiguous { .. } => {
+                Some("give the manifest.json itself, or name a run with --run or by its own folder")
+            }
             Self::NoCompleteRun(_) => Some("name one with --run to examine it as it is"),
             Self::Unproven(_) => {
                 Some("give the manifest.json, or add --accept-unproven: the result is then never a pass")
@@ -261,6 +287,12 @@ pub enum SourceFault {
     /// It is not what was delivered.
     #[error("the manifest does not match manifest.checksum")]
     Checksum,
+    /// What there is to compare it with cannot be read.
+    #[error("manifest.checksum cannot be read: {0}")]
+    ChecksumUnreadable(String),
+    /// The time at which it was made cannot be true.
+    #[error("the manifest's creationTimestamp {0}")]
+    Made(#[from] MadeFault),
     /// Its columns make no inventory.
     #[error("the manifest's fileSchema: {0}")]
     Schema(#[from] SchemaError),
@@ -270,7 +302,8 @@ impl SourceFault {
     /// The name of the fault in `faults.jsonl`.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unreadable(_) => "manifest_unreadable",
+            Self::Unreadable(_) | Self::ChecksumUnreadable(_) => "manifest_unreadable",
+            Self::Made(_) => "manifest_time",
             Self::Malformed(_) => "manifest_malformed",
             Self::Empty => "manifest_empty",
             Self::FileTwice(_) => "manifest_file_twice",
@@ -278,6 +311,11 @@ impl SourceFault {
             Self::Checksum => "manifest_wrong_checksum",
             Self::Schema(_) => "manifest_schema",
         }
+    }
+
+    /// Whether it leaves open which files there must be.
+    fn unproves(&self) -> bool {
+        !matches!(self, Self::Made(_))
     }
 }
 
@@ -353,7 +391,9 @@ impl Plan {
 
     /// Whether something says what all sources must cover.
     pub fn completeness(&self) -> Completeness {
-        let is_proven = |source: &Source| source.completeness == Completeness::Proven && source.faults.is_empty();
+        let is_proven = |source: &Source| {
+            source.completeness == Completeness::Proven && !source.faults.iter().any(SourceFault::unproves)
+        };
         let proven = self.sources.iter().all(is_proven);
         if proven { Completeness::Proven } else { Completeness::Unproven }
     }
@@ -388,23 +428,30 @@ impl Source {
     fn new(path: &Path, options: &PlanOptions) -> Result<Self, PlanError> {
         let open_error = |error| PlanError::Open { path: path.to_owned(), error };
         let kind = fs::metadata(path).map_err(open_error)?;
-        let has_manifest = path.join("manifest.json").is_file();
-        if options.run.is_some() && (kind.is_file() || has_manifest) {
-            return Err(PlanError::RunUnused(path.to_owned()));
-        }
         if kind.is_file() {
+            if options.run.is_some() {
+                return Err(PlanError::RunUnused(path.to_owned()));
+            }
             let is_manifest = path.extension().is_some_and(|extension| extension == "json");
             return if is_manifest {
                 Ok(Self::from_manifest(path, Vec::new(), options))
             } else {
-                Self::bare(path, options)
+                Self::bare(path, kind.len(), options)
             };
         }
-        if has_manifest {
-            return Ok(Self::from_manifest(&path.join("manifest.json"), Vec::new(), options));
+        let manifest = path.join("manifest.json");
+        let has_manifest = look_at(&manifest).map_err(|error| PlanError::Open { path: manifest.clone(), error })?;
+        let runs = Runs::of(path)?;
+        match (has_manifest, options.run.as_deref(), runs.any()) {
+            (Some(_), None, Some(run)) => Err(PlanError::Ambiguous { path: path.to_owned(), run: run.to_owned() }),
+            (Some(_), Some(_), None) => Err(PlanError::RunUnused(path.to_owned())),
+            (Some(_), None, None) => Ok(Self::from_manifest(&manifest, Vec::new(), options)),
+            (_, Some(run), _) => Ok(Self::from_manifest(&runs.named(run)?.join("manifest.json"), Vec::new(), options)),
+            (None, None, _) => {
+                let (run, skipped) = runs.newest_complete()?;
+                Ok(Self::from_manifest(&run.join("manifest.json"), skipped, options))
+            }
         }
-        let (run, skipped) = pick_run(path, options.run.as_deref())?;
-        Ok(Self::from_manifest(&run.join("manifest.json"), skipped, options))
     }
 
     fn empty(path: &Path, checksums: Checksums) -> Self {
@@ -425,6 +472,7 @@ impl Source {
             files: Vec::new(),
             dirs: Vec::new(),
             folders: Vec::new(),
+            unreadable: HashMap::new(),
             root: PathBuf::new(),
         }
     }
@@ -432,17 +480,21 @@ impl Source {
     /// A manifest that is at fault makes a source without files.
     fn from_manifest(path: &Path, skipped_runs: Vec<String>, options: &PlanOptions) -> Self {
         let mut source = Self { skipped_runs, ..Self::empty(path, options.checksums) };
-        match Manifest::read(path, options.checksums) {
-            Ok(manifest) => source.fill(manifest),
+        match Manifest::read(path, options) {
+            Ok(manifest) => source.fill(manifest, options),
             Err(fault) => source.faults.push(fault),
         }
         source
     }
 
-    fn fill(&mut self, manifest: Manifest) {
+    fn fill(&mut self, manifest: Manifest, options: &PlanOptions) {
         self.bucket = Some(manifest.bucket);
         self.format = manifest.format;
-        self.created_at = manifest.created_at;
+        match manifest.made {
+            Ok(time) => self.created_at = Some(time),
+            Err(_) if options.accept_manifest_time => {}
+            Err(fault) => self.faults.push(fault.into()),
+        }
         self.schema = manifest.schema;
         self.faults.extend(manifest.fault);
         self.dirs = manifest.dirs;
@@ -450,11 +502,12 @@ impl Source {
         let found = locate::locate(&self.path, &self.dirs, &mut self.files);
         self.folders = found.folders;
         self.ignored_files = found.ignored_files;
+        self.unreadable = found.unreadable;
         self.root = found.root;
     }
 
     /// A data file by itself.
-    fn bare(path: &Path, options: &PlanOptions) -> Result<Self, PlanError> {
+    fn bare(path: &Path, size: u64, options: &PlanOptions) -> Result<Self, PlanError> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let format = bare_format(name).ok_or_else(|| PlanError::UnknownFile(path.to_owned()))?;
         if !options.accept_unproven {
@@ -465,8 +518,9 @@ impl Source {
             (Format::Csv, Some(names)) => Some(Arc::new(Schema::from_names(names.split(',').map(str::trim))?)),
             _ => None,
         };
-        let folder = fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned)).unwrap_or_default();
-        let size = fs::metadata(path).ok().map(|metadata| metadata.len());
+        let real = fs::canonicalize(path).map_err(|error| PlanError::Open { path: path.to_owned(), error })?;
+        let folder = real.parent().map(Path::to_owned).unwrap_or_default();
+        let size = Some(size);
         Ok(Self {
             format,
             completeness: Completeness::Unproven,
@@ -513,40 +567,6 @@ fn bare_format(name: &str) -> Option<Format> {
     }
 }
 
-/// Whether a folder is named like a run: `2026-01-04T01-00Z`.
-fn is_run_name(name: &str) -> bool {
-    name.len() == 17
-        && name.bytes().zip(b"0000-00-00T00-00Z".iter()).all(|(found, &shape)| match shape {
-            b'0' => found.is_ascii_digit(),
-            shape => found == shape,
-        })
-}
-
-/// The run to examine, and newer ones that are not complete.
-fn pick_run(folder: &Path, wanted: Option<&str>) -> Result<(PathBuf, Vec<String>), PlanError> {
-    let open_error = |error| PlanError::Open { path: folder.to_owned(), error };
-    let mut runs = Vec::new();
-    for entry in fs::read_dir(folder).map_err(open_error)? {
-        let name = entry.map_err(open_error)?.file_name();
-        runs.extend(name.to_str().filter(|name| is_run_name(name)).map(str::to_owned));
-    }
-    if let Some(wanted) = wanted {
-        let run = runs.into_iter().find(|run| run == wanted);
-        let missing = || PlanError::NoSuchRun { path: folder.to_owned(), run: wanted.to_owned() };
-        return run.map(|run| (folder.join(run), Vec::new())).ok_or_else(missing);
-    }
-    if runs.is_empty() {
-        return Err(PlanError::NoManifest(folder.to_owned()));
-    }
-    // Their names sort by time.
-    runs.sort_unstable_by(|a, b| b.cmp(a));
-    let is_complete = |run: &String| folder.join(run).join("manifest.checksum").is_file();
-    let newest = runs.iter().position(is_complete).ok_or_else(|| PlanError::NoCompleteRun(folder.to_owned()))?;
-    let picked = folder.join(&runs[newest]);
-    runs.truncate(newest);
-    Ok((picked, runs))
-}
-
 impl Unit<'_> {
     /// The key of the data file, as the manifest has it.
     pub fn key(&self) -> String {
@@ -555,11 +575,13 @@ impl Unit<'_> {
 
     /// Where the data file is on this machine.
     pub fn path(&self) -> Result<PathBuf, UnitFault> {
-        if self.file.dir.is_none() {
-            return Err(UnitFault::Outside);
-        }
+        let dir = self.file.dir.ok_or(UnitFault::Outside)?;
         let folder = self.file.folder.and_then(|folder| self.source.folders.get(folder as usize));
-        let path = folder.ok_or(FileFault::Missing)?.join(&*self.file.name);
+        let missing = || match self.source.unreadable.get(&dir) {
+            Some(why) => FileFault::Unreadable(io::Error::other(why.clone())),
+            None => FileFault::Missing,
+        };
+        let path = folder.ok_or_else(missing)?.join(&*self.file.name);
         // A link may have led out of the source.
         let real = fs::canonicalize(&path).map_err(FileFault::from)?;
         let is_bare = self.source.bucket.is_none();

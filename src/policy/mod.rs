@@ -58,7 +58,7 @@ pub enum Unmatched {
 }
 
 /// Which versions of an object a policy is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Versions {
     /// Every version.

@@ -41,10 +41,12 @@ pub enum UnitFault {
     #[error(transparent)]
     Schema(#[from] SchemaError),
     /// A column has another type than inventories give it.
-    #[error("the column {column} has the type {found}")]
+    #[error("the column {column} has the type {found}, and it should be {wanted}")]
     ColumnType {
         /// Its name in the file.
         column: String,
+        /// What inventories give it.
+        wanted: &'static str,
         /// What it has.
         found: String,
     },
@@ -89,6 +91,16 @@ impl UnitFault {
     }
 }
 
+/// The type that inventories give a column, for people.
+fn type_of(column: Column) -> &'static str {
+    match column {
+        Column::IsLatest | Column::IsDeleteMarker | Column::IsBucketKeyEnabled => "a boolean",
+        Column::Size => "an integer",
+        Column::LastModifiedDate | Column::ObjectLockRetainUntilDate | Column::RecordTimestamp => "a timestamp",
+        _ => "a string",
+    }
+}
+
 /// What is read is not what the format allows.
 fn damaged(what: &str) -> UnitFault {
     UnitFault::Decode(what.to_owned())
@@ -119,6 +131,8 @@ pub enum Part {
 pub struct Rows {
     /// The position of the part in the unit.
     pub number: u32,
+    /// Whether the file says by itself what the newest last-modified of its rows is.
+    pub is_dated: bool,
     encoded: EncodedRows,
 }
 
@@ -160,6 +174,8 @@ pub struct UnitFacts {
     pub columns: ColumnSet,
     /// Names of columns that S3 Inventory is not known to have.
     pub unknown_columns: Vec<String>,
+    /// The newest last-modified of its rows, in milliseconds since the epoch, where the file says it by itself.
+    pub newest: Option<i64>,
 }
 
 impl UnitFile {
@@ -207,7 +223,10 @@ impl UnitReader {
         // The checksum goes first: it takes long, and rows are decoded meanwhile.
         let part = match self.checksum.take() {
             Some(checksum) => Some(Part::Checksum(checksum)),
-            None => self.format.next_rows(scratch)?.map(|encoded| Part::Rows(Rows { number, encoded })),
+            None => {
+                let is_dated = self.format.is_dated();
+                self.format.next_rows(scratch)?.map(|encoded| Part::Rows(Rows { number, is_dated, encoded }))
+            }
         };
         self.next_part += 1;
         Ok(part)
@@ -244,6 +263,13 @@ impl FormatReader {
             Format::Parquet => Self::Parquet(parquet::Reader::new(file)?),
             Format::Orc => Self::Orc(orc::Reader::new(file)?),
         })
+    }
+
+    fn is_dated(&self) -> bool {
+        match self {
+            Self::Parquet(reader) => reader.newest().is_some(),
+            Self::Csv(_) | Self::Orc(_) => false,
+        }
     }
 
     fn next_rows(&mut self, scratch: &mut Scratch) -> Result<Option<EncodedRows>, UnitFault> {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::assumptions::AssumptionLine;
+use crate::assumptions::{AssumptionLine, AssumptionName};
+use crate::batch::Column;
 use crate::digests::DigestsSummary;
 use crate::escape::escape;
 use crate::evidence::{EvidenceFacts, EvidenceKind, EvidenceSummary, Passed};
 use crate::partial::{Amount, Partial, Rollups, Verdicts};
-use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault};
-use crate::policy::{Checker, Reason, Severity, Status, Verdict};
+use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault, check_newest};
+use crate::policy::{Checker, Reason, Severity, Status, Verdict, Versions};
 use crate::remediation::{self, GroupFile, Lane};
 use crate::rollup::{Collapsed, Dimension, GroupCounts, Period, Place, Rollup};
 use crate::timestamp::{Month, Timestamp};
@@ -46,6 +47,8 @@ pub struct PolicyFacts {
     pub source: String,
     /// The SHA-256 of its text.
     pub sha256: String,
+    /// Which versions of an object it is about.
+    pub versions: Versions,
     /// Its rules, in order.
     pub rules: Vec<RuleFacts>,
     /// Exceptions that no longer hold.
@@ -105,6 +108,7 @@ impl AuditFacts {
                 version: policy.version.clone(),
                 source: source.to_owned(),
                 sha256: policy.sha256.clone(),
+                versions: policy.versions,
                 rules: rules.collect(),
                 expired_exceptions: expired.collect(),
                 remediation: policy.remediation.as_ref().map(|remediation| RemediationFacts {
@@ -118,6 +122,30 @@ impl AuditFacts {
             allow_empty,
             evidence: None,
         }
+    }
+}
+
+impl AuditFacts {
+    /// Notes a fault of each source that lists what did not exist when it was made, as it says; returns what has been
+    /// noted. The rows of all shards must be known.
+    pub(crate) fn note_wrong_times(&mut self, partial: &Partial) -> Vec<(String, SourceFault)> {
+        if partial.terms.assumptions.has(AssumptionName::ManifestTimeAccepted) {
+            return Vec::new();
+        }
+        let mut noted = Vec::new();
+        for (id, source) in self.sources.iter_mut().enumerate() {
+            let newest = partial.sources.get(&id).and_then(|read| read.newest);
+            let made = source.created_at.as_ref().and_then(|made| Timestamp::parse(made.as_bytes()));
+            let (Some(newest), Some(made)) = (newest, made) else { continue };
+            let newest = Timestamp::from_millis(newest).unwrap_or(Timestamp::MAX);
+            if let Err(fault) = check_newest(made, newest) {
+                let fault = SourceFault::from(fault);
+                source.faults.push((fault.code().to_owned(), fault.to_string()));
+                source.created_at = None;
+                noted.push((source.path.clone(), fault));
+            }
+        }
+        noted
     }
 }
 
@@ -164,6 +192,8 @@ pub enum OutcomeReason {
     UnitsMissing,
     /// Nothing proves that the input is complete.
     UnprovenCompleteness,
+    /// A report lists current versions only, and the policy is about all.
+    NoncurrentVersionsUnlisted,
     /// No object is in the policy's scope.
     NothingInScope,
     /// Digests or logs are changed, damaged or missing.
@@ -550,12 +580,26 @@ fn outcome_reasons(
         (OutcomeReason::Undetermined, verdict(Verdict::Undetermined) > 0),
         (OutcomeReason::UnitsMissing, looked_at != units_planned),
         (OutcomeReason::UnprovenCompleteness, facts.completeness != Completeness::Proven),
+        (OutcomeReason::NoncurrentVersionsUnlisted, leaves_versions_out(facts, partial)),
         (OutcomeReason::NothingInScope, in_scope == 0 && !facts.allow_empty),
         (OutcomeReason::DigestViolations, digests == Some(Outcome::Violations)),
         (OutcomeReason::DigestsIncomplete, digests == Some(Outcome::Incomplete)),
     ];
     reasons.into_iter().filter_map(|(reason, holds)| holds.then_some(reason)).collect()
 }
+
+/// Whether a report lists current versions only, and the policy is about all of them. Directory buckets have no others.
+fn leaves_versions_out(facts: &AuditFacts, partial: &Partial) -> bool {
+    let has_noncurrent = |id: &usize| {
+        let bucket = facts.sources.get(*id).and_then(|source| source.bucket.as_deref());
+        !bucket.is_some_and(|bucket| bucket.ends_with(DIRECTORY_BUCKET))
+    };
+    facts.policy.versions == Versions::All
+        && partial.sources.iter().any(|(id, read)| read.lacking.contains(Column::VersionId) && has_noncurrent(id))
+}
+
+/// How the names of directory buckets end.
+const DIRECTORY_BUCKET: &str = "--x-s3";
 
 fn source_line(id: usize, facts: &SourceFacts, partial: &Partial) -> SourceLine {
     let read = partial.sources.get(&id).cloned().unwrap_or_default();
@@ -611,6 +655,11 @@ fn rule_line(rule: &RuleFacts, verdicts: &Verdicts) -> RuleLine {
 }
 
 impl GroupLine {
+    /// Objects that the policy is about.
+    pub fn in_scope(&self) -> u64 {
+        self.objects.saturating_sub(self.out_of_scope)
+    }
+
     fn new(counts: &GroupCounts) -> Self {
         let verdict = |verdict| counts.verdicts.get(verdict);
         Self {

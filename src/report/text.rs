@@ -148,12 +148,13 @@ impl Text {
             ("violation", counts.violation, bytes.violation),
             ("undetermined", counts.undetermined, bytes.undetermined),
             ("excepted", counts.excepted, bytes.excepted),
-            ("out of scope", counts.out_of_scope, bytes.out_of_scope),
         ];
+        let in_scope = counts.objects.saturating_sub(counts.out_of_scope);
         for (name, objects, bytes) in lines {
-            self.amount(name, objects, bytes, counts.objects)?;
+            self.amount(name, objects, bytes, Some(in_scope))?;
         }
-        self.amount("all", counts.objects, bytes.objects, counts.objects)?;
+        self.amount("out of scope", counts.out_of_scope, bytes.out_of_scope, None)?;
+        self.amount("all", counts.objects, bytes.objects, None)?;
         match counts.delete_markers {
             0 => Ok(()),
             1 => writeln!(self.text, "  and 1 delete marker, which holds no data"),
@@ -165,9 +166,9 @@ impl Text {
         if summary.counts.objects == 0 {
             return Ok(());
         }
-        self.heading("Encryption")?;
+        self.heading("Encryption of all objects")?;
         for (status, amount) in summary.by_encryption_status.iter().filter(|(_, amount)| amount.objects > 0) {
-            self.amount(status, amount.objects, amount.bytes, summary.counts.objects)?;
+            self.amount(status, amount.objects, amount.bytes, Some(summary.counts.objects))?;
         }
         match summary.unrecognised_statuses.as_slice() {
             [] => Ok(()),
@@ -326,6 +327,12 @@ impl Text {
         if summary.outcome_reasons.contains(&OutcomeReason::UnitsMissing) {
             steps.push("merge the outputs of all shards".to_owned());
         }
+        if summary.outcome_reasons.contains(&OutcomeReason::NoncurrentVersionsUnlisted) {
+            steps.push(
+                "let the inventory list all versions, or write versions = \"current\" into the policy to leave them out"
+                    .to_owned(),
+            );
+        }
         if summary.outcome_reasons.contains(&OutcomeReason::NothingInScope) {
             steps.push("check the policy's `where`, or say --allow-empty if nothing should be in scope".to_owned());
         }
@@ -344,8 +351,10 @@ impl Text {
         writeln!(self.text, "\n{heading}")
     }
 
-    fn amount(&mut self, name: &str, objects: u64, bytes: u64, of: u64) -> fmt::Result {
-        writeln!(self.text, "  {name:16}{:>20} {:>7} {:>12}", number(objects), percent(objects, of), size(bytes))
+    /// Objects, their share of others if they have one, and their bytes.
+    fn amount(&mut self, name: &str, objects: u64, bytes: u64, of: Option<u64>) -> fmt::Result {
+        let share = of.map(|of| percent(objects, of)).unwrap_or_default();
+        writeln!(self.text, "  {name:16}{:>20} {share:>7} {:>12}", number(objects), size(bytes))
     }
 
     /// A label and a text that goes on below itself.
@@ -375,13 +384,14 @@ struct Account {
     account: String,
     bucket: String,
     violations: u64,
+    /// Those in scope.
     objects: u64,
 }
 
 impl Account {
     fn new(line: AccountLine) -> Self {
         let AccountLine { account, bucket, counts, .. } = line;
-        Self { account, bucket, violations: counts.violation, objects: counts.objects }
+        Self { account, bucket, violations: counts.violation, objects: counts.in_scope() }
     }
 
     fn is_of(&self, line: &AccountLine) -> bool {
@@ -390,7 +400,7 @@ impl Account {
 
     fn add(&mut self, counts: &GroupLine) {
         self.violations = self.violations.saturating_add(counts.violation);
-        self.objects = self.objects.saturating_add(counts.objects);
+        self.objects = self.objects.saturating_add(counts.in_scope());
     }
 }
 
@@ -452,6 +462,9 @@ fn because(reason: OutcomeReason, summary: &Summary) -> String {
             format!("{} to shards that are missing", count(missing, "file belongs", "files belong"))
         }
         OutcomeReason::UnprovenCompleteness => "nothing proves that the input is complete and unchanged".to_owned(),
+        OutcomeReason::NoncurrentVersionsUnlisted => {
+            "a report lists current versions only, and the policy is about all versions".to_owned()
+        }
         OutcomeReason::NothingInScope => "no object is in the policy's scope".to_owned(),
         OutcomeReason::DigestViolations | OutcomeReason::DigestsIncomplete => {
             format!("digests: {}", summary.digests.iter().flat_map(digests::reasons).collect::<Vec<_>>().join(", "))

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::{GroupFiles, ListFile, Sources};
 use crate::remediation::Groups;
+use crate::source::look_at;
 
 /// What a folder is filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,7 +257,9 @@ fn fill_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
 }
 
 fn refuse_finished(kind: OutputKind, folder: &Path, overwrite: bool) -> Result<(), OutputError> {
-    if overwrite || !folder.join(kind.mark()).exists() {
+    let mark = folder.join(kind.mark());
+    let found = if overwrite { Ok(None) } else { look_at(&mark) };
+    if found.map_err(|error| OutputError::Write { path: mark, error })?.is_none() {
         return Ok(());
     }
     Err(match kind {

@@ -240,6 +240,12 @@ impl ListFile {
         appended.and_then(|()| self.sync_early()).map_err(|error| OutputError::Write { path: self.path.clone(), error })
     }
 
+    /// Appends some lines that are in memory.
+    pub(crate) fn append_lines(&mut self, lines: &[u8]) -> Result<(), OutputError> {
+        self.len += lines.len() as u64;
+        self.file.write_all(lines).map_err(|error| OutputError::Write { path: self.path.clone(), error })
+    }
+
     /// What has been appended is not taken back any more.
     pub(super) fn keep(&mut self) {
         self.kept = self.len;

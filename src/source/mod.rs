@@ -11,7 +11,7 @@ mod system;
 mod unicode;
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
@@ -28,6 +28,17 @@ use crate::hashes::BLOCK_LEN;
 pub use crate::hashes::md5::Md5;
 use crate::hashes::md5::{Lane, MAX_LANES, update_all};
 use crate::hashes::sha256::Sha256;
+
+/// What is at a path; nothing only if nothing of that name is there. What is there and cannot be looked at is an error, and
+/// so is a link that leads nowhere.
+pub(crate) fn look_at(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => fs::metadata(path).map(Some),
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -538,7 +549,6 @@ impl Read for HashingReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::io::Write as _;
 
     fn gzip(text: &[u8]) -> Vec<u8> {

@@ -25,6 +25,8 @@ use crate::random::Random;
 
 pub const BUCKET: &str = "org-audit-logs";
 pub const RUN: &str = "2026-01-04T01-00Z";
+/// The same moment, which manifests name.
+pub const MADE: i64 = 1_767_488_400_000;
 
 /// A row of the versioned sample. Nothing is a blank cell of a CSV file and a null of the others.
 #[derive(Clone, Debug, Default)]
@@ -235,7 +237,7 @@ impl Delivery {
             "sourceBucket": self.bucket,
             "destinationBucket": "arn:aws:s3:::inventory-destination",
             "version": "2016-11-30",
-            "creationTimestamp": "1767488400000",
+            "creationTimestamp": MADE.to_string(),
             "fileFormat": self.format,
             "fileSchema": self.schema,
             "files": self.files.iter().map(entry).collect::<Vec<_>>(),

@@ -14,6 +14,7 @@ mod evidence;
 mod evidence_files;
 mod formats;
 mod generate;
+mod inventories;
 mod merge;
 mod oracle;
 mod orc_file;

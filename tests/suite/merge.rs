@@ -16,7 +16,7 @@ const POLICY: &str = "[[rule]]\nid = 'logs'\nwhere = { kind = ['CloudTrail*'], s
     [keys]\nk = 'arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'\n";
 
 /// Three reports of which each has something wrong: rejected rows, a file that breaks while it is decoded, a file that is
-/// missing, no checksum of the manifest, no manifest.
+/// missing, rows far younger than the report, no checksum of the manifest, no manifest. Two are of one bucket.
 struct Troubled {
     desk: Desk,
     sources: Vec<PathBuf>,
@@ -37,7 +37,7 @@ impl Troubled {
     fn audit(&self, args: &[&str]) -> Audited {
         let policy = self.desk.path("policy.toml");
         let sources: Vec<&Path> = self.sources.iter().map(PathBuf::as_path).collect();
-        self.desk.audit_all(&sources, &[&["--policy", policy.to_str().unwrap()], args].concat())
+        self.desk.audit_all(&sources, &[&["--policy", policy.to_str().unwrap(), "--accept-overlap"], args].concat())
     }
 
     fn shards(&self, of: usize, args: &[&str]) -> Vec<Audited> {
@@ -112,14 +112,14 @@ fn the_troubled_input_has_the_troubles_that_it_should_have() {
     let troubled = Troubled::new(1, 40);
     let audited = troubled.audit(&[]);
     let summary = audited.summary();
-    let faults = json!({"manifest_checksum_missing": 1, "manifest_wrong_checksum": 1, "row_bad_quoting": 5,
+    let faults = json!({"manifest_checksum_missing": 1, "manifest_time": 2, "manifest_wrong_checksum": 1, "row_bad_quoting": 5,
         "row_ragged": 5, "unit_damaged": 1, "unit_missing": 1});
     assert_eq!(summary["faults"], faults);
     let coverage = &summary["coverage"];
     assert_eq!(coverage["units_planned"], 11);
     assert_eq!((&coverage["units_examined"], &coverage["units_faulted"]), (&json!(9), &json!(2)));
     assert_eq!((&coverage["rows_read"], &coverage["rows_rejected"]), (&json!(9 * 40), &json!(10)));
-    assert_eq!(audited.faults().len(), 14);
+    assert_eq!(audited.faults().len(), 16);
 }
 
 #[test]

@@ -80,6 +80,7 @@ impl Reader {
             bytes: self.file_len,
             columns: self.schema.columns(),
             unknown_columns: self.schema.unknown.clone(),
+            newest: None,
         }
     }
 
