@@ -439,3 +439,69 @@ fn lists_of_one_key_are_told_from_other_texts() {
         }
     }
 }
+
+/// Many answers and events in one text of mixed shapes, against what they were made of.
+#[test]
+fn texts_of_mixed_shapes_say_of_each_object_what_was_put_into_them() {
+    const OBJECTS: usize = 300;
+    let mut random = Random::new(5);
+    for round in 0..6 {
+        let keys: Vec<Option<&str>> = (0..OBJECTS).map(|_| random.pick(&[Some(RIGHT), Some(WRONG), None])).collect();
+        let name = |at: usize| format!("{KEY}/{at} \"{{\\");
+        let row = |at: usize| Row {
+            version_id: Some(format!("v{at}")),
+            last_modified: Some(logseal::timestamp::Timestamp::parse(MODIFIED.as_bytes()).unwrap().as_millis()),
+            encryption_status: Some("SSE-KMS".to_owned()),
+            key: name(at).into_bytes(),
+            ..Row::compliant("f")
+        };
+        let rows: Vec<Row> = (0..OBJECTS).map(row).collect();
+        let case = Case::new();
+        let config = Delivery::csv(&rows, &all_columns(), 1).write(&case.desk.path("many")).config;
+        let said = |at: usize, is_event: bool| match (keys[at], is_event) {
+            (Some(key), true) => {
+                let mut event = put_object(key);
+                event["requestParameters"]["key"] = name(at).into();
+                event["responseElements"]["x-amz-version-id"] = format!("v{at}").into();
+                event
+            }
+            (Some(key), false) => {
+                let mut answer = head(key);
+                (answer["Key"], answer["VersionId"]) = (name(at).into(), format!("v{at}").into());
+                answer
+            }
+            (None, true) => other_event(),
+            (None, false) => json!({"Bucket": "another", "Key": name(at), "ServerSideEncryption": "AES256"}),
+        };
+        let (mut text, mut at) = (String::new(), 0);
+        while at < OBJECTS {
+            let is_event = random.chance(50);
+            let some: Vec<Value> = (at..OBJECTS.min(at + 1 + random.below(9))).map(|at| said(at, is_event)).collect();
+            at += some.len();
+            let wrap = |event: &Value| json!({"message": event.to_string()});
+            text.push_str(&match random.below(4) {
+                0 if is_event => json!({"Records": some}).to_string(),
+                1 if is_event => pretty(&json!({"logEvents": some.iter().map(wrap).collect::<Vec<_>>()})),
+                0 | 1 => json!(some).to_string(),
+                2 => some.iter().map(pretty).collect(),
+                _ => some.iter().map(|one| format!("{one}\n")).collect(),
+            });
+            text.push_str(random.pick(&["", "\n", "\r\n", "\u{feff}"]));
+        }
+        let bytes = match round % 3 {
+            0 => text.into_bytes(),
+            1 => gzip(text.as_bytes()),
+            _ => utf16(&text, u16::to_be_bytes),
+        };
+        let file = case.put("mixed", bytes);
+        let policy = format!(
+            "[keys]\narchive = \"{RIGHT}\"\n[[rule]]\nid = \"r\"\nencryption = [\"SSE-KMS\"]\nkeys = [\"archive\"]\n"
+        );
+        let audited = case.desk.audit_under(&policy, &config, &["--key-evidence", file.to_str().unwrap()]);
+        let (summary, count) = (audited.summary(), |key| keys.iter().filter(|said| **said == key).count());
+        assert_eq!(audited.fault_names(), Vec::<String>::new(), "{round}");
+        assert_eq!(summary["counts"]["compliant"], count(Some(RIGHT)), "{round}: {summary:#}");
+        assert_eq!(summary["counts"]["violation"], count(Some(WRONG)), "{round}");
+        assert_eq!(summary["counts"]["undetermined"], count(None), "{round}");
+    }
+}

@@ -28,7 +28,9 @@ pub(in crate::evidence) struct Window {
 impl Window {
     /// Forgets the text before.
     pub(super) fn restart(&mut self) {
-        self.buffer.resize(ROOM, 0);
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; ROOM];
+        }
         (self.base, self.from, self.at, self.end, self.opened) = (0, 0, 0, 0, None);
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::splitting::Pieces;
 use super::*;
 
 /// Numbers that look random.
@@ -22,17 +23,13 @@ impl Draws {
 fn the_fast_way_gives_what_the_plain_way_gives() {
     let mut draws = Draws(1);
     let (mut events, mut others) = (0, Scanned::default());
-    for round in 0..60 {
+    for round in 0..120 {
         let mut records: Vec<Value> = (0..100).map(|_| record(&mut draws)).collect();
         // The first one shows whether it is a log at all.
         records[0]["eventSource"] = json!("s3.amazonaws.com");
-        let log = json!({ "Records": records });
-        let text = match round % 3 {
-            0 => log.to_string(),
-            1 => serde_json::to_string_pretty(&log).expect("JSON"),
-            _ => records.iter().map(|record| format!("{record}\n")).collect(),
-        };
-        let (lines, scanned) = read(text.as_bytes()).expect("a log");
+        let text = in_some_shape(&mut draws, &records);
+        let piece = [7, 4096, text.len()][round % 3];
+        let (lines, scanned) = read(Pieces { text: text.as_bytes(), len: piece }).expect("a text that is known");
         let plain: Vec<Plain> = records.iter().map(read_plainly).collect();
         let count = |wanted: &Plain| plain.iter().filter(|found| *found == wanted).count() as u64;
         let plain_lines =
@@ -45,6 +42,37 @@ fn the_fast_way_gives_what_the_plain_way_gives() {
         others += scanned;
     }
     assert!(events > 200 && others.failed > 50 && others.unreadable > 50, "too few to tell: {events} {others:?}");
+}
+
+/// A text with these records, in their order, in documents of any shapes.
+fn in_some_shape(draws: &mut Draws, mut records: &[Value]) -> String {
+    let mut text = String::new();
+    while !records.is_empty() {
+        let (some, rest) = records.split_at(1 + draws.below(records.len()));
+        records = rest;
+        let wrapped = |name: &str| -> Vec<Value> {
+            some.iter().map(|record| json!({ "id": "1", name: record.to_string(), "more": [{}] })).collect()
+        };
+        let document = match draws.below(8) {
+            0 => json!({ "Records": some }),
+            1 => json!({ "A": { "Records": [1] }, "Records": some, "a": "]}" }),
+            2 => json!([{ "Records": some }]),
+            3 => json!(some),
+            4 => json!({ "Events": wrapped("CloudTrailEvent"), "NextToken": null }),
+            5 => json!({ "messageType": "DATA_MESSAGE", "logEvents": wrapped("message") }),
+            6 => json!(wrapped("message")),
+            _ => {
+                some.iter().for_each(|record| text.push_str(&format!("{record}\n")));
+                continue;
+            }
+        };
+        match draws.below(3) {
+            0 => text.push_str(&serde_json::to_string_pretty(&document).expect("JSON")),
+            _ => text.push_str(&document.to_string()),
+        }
+        text.push_str(["", "\n", "\r\n\r\n", "\u{feff}"][draws.below(4)]);
+    }
+    text
 }
 
 /// Mostly members as they should be, now and then others.
@@ -177,10 +205,11 @@ fn said(value: Option<&str>) -> Option<&str> {
 }
 
 fn read_plainly(record: &Value) -> Plain {
-    // The fast way parses what has a name of ours, or an escape.
-    let name = plain_text(&record["eventName"]).ok().flatten();
-    let escaped = record.to_string().contains("\\u");
-    if !escaped && !name.is_some_and(|name| event::CALLS.contains(&name)) {
+    // The fast way leaves what names another call, and has no escape.
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let names_another =
+        matches!(&record["eventName"], Value::String(name) if is_name(name) && !event::CALLS.contains(&name.as_str()));
+    if names_another && !record.to_string().contains("\\u") {
         return Plain::Irrelevant;
     }
     plain_event(record).unwrap_or(Plain::Unreadable)

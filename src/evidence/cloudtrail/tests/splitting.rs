@@ -4,9 +4,9 @@ use super::*;
 use crate::evidence::documents::MAX_DEPTH;
 
 /// Gives so many bytes at a time.
-struct Pieces<'a> {
-    text: &'a [u8],
-    len: usize,
+pub(super) struct Pieces<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) len: usize,
 }
 
 impl Read for Pieces<'_> {
@@ -215,6 +215,29 @@ fn no_damage_of_one_byte_does_harm() {
         }
     }
     assert!(damaged > 1000, "{damaged}");
+}
+
+/// What is damaged around the name of the call must not make a record one that is about something else.
+#[test]
+fn no_damage_around_a_name_hides_a_record() {
+    let (text, event) = (log(&[other(), put()]), put());
+    let name = text.rfind(r#""eventName":"PutObject","#).expect("a name");
+    for at in name..name + r#""eventName":"PutObject""#.len() {
+        let is_structure = !text.as_bytes()[at].is_ascii_alphanumeric();
+        for byte in *b"\"\\{}[]:, x" {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] = byte;
+            let Ok((lines, scanned)) = read(&bytes[..]) else { continue };
+            let is_told = scanned.unreadable > 0 || lines == [put_line()];
+            // Another letter makes another name, which may be that of another call.
+            assert!(is_told || !is_structure && byte == b'x' || at > name + 12, "{at} {} {event}", byte as char);
+        }
+    }
+}
+
+/// A record that says nothing of keys.
+fn other() -> String {
+    r#"{"eventName":"AssumeRole","eventSource":"sts.amazonaws.com"}"#.to_owned()
 }
 
 #[test]
