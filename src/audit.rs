@@ -156,7 +156,8 @@ pub fn audit(
     let ids = units.iter().map(|unit| unit.id).collect();
     let lists = OrderedLists::new(files, ids, &groups, options.shard.is_some(), cancel);
     let targets = Targets::new(checker.policy(), checker.as_of(), options.remediation.includes_undetermined);
-    let total = Partial::new(Arc::new(terms(plan, checker, options, &facts)), facts.policy.rules.len());
+    let assumptions = assumptions(plan, checker, &ring, evidence.as_ref());
+    let total = Partial::new(Arc::new(terms(plan, checker, options, &facts, assumptions)), facts.policy.rules.len());
     let keys = (&ring, evidence.as_ref());
     let outcome = Outcome { total, spools: &spools, lists: &lists, targets: &targets, groups: &groups, keys };
     let partial = engine::run(units, checker, outcome, jobs, cancel, progress)?;
@@ -207,7 +208,13 @@ fn load_evidence(
     })
 }
 
-fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions, facts: &AuditFacts) -> Terms {
+fn terms(
+    plan: &Plan,
+    checker: &Checker,
+    options: &AuditOptions,
+    facts: &AuditFacts,
+    assumptions: Assumptions,
+) -> Terms {
     Terms {
         plan: plan.fingerprint(),
         policy: checker.policy().sha256.clone(),
@@ -217,15 +224,18 @@ fn terms(plan: &Plan, checker: &Checker, options: &AuditOptions, facts: &AuditFa
         manifest_rows: options.remediation.manifest_rows,
         remediates_undetermined: options.remediation.includes_undetermined,
         evidence: facts.evidence.as_ref().map(|evidence| evidence.fingerprint.clone()),
-        assumptions: assumptions(plan),
+        assumptions,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 
-/// Everything that the result will take for granted. All shards know it before they begin.
-fn assumptions(plan: &Plan) -> Assumptions {
+/// Everything that the result will take for granted. All shards know it before they examine anything.
+fn assumptions(plan: &Plan, checker: &Checker, ring: &KeyRing<'_>, evidence: Option<&Evidence>) -> Assumptions {
     let mut assumptions = Assumptions::default();
     assumptions.extend(plan.assumptions());
+    if let Some(evidence) = evidence {
+        evidence.assume(checker.policy().evidence, ring, &mut assumptions);
+    }
     assumptions
 }
 

@@ -30,6 +30,7 @@ pub enum Column {
     ObjectLockRetainUntilDate,
     ObjectLockLegalHoldStatus,
     ObjectLockEventHoldStatus,
+    ETag,
     // Of S3 Metadata tables.
     KmsKeyArn,
     IsBucketKeyEnabled,
@@ -48,7 +49,7 @@ const FIELDS: [(&str, &str, Option<Column>); 36] = [
     ("IsDeleteMarker", "is_delete_marker", Some(Column::IsDeleteMarker)),
     ("Size", "size", Some(Column::Size)),
     ("LastModifiedDate", "last_modified_date", Some(Column::LastModifiedDate)),
-    ("ETag", "e_tag", None),
+    ("ETag", "e_tag", Some(Column::ETag)),
     ("StorageClass", "storage_class", Some(Column::StorageClass)),
     ("IsMultipartUploaded", "is_multipart_uploaded", None),
     ("ReplicationStatus", "replication_status", None),
@@ -81,7 +82,7 @@ const FIELDS: [(&str, &str, Option<Column>); 36] = [
 
 impl Column {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Bucket,
         Self::Key,
         Self::VersionId,
@@ -97,6 +98,7 @@ impl Column {
         Self::ObjectLockRetainUntilDate,
         Self::ObjectLockLegalHoldStatus,
         Self::ObjectLockEventHoldStatus,
+        Self::ETag,
         Self::KmsKeyArn,
         Self::IsBucketKeyEnabled,
         Self::SequenceNumber,
@@ -124,8 +126,9 @@ impl ColumnSet {
         .with(Column::ObjectLockLegalHoldStatus)
         .with(Column::ObjectLockEventHoldStatus);
 
-    /// Those that only tables of S3 Metadata have.
-    pub const METADATA: Self = Self::NONE
+    /// Those that only tell which key encrypts an object.
+    pub const EVIDENCE: Self = Self::NONE
+        .with(Column::ETag)
         .with(Column::KmsKeyArn)
         .with(Column::IsBucketKeyEnabled)
         .with(Column::SequenceNumber)
@@ -535,6 +538,7 @@ pub struct Batch<'a> {
     pub object_lock_retain_until_date: Numbers<'a>,
     pub object_lock_legal_hold_status: Texts<'a>,
     pub object_lock_event_hold_status: Texts<'a>,
+    pub etag: Texts<'a>,
     pub kms_key_arn: Texts<'a>,
     pub is_bucket_key_enabled: Flags<'a>,
     pub sequence_number: Texts<'a>,

@@ -181,7 +181,7 @@ pub(crate) fn run<'w>(
     let work = Work {
         queue: Mutex::new(queue),
         checker,
-        wanted: wanted_columns(checker, total.terms.rollups, keys.1.is_some()),
+        wanted: wanted_columns(checker, total.terms.rollups, keys.1),
         terms: Arc::clone(&total.terms),
         total: Mutex::new(total),
         lists,
@@ -215,14 +215,17 @@ pub(crate) fn run<'w>(
 }
 
 /// The columns that every row is judged and counted by.
-fn wanted_columns(checker: &Checker, rollups: Rollups, has_evidence: bool) -> ColumnSet {
+fn wanted_columns(checker: &Checker, rollups: Rollups, evidence: Option<&Evidence>) -> ColumnSet {
     let grouped = ColumnSet::NONE.with(Column::Key).with(Column::LastModifiedDate);
     let of_keys = ColumnSet::NONE.with(Column::KmsKeyArn).with(Column::IsBucketKeyEnabled);
     let wanted = checker.wanted_columns().union(of_keys);
-    match (rollups, has_evidence) {
-        (_, true) => wanted.union(grouped).with(Column::VersionId),
-        (Rollups::UpTo(_), false) => wanted.union(grouped),
-        (Rollups::None, false) => wanted,
+    match (rollups, evidence) {
+        (_, Some(evidence)) => {
+            let assumed = checker.policy().evidence;
+            wanted.union(grouped).union(evidence.wanted_columns(assumed))
+        }
+        (Rollups::UpTo(_), None) => wanted.union(grouped),
+        (Rollups::None, None) => wanted,
     }
 }
 

@@ -175,7 +175,7 @@ fn search(
             for at in 0..batch.len {
                 match Row::read(batch, at, bucket) {
                     Ok(Some(row)) if question.is_about(&row) => {
-                        judge.begin_batch(unit.id, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
+                        judge.begin_batch(unit, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
                         answers.note(answer(unit, judge, (batch, at), &row), limit);
                     }
                     Ok(_) => {}
@@ -249,9 +249,9 @@ fn answer(unit: &Unit<'_>, judge: &mut RowJudge<'_>, (batch, at): (&Batch<'_>, u
 fn described(state: KeyState<'_>) -> String {
     match state {
         KeyState::Unknown => "unknown".to_owned(),
-        KeyState::Stale => "unknown: what is known is older than the object".to_owned(),
+        KeyState::Stale => "unknown: it may have changed unseen since evidence was taken, or before".to_owned(),
         KeyState::Known(key) => key.name.clone(),
-        KeyState::Conflict(answers) => {
+        KeyState::Among(answers, _) => {
             let answer = |answer: &Alternative<'_>| {
                 let key = answer.key.map_or("an unknown key", |key| &key.name);
                 format!("{} under {key}", answer.status.as_str())

@@ -152,6 +152,8 @@ pub struct KeyCounts {
     pub stale: u64,
     /// Those of them about which sources disagree.
     pub conflicting: u64,
+    /// Objects that may have got another key after the moment that is audited.
+    pub rekeyed_since: u64,
     /// What became of what each source of evidence says.
     pub by_source: BTreeMap<usize, SourceUse>,
 }
@@ -185,6 +187,7 @@ impl KeyCounts {
         self.known = self.known.saturating_add(other.known);
         self.stale = self.stale.saturating_add(other.stale);
         self.conflicting = self.conflicting.saturating_add(other.conflicting);
+        self.rekeyed_since = self.rekeyed_since.saturating_add(other.rekeyed_since);
         for (source, used) in other.by_source {
             let sum = self.by_source.entry(source).or_default();
             sum.matched = sum.matched.saturating_add(used.matched);

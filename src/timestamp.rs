@@ -80,6 +80,27 @@ impl Timestamp {
     }
 }
 
+/// A span of time in whole days or hours, as [`parse_span`] reads it.
+pub fn span_text(millis: i64) -> String {
+    match millis % DAY_MS {
+        0 => format!("{}d", millis / DAY_MS),
+        _ => format!("{}h", millis / (DAY_MS / 24)),
+    }
+}
+
+/// Reads a span of time as milliseconds: `7d` or `36h`, not nothing and not more than a century.
+pub fn parse_span(text: &str) -> Option<i64> {
+    const CENTURY_MS: i64 = 36_525 * DAY_MS;
+    let (number, unit) = match (text.strip_suffix('d'), text.strip_suffix('h')) {
+        (Some(days), _) => (days, DAY_MS),
+        (_, Some(hours)) => (hours, DAY_MS / 24),
+        _ => return None,
+    };
+    let is_plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let span = number.parse::<i64>().ok().filter(|_| is_plain)?.checked_mul(unit)?;
+    (1..=CENTURY_MS).contains(&span).then_some(span)
+}
+
 impl Timestamp {
     /// The form of inventory reports, `YYYY-MM-DDThh:mm:ss.mmmZ`.
     pub fn as_text(self) -> [u8; 24] {

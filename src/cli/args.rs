@@ -10,9 +10,10 @@ use logseal::evidence::{EvidenceOptions, EvidencePath};
 use logseal::generate;
 use logseal::object_key::Account;
 use logseal::plan::{Checksums, PlanOptions, Shard};
+use logseal::policy::EvidenceAssumptions;
 use logseal::policy::Preset;
 use logseal::remediation::{RoleArn, S3Location};
-use logseal::timestamp::Timestamp;
+use logseal::timestamp::{Timestamp, parse_span};
 
 /// Check every stored log object's encryption against a policy, offline
 ///
@@ -146,11 +147,41 @@ pub(super) struct EvidenceArgs {
     /// Where evidence goes that does not fit into it [default: the output folder]
     #[arg(long, value_name = "DIR", requires = "key_evidence")]
     pub temp_dir: Option<PathBuf>,
+    /// Assume that no object gets another key unseen within this time of a piece of evidence (7d, 36h)
+    #[arg(long, value_name = "SPAN", value_parser = parse_age)]
+    pub evidence_max_age: Option<i64>,
+    /// Assume that the CloudTrail logs given hold every write data event of the buckets
+    #[arg(long, value_enum)]
+    pub evidence_logs: Option<Logs>,
+    /// Assume that a data key that S3 asked for in an object's name encrypts it
+    #[arg(long, value_enum)]
+    pub evidence_hints: Option<Hints>,
+}
+
+/// What may be assumed of CloudTrail logs
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Logs {
+    /// They hold every write data event of the buckets
+    Complete,
+}
+
+/// What may be assumed of data keys
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Hints {
+    /// They encrypt the objects that they were asked for
+    Decide,
 }
 
 impl EvidenceArgs {
+    /// Adds what the options assume to what the policy does.
+    pub fn assume(&self, assumptions: &mut EvidenceAssumptions) {
+        assumptions.max_age = self.evidence_max_age.or(assumptions.max_age);
+        assumptions.logs_are_complete |= self.evidence_logs.is_some();
+        assumptions.hints_decide |= self.evidence_hints.is_some();
+    }
+
     pub fn into_options(self) -> Option<EvidenceOptions> {
-        let Self { key_evidence, kms_aliases, evidence_as_of, memory, temp_dir } = self;
+        let Self { key_evidence, kms_aliases, evidence_as_of, memory, temp_dir, .. } = self;
         let sources: Vec<_> = key_evidence.iter().map(|text| EvidencePath::parse(text)).collect();
         let options = EvidenceOptions { sources, aliases: kms_aliases, as_of: evidence_as_of, memory, temp_dir };
         (!options.sources.is_empty()).then_some(options)
@@ -596,6 +627,10 @@ fn parse_shard(text: &str) -> Result<Shard, String> {
 fn parse_preset(text: &str) -> Result<Preset, String> {
     let names = Preset::ALL.map(Preset::name).join(", ");
     Preset::ALL.into_iter().find(|preset| preset.name() == text).ok_or_else(|| format!("not one of {names}"))
+}
+
+fn parse_age(text: &str) -> Result<i64, String> {
+    parse_span(text).ok_or_else(|| "not a number of days or hours (7d, 36h)".into())
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, String> {

@@ -16,7 +16,8 @@ use super::{Failure, policy, print, say};
 const MAX_ROWS: usize = 100;
 
 pub(super) fn run(args: ExplainArgs) -> Result<u8, Failure> {
-    let (policy, policy_source) = policy::load(args.policy.as_deref())?;
+    let (mut policy, policy_source) = policy::load(args.policy.as_deref())?;
+    args.evidence.assume(&mut policy.evidence);
     let as_of = args.as_of.unwrap_or_else(Timestamp::now);
     let checker = Checker::new(policy, as_of);
     // One row is shown as it is: that needs no proof that others are not missing.

@@ -136,7 +136,8 @@ fn cancel_on_interrupt() -> Cancel {
 
 fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
     let cancel = cancel_on_interrupt();
-    let (policy, policy_source) = policy::load(args.policy.as_deref())?;
+    let (mut policy, policy_source) = policy::load(args.policy.as_deref())?;
+    args.evidence.assume(&mut policy.evidence);
     let as_of = args.as_of.unwrap_or_else(Timestamp::now);
     let checker = Checker::new(policy, as_of);
     let plan_options = args.sources.plan_options(args.accept_unproven, as_of);

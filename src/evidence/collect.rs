@@ -1,4 +1,4 @@
-//! From what records say to statements that can be joined.
+//! From what records say to words that can be joined.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::RandomState;
 
-use super::answers::{Answer, Claim, Statement};
-use super::said::{Name, Of, Said, When};
-use super::{Answers, KeyRing, MAX_KEYS, SaidKey, TooManyKeys, Ways, cloudtrail};
+use super::said::{Mark, Name, Named, Said};
+use super::unattributed::{Deed, Unattributed, Unplaced};
+use super::words::{Answer, Answers, Claim, NO_MARK, NO_SECOND, Of, SaidKey, Spelling, UNDATED, What, Word, second_of};
+use super::{KeyRing, KnownKey, MAX_KEYS, TooManyKeys, Ways, cloudtrail};
 use crate::escape::escape;
 use crate::join::{BucketHasher, JoinKey, KeyHasher, Partitions, VersionPart, Writer};
 use crate::timestamp::Timestamp;
@@ -22,16 +23,23 @@ pub(super) struct Shared<'e> {
     pub(super) as_of: Option<Timestamp>,
     /// Whether some rows do not name versions.
     pub(super) lacks_versions: bool,
-    pub(super) records: &'e Partitions<(JoinKey, Statement)>,
+    pub(super) records: &'e Partitions<(JoinKey, Word)>,
     pub(super) has_seconds: AtomicBool,
-    pub(super) has_current: AtomicBool,
+    pub(super) has_any: AtomicBool,
+    pub(super) has_etags: AtomicBool,
+    pub(super) has_hints: AtomicBool,
 }
 
 impl Shared<'_> {
     /// What else than versions something is known by.
     pub(super) fn ways(&self) -> Ways {
         let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
-        Ways { by_second: is_set(&self.has_seconds), by_key: is_set(&self.has_current) }
+        Ways {
+            by_second: is_set(&self.has_seconds),
+            by_key: is_set(&self.has_any),
+            by_etag: is_set(&self.has_etags),
+            by_hint: is_set(&self.has_hints),
+        }
     }
 }
 
@@ -60,13 +68,13 @@ impl Collected {
     }
 }
 
-/// What tells the answers of a file apart, beside the key: the claim, and whether it is dated, gone and doubtful.
-type AnswerKind = (Claim, bool, bool, bool);
+/// What tells the answers of a file apart, beside the key.
+type AnswerKind = (What, Of, Claim, Option<Spelling>);
 
 /// What one worker collects.
 pub(super) struct Collector<'w, 'e> {
     shared: &'w Shared<'e>,
-    writer: Writer<'w, (JoinKey, Statement)>,
+    writer: Writer<'w, (JoinKey, Word)>,
     bucket: (Vec<u8>, BucketHasher),
     /// Of the answers that this worker has met in the file, by the names of their keys.
     numbers: HashMap<Vec<u8>, Vec<(AnswerKind, u32)>, RandomState>,
@@ -75,9 +83,10 @@ pub(super) struct Collector<'w, 'e> {
     last_name: Vec<u8>,
     source: u32,
     file: u32,
-    /// Statements of a file that may still turn out to be damaged.
-    waiting: Option<Vec<(JoinKey, Statement)>>,
+    /// Words of a file that may still turn out to be damaged.
+    waiting: Option<Vec<(JoinKey, Word)>>,
     collected: Collected,
+    unattributed: Unattributed,
     pub(super) logs: cloudtrail::Scratch,
     error: Option<io::Error>,
 }
@@ -95,6 +104,7 @@ impl<'w, 'e> Collector<'w, 'e> {
             file: 0,
             waiting: None,
             collected: Collected::default(),
+            unattributed: Unattributed::default(),
             logs: cloudtrail::Scratch::default(),
             error: None,
         }
@@ -112,86 +122,146 @@ impl<'w, 'e> Collector<'w, 'e> {
         self.last = None;
     }
 
-    /// When something was so that does not say when.
-    pub(super) fn undated(&self, modified: Option<Timestamp>) -> When {
-        self.shared.as_of.map_or(When::NotBefore(modified), When::At)
+    /// When evidence was taken that does not say so.
+    pub(super) fn as_of(&self) -> Option<Timestamp> {
+        self.shared.as_of
     }
 
     /// Notes what a record says.
     pub(super) fn say(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
-        /// So many statements fit into memory, whatever a file inflates to.
+        /// So many words fit into memory, whatever a file inflates to.
         const MAX_WAITING: usize = 1 << 16;
         if self.waiting.as_ref().is_some_and(|waiting| waiting.len() >= MAX_WAITING) {
             self.stop_waiting()?;
         }
         self.collected.records += 1;
+        self.collected.see(said.when);
         if self.bucket.0 != said.bucket {
             self.bucket = (said.bucket.to_vec(), self.shared.hasher.bucket(said.bucket));
         }
-        match said.of {
-            Of::Version(version) => self.say_of_version(said, version),
-            Of::WrittenThen => self.say_of_written(said),
-            Of::Current => self.say_of_current(said),
+        match said.version {
+            Named::As(b"") => self.say_of_null(said, Of::Unnamed),
+            Named::As(b"null") => self.say_of_null(said, Of::NullVersion),
+            Named::As(id) => self.say_of_version(said, id),
+            // Who names neither a version nor when it was last modified says nothing of any.
+            Named::Never => self.say_of_modified(said, Of::Modified),
+            Named::Any => self.say_of_any(said),
+            Named::WrittenThen => self.say_of_written(said, Of::Any),
         }
     }
 
-    fn say_of_version(&mut self, said: &Said<'_>, version: Option<&[u8]>) -> Result<(), TooManyKeys> {
-        let is_null = matches!(version, None | Some(b"" | b"null"));
-        let (time, is_dated) = match (said.when, said.modified) {
-            // The null version can be written again: when it was last modified tells of which writing this is said.
-            (When::At(_), Some(modified)) if is_null && self.shared.as_of.is_some() && !said.is_journal => {
-                (Some(modified), false)
-            }
-            (When::At(time), _) => (Some(time), true),
-            (When::NotBefore(time), _) => (time, false),
+    /// Notes what was done to some object; nothing for a bucket that cannot be told either.
+    pub(super) fn say_unattributed(
+        &mut self,
+        bucket: Option<&[u8]>,
+        deed: Deed,
+        time: Timestamp,
+        name: Name<'_>,
+    ) -> Result<(), TooManyKeys> {
+        self.collected.records += 1;
+        self.collected.see(Some(time));
+        let key = match self.key(name)? {
+            SaidKey::Is(key) => Some(key),
+            SaidKey::Untold => None,
         };
-        let answer = self.number(said, is_dated)?;
-        let statement = Statement { time: time.map_or(i64::MIN, Timestamp::as_millis), order: said.order, answer };
-        self.collected.see(time);
-        let key = self.bucket.1.key(said.key, VersionPart::Id(version.unwrap_or_default()));
-        self.push(key, statement);
+        self.unattributed.add(bucket, Unplaced { deed, time: time.as_millis(), key, file: self.file })
+    }
+
+    fn say_of_version(&mut self, said: &Said<'_>, id: &[u8]) -> Result<(), TooManyKeys> {
+        let word = self.word(said, Of::Version)?;
+        let key = self.bucket.1.key(said.key, VersionPart::Id(id));
+        self.push(key, word);
+        if self.shared.lacks_versions { self.say_of_unlisted(said) } else { Ok(()) }
+    }
+
+    /// For rows that do not name their versions.
+    fn say_of_unlisted(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
+        match said.what {
+            // It does not say which write it changed.
+            What::ReKeying => self.say_of_any(said),
+            What::Update if said.modified.is_none() => self.say_of_any(said),
+            What::Write if said.modified.is_none() => self.say_of_written(said, Of::Listed),
+            What::Upload => Ok(()),
+            What::Sighting | What::Update | What::Write | What::Hint(_) => self.say_of_modified(said, Of::Listed),
+        }
+    }
+
+    fn say_of_null(&mut self, said: &Said<'_>, of: Of) -> Result<(), TooManyKeys> {
+        match (said.what, said.modified) {
+            (What::Write, None) => return self.say_of_written(said, of),
+            (What::Sighting | What::Update | What::Write, Some(_)) => return self.say_of_modified(said, of),
+            _ => {}
+        }
+        let word = self.word(said, of)?;
+        let key = self.bucket.1.key(said.key, VersionPart::Id(b""));
+        self.push(key, word);
         if !self.shared.lacks_versions {
             return Ok(());
         }
-        if matches!(version, None | Some(b"")) {
-            // Where nothing names versions there may be none. The version `null` is one of several.
-            let key = self.bucket.1.key(said.key, VersionPart::Unnamed);
-            self.push(key, statement);
-        } else if let Some(modified) = said.modified {
-            self.push_second(said.key, second(modified), statement);
-            if said.is_write {
-                // It may have taken longer.
-                self.push_second(said.key, second(modified) - 1, statement);
+        match of {
+            Of::Unnamed => {
+                let key = self.bucket.1.key(said.key, VersionPart::Unnamed);
+                self.push(key, word);
+                Ok(())
             }
+            _ => self.say_of_unlisted(said),
         }
+    }
+
+    /// For rows that were last modified in the very second.
+    fn say_of_modified(&mut self, said: &Said<'_>, of: Of) -> Result<(), TooManyKeys> {
+        let Some(modified) = said.modified else { return Ok(()) };
+        let word = self.word(said, of)?;
+        self.push_second(said.key, modified.as_millis().div_euclid(1000), word);
         Ok(())
     }
 
     /// Clocks, and the time that a write takes, may make it the second before or after.
-    fn say_of_written(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
-        let When::At(time) = said.when else { return Ok(()) };
-        let answer = self.number(said, true)?;
-        self.collected.see(Some(time));
-        for second in second(time) - 1..=second(time) + 1 {
-            // None of those that may be meant is later than the others.
-            self.push_second(said.key, second, Statement { time: second * 1000, order: 0, answer });
+    fn say_of_written(&mut self, said: &Said<'_>, of: Of) -> Result<(), TooManyKeys> {
+        let Some(time) = said.when.map(Timestamp::as_millis) else { return Ok(()) };
+        let word = Word { modified: second_of(time), ..self.word(said, of)? };
+        if matches!(said.what, What::Hint(_)) {
+            self.shared.has_hints.store(true, Ordering::Relaxed);
         }
+        let second = time.div_euclid(1000);
+        (second - 1..=second + 1).for_each(|second| self.push_second(said.key, second, word));
         Ok(())
     }
 
-    fn say_of_current(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
-        // Any of them may be about the version in question: none is superseded.
-        let answer = self.number(said, false)?;
-        self.shared.has_current.store(true, Ordering::Relaxed);
-        let key = self.bucket.1.key(said.key, VersionPart::Current);
-        self.push(key, Statement { time: i64::MIN, order: 0, answer });
+    fn say_of_any(&mut self, said: &Said<'_>) -> Result<(), TooManyKeys> {
+        let word = self.word(said, Of::Any)?;
+        self.shared.has_any.store(true, Ordering::Relaxed);
+        let key = self.bucket.1.key(said.key, VersionPart::Any);
+        self.push(key, word);
         Ok(())
     }
 
-    fn push_second(&mut self, key: &[u8], second: i64, statement: Statement) {
+    fn push_second(&mut self, key: &[u8], second: i64, word: Word) {
         self.shared.has_seconds.store(true, Ordering::Relaxed);
         let key = self.bucket.1.key(key, VersionPart::ModifiedIn(second));
-        self.push(key, statement);
+        self.push(key, word);
+    }
+
+    /// What is said, in few bytes.
+    fn word(&mut self, said: &Said<'_>, of: Of) -> Result<Word, TooManyKeys> {
+        let (mut spelling, mut mark) = (None, NO_MARK);
+        match said.mark {
+            Mark::None => {}
+            Mark::ETag(etag) => {
+                mark = self.shared.hasher.etag(etag);
+                if of != Of::Version && mark != NO_MARK {
+                    self.shared.has_etags.store(true, Ordering::Relaxed);
+                }
+            }
+            Mark::Upload(id) => mark = self.shared.hasher.mark(id),
+            Mark::Sequence(number) => {
+                let (spelled, order) = Spelling::of(number);
+                (spelling, mark) = (Some(spelled), order);
+            }
+        }
+        let answer = self.number((said.what, of, said.claim, spelling), said.name)?;
+        let modified = said.modified.map_or(NO_SECOND, |time| second_of(time.as_millis()));
+        Ok(Word { time: said.when.map_or(UNDATED, Timestamp::as_millis), mark, modified, answer })
     }
 
     /// Notes that a key was seen in use on a bucket.
@@ -201,80 +271,82 @@ impl<'w, 'e> Collector<'w, 'e> {
         if self.collected.in_use.len() > MAX_KEYS { Err(TooManyKeys) } else { Ok(()) }
     }
 
-    fn push(&mut self, key: JoinKey, statement: Statement) {
+    fn push(&mut self, key: JoinKey, word: Word) {
         match &mut self.waiting {
-            Some(waiting) => waiting.push((key, statement)),
-            None => self.write(key, statement),
+            Some(waiting) => waiting.push((key, word)),
+            None => self.write(key, word),
         }
     }
 
     /// What the file says is marked from now on, and what it has said as well.
     fn stop_waiting(&mut self) -> Result<(), TooManyKeys> {
         let mut marked: HashMap<u32, u32> = HashMap::new();
-        for (key, statement) in self.waiting.take().into_iter().flatten() {
-            let answer = match marked.get(&statement.answer) {
+        for (key, word) in self.waiting.take().into_iter().flatten() {
+            let answer = match marked.get(&word.answer) {
                 Some(answer) => *answer,
-                None => self.shared.answers.of_file(statement.answer, self.file)?,
+                None => self.shared.answers.of_file(word.answer, self.file)?,
             };
-            marked.insert(statement.answer, answer);
-            self.write(key, Statement { answer, ..statement });
+            marked.insert(word.answer, answer);
+            self.write(key, Word { answer, ..word });
         }
         self.forget_numbers();
         Ok(())
     }
 
-    fn write(&mut self, key: JoinKey, statement: Statement) {
-        if let Err(error) = self.writer.push(key.partition(), (key, statement)) {
+    fn write(&mut self, key: JoinKey, word: Word) {
+        if let Err(error) = self.writer.push(key.partition(), (key, word)) {
             self.error.get_or_insert(error);
         }
     }
 
     /// The number of the answer.
-    fn number(&mut self, said: &Said<'_>, is_dated: bool) -> Result<u32, TooManyKeys> {
-        let Said { claim, name, is_gone, is_journal, .. } = *said;
-        let kind = (claim, is_dated, is_gone, matches!(said.of, Of::Current));
+    fn number(&mut self, kind: AnswerKind, name: Name<'_>) -> Result<u32, TooManyKeys> {
+        let (text, account) = name.parts();
+        let is_last = |last: &[u8]| {
+            last.strip_prefix(text).and_then(|last| last.strip_prefix(b"\0")).is_some_and(|last| last == account)
+        };
         if let Some((last, number)) = self.last
             && last == kind
-            && self.last_name == name.bytes()
+            && is_last(&self.last_name)
         {
             return Ok(number);
         }
-        let met = self.numbers.get(name.bytes()).and_then(|met| met.iter().find(|(of, _)| *of == kind));
+        self.last_name.clear();
+        self.last_name.extend_from_slice(text);
+        self.last_name.push(0);
+        self.last_name.extend_from_slice(account);
+        let met = self.numbers.get(&self.last_name).and_then(|met| met.iter().find(|(of, _)| *of == kind));
         let number = match met {
             Some((_, number)) => *number,
             None => {
-                let (key, source, is_doubtful) = (self.key(name)?, self.source, kind.3);
+                let (what, of, claim, spelling) = kind;
+                let (key, source) = (self.key(name)?, self.source);
                 let file = self.waiting.is_none().then_some(self.file);
-                let answer = Answer { claim, key, source, is_dated, is_journal, is_gone, is_doubtful, file };
-                let number = self.shared.answers.number(answer)?;
-                self.numbers.entry(name.bytes().to_vec()).or_default().push((kind, number));
+                let number = self.shared.answers.number(Answer { what, of, claim, key, source, spelling, file })?;
+                self.numbers.entry(self.last_name.clone()).or_default().push((kind, number));
                 number
             }
         };
         self.last = Some((kind, number));
-        self.last_name.clear();
-        self.last_name.extend_from_slice(name.bytes());
         Ok(number)
     }
 
     fn key(&mut self, name: Name<'_>) -> Result<SaidKey, TooManyKeys> {
-        Ok(match name {
-            Name::None => SaidKey::Nothing,
-            Name::Untold => SaidKey::Untold,
-            Name::Is(name) => match self.shared.ring.find(name)? {
-                Some(known) => SaidKey::Is(known),
-                None => {
-                    self.collected.unresolved.insert(name.to_vec());
-                    SaidKey::Untold
-                }
-            },
-        })
+        let (text, account) = name.parts();
+        if text.is_empty() {
+            return Ok(SaidKey::Untold);
+        }
+        let known: Option<KnownKey> = self.shared.ring.find(text, account)?;
+        if known.is_none() {
+            self.collected.unresolved.insert(text.to_vec());
+        }
+        Ok(known.map_or(SaidKey::Untold, SaidKey::Is))
     }
 
     /// Ends a file, or a part of one, that was read to its end.
     pub(super) fn end(&mut self) -> io::Result<(u32, Collected)> {
-        for (key, statement) in self.waiting.take().into_iter().flatten() {
-            self.writer.push(key.partition(), (key, statement))?;
+        for (key, word) in self.waiting.take().into_iter().flatten() {
+            self.writer.push(key.partition(), (key, word))?;
         }
         match self.error.take() {
             Some(error) => Err(error),
@@ -288,11 +360,8 @@ impl<'w, 'e> Collector<'w, 'e> {
     }
 
     /// Hands over what is left.
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        self.writer.flush()
+    pub(super) fn finish(mut self) -> io::Result<Unattributed> {
+        self.writer.flush()?;
+        Ok(self.unattributed)
     }
-}
-
-fn second(time: Timestamp) -> i64 {
-    time.as_millis().div_euclid(1000)
 }

@@ -13,11 +13,11 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use super::TooManyKeys;
-use super::answers::Claim;
 use super::collect::Collector;
 use super::names::is_bucket;
-use super::said::{Name, Of, Said, When};
+use super::said::{Mark, Name, Named, Said};
 use super::times;
+use super::words::{Claim, What};
 use crate::policy::Status;
 use crate::timestamp::Timestamp;
 
@@ -39,6 +39,8 @@ struct Answer<'a> {
     #[serde(borrow, rename = "SSECustomerAlgorithm")]
     customer_algorithm: Option<Cow<'a, str>>,
     delete_marker: Option<bool>,
+    #[serde(borrow, rename = "ETag")]
+    etag: Option<Cow<'a, str>>,
     #[serde(borrow)]
     evidence_as_of: Option<Cow<'a, str>>,
     response_metadata: Option<ResponseMetadata>,
@@ -83,6 +85,7 @@ pub(super) struct Head<'a> {
     modified: Option<Timestamp>,
     status: Status,
     kms_key: Option<Cow<'a, str>>,
+    etag: Option<Cow<'a, str>>,
     /// When it was given.
     taken: Option<Timestamp>,
     is_delete_marker: bool,
@@ -113,6 +116,7 @@ impl<'a> Head<'a> {
             version: answer.version_id,
             modified,
             kms_key: answer.kms_key_id,
+            etag: answer.etag,
             taken: date.and_then(|date| times::http(&date)).or(as_of),
             is_delete_marker: answer.delete_marker == Some(true),
         })
@@ -123,11 +127,17 @@ impl<'a> Head<'a> {
         if self.is_delete_marker {
             return Ok(());
         }
-        let object = (self.bucket.as_bytes(), self.key.as_bytes());
-        let of = Of::Version(self.version.as_deref().map(str::as_bytes));
-        let name = Name::of(self.kms_key.as_deref().unwrap_or_default().as_bytes());
-        let when = self.taken.map_or_else(|| to.undated(self.modified), When::At);
-        to.say(&Said { modified: self.modified, ..Said::new(object, of, Claim::Is(self.status), name, when) })
+        to.say(&Said {
+            bucket: self.bucket.as_bytes(),
+            key: self.key.as_bytes(),
+            version: Named::As(self.version.as_deref().unwrap_or_default().as_bytes()),
+            what: What::Sighting,
+            claim: Claim::Is(self.status),
+            name: Name::of(self.kms_key.as_deref().unwrap_or_default().as_bytes()),
+            when: self.taken.or(to.as_of()),
+            modified: self.modified,
+            mark: self.etag.as_deref().map_or(Mark::None, |etag| Mark::ETag(etag.as_bytes())),
+        })
     }
 }
 

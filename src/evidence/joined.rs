@@ -3,12 +3,13 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::answers::Statement;
-use super::{Answer, Answers, EvidenceError, Fact, Ways};
+use super::words::Word;
+use super::{EvidenceError, Ways};
 use crate::batch::{Batch, Column, ColumnSet, RowState};
 use crate::engine::{Cancel, Progress, lock};
 use crate::join::{JoinError, JoinKey, KeyHasher, PARTITIONS, Partitions, Value, VersionPart, Writer, join};
@@ -16,9 +17,10 @@ use crate::plan::{Unit, UnitId};
 use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
 use crate::source::SourceFile;
 
-/// The facts of all rows, row by row.
+/// The words about all rows, row by row: one file has the words, another says where those of each row end.
 pub(crate) struct Joined {
-    file: Arc<SourceFile>,
+    words: Arc<SourceFile>,
+    ends: Arc<SourceFile>,
     /// The position of the first row of each unit.
     first_rows: Vec<(UnitId, u64)>,
 }
@@ -34,27 +36,22 @@ struct Probe {
     row: u32,
 }
 
-/// A row that was found, by its position among all rows.
+/// A word about a row, which is known by its position among all rows.
 #[derive(Clone, Copy, Debug)]
 struct Hit {
     row: u64,
-    fact: Fact,
+    word: Word,
 }
 
-/// The written form of a row of which nothing is known.
-const NOTHING: Fact = Fact { time: i64::MIN, answers: u32::MAX - 1 };
-/// The number of bytes of a row.
-const ROW_LEN: usize = 12;
+/// The number of bytes of where the words of a row end.
+const END_LEN: usize = 8;
 
-/// Joins the rows of the units with the records.
-#[expect(clippy::too_many_arguments, reason = "all of the evidence and all of the inventory")]
+/// Joins the rows of the units with the words.
 pub(crate) fn join_inventory(
     units: Vec<Unit<'_>>,
-    records: &Partitions<(JoinKey, Statement)>,
-    hasher: &KeyHasher,
-    ways: Ways,
-    (answers, list): (&Answers, &[Answer]),
-    reduce: &(dyn Fn(&mut [Statement]) -> Option<Fact> + Sync),
+    words: &Partitions<(JoinKey, Word)>,
+    (hasher, ways): (&KeyHasher, Ways),
+    keep: &(dyn Fn(&mut Vec<Word>) + Sync),
     folder: &Path,
     (memory, jobs): (u64, usize),
     (cancel, progress): (&Cancel, &dyn Progress),
@@ -68,24 +65,26 @@ pub(crate) fn join_inventory(
         sum += rows;
     }
     // Rows of a range are put into order in memory.
-    let range = (memory / (4 * jobs.max(1) * size_of::<Fact>()) as u64).max(sum.div_ceil(PARTITIONS as u64)).max(1);
+    let range = (memory / (4 * jobs.max(1) * size_of::<Hit>()) as u64).max(sum.div_ceil(PARTITIONS as u64)).max(1);
     let hits: Partitions<Hit> = Partitions::new(0, folder, "found");
     let begin = || hits.writer();
-    let each = |writer: &mut Writer<'_, Hit>, probe: Probe, fact| {
+    let each = |writer: &mut Writer<'_, Hit>, probe: Probe, word| {
         // Rows of a unit that could not be read to its end are nobody's.
         if u64::from(probe.row) >= rows[probe.unit as usize] {
             return Ok(());
         }
         let row = first_rows[probe.unit as usize].1 + u64::from(probe.row);
-        writer.push((row / range) as usize, Hit { row, fact })
+        writer.push((row / range) as usize, Hit { row, word })
     };
     let end = |mut writer: Writer<'_, Hit>| writer.flush();
-    join((records, &probes), (memory, jobs), reduce, &begin, &each, &end, cancel)?;
-    let path = folder.join("evidence.rows");
-    let combine = |one, other| answers.combine(list, one, other);
-    put_in_order(&hits, &path, (range, sum), &combine, jobs, cancel)?;
-    let file = SourceFile::open(&path, None).map_err(|fault| EvidenceError::Join(fault.to_string()))?;
-    Ok(Joined { file: Arc::new(file), first_rows })
+    join((words, &probes), (memory, jobs), keep, &begin, &each, &end, cancel)?;
+    let paths = ["evidence.words", "evidence.ends"].map(|name| folder.join(name));
+    put_in_order(&hits, &paths, (range, sum), jobs, cancel)?;
+    let open = |path: &PathBuf| {
+        let opened = SourceFile::open(path, None).map_err(|fault| EvidenceError::Join(fault.to_string()))?;
+        Ok::<_, EvidenceError>(Arc::new(opened))
+    };
+    Ok(Joined { words: open(&paths[0])?, ends: open(&paths[1])?, first_rows })
 }
 
 /// Partitions the rows of all units; returns how many each has. A unit that cannot be read is a fault of the audit, which
@@ -190,7 +189,7 @@ fn probe(
         let hash = bucket.1.key(key, VersionPart::of_row(&batch.version_id, at));
         writer.push(hash.partition(), (hash, found))?;
         if ways.by_key {
-            let hash = bucket.1.key(key, VersionPart::Current);
+            let hash = bucket.1.key(key, VersionPart::Any);
             writer.push(hash.partition(), (hash, found))?;
         }
         if ways.by_second
@@ -203,17 +202,20 @@ fn probe(
     Ok(())
 }
 
-/// Writes the facts of all rows in the order of the rows, range by range.
+/// Writes the words of all rows in the order of the rows, range by range.
 fn put_in_order(
     hits: &Partitions<Hit>,
-    path: &Path,
+    paths: &[PathBuf; 2],
     (range, rows): (u64, u64),
-    combine: &(dyn Fn(Fact, Fact) -> Fact + Sync),
     jobs: usize,
     cancel: &Cancel,
 ) -> Result<(), EvidenceError> {
     let failed_io = |error: io::Error| EvidenceError::from(JoinError::File(error));
-    let file = File::create(path).map_err(failed_io)?;
+    let [words, ends] = paths.each_ref().map(File::create);
+    let files = [words.map_err(failed_io)?, ends.map_err(failed_io)?];
+    // How many words stand before those of each range.
+    let mut before = vec![0];
+    (0..PARTITIONS).for_each(|at| before.push(before[at] + hits.len(at)));
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
@@ -225,7 +227,7 @@ fn put_in_order(
                         return;
                     }
                     let len = range.min(rows - first) as usize;
-                    if let Err(error) = put_range(hits, at, first, len, combine, &file) {
+                    if let Err(error) = put_range(hits, (at, before[at]), (first, len), &files) {
                         lock(&failed).get_or_insert(error);
                         return;
                     }
@@ -240,33 +242,49 @@ fn put_in_order(
     }
 }
 
+/// Writes the words of a range of rows; `before` so many stand before them.
 fn put_range(
     hits: &Partitions<Hit>,
-    at: usize,
-    first: u64,
-    len: usize,
-    combine: &dyn Fn(Fact, Fact) -> Fact,
-    file: &File,
+    (at, before): (usize, u64),
+    (first, len): (u64, usize),
+    [words, ends]: &[File; 2],
 ) -> io::Result<()> {
-    let mut facts = vec![NOTHING; len];
-    hits.read(at, &mut |Hit { row, fact }| {
-        if let Some(slot) = row.checked_sub(first).and_then(|row| facts.get_mut(row as usize)) {
-            *slot = if *slot == NOTHING { fact } else { combine(*slot, fact) };
+    let mut found = Vec::new();
+    hits.read(at, &mut |hit: Hit| {
+        if (first..first + len as u64).contains(&hit.row) {
+            found.push(hit);
         }
     })?;
     hits.remove(at);
-    let mut bytes = Vec::with_capacity(1 << 16);
-    let mut offset = first * ROW_LEN as u64;
-    for some in facts.chunks((1 << 16) / ROW_LEN) {
-        bytes.clear();
-        for fact in some {
-            bytes.extend_from_slice(&fact.time.to_le_bytes());
-            bytes.extend_from_slice(&fact.answers.to_le_bytes());
+    found.sort_unstable_by_key(|hit| (hit.row, hit.word));
+    write_pieces(words, before * Word::LEN as u64, found.iter(), |hit, bytes| hit.word.put(bytes))?;
+    let mut counts = vec![0_u64; len];
+    found.iter().for_each(|hit| counts[(hit.row - first) as usize] += 1);
+    let end = counts.iter().scan(before, |end, count| {
+        *end += count;
+        Some(*end)
+    });
+    write_pieces(ends, first * END_LEN as u64, end, |end, bytes| bytes.extend_from_slice(&end.to_le_bytes()))
+}
+
+/// Writes the bytes of many things to a place of a file, some at a time.
+fn write_pieces<T>(
+    file: &File,
+    mut offset: u64,
+    things: impl Iterator<Item = T>,
+    put: impl Fn(T, &mut Vec<u8>),
+) -> io::Result<()> {
+    const TOGETHER: usize = 1 << 16;
+    let mut bytes = Vec::with_capacity(TOGETHER + Word::LEN);
+    for thing in things {
+        put(thing, &mut bytes);
+        if bytes.len() >= TOGETHER {
+            write_all_at(file, &bytes, offset)?;
+            offset += bytes.len() as u64;
+            bytes.clear();
         }
-        write_all_at(file, &bytes, offset)?;
-        offset += bytes.len() as u64;
     }
-    Ok(())
+    write_all_at(file, &bytes, offset)
 }
 
 #[cfg(unix)]
@@ -288,32 +306,57 @@ fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()
 }
 
 impl Joined {
-    /// The facts of some neighbouring rows of a unit, the first of which has that number, from 1 on.
+    /// The words about some neighbouring rows of a unit, the first of which has that number, from 1 on, and where those of
+    /// each end.
     pub(crate) fn read(
         &self,
         unit: UnitId,
         first_row: u64,
         len: usize,
-        facts: &mut Vec<Option<Fact>>,
+        (words, ends): (&mut Vec<Word>, &mut Vec<u32>),
         bytes: &mut Vec<u8>,
     ) -> io::Result<()> {
-        facts.clear();
-        facts.resize(len, None);
-        let Ok(at) = self.first_rows.binary_search_by_key(&unit, |(unit, _)| *unit) else { return Ok(()) };
-        let end = self.first_rows.get(at + 1).map_or(self.file.len() / ROW_LEN as u64, |(_, first)| *first);
-        let from = self.first_rows[at].1.saturating_add(first_row - 1);
-        // Of a unit that could not be read nothing is known.
-        let rows = end.saturating_sub(from).min(len as u64) as usize;
-        bytes.resize(rows * ROW_LEN, 0);
-        self.file.read_exact_at(bytes, from * ROW_LEN as u64)?;
-        for (fact, row) in facts.iter_mut().zip(bytes.as_chunks::<ROW_LEN>().0) {
-            let (time, answers) = row.split_at(8);
-            let read = |bytes: &[u8]| bytes.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-            let read = Fact { time: read(time) as i64, answers: read(answers) as u32 };
-            *fact = (read != NOTHING).then_some(read);
-        }
+        words.clear();
+        ends.clear();
+        let rows = self.rows(unit, first_row, len);
+        let Some(from) = rows.start.checked_sub(1) else {
+            return self.read_from(0, rows, len, (words, ends), bytes);
+        };
+        bytes.resize(END_LEN, 0);
+        self.ends.read_exact_at(bytes, from * END_LEN as u64)?;
+        self.read_from(number(bytes), rows, len, (words, ends), bytes)
+    }
+
+    /// Where rows stand among all rows. Of a unit that could not be read nothing is known.
+    fn rows(&self, unit: UnitId, first_row: u64, len: usize) -> Range<u64> {
+        let Ok(at) = self.first_rows.binary_search_by_key(&unit, |(unit, _)| *unit) else { return 0..0 };
+        let end = self.first_rows.get(at + 1).map_or(self.ends.len() / END_LEN as u64, |(_, first)| *first);
+        let from = self.first_rows[at].1.saturating_add(first_row - 1).min(end);
+        from..end.min(from.saturating_add(len as u64))
+    }
+
+    fn read_from(
+        &self,
+        before: u64,
+        rows: Range<u64>,
+        len: usize,
+        (words, ends): (&mut Vec<Word>, &mut Vec<u32>),
+        bytes: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        bytes.resize((rows.end - rows.start) as usize * END_LEN, 0);
+        self.ends.read_exact_at(bytes, rows.start * END_LEN as u64)?;
+        ends.extend(bytes.chunks_exact(END_LEN).map(|end| (number(end) - before) as u32));
+        let count = ends.last().copied().unwrap_or(0);
+        ends.resize(len, count);
+        bytes.resize(count as usize * Word::LEN, 0);
+        self.words.read_exact_at(bytes, before * Word::LEN as u64)?;
+        words.extend(bytes.chunks_exact(Word::LEN).filter_map(Word::take));
         Ok(())
     }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 impl Value for Probe {
@@ -331,18 +374,15 @@ impl Value for Probe {
 }
 
 impl Value for Hit {
-    const LEN: usize = 8 + ROW_LEN;
+    const LEN: usize = 8 + Word::LEN;
 
     fn put(&self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.row.to_le_bytes());
-        bytes.extend_from_slice(&self.fact.time.to_le_bytes());
-        bytes.extend_from_slice(&self.fact.answers.to_le_bytes());
+        self.word.put(bytes);
     }
 
     fn take(bytes: &[u8]) -> Option<Self> {
         let (row, rest) = bytes.split_first_chunk()?;
-        let (time, answers) = rest.split_first_chunk()?;
-        let fact = Fact { time: i64::from_le_bytes(*time), answers: u32::from_le_bytes(*answers.first_chunk()?) };
-        Some(Self { row: u64::from_le_bytes(*row), fact })
+        Some(Self { row: u64::from_le_bytes(*row), word: Word::take(rest)? })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 
 use crate::engine::lock;
-use crate::policy::{Checker, Key, KeyArn};
+use crate::policy::{Checker, Key, KeyArn, KeyName};
 
 /// Keys beyond this are not names of keys but somebody's attempt to fill memory: nobody has so many.
 pub(super) const MAX_KEYS: usize = 100_000;
@@ -80,23 +80,32 @@ impl Aliases {
         Ok(())
     }
 
-    /// What a name stands for; nothing if that cannot be told.
-    fn resolve(&self, name: &str) -> Option<Resolved> {
+    /// What a name stands for; nothing if that cannot be told. An id without ARN is a key of the account, if that is known.
+    fn resolve(&self, name: &str, account: &str) -> Option<Resolved> {
         if let Some(arn) = KeyArn::parse(name) {
             return Some(Resolved::Arn(arn));
         }
-        if let Some(arn) = self.aliases.get(name).or_else(|| self.ids.get(name)) {
-            return arn.clone().map(Resolved::Arn);
+        if let Some(arn) = self.aliases.get(name) {
+            return arn.clone().map(Resolved::ByAlias);
         }
-        is_key_id(name).then(|| Resolved::OtherId(name.to_owned()))
+        // Every replica of a multi-Region key has the same id.
+        let is_of_one_region = !name.starts_with("mrk-");
+        let is_of_account = |arn: &KeyArn| account.is_empty() || arn.account() == account;
+        match self.ids.get(name).filter(|_| is_of_one_region) {
+            Some(Some(arn)) if is_of_account(arn) => Some(Resolved::Arn(arn.clone())),
+            Some(None) => None,
+            _ => is_key_id(name).then(|| Resolved::Id(name.to_owned(), account.to_owned())),
+        }
     }
 }
 
 /// What a name stands for.
 enum Resolved {
     Arn(KeyArn),
-    /// An id that no key of the policy has.
-    OtherId(String),
+    /// What an alias names now.
+    ByAlias(KeyArn),
+    /// An id, and the account whose key it is, if that is known.
+    Id(String, String),
 }
 
 fn note(names: &mut BTreeMap<String, Option<KeyArn>>, name: &str, arn: &KeyArn) {
@@ -135,7 +144,9 @@ pub(crate) struct KeyRing<'c> {
 
 #[derive(Default)]
 struct Known {
-    by_name: HashMap<Box<[u8]>, Option<KnownKey>>,
+    /// By name and account.
+    by_name: HashMap<(Box<[u8]>, Box<[u8]>), Option<KnownKey>>,
+    has_used_aliases: bool,
     /// Different names can mean the same key.
     by_key: HashMap<String, KnownKey>,
     keys: Vec<Arc<Key>>,
@@ -146,24 +157,27 @@ impl<'c> KeyRing<'c> {
         Self { checker, aliases, known: Mutex::default() }
     }
 
-    /// The key of a name; nothing if it cannot be told, and for a blank name.
-    pub(crate) fn find(&self, name: &[u8]) -> Result<Option<KnownKey>, TooManyKeys> {
+    /// The key of a name, where it is no ARN one of that account; nothing if it cannot be told, and for a blank name.
+    pub(crate) fn find(&self, name: &[u8], account: &[u8]) -> Result<Option<KnownKey>, TooManyKeys> {
         let name = name.trim_ascii();
         if name.is_empty() || name.len() > MAX_NAME_LEN {
             return Ok(None);
         }
-        let Known { by_name, by_key, keys } = &mut *lock(&self.known);
-        if let Some(known) = by_name.get(name) {
+        let Known { by_name, by_key, keys, has_used_aliases } = &mut *lock(&self.known);
+        let named = (name.into(), if name.starts_with(b"arn:") { (*b"").into() } else { account.into() });
+        if let Some(known) = by_name.get(&named) {
             return Ok(known.clone());
         }
         if by_name.len() >= MAX_KEYS {
             return Err(TooManyKeys);
         }
-        let resolved = str::from_utf8(name).ok().and_then(|name| self.aliases.resolve(name));
+        let texts = str::from_utf8(name).ok().zip(str::from_utf8(account).ok());
+        let resolved = texts.and_then(|(name, account)| self.aliases.resolve(name, account));
+        *has_used_aliases |= matches!(resolved, Some(Resolved::ByAlias(_)));
         let key = resolved.map(|resolved| {
             let key = match &resolved {
-                Resolved::Arn(arn) => self.checker.key(arn.as_str().to_owned(), Some(arn)),
-                Resolved::OtherId(id) => self.checker.key(id.clone(), None),
+                Resolved::Arn(arn) | Resolved::ByAlias(arn) => self.checker.key(KeyName::Arn(arn)),
+                Resolved::Id(id, account) => self.checker.key(KeyName::Id { id, account }),
             };
             let next = || KnownKey { id: keys.len() as u32, key: Arc::new(key.clone()) };
             by_key.entry(key.name.clone()).or_insert_with(next).clone()
@@ -173,8 +187,13 @@ impl<'c> KeyRing<'c> {
         {
             keys.push(Arc::clone(&key.key));
         }
-        by_name.insert(name.into(), key.clone());
+        by_name.insert(named, key.clone());
         Ok(key)
+    }
+
+    /// Whether the name of a key was an alias that `list-aliases` resolves.
+    pub(crate) fn has_used_aliases(&self) -> bool {
+        lock(&self.known).has_used_aliases
     }
 
     /// The key of a number that was given out.

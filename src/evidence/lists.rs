@@ -1,11 +1,11 @@
 //! Lists of objects under one key: `bucket,key[,version]`, percent-encoded, as the manifest generator of S3 Batch
 //! Operations writes them with a filter on the key.
 
-use super::answers::Claim;
 use super::collect::Collector;
 use super::files::Stop;
 use super::names::is_bucket;
-use super::said::{Name, Of, Said};
+use super::said::{Mark, Name, Named, Said};
+use super::words::{Claim, What};
 use crate::batch::{Batch, Column, ColumnSet, RowFault, RowState, Schema, SchemaError};
 
 /// What is read of them.
@@ -39,10 +39,17 @@ pub(super) fn collect(batch: &Batch<'_>, key_name: &str, to: &mut Collector<'_, 
             let why = "a row of the list names no bucket in its first field".to_owned();
             return Err(Stop::Fault { what: "evidence_bad_record", why });
         }
-        let version = (!batch.version_id.is_absent()).then(|| batch.version_id.get(row));
-        let when = to.undated(None);
-        let (of, name) = (Of::Version(version), Name::Is(key_name.as_bytes()));
-        to.say(&Said::new((bucket, key), of, Claim::SomeKms, name, when))?;
+        to.say(&Said {
+            bucket,
+            key,
+            version: Named::in_column(&batch.version_id, row),
+            what: What::Sighting,
+            claim: Claim::SomeKms,
+            name: Name::Is(key_name.as_bytes()),
+            when: to.as_of(),
+            modified: None,
+            mark: Mark::None,
+        })?;
     }
     Ok(())
 }

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::answers::{Answer, Statement};
 use super::collect::{Collected, Collector, Shared, Waits};
 use super::files::{Contents, EvidenceFile, Lines, Stop, find_files, shown};
 use super::recognise::{Content, Passed, Table};
+use super::unattributed::Unattributed;
+use super::words::{Answer, Answers, Keeper, Word};
 use super::{
-    Answers, Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidenceSummary,
-    KeyRing, Known, MAX_KEYS, TooManyKeys, join_inventory, lacks_versions, lists, metadata, text_file,
+    Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidenceSummary, KeyRing,
+    Known, MAX_KEYS, TooManyKeys, join_inventory, lacks_versions, lists, metadata, text_file,
 };
 use crate::engine::{Cancel, Progress, WORKER_NAME, lock};
 use crate::escape::escape;
@@ -34,6 +35,7 @@ struct Work<'e> {
     /// How many tasks somebody is doing: they may lead to others.
     busy: AtomicU64,
     found: Mutex<Found>,
+    unattributed: Mutex<Unattributed>,
     failed: Mutex<Option<EvidenceError>>,
     cancel: &'e Cancel,
     progress: &'e dyn Progress,
@@ -117,11 +119,14 @@ pub(crate) fn load(
             lacks_versions: lacks_versions(plan),
             records: &records,
             has_seconds: AtomicBool::new(false),
-            has_current: AtomicBool::new(false),
+            has_any: AtomicBool::new(false),
+            has_etags: AtomicBool::new(false),
+            has_hints: AtomicBool::new(false),
         },
         queue: Mutex::new(given.files.into_iter().map(Task::File).collect()),
         busy: AtomicU64::new(0),
         found: Mutex::default(),
+        unattributed: Mutex::default(),
         failed: Mutex::new(None),
         cancel,
         progress,
@@ -130,31 +135,38 @@ pub(crate) fn load(
     work.run_all(jobs)?;
     let (ways, mut found) = (work.shared.ways(), std::mem::take(&mut *lock(&work.found)));
     given.others.into_iter().for_each(|(path, why)| found.note_unrecognised(path, why));
+    let mut unattributed = std::mem::take(&mut *lock(&work.unattributed));
     let mut list = answers.list();
     let Found { sources, faults, spoiled, passed, contents, .. } = found;
     let fingerprint = given.labels.fingerprint(&contents);
     let sources = in_order(sources, &mut list);
     let faults = faults.into_iter().map(|(path, (what, why))| EvidenceFault { path: shown(&path), what, why });
     let summary = EvidenceSummary { faults: faults.collect(), passed, fingerprint, sources };
-    let reduce = |statements: &mut [Statement]| answers.reduce(&list, statements, &|file| spoiled.contains(&file));
+    let is_spoiled = |file| spoiled.contains(&file);
+    unattributed.settle(&is_spoiled);
+    let moments = moments(plan, options.as_of);
+    let keeper = Keeper { answers: &list, moments: &moments, is_spoiled: &is_spoiled };
+    let keep = |words: &mut Vec<Word>| keeper.keep(words);
     let known = match records.has_spilled() {
-        false => Known::Tables(records.into_tables(jobs, &reduce)?),
-        true => {
-            let join = (options.memory, jobs);
-            Known::Joined(join_inventory(
-                plan.units(shard).collect(),
-                &records,
-                &hasher,
-                ways,
-                (&answers, &list),
-                &reduce,
-                folder.path(),
-                join,
-                (cancel, progress),
-            )?)
-        }
+        false => Known::Tables(records.into_tables(jobs, &keep)?),
+        true => Known::Joined(join_inventory(
+            plan.units(shard).collect(),
+            &records,
+            (&hasher, ways),
+            &keep,
+            folder.path(),
+            (options.memory, jobs),
+            (cancel, progress),
+        )?),
     };
-    Ok(Evidence { summary, answers, list, hasher, ways, known, _folder: folder })
+    Ok(Evidence { summary, list, hasher, ways, known, unattributed, as_of: options.as_of, _folder: folder })
+}
+
+/// The moments that the sources of a plan are about, in order.
+fn moments(plan: &Plan, as_of: Option<Timestamp>) -> Vec<i64> {
+    let of_sources = plan.sources().iter().filter_map(|source| source.created_at.or(as_of));
+    let moments: BTreeSet<i64> = of_sources.map(Timestamp::as_millis).collect();
+    moments.into_iter().collect()
 }
 
 /// Sources in an order that does not depend on who was first, and so the numbers that answers know them by.
@@ -220,8 +232,9 @@ impl Work<'_> {
             }
             self.busy.fetch_sub(1, Ordering::Release);
         }
-        if let Err(error) = collector.finish() {
-            self.fail(JoinError::File(error).into());
+        match collector.finish() {
+            Ok(unattributed) => lock(&self.unattributed).merge(unattributed),
+            Err(error) => self.fail(JoinError::File(error).into()),
         }
     }
 

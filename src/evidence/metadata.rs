@@ -1,12 +1,13 @@
 //! Tables of S3 Metadata as Parquet files: inventory tables say how versions are, journals how they became so.
 
 use super::EvidenceKind;
-use super::answers::Claim;
 use super::collect::Collector;
 use super::files::Stop;
-use super::said::{Name, Of, Said, When};
+use super::said::{Mark, Name, Named, Said};
+use super::words::{Claim, What};
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::policy::Status;
+use crate::timestamp::Timestamp;
 
 /// What is read of them.
 pub(super) fn columns(kind: EvidenceKind) -> ColumnSet {
@@ -16,6 +17,7 @@ pub(super) fn columns(kind: EvidenceKind) -> ColumnSet {
         .with(Column::VersionId)
         .with(Column::IsDeleteMarker)
         .with(Column::LastModifiedDate)
+        .with(Column::ETag)
         .with(Column::EncryptionStatus)
         .with(Column::KmsKeyArn);
     match kind {
@@ -36,45 +38,51 @@ pub(super) fn kind(columns: ColumnSet) -> Option<EvidenceKind> {
     }
 }
 
+/// How long tables lag behind what happens.
+const LAG_MS: i64 = 3_600_000;
+
 /// Collects what the rows say. A row that cannot be read is a fault of the file.
 pub(super) fn collect(batch: &Batch<'_>, is_journal: bool, to: &mut Collector<'_, '_>) -> Result<(), Stop> {
-    let has_order = !batch.sequence_number.is_absent();
     for row in 0..batch.len {
         let modified = batch.last_modified.get(row).time()?;
         let (bucket, key) = (batch.bucket.get(row), batch.key.get(row));
-        let (status, name) = (batch.encryption_status.get(row), batch.kms_key_arn.get(row));
         if bucket.is_empty() || key.is_empty() {
             return Err(RowFault::NoKey.into());
         }
-        let is_delete_marker = batch.is_delete_marker.get(row) == Flag::True;
-        let is_deleted = is_journal && batch.record_type.get(row) == b"DELETE";
-        if is_delete_marker && !is_journal {
+        // That a version is gone says nothing of how it was.
+        let is_gone = is_journal && batch.record_type.get(row) == b"DELETE";
+        if batch.is_delete_marker.get(row) == Flag::True || is_gone {
             continue;
         }
-        let when = match is_journal {
-            true => When::At(batch.record_timestamp.get(row).time()?.ok_or(RowFault::LastModified)?),
-            false => to.undated(modified),
+        let (what, when, mark) = match is_journal {
+            true => {
+                let time = batch.record_timestamp.get(row).time()?.ok_or(RowFault::LastModified)?;
+                let what = if batch.record_type.get(row) == b"CREATE" { What::Write } else { What::Update };
+                (what, Some(time), Mark::Sequence(batch.sequence_number.get(row)))
+            }
+            false => (What::Sighting, to.as_of().and_then(lagging), Mark::ETag(batch.etag.get(row))),
         };
-        let is_gone = is_delete_marker || is_deleted;
-        let (of, name) = (Of::Version(Some(batch.version_id.get(row))), Name::of(name));
-        let said = Said::new((bucket, key), of, Claim::Is(Status::parse_metadata(status)), name, when);
-        let order = if is_journal && has_order { order(batch.sequence_number.get(row)) } else { 0 };
-        to.say(&Said { order, modified, is_journal, is_gone, ..said })?;
+        to.say(&Said {
+            bucket,
+            key,
+            version: Named::in_column(&batch.version_id, row),
+            what,
+            claim: claim(batch.encryption_status.get(row)),
+            name: Name::of(batch.kms_key_arn.get(row)),
+            when,
+            modified,
+            mark,
+        })?;
     }
     Ok(())
 }
 
-/// The beginning of a sequence number, in the order of its bytes. Where it does not tell two records apart, both count.
-fn order(sequence_number: &[u8]) -> u64 {
-    let is_hex = sequence_number.len() >= 16 && sequence_number.iter().all(u8::is_ascii_hexdigit);
-    let mut first = [0; 8];
-    if is_hex {
-        let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
-        first.iter_mut().zip(sequence_number.as_chunks::<2>().0).for_each(|(byte, [high, low])| {
-            *byte = digit(*high) << 4 | digit(*low);
-        });
-    } else {
-        first.iter_mut().zip(sequence_number).for_each(|(to, from)| *to = *from);
-    }
-    u64::from_be_bytes(first)
+/// A blank status is that of a version without encryption, or of one that was gone before anybody looked.
+fn claim(status: &[u8]) -> Claim {
+    if status.is_empty() { Claim::Untold } else { Claim::Is(Status::parse(status)) }
+}
+
+/// The time that a table of that time tells of.
+fn lagging(time: Timestamp) -> Option<Timestamp> {
+    Timestamp::from_millis(time.as_millis() - LAG_MS)
 }

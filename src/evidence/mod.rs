@@ -1,15 +1,14 @@
 //! Which KMS key encrypts each object: what S3 Inventory does not say, from sources that auditors already have.
 //!
 //! ```text
-//! file -> item      -> Said  -> Statement -> Partitions -> Tables    -> Fact of a row -> KeyState -> Checker
-//! files   documents    heads..  collect      join          or joined    examine::keys
+//! file -> item      -> Said  -> Word    -> Partitions -> Tables    -> Words of a row -> World  -> KeyState -> Checker
+//! files   documents    heads..  collect    join          or joined    examine::keys     worlds
 //! ```
 //!
-//! A source states which key a version of an object had, and when that was so ([`Statement`]). Everything said of a
-//! version becomes one [`Fact`]: what was said last, and what may have been said later. The facts are joined with the
-//! rows of an inventory by (bucket, key, version); [`weigh`] says what a fact is worth for a row.
+//! A source says that a version was seen, made, or given another key at some time ([`words`]). The words are joined with the
+//! rows of an inventory by (bucket, key, version); [`worlds`] decides which keys an object may have had at the moment of the
+//! report. Nothing is summed up before: whatever was said stays until a row asks for it.
 
-mod answers;
 pub mod cloudtrail;
 mod collect;
 mod documents;
@@ -27,6 +26,9 @@ mod text;
 mod text_file;
 mod times;
 mod trail;
+mod unattributed;
+mod words;
+mod worlds;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -35,13 +37,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use crate::batch::Column;
+use crate::assumptions::{AssumptionName, Assumptions};
+use crate::batch::{Column, ColumnSet};
 use crate::join::{JoinError, KeyHasher, Tables};
 use crate::plan::{Plan, Shard, Unit};
+use crate::policy::EvidenceAssumptions;
 use crate::readers::{UnitFile, UnitReader};
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Timestamp, span_text};
 
-pub(crate) use answers::{Answer, Answers, Claim, Fact, RowFacts, SaidKey, Weighed, weigh, weigh_one};
 pub(crate) use joined::{Joined, join_inventory};
 pub use keys::AliasError;
 use keys::MAX_KEYS;
@@ -49,6 +52,9 @@ pub use keys::TooManyKeys;
 pub(crate) use keys::{Aliases, KeyId, KeyRing, KnownKey};
 pub(crate) use load::load;
 pub use recognise::Passed;
+pub(crate) use unattributed::{Elsewhere, Unattributed};
+pub(crate) use words::{Answer, NO_MARK, Word};
+pub(crate) use worlds::{Decided, RowFacts, RowVersion, Weighed, World};
 
 /// What to take as evidence.
 #[derive(Clone, Debug)]
@@ -195,14 +201,15 @@ pub struct EvidenceSummary {
 /// Evidence, ready for the rows of an inventory.
 pub(crate) struct Evidence {
     pub(crate) summary: EvidenceSummary,
-    pub(crate) answers: Answers,
-    /// The answers by number.
+    /// What words share, by number.
     pub(crate) list: Vec<Answer>,
     pub(crate) hasher: KeyHasher,
-    /// What else than versions something is known by.
     pub(crate) ways: Ways,
     pub(crate) known: Known,
-    /// Has the file with the facts, if they are in one.
+    pub(crate) unattributed: Unattributed,
+    /// What is audited of reports that do not say when they were made.
+    pub(crate) as_of: Option<Timestamp>,
+    /// Has the files with the words, if they are in some.
     _folder: TempDir,
 }
 
@@ -213,20 +220,51 @@ pub(crate) struct Ways {
     pub(crate) by_second: bool,
     /// The key alone.
     pub(crate) by_key: bool,
+    /// The ETag, beside the second.
+    pub(crate) by_etag: bool,
+    /// What was begun near a write, beside the second.
+    pub(crate) by_hint: bool,
 }
 
-/// Where the facts are.
+/// Where the words are.
 pub(crate) enum Known {
     /// In memory.
-    Tables(Tables<Fact>),
-    /// In a file, row by row.
+    Tables(Tables<Word>),
+    /// In files, row by row.
     Joined(Joined),
 }
 
 impl Evidence {
-    /// The numbers of the answers of a fact that has several.
-    pub(crate) fn sets_of(&self, fact: Fact) -> Option<Vec<u32>> {
-        self.answers.several(fact)
+    /// What of a row decides which words are about it, beside its key and its times.
+    pub(crate) fn wanted_columns(&self, assumed: EvidenceAssumptions) -> ColumnSet {
+        let sometimes =
+            [(Column::ETag, self.ways.by_etag), (Column::BucketKeyStatus, self.ways.by_hint && assumed.hints_decide)];
+        let wanted = sometimes.into_iter().filter_map(|(column, is)| is.then_some(column));
+        wanted.fold(ColumnSet::NONE.with(Column::VersionId), ColumnSet::with)
+    }
+
+    /// Names what a result takes for granted that rests on this evidence.
+    pub(crate) fn assume(&self, assumed: EvidenceAssumptions, ring: &KeyRing<'_>, to: &mut Assumptions) {
+        if let Some(max_age) = assumed.max_age {
+            to.add(AssumptionName::EvidenceMaxAge, span_text(max_age));
+        }
+        if assumed.logs_are_complete && self.has_logs() {
+            to.add(AssumptionName::EvidenceLogsComplete, "");
+        }
+        if assumed.hints_decide && self.ways.by_hint {
+            to.add(AssumptionName::EvidenceHintsDecide, "");
+        }
+        if self.summary.sources.iter().any(|source| source.kind == EvidenceKind::MetadataInventory) {
+            to.add(AssumptionName::MetadataShowsRekeyings, "");
+        }
+        if ring.has_used_aliases() {
+            to.add(AssumptionName::AliasesUnchanged, "");
+        }
+    }
+
+    /// Whether a CloudTrail log was read. Without one nobody can say that logs are complete.
+    pub(crate) fn has_logs(&self) -> bool {
+        self.summary.sources.iter().any(|source| source.kind == EvidenceKind::CloudTrail && source.files > 0)
     }
 }
 

@@ -128,7 +128,7 @@ impl Statements<'_, '_, '_, '_> {
         });
         match failed {
             None => self.go_on(),
-            Some(stop) => self.stop(Stopped::By(stop)),
+            Some(error) => self.stop(Stopped::By(error.into())),
         }
     }
 

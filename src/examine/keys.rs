@@ -8,21 +8,29 @@ use foldhash::fast::RandomState;
 
 use crate::batch::{Batch, Texts};
 use crate::evidence::{
-    Answer, Claim, Evidence, Fact, KeyId, KeyRing, Known, KnownKey, RowFacts, TooManyKeys, Weighed, weigh, weigh_one,
+    Answer, Decided, Elsewhere, Evidence, KeyId, KeyRing, Known, KnownKey, NO_MARK, RowFacts, RowVersion, TooManyKeys,
+    Weighed, Word, World,
 };
 use crate::join::{BucketHasher, JoinKey, Tables, VersionPart};
-use crate::partial::{Amount, KeyCounts, Partial};
-use crate::plan::UnitId;
-use crate::policy::{Key, KeyState, Status};
+use crate::partial::{Amount, KeyCounts, Partial, SourceUse};
+use crate::plan::Unit;
+use crate::policy::{BucketKey, EvidenceAssumptions, Key, KeyState, Status};
 use crate::sinks::OutputError;
+use crate::timestamp::Timestamp;
 
 /// Finds the keys of rows. Belongs to one worker.
 pub(crate) struct RowKeys<'c> {
     ring: &'c KeyRing<'c>,
     evidence: Option<&'c Evidence>,
-    /// Of each row of the batch, as far as something is known.
-    facts: Vec<Option<Fact>>,
-    more: Vec<Option<Fact>>,
+    world: World<'c>,
+    /// The moment that the rows of the batch are about.
+    moment: Option<i64>,
+    /// What was done to unknown objects of the bucket.
+    elsewhere: (Vec<u8>, Elsewhere<'c>),
+    /// The words about all rows of the batch, and where those of each end.
+    words: Vec<Word>,
+    ends: Vec<u32>,
+    found: [Vec<&'c [(JoinKey, Word)]>; 3],
     hashes: Vec<JoinKey>,
     bytes: Vec<u8>,
     /// Names of keys that reports have used.
@@ -30,10 +38,8 @@ pub(crate) struct RowKeys<'c> {
     is_active: bool,
     by_key: Vec<Amount>,
     counts: KeyCounts,
-    /// By answers and what they came to.
-    weighed: HashMap<(u32, Weighed), u64, RandomState>,
-    /// Neighbours mostly come to the same.
-    last: Option<((u32, Weighed), u64)>,
+    /// By the position of the source.
+    uses: Vec<SourceUse>,
     names: HashMap<KeyId, Arc<Key>, RandomState>,
 }
 
@@ -42,8 +48,8 @@ pub(crate) struct RowKeys<'c> {
 pub(crate) enum Basis {
     /// Nothing is known.
     Nothing,
-    /// One answer, which may be about the object as it was.
-    Answer { number: u32, is_fresh: bool },
+    /// One answer, and what it is worth.
+    Answer { number: u32, weighed: Weighed },
 }
 
 /// How an object was counted.
@@ -52,8 +58,8 @@ pub(crate) struct Counted {
     /// The key, if it is known.
     pub(crate) id: Option<KeyId>,
     is_kms: bool,
-    /// The answers, and what they came to.
-    weighed: Option<(u32, Weighed)>,
+    /// What words came to, and the source, if there is one only.
+    weighed: Option<(Option<u32>, Weighed)>,
 }
 
 /// Why the keys of a batch cannot be told.
@@ -72,20 +78,27 @@ impl From<KeyFailure> for OutputError {
 }
 
 impl<'c> RowKeys<'c> {
-    pub(crate) fn new(ring: &'c KeyRing<'c>, evidence: Option<&'c Evidence>) -> Self {
+    /// `assumed` is what the operator states about evidence.
+    pub(crate) fn new(ring: &'c KeyRing<'c>, evidence: Option<&'c Evidence>, assumed: EvidenceAssumptions) -> Self {
+        let has_logs = evidence.is_some_and(Evidence::has_logs);
+        let assumed = EvidenceAssumptions { logs_are_complete: assumed.logs_are_complete && has_logs, ..assumed };
+        let answers = evidence.map_or(&[][..], |evidence| &evidence.list);
         Self {
             ring,
             evidence,
-            facts: Vec::new(),
-            more: Vec::new(),
+            world: World { answers, assumed },
+            moment: None,
+            elsewhere: (Vec::new(), Elsewhere::default()),
+            words: Vec::new(),
+            ends: Vec::new(),
+            found: Default::default(),
             hashes: Vec::new(),
             bytes: Vec::new(),
             named: HashMap::default(),
             is_active: false,
             by_key: Vec::new(),
             counts: KeyCounts::default(),
-            weighed: HashMap::default(),
-            last: None,
+            uses: Vec::new(),
             names: HashMap::default(),
         }
     }
@@ -96,26 +109,24 @@ impl<'c> RowKeys<'c> {
     }
 
     /// Looks up all rows of a batch.
-    pub(crate) fn begin_batch(&mut self, unit: UnitId, batch: &Batch<'_>) -> Result<(), KeyFailure> {
+    pub(crate) fn begin_batch(&mut self, unit: &Unit<'_>, batch: &Batch<'_>) -> Result<(), KeyFailure> {
         self.is_active = self.evidence.is_some() || !batch.kms_key_arn.is_absent();
         if !self.is_active {
             return Ok(());
         }
         self.name_keys(&batch.kms_key_arn, batch.len).map_err(KeyFailure::TooManyKeys)?;
+        let as_of = self.evidence.and_then(|evidence| evidence.as_of);
+        self.moment = unit.source.created_at.or(as_of).map(Timestamp::as_millis);
+        self.words.clear();
+        self.ends.clear();
         match self.evidence {
-            None => {
-                self.facts.clear();
-                self.facts.resize(batch.len, None);
-                Ok(())
-            }
+            None => self.ends.resize(batch.len, 0),
             Some(Evidence { known: Known::Joined(joined), .. }) => joined
-                .read(unit, batch.first_row, batch.len, &mut self.facts, &mut self.bytes)
-                .map_err(KeyFailure::Join),
-            Some(evidence @ Evidence { known: Known::Tables(tables), .. }) => {
-                self.look_up(evidence, tables, batch);
-                Ok(())
-            }
+                .read(unit.id, batch.first_row, batch.len, (&mut self.words, &mut self.ends), &mut self.bytes)
+                .map_err(KeyFailure::Join)?,
+            Some(evidence @ Evidence { known: Known::Tables(tables), .. }) => self.look_up(evidence, tables, batch),
         }
+        Ok(())
     }
 
     /// Makes sure that all names of keys in a column are known.
@@ -127,37 +138,33 @@ impl<'c> RowKeys<'c> {
                 continue;
             }
             last = name;
-            self.named.insert(name.to_vec(), self.ring.find(name)?);
+            self.named.insert(name.to_vec(), self.ring.find(name, b"")?);
         }
         Ok(())
     }
 
-    fn look_up(&mut self, evidence: &Evidence, tables: &Tables<Fact>, batch: &Batch<'_>) {
+    fn look_up(&mut self, evidence: &'c Evidence, tables: &'c Tables<Word>, batch: &Batch<'_>) {
+        let second =
+            |at| batch.last_modified.get(at).time().ok().flatten().map(|time| time.as_millis().div_euclid(1000));
         self.hash(evidence, batch, |key, at| key.0.key(key.1, VersionPart::of_row(&batch.version_id, at)));
-        tables.find_all(&self.hashes, &mut self.facts);
+        tables.find_all(&self.hashes, &mut self.found[0]);
         if evidence.ways.by_key {
-            self.hash(evidence, batch, |key, _| key.0.key(key.1, VersionPart::Current));
-            self.look_up_more(evidence, tables);
+            self.hash(evidence, batch, |key, _| key.0.key(key.1, VersionPart::Any));
+            tables.find_all(&self.hashes, &mut self.found[1]);
         }
         if evidence.ways.by_second {
-            let second =
-                |at| batch.last_modified.get(at).time().ok().flatten().map(|time| time.as_millis().div_euclid(1000));
             // No evidence is of the second before all others.
             self.hash(evidence, batch, |key, at| {
                 key.0.key(key.1, VersionPart::ModifiedIn(second(at).unwrap_or(i64::MIN)))
             });
-            self.look_up_more(evidence, tables);
+            tables.find_all(&self.hashes, &mut self.found[2]);
         }
-    }
-
-    fn look_up_more(&mut self, evidence: &Evidence, tables: &Tables<Fact>) {
-        tables.find_all(&self.hashes, &mut self.more);
-        for (fact, more) in self.facts.iter_mut().zip(&self.more) {
-            *fact = match (*fact, *more) {
-                (Some(one), Some(other)) => Some(evidence.answers.combine(&evidence.list, one, other)),
-                (one, other) => one.or(other),
-            };
+        for at in 0..batch.len {
+            let found = self.found.iter().filter_map(|found| found.get(at));
+            self.words.extend(found.flat_map(|found| found.iter().map(|(_, word)| *word)));
+            self.ends.push(self.words.len() as u32);
         }
+        self.found.iter_mut().for_each(Vec::clear);
     }
 
     /// Hashes all rows in some way. What is found for rows that cannot be examined does not matter.
@@ -178,18 +185,53 @@ impl<'c> RowKeys<'c> {
         }
     }
 
+    /// The words about a row.
+    #[inline]
+    fn words_of(&self, at: usize) -> &[Word] {
+        let from = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.words[from as usize..self.ends[at] as usize]
+    }
+
+    /// What a row says that matters for evidence; `modified` is its time of last modification.
+    #[inline]
+    pub(crate) fn facts(
+        &self,
+        batch: &Batch<'_>,
+        at: usize,
+        (status, bucket_key): (Status, BucketKey),
+        modified: Option<Timestamp>,
+    ) -> RowFacts {
+        let version = match batch.version_id.get(at) {
+            _ if batch.version_id.is_absent() => RowVersion::Unlisted,
+            b"" | b"null" => RowVersion::Null,
+            _ => RowVersion::Named,
+        };
+        let modified = modified.map(Timestamp::as_millis);
+        let etag = match self.evidence {
+            Some(evidence) if evidence.ways.by_etag && version != RowVersion::Named => {
+                evidence.hasher.etag(batch.etag.get(at))
+            }
+            _ => NO_MARK,
+        };
+        let moment = self.moment.map(|moment| modified.map_or(moment, |modified| modified.max(moment)));
+        RowFacts { status, version, modified, etag, moment, has_bucket_key: bucket_key == BucketKey::Enabled }
+    }
+
     /// What decides the state of a row's key beside its status, where that is not much.
     #[inline]
     pub(crate) fn basis(&self, batch: &Batch<'_>, at: usize, row: &RowFacts) -> Option<Basis> {
-        if !batch.kms_key_arn.get(at).is_empty() {
+        if !batch.kms_key_arn.get(at).is_empty()
+            || self.evidence.is_some_and(|evidence| !evidence.unattributed.is_empty())
+        {
             return None;
         }
-        match (self.facts[at], self.evidence) {
-            (Some(fact), Some(evidence)) => {
-                let answer = evidence.list.get(fact.answers as usize)?;
-                Some(Basis::Answer { number: fact.answers, is_fresh: row.is_fresh(fact.time, answer.is_dated) })
+        match self.words_of(at) {
+            [] => Some(Basis::Nothing),
+            [word] => {
+                let (weighed, _) = self.world.decide_one(row, word)?;
+                Some(Basis::Answer { number: word.answer, weighed })
             }
-            _ => Some(Basis::Nothing),
+            _ => None,
         }
     }
 
@@ -204,34 +246,44 @@ impl<'c> RowKeys<'c> {
         use_it: impl FnOnce(KeyState<'_>) -> R,
     ) -> (R, Counted) {
         let is_kms = matches!(row.status, Status::SseKms | Status::DsseKms);
+        let basis = self.basis(batch, at, row);
+        if let Some(Basis::Answer { number, weighed }) = basis
+            && let Some(answer) = self.world.answers.get(number as usize)
+        {
+            let counted =
+                Counted { id: key_of(answer, weighed), is_kms, weighed: Some((Some(answer.source), weighed)) };
+            self.count(counted, amount);
+            return (use_it(state_of(answer, weighed)), counted);
+        }
+        if basis == Some(Basis::Nothing) {
+            return (use_it(KeyState::Unknown), Counted { is_kms, ..Counted::default() });
+        }
+        self.enter(batch.bucket.get(at));
         let name = batch.kms_key_arn.get(at);
         let own = if name.is_empty() { None } else { self.named.get(name).cloned().flatten() };
-        let (Some(fact), Some(evidence)) = (self.facts[at], self.evidence) else {
-            let counted = Counted { id: own.as_ref().map(|own| own.id), is_kms, weighed: None };
-            self.count(counted, amount);
-            let state = own.as_ref().map_or(KeyState::Unknown, |own| KeyState::Known(&own.key));
-            return (use_it(state), counted);
-        };
-        let own = own.map(|key| Answer::of_report(Claim::Is(row.status), key));
-        let (one, many) = ([fact.answers], evidence.sets_of(fact));
-        let members = many.as_deref().unwrap_or(&one);
         let mut alternatives = Vec::new();
-        let answers = || members.iter().filter_map(|number| evidence.list.get(*number as usize)).chain(&own);
-        let (weighed, state) = match (answers().next(), answers().nth(1)) {
-            (Some(only), None) => weigh_one(row, fact.time, only),
-            _ => None,
-        }
-        .unwrap_or_else(|| weigh(row, fact.time, answers(), &mut alternatives));
-        let id = match state {
-            KeyState::Known(key) => {
-                answers().filter_map(|answer| answer.key.known()).find(|known| std::ptr::eq(&*known.key, key))
-            }
-            _ => None,
-        }
-        .map(|known| known.id);
-        let counted = Counted { id, is_kms, weighed: Some((fact.answers, weighed)) };
+        let words = self.words_of(at);
+        let decided = self.world.decide(row, words, own.as_ref(), &self.elsewhere.1, &mut alternatives);
+        let Decided { weighed, state, key, is_rekeyed_since } = decided;
+        let counted = Counted { id: key.map(|key| key.id), is_kms, weighed: Some((None, weighed)) };
+        let mut sources: Vec<u32> =
+            words.iter().filter_map(|word| Some(self.world.answers.get(word.answer as usize)?.source)).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let result = use_it(state);
+        sources.into_iter().for_each(|source| self.use_source(source, weighed));
+        self.counts.rekeyed_since += u64::from(is_rekeyed_since);
         self.count(counted, amount);
-        (use_it(state), counted)
+        (result, counted)
+    }
+
+    /// Makes sure that what was done to unknown objects of the bucket is at hand.
+    fn enter(&mut self, bucket: &[u8]) {
+        if let Some(evidence) = self.evidence
+            && (self.elsewhere.0 != bucket || self.elsewhere.0.is_empty())
+        {
+            self.elsewhere = (bucket.to_vec(), evidence.unattributed.of(bucket));
+        }
     }
 
     /// Counts an object in the same way as another.
@@ -240,23 +292,20 @@ impl<'c> RowKeys<'c> {
         if let Some(id) = id {
             self.count_key(id, is_kms, amount);
         }
-        if let Some((answers, weighed)) = weighed {
+        if let Some((source, weighed)) = weighed {
             self.counts.conflicting += u64::from(weighed == Weighed::Conflict && is_kms);
             self.counts.stale += u64::from(weighed == Weighed::Stale && is_kms);
-            self.count_weighed((answers, weighed));
+            source.into_iter().for_each(|source| self.use_source(source, weighed));
         }
     }
 
     #[inline]
-    fn count_weighed(&mut self, what: (u32, Weighed)) {
-        match &mut self.last {
-            Some((last, objects)) if *last == what => *objects += 1,
-            last => {
-                if let Some((last, objects)) = last.replace((what, 1)) {
-                    *self.weighed.entry(last).or_default() += objects;
-                }
-            }
+    fn use_source(&mut self, source: u32, weighed: Weighed) {
+        let source = source as usize;
+        if source >= self.uses.len() {
+            self.uses.resize(source + 1, SourceUse::default());
         }
+        self.uses[source].add(weighed, 1);
     }
 
     fn count_key(&mut self, id: u32, is_kms: bool, amount: Amount) {
@@ -280,23 +329,8 @@ impl<'c> RowKeys<'c> {
         for (id, amount) in self.by_key.drain(..).enumerate().filter(|(_, amount)| amount.objects > 0) {
             counts.by_key.insert(self.ring.key(id as KeyId).name.clone(), amount);
         }
-        if let Some((last, objects)) = self.last.take() {
-            *self.weighed.entry(last).or_default() += objects;
-        }
-        for ((answers, weighed), objects) in self.weighed.drain() {
-            let Some(evidence) = self.evidence else { continue };
-            let mut sources: Vec<u32> = evidence
-                .answers
-                .members(answers)
-                .iter()
-                .filter_map(|number| Some(evidence.list.get(*number as usize)?.source))
-                .collect();
-            sources.sort_unstable();
-            sources.dedup();
-            for source in sources {
-                counts.by_source.entry(source as usize).or_default().add(weighed, objects);
-            }
-        }
+        let uses = self.uses.drain(..).enumerate().filter(|(_, uses)| *uses != SourceUse::default());
+        counts.by_source.extend(uses);
         partial.keys.merge(counts);
     }
 
@@ -304,7 +338,19 @@ impl<'c> RowKeys<'c> {
     pub(crate) fn forget(&mut self) {
         self.counts = KeyCounts::default();
         self.by_key.clear();
-        self.weighed.clear();
-        self.last = None;
+        self.uses.clear();
     }
+}
+
+/// What one answer says of a key.
+fn state_of(answer: &Answer, weighed: Weighed) -> KeyState<'_> {
+    match (weighed, answer.key.known()) {
+        (Weighed::Known, Some(known)) => KeyState::Known(&known.key),
+        (Weighed::Stale, _) => KeyState::Stale,
+        _ => KeyState::Unknown,
+    }
+}
+
+fn key_of(answer: &Answer, weighed: Weighed) -> Option<KeyId> {
+    answer.key.known().filter(|_| weighed == Weighed::Known).map(|known| known.id)
 }

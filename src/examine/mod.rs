@@ -14,7 +14,7 @@ mod stored;
 
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::escape::escape;
-use crate::evidence::{Evidence, KeyRing, RowFacts};
+use crate::evidence::{Evidence, KeyRing};
 use crate::partial::{Amount, MAX_SAMPLE_LEN, Partial};
 use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
@@ -35,7 +35,7 @@ use stored::Encryptions;
 pub(crate) use stored::RowJudge;
 
 /// The columns of the list of findings.
-const LISTED: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION.union(ColumnSet::METADATA)).1;
+const LISTED: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION.union(ColumnSet::EVIDENCE)).1;
 
 /// Examines the batches of one worker.
 pub(crate) struct Examiner<'c> {
@@ -95,7 +95,7 @@ impl<'c> Examiner<'c> {
             spool,
             remedies: Remedies::new(targets, groups),
             encryptions: Encryptions::default(),
-            keys: RowKeys::new(ring, evidence),
+            keys: RowKeys::new(ring, evidence, checker.policy().evidence),
             months: MonthMemo::default(),
             writer: FindingWriter::new(checker.policy()),
             flagged: Vec::new(),
@@ -137,7 +137,7 @@ impl<'c> Examiner<'c> {
     ) -> Result<(), UnitFault> {
         let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
         self.encryptions.read(batch);
-        if let Err(failure) = self.keys.begin_batch(unit.id, batch) {
+        if let Err(failure) = self.keys.begin_batch(unit, batch) {
             self.error.get_or_insert(failure.into());
             return Ok(());
         }
@@ -222,7 +222,7 @@ impl<'c> Examiner<'c> {
                 && (is_keyless || !key.is_empty())
                 && self.places.is_near(place, key)
                 && (!has_evidence || {
-                    let facts = RowFacts::new(status, batch.version_id.get(at), time);
+                    let facts = self.keys.facts(batch, at, (status, shared.bucket_key), time);
                     self.keys.basis(batch, at, &facts) == shared.basis
                 });
             if !is_alike {
@@ -332,7 +332,10 @@ impl<'c> Examiner<'c> {
         let month = row.last_modified.map(|time| self.months.month(time));
         let basis = match self.keys.is_active() {
             false => Some(Basis::Nothing),
-            true => self.keys.basis(batch, at, &RowFacts::new(status, row.version_id, row.last_modified)),
+            true => {
+                let facts = self.keys.facts(batch, at, (status, bucket_key), row.last_modified);
+                self.keys.basis(batch, at, &facts)
+            }
         };
         let shared = Shared { place, month, status, bucket_key, basis };
         let amount = Amount::object(row.size.unwrap_or(0));
@@ -350,7 +353,7 @@ impl<'c> Examiner<'c> {
         let (ruling, counted) = match self.keys.is_active() {
             false => (self.checker.judge_in(scope, &object), Counted::default()),
             true => {
-                let facts = RowFacts::new(status, row.version_id, row.last_modified);
+                let facts = self.keys.facts(batch, at, (status, bucket_key), row.last_modified);
                 self.keys.with_state(batch, at, &facts, amount, |encrypted_under| {
                     self.checker.judge_in(scope, &Object { encrypted_under, ..object })
                 })

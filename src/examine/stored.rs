@@ -6,9 +6,9 @@
 use super::keys::{KeyFailure, RowKeys};
 use super::row::Row;
 use crate::batch::{Batch, Flags, Texts};
-use crate::evidence::{Evidence, KeyRing, RowFacts};
+use crate::evidence::{Evidence, KeyRing};
 use crate::partial::Amount;
-use crate::plan::UnitId;
+use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, KeyState, Object, Ruling, Status};
 
 /// What a batch says of the encryption of its rows.
@@ -54,11 +54,15 @@ pub(crate) struct RowJudge<'c> {
 
 impl<'c> RowJudge<'c> {
     pub(crate) fn new(checker: &'c Checker, ring: &'c KeyRing<'c>, evidence: Option<&'c Evidence>) -> Self {
-        Self { checker, keys: RowKeys::new(ring, evidence), encryptions: Encryptions::default() }
+        Self {
+            checker,
+            keys: RowKeys::new(ring, evidence, checker.policy().evidence),
+            encryptions: Encryptions::default(),
+        }
     }
 
     /// Rows are now those of this batch.
-    pub(crate) fn begin_batch(&mut self, unit: UnitId, batch: &Batch<'_>) -> Result<(), KeyFailure> {
+    pub(crate) fn begin_batch(&mut self, unit: &Unit<'_>, batch: &Batch<'_>) -> Result<(), KeyFailure> {
         self.encryptions.read(batch);
         self.keys.begin_batch(unit, batch)
     }
@@ -75,7 +79,7 @@ impl<'c> RowJudge<'c> {
         if !self.keys.is_active() {
             return use_it(&object, self.checker.judge_object(&object));
         }
-        let facts = RowFacts::new(object.status, row.version_id, row.last_modified);
+        let facts = self.keys.facts(batch, at, (object.status, object.bucket_key), row.last_modified);
         let judge = |encrypted_under: KeyState<'_>| {
             let object = Object { encrypted_under, ..object };
             use_it(&object, self.checker.judge_object(&object))

@@ -19,8 +19,8 @@ pub(crate) enum VersionPart<'a> {
     Id(&'a [u8]),
     /// Whatever was last modified in this second since the epoch.
     ModifiedIn(i64),
-    /// Whatever version was current.
-    Current,
+    /// Any version.
+    Any,
     /// The one that is named where nobody names versions.
     Unnamed,
 }
@@ -88,6 +88,19 @@ impl KeyHasher {
     }
 }
 
+impl KeyHasher {
+    /// What stands for the name of something else, never nought.
+    pub(crate) fn mark(&self, name: &[u8]) -> u64 {
+        self.bucket(b"").key(name, VersionPart::Any).0[0] | 1
+    }
+
+    /// What stands for an ETag, with or without its quotes; nought for a blank one.
+    pub(crate) fn etag(&self, etag: &[u8]) -> u64 {
+        let etag = etag.strip_prefix(b"\"").and_then(|etag| etag.strip_suffix(b"\"")).unwrap_or(etag);
+        if etag.is_empty() { 0 } else { self.mark(etag) }
+    }
+}
+
 impl BucketHasher {
     /// What stands for a version of a key.
     #[inline]
@@ -100,7 +113,7 @@ impl BucketHasher {
                 second = number.to_le_bytes();
                 (1, &second[..])
             }
-            VersionPart::Current => (2, &b""[..]),
+            VersionPart::Any => (2, &b""[..]),
             VersionPart::Unnamed => (3, &b""[..]),
         };
         let mut sums = self.sums;

@@ -27,15 +27,15 @@ pub(crate) enum JoinError {
 /// Records with what they are matched by.
 pub(crate) type Keyed<V> = Partitions<(JoinKey, V)>;
 
-/// Matches every record of `probes` with the entry of its key that the records of `known` make. `memory` is for the
+/// Matches every record of `probes` with those of its key that `keep` says are needed of `known`. `memory` is for the
 /// tables of all `jobs` workers. What matches is handed to `each`, which every worker makes for itself with `begin`, and
 /// `end` takes it in the end.
-pub(crate) fn join<V: Value, P: Value, E: Copy, W>(
+pub(crate) fn join<V: Value, P: Value, W>(
     (known, probes): (&Keyed<V>, &Keyed<P>),
     (memory, jobs): (u64, usize),
-    reduce: &(dyn Fn(&mut [V]) -> Option<E> + Sync),
+    keep: &(dyn Fn(&mut Vec<V>) + Sync),
     begin: &(dyn Fn() -> W + Sync),
-    each: &(dyn Fn(&mut W, P, E) -> io::Result<()> + Sync),
+    each: &(dyn Fn(&mut W, P, V) -> io::Result<()> + Sync),
     end: &(dyn Fn(W) -> io::Result<()> + Sync),
     cancel: &Cancel,
 ) -> Result<(), JoinError> {
@@ -53,8 +53,8 @@ pub(crate) fn join<V: Value, P: Value, E: Copy, W>(
                 known,
                 probes,
                 room,
-                reduce,
-                &mut |probe, entry| each(&mut worker, probe, entry),
+                keep,
+                &mut |probe, value| each(&mut worker, probe, value),
                 cancel,
             )?;
             if lock(&failed).is_some() {
@@ -75,13 +75,13 @@ pub(crate) fn join<V: Value, P: Value, E: Copy, W>(
     lock(&failed).take().map_or(Ok(()), Err)
 }
 
-fn join_partition<V: Value, P: Value, E: Copy>(
+fn join_partition<V: Value, P: Value>(
     partition: usize,
     known: &Keyed<V>,
     probes: &Keyed<P>,
     room: u64,
-    reduce: &dyn Fn(&mut [V]) -> Option<E>,
-    each: &mut dyn FnMut(P, E) -> io::Result<()>,
+    keep: &dyn Fn(&mut Vec<V>),
+    each: &mut dyn FnMut(P, V) -> io::Result<()>,
     cancel: &Cancel,
 ) -> Result<(), JoinError> {
     // Beside the records they are held once more in the order of the table, and then as its entries.
@@ -99,14 +99,11 @@ fn join_partition<V: Value, P: Value, E: Copy>(
                 records.push(record);
             }
         })?;
-        let table = Table::new(&[records], &mut Vec::new(), reduce);
+        let table = Table::new(&[records], &mut Vec::new(), keep);
         let mut failed = Ok(());
         probes.read(partition, &mut |(key, probe)| {
-            if failed.is_ok()
-                && is_here(&key)
-                && let Some(entry) = table.get(key)
-            {
-                failed = each(probe, entry);
+            if failed.is_ok() && is_here(&key) {
+                failed = table.get(key).iter().try_for_each(|(_, value)| each(probe, *value));
             }
         })?;
         failed?;
@@ -135,19 +132,15 @@ impl<V: Value> Value for (JoinKey, V) {
 
 impl<V: Value> Partitions<(JoinKey, V)> {
     /// One table for each partition, if no record is in a file.
-    pub(crate) fn into_tables<E: Copy + Send>(
-        self,
-        jobs: usize,
-        reduce: &(dyn Fn(&mut [V]) -> Option<E> + Sync),
-    ) -> Result<Tables<E>, JoinError> {
-        let tables: Vec<Mutex<Option<Table<E>>>> = (0..PARTITIONS).map(|_| Mutex::new(None)).collect();
+    pub(crate) fn into_tables(self, jobs: usize, keep: &(dyn Fn(&mut Vec<V>) + Sync)) -> Result<Tables<V>, JoinError> {
+        let tables: Vec<Mutex<Option<Table<V>>>> = (0..PARTITIONS).map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         let work = || {
             let mut records = Vec::new();
             loop {
                 let partition = next.fetch_add(1, Ordering::Relaxed);
                 let Some(table) = tables.get(partition) else { return };
-                *lock(table) = Some(Table::new(&self.take_held(partition), &mut records, reduce));
+                *lock(table) = Some(Table::new(&self.take_held(partition), &mut records, keep));
             }
         };
         let done = std::thread::scope(|scope| {

@@ -4,23 +4,23 @@ use std::hint::black_box;
 
 use super::key::JoinKey;
 
-/// Entries by key. Each has a place that its hash names, and those that share one stand side by side.
-pub(crate) struct Table<E> {
+/// Values by key. Each has a place that its hash names, and those that share one stand side by side.
+pub(crate) struct Table<V> {
     shift: u32,
     /// Where the entries of each place begin, and where the last ones end.
     starts: Vec<u32>,
-    entries: Vec<(JoinKey, E)>,
+    entries: Vec<(JoinKey, V)>,
 }
 
-impl<E: Copy> Table<E> {
-    /// Makes a table of records in any order. Those with the same key are handed to `reduce` together. `records` is for
+impl<V: Copy> Table<V> {
+    /// Makes a table of records in any order. Of those with the same key, `keep` says which are needed. `records` is for
     /// nothing but to be used again.
-    pub(super) fn new<V: Copy>(
+    pub(super) fn new(
         chunks: &[Vec<(JoinKey, V)>],
         records: &mut Vec<(JoinKey, V)>,
-        reduce: &dyn Fn(&mut [V]) -> Option<E>,
+        keep: &dyn Fn(&mut Vec<V>),
     ) -> Self {
-        /// Entries that share a place, about.
+        /// Records that share a place, about.
         const PER_PLACE: usize = 2;
         let places = (chunks.iter().map(Vec::len).sum::<usize>() / PER_PLACE).next_power_of_two().max(2);
         let shift = 64 - places.ilog2();
@@ -34,7 +34,8 @@ impl<E: Copy> Table<E> {
             for alike in here.chunk_by(|one, other| one.0 == other.0) {
                 same.clear();
                 same.extend(alike.iter().map(|(_, value)| *value));
-                entries.extend(reduce(&mut same).map(|entry| (alike[0].0, entry)));
+                keep(&mut same);
+                entries.extend(same.iter().map(|value| (alike[0].0, *value)));
             }
             from = to;
         }
@@ -42,9 +43,9 @@ impl<E: Copy> Table<E> {
         Self { shift, starts, entries }
     }
 
-    /// The entry of a key.
+    /// The entries of a key.
     #[inline]
-    pub(super) fn get(&self, key: JoinKey) -> Option<E> {
+    pub(super) fn get(&self, key: JoinKey) -> &[(JoinKey, V)] {
         self.find(key, self.span(key))
     }
 
@@ -56,8 +57,11 @@ impl<E: Copy> Table<E> {
     }
 
     #[inline]
-    fn find(&self, key: JoinKey, (from, to): (u32, u32)) -> Option<E> {
-        self.entries[from as usize..to as usize].iter().find(|(known, _)| *known == key).map(|(_, entry)| *entry)
+    fn find(&self, key: JoinKey, (from, to): (u32, u32)) -> &[(JoinKey, V)] {
+        let here = &self.entries[from as usize..to as usize];
+        let Some(first) = here.iter().position(|(known, _)| *known == key) else { return &[] };
+        let here = &here[first..];
+        &here[..here.iter().take_while(|(known, _)| *known == key).count()]
     }
 
     /// Reads where the entries begin and end, for nothing but to have it in the cache.
@@ -99,12 +103,12 @@ fn by_place<V: Copy>(
 }
 
 /// One table for each partition.
-pub(crate) struct Tables<E>(pub(super) Vec<Table<E>>);
+pub(crate) struct Tables<V>(pub(super) Vec<Table<V>>);
 
-impl<E: Copy> Tables<E> {
+impl<V: Copy> Tables<V> {
     /// The entries of many keys. Each of them is somewhere else in memory: to wait for one after the other would take most
     /// of the time, so all of some are asked for before the first is looked at.
-    pub(crate) fn find_all(&self, keys: &[JoinKey], found: &mut Vec<Option<E>>) {
+    pub(crate) fn find_all<'t>(&'t self, keys: &[JoinKey], found: &mut Vec<&'t [(JoinKey, V)]>) {
         /// What is asked for together stays in the cache.
         const TOGETHER: usize = 64;
         found.clear();

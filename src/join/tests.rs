@@ -35,9 +35,11 @@ fn key(hasher: &KeyHasher, (bucket, key, version): &Named) -> JoinKey {
     hasher.bucket(bucket.as_bytes()).key(key.as_bytes(), VersionPart::Id(version.as_bytes()))
 }
 
-/// The sum of the values of a key; odd sums count as nothing.
-fn reduce(values: &mut [u64]) -> Option<u64> {
-    Some(values.iter().sum::<u64>()).filter(|sum| sum.is_multiple_of(2))
+/// Of the values of a key, the two smallest that are even.
+fn keep(values: &mut Vec<u64>) {
+    values.sort_unstable();
+    values.retain(|value| value.is_multiple_of(2));
+    values.truncate(2);
 }
 
 /// Joins random sides both ways and holds them against a map.
@@ -54,19 +56,21 @@ fn check(seed: u64, known: usize, probes: usize, room: u64, memory: u64) {
         map.entry(named).or_default().push(value);
         writers[0].push(key.partition(), (key, value)).expect("written");
     }
-    let mut expected = Vec::new();
+    let mut expected: Vec<(u64, u64)> = Vec::new();
     for probe in 0..probes as u64 {
         let named = name(random(&mut state) % names);
         let key = key(&hasher, &named);
         writers[1].push(key.partition(), (key, probe)).expect("written");
-        expected.extend(map.get(&named).and_then(|values| reduce(&mut values.clone())).map(|sum| (probe, sum)));
+        let mut values = map.get(&named).cloned().unwrap_or_default();
+        keep(&mut values);
+        expected.extend(values.into_iter().map(|value| (probe, value)));
     }
     writers.iter_mut().for_each(|writer| writer.flush().expect("written"));
     let [known_side, probe_side] = &sides;
     assert_eq!(known_side.has_spilled(), known * size_of::<(JoinKey, u64)>() > room as usize);
     let found = Mutex::new(Vec::new());
-    let each = |worker: &mut Vec<_>, probe, sum| {
-        worker.push((probe, sum));
+    let each = |worker: &mut Vec<_>, probe, value| {
+        worker.push((probe, value));
         Ok(())
     };
     let end = |worker: Vec<(u64, u64)>| {
@@ -80,18 +84,23 @@ fn check(seed: u64, known: usize, probes: usize, room: u64, memory: u64) {
             all
         };
         let [known_side, _] = sides;
-        let tables = known_side.into_tables(3, &reduce).expect("tables");
-        let (keys, mut sums): (Vec<_>, _) = (probes.iter().map(|(key, _)| *key).collect(), Vec::new());
-        tables.find_all(&keys, &mut sums);
-        assert_eq!(sums.len(), keys.len());
-        end(probes.iter().zip(sums).filter_map(|((_, probe), sum)| Some((*probe, sum?))).collect()).expect("kept");
+        let tables = known_side.into_tables(3, &keep).expect("tables");
+        let (keys, mut values): (Vec<_>, _) = (probes.iter().map(|(key, _)| *key).collect(), Vec::new());
+        tables.find_all(&keys, &mut values);
+        assert_eq!(values.len(), keys.len());
+        let pairs = |((_, probe), values): (&(JoinKey, u64), &[(JoinKey, u64)])| {
+            let pair = |(_, value): &(JoinKey, u64)| (*probe, *value);
+            values.iter().map(pair).collect::<Vec<_>>()
+        };
+        end(probes.iter().zip(values).flat_map(pairs).collect()).expect("kept");
     } else {
         let cancel = Cancel::default();
-        join((known_side, probe_side), (memory, 3), &reduce, &Vec::new, &each, &end, &cancel).expect("joined");
+        join((known_side, probe_side), (memory, 3), &keep, &Vec::new, &each, &end, &cancel).expect("joined");
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "files are left");
     }
     let mut found = found.into_inner().expect("no panic");
     found.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(found, expected);
     assert!(expected.len() > probes / 10 || known < 10, "the test matches something");
 }

@@ -38,12 +38,21 @@ pub enum KeyState<'a> {
     /// Nothing.
     #[default]
     Unknown,
-    /// What is known is older than the object.
+    /// What is known of it is too old, or too young: the key may have changed unseen.
     Stale,
     /// It is this one.
     Known(&'a Key),
-    /// There are several answers.
-    Conflict(&'a [Alternative<'a>]),
+    /// It is one of these.
+    Among(&'a [Alternative<'a>], Doubt),
+}
+
+/// Why there are several answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Sources disagree.
+    Conflict,
+    /// Something is known to have happened that may have changed the key.
+    Unknown,
 }
 
 /// One of several answers.
@@ -58,10 +67,24 @@ pub struct Alternative<'a> {
 /// A key that objects are encrypted under. Made by [`Checker::key`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its ARN, or its id where nothing tells more.
+    /// Its ARN, or as much as is known: `ACCOUNT:key/ID`, or the id.
     pub name: String,
     /// Whether each rule allows it.
-    allowed_by: Box<[bool]>,
+    answers: Box<[KeyAnswer]>,
+}
+
+/// How a key is named.
+#[derive(Clone, Copy, Debug)]
+pub enum KeyName<'a> {
+    /// In full.
+    Arn(&'a KeyArn),
+    /// By its id, which the replicas of a multi-Region key share.
+    Id {
+        /// The id.
+        id: &'a str,
+        /// The account that it belongs to; empty if that is not known.
+        account: &'a str,
+    },
 }
 
 /// A policy, ready to be held against objects.
@@ -193,25 +216,29 @@ impl Checker {
         encrypted_under: KeyState<'_>,
     ) -> Ruling {
         let Some(rule) = rule else { return self.unmatched() };
-        let answer =
-            |key: &Key| if key.allowed_by[rule.as_index()] { KeyAnswer::Allowed } else { KeyAnswer::Forbidden };
+        let answer = |key: &Key| key.answers[rule.as_index()];
         let look_up =
             |status, answer| self.tables[rule.as_index()][status as usize][bucket_key as usize][answer as usize];
         let (verdict, reason) = match encrypted_under {
             KeyState::Unknown => look_up(status, KeyAnswer::Unknown),
             KeyState::Stale => look_up(status, KeyAnswer::Stale),
             KeyState::Known(key) => look_up(status, answer(key)),
-            KeyState::Conflict(answers) => {
-                settle(answers.iter().map(|one| look_up(one.status, one.key.map_or(KeyAnswer::Unknown, answer))))
+            KeyState::Among(answers, doubt) => {
+                let ruling = |one: &Alternative<'_>| look_up(one.status, one.key.map_or(KeyAnswer::Unknown, answer));
+                settle(answers.iter().map(ruling), doubt)
             }
         };
         Ruling { verdict, reason, rule: Some(rule) }
     }
 
-    /// A key as the rules see it; `arn` is nothing if it is known not to be any that the policy names.
-    pub fn key(&self, name: String, arn: Option<&KeyArn>) -> Key {
-        let is_allowed = |rule: &Rule| arn.map_or(rule.keys.is_none(), |arn| rule.allows_key(arn));
-        Key { name, allowed_by: self.policy.rules.iter().map(is_allowed).collect() }
+    /// A key as the rules see it.
+    pub fn key(&self, key: KeyName<'_>) -> Key {
+        let name = match key {
+            KeyName::Arn(arn) => arn.as_str().to_owned(),
+            KeyName::Id { id, account: "" } => id.to_owned(),
+            KeyName::Id { id, account } => format!("{account}:key/{id}"),
+        };
+        Key { name, answers: self.policy.rules.iter().map(|rule| answer_key(rule, key)).collect() }
     }
 
     /// Whether the policy is not about such versions at all. A version that may be current is taken for current.
@@ -358,16 +385,38 @@ fn open_conditions(scope: &Where, object: &Object<'_>, key: &ObjectKey<'_>) -> V
     answers.into_iter().filter(|(_, answer)| *answer != Answer::Yes).collect()
 }
 
+/// Whether a rule allows a key. A bare id may be that of any replica.
+fn answer_key(rule: &Rule, key: KeyName<'_>) -> KeyAnswer {
+    let (id, account) = match key {
+        KeyName::Arn(arn) if rule.allows_key(arn) => return KeyAnswer::Allowed,
+        KeyName::Arn(_) => return KeyAnswer::Forbidden,
+        KeyName::Id { id, account } => (id, account),
+    };
+    let Some(keys) = &rule.keys else { return KeyAnswer::Allowed };
+    let is_same =
+        |named: &&super::NamedKey| named.arn.id() == id && (account.is_empty() || named.arn.account() == account);
+    let is_certain = |named: &super::NamedKey| named.replicas || !named.arn.is_multi_region();
+    match keys.iter().filter(is_same).map(is_certain).max() {
+        Some(true) => KeyAnswer::Allowed,
+        Some(false) => KeyAnswer::Unknown,
+        None => KeyAnswer::Forbidden,
+    }
+}
+
 fn table(rule: &Rule) -> Table {
     Status::ALL
         .map(|status| BucketKey::ALL.map(|bucket_key| KeyAnswer::ALL.map(|key| judge(rule, status, bucket_key, key))))
 }
 
 /// What several answers come to. Only where all lead to the same verdict it does not matter which of them is right.
-fn settle(rulings: impl Iterator<Item = (Verdict, Option<Reason>)>) -> (Verdict, Option<Reason>) {
-    let conflict = (Verdict::Undetermined, Some(Reason::KeyEvidenceConflict));
-    let agreed = rulings.reduce(|one, other| if one.0 == other.0 { (one.0, one.1.min(other.1)) } else { conflict });
-    agreed.filter(|(verdict, _)| *verdict != Verdict::Undetermined).unwrap_or(conflict)
+fn settle(rulings: impl Iterator<Item = (Verdict, Option<Reason>)>, doubt: Doubt) -> (Verdict, Option<Reason>) {
+    let reason = match doubt {
+        Doubt::Conflict => Reason::KeyEvidenceConflict,
+        Doubt::Unknown => Reason::KeyUnknown,
+    };
+    let open = (Verdict::Undetermined, Some(reason));
+    let agreed = rulings.reduce(|one, other| if one.0 == other.0 { (one.0, one.1.min(other.1)) } else { open });
+    agreed.filter(|(verdict, _)| *verdict != Verdict::Undetermined).unwrap_or(open)
 }
 
 /// What a rule says. Certain violations come before everything that is unknown.

@@ -7,9 +7,10 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::{Datetime, Offset};
 
+use super::assumed::EvidenceEntry;
 use super::{
-    BucketKeyDemand, Exception, Globs, KeyArn, Method, NamedKey, Policy, Remediation, Rule, RuleId, Severity,
-    Unmatched, Versions, Where,
+    BucketKeyDemand, EvidenceAssumptions, Exception, Globs, KeyArn, Method, NamedKey, Policy, Remediation, Rule,
+    RuleId, Severity, Unmatched, Versions, Where,
 };
 use crate::hashes::sha256::Sha256;
 use crate::source::hex;
@@ -48,6 +49,8 @@ struct PolicyFile {
     remediation: Option<RemediationEntry>,
     #[serde(default)]
     exception: Vec<ExceptionEntry>,
+    #[serde(default)]
+    evidence: EvidenceEntry,
 }
 
 /// A key: its ARN, or a table that says more.
@@ -176,8 +179,29 @@ fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
         rules,
         remediation,
         exceptions,
+        evidence: check_evidence(&file.evidence)?,
         sha256: hex(&Sha256::of(text)),
+        identity: identity(text),
     })
+}
+
+fn check_evidence(entry: &EvidenceEntry) -> Checked<EvidenceAssumptions> {
+    match (entry.check(), &entry.max_age) {
+        (Some(assumptions), _) => Ok(assumptions),
+        (None, age) => wrong(age.as_ref().map(Spanned::span).unwrap_or_default(), NO_SPAN),
+    }
+}
+
+/// What a time span looks like.
+const NO_SPAN: &str = "not a number of days or hours (7d, 36h)";
+
+/// The SHA-256 of what a policy demands, however it is written down: without what it states about evidence.
+fn identity(text: &str) -> String {
+    let demands = toml::from_str::<toml::Table>(text).ok().and_then(|mut table| {
+        table.remove("evidence");
+        serde_json::to_string(&table).ok()
+    });
+    hex(&Sha256::of(demands.as_deref().unwrap_or(text)))
 }
 
 fn check_key((name, entry): (String, Spanned<KeyEntry>)) -> Checked<(String, NamedKey)> {
@@ -329,6 +353,29 @@ mod tests {
         assert_eq!(policy.rules[1].keys.as_ref().map(Vec::len), Some(2));
         assert_eq!(policy.exceptions[0].expires.to_string(), "2027-04-01T00:00:00.000Z");
         assert!(policy.remediation.is_some_and(|remediation| remediation.bucket_key));
+    }
+
+    #[test]
+    fn what_is_assumed_of_evidence_is_read_and_is_no_demand() {
+        let with = format!("{RULE}[evidence]\nmax_age = \"36h\"\nlogs = \"complete\"\nhints = \"decide\"\n");
+        let (with, without) = (Policy::from_toml(&with).expect("a policy"), Policy::from_toml(RULE).expect("a policy"));
+        let all = EvidenceAssumptions { max_age: Some(36 * 3_600_000), logs_are_complete: true, hints_decide: true };
+        assert_eq!((with.evidence, without.evidence), (all, EvidenceAssumptions::default()));
+        assert_ne!(with.sha256, without.sha256);
+        assert_eq!(with.identity, without.identity);
+        let other = Policy::from_toml(&RULE.replace("SSE-KMS", "SSE-C")).expect("a policy");
+        assert_ne!(other.identity, without.identity);
+        for bad in [
+            "max_age = \"0d\"",
+            "max_age = \"7\"",
+            "max_age = \"-7d\"",
+            "max_age = 7",
+            "logs = \"some\"",
+            "hint = \"decide\"",
+        ] {
+            let error = Policy::from_toml(&format!("{RULE}[evidence]\n{bad}\n")).expect_err(bad);
+            assert_eq!((error.line >= 4, error.message.is_empty()), (true, false), "{bad}: {error}");
+        }
     }
 
     #[test]

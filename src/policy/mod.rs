@@ -4,13 +4,15 @@
 //! [`Checker::judge_object`] looks at one, the plain way; [`Scope`] does the part of the work that neighbouring keys
 //! share. Both give a [`Ruling`].
 
+mod assumed;
 mod checker;
 mod file;
 mod glob;
 mod preset;
 mod ruling;
 
-pub use checker::{Alternative, Checker, Key, KeyState, Object, RuleTrace, Scope};
+pub use assumed::EvidenceAssumptions;
+pub use checker::{Alternative, Checker, Doubt, Key, KeyName, KeyState, Object, RuleTrace, Scope};
 pub use file::PolicyError;
 pub use glob::{Glob, Globs};
 pub use preset::{Preset, PresetError};
@@ -42,8 +44,12 @@ pub struct Policy {
     pub remediation: Option<Remediation>,
     /// Violations that somebody has accepted for a time.
     pub exceptions: Vec<Exception>,
+    /// What the operator states about key evidence: no demand.
+    pub evidence: EvidenceAssumptions,
     /// The SHA-256 of its text, in hexadecimal.
     pub sha256: String,
+    /// The SHA-256 of what it demands, in hexadecimal: the same for all spellings and for all statements about evidence.
+    pub identity: String,
 }
 
 /// What becomes of an object that no rule matches.
@@ -222,6 +228,11 @@ impl KeyArn {
     /// The id of the key, behind `key/`.
     pub fn id(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(_, id)| id)
+    }
+
+    /// The account that it belongs to.
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).unwrap_or_default()
     }
 
     /// Whether it is a multi-Region key.

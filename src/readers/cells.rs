@@ -31,6 +31,7 @@ pub(super) fn put<'a>(batch: &mut Batch<'a>, column: Column, cells: Cells<'a>) {
         (Column::IsDeleteMarker, Cells::Flags(flags)) => batch.is_delete_marker = flags,
         (Column::Size, Cells::Numbers(numbers)) => batch.size = numbers,
         (Column::LastModifiedDate, Cells::Numbers(numbers)) => batch.last_modified = numbers,
+        (Column::ETag, Cells::Texts(texts)) => batch.etag = texts,
         (Column::KmsKeyArn, Cells::Texts(texts)) => batch.kms_key_arn = texts,
         (Column::IsBucketKeyEnabled, Cells::Flags(flags)) => batch.is_bucket_key_enabled = flags,
         (Column::SequenceNumber, Cells::Texts(texts)) => batch.sequence_number = texts,

@@ -7,7 +7,7 @@ use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, Texts
 use crate::source::SourceFile;
 
 /// The columns that files of tests have: those of inventories.
-pub(super) const INVENTORY: ColumnSet = ColumnSet::ALL.partition(ColumnSet::METADATA).1;
+pub(super) const INVENTORY: ColumnSet = ColumnSet::ALL.partition(ColumnSet::EVIDENCE).1;
 
 /// Numbers that look random and are the same on every run: splitmix64.
 pub(super) struct Random(pub u64);
@@ -89,6 +89,7 @@ pub(super) fn cells(batch: &Batch<'_>, row: usize) -> RowCells {
         Column::ObjectLockRetainUntilDate => number(&batch.object_lock_retain_until_date),
         Column::ObjectLockLegalHoldStatus => text(&batch.object_lock_legal_hold_status),
         Column::ObjectLockEventHoldStatus => text(&batch.object_lock_event_hold_status),
+        Column::ETag => text(&batch.etag),
         Column::KmsKeyArn => text(&batch.kms_key_arn),
         Column::IsBucketKeyEnabled => flag(&batch.is_bucket_key_enabled),
         Column::SequenceNumber => text(&batch.sequence_number),

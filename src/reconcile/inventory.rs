@@ -172,7 +172,7 @@ impl Work<'_> {
         seen: &mut OfFile,
     ) -> Result<(), UnitFault> {
         let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
-        judge.begin_batch(unit.id, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
+        judge.begin_batch(unit, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
         seen.lacks_versions |= batch.version_id.is_absent();
         for at in 0..batch.len {
             match Row::read(batch, at, bucket) {

@@ -304,6 +304,7 @@ pub struct KeyCoverage {
     pub stale: u64,
     pub conflicting: u64,
     pub unknown: u64,
+    pub rekeyed_since: u64,
 }
 
 /// A source of evidence, and what became of what it says.
@@ -721,7 +722,14 @@ fn key_coverage(partial: &Partial) -> KeyCoverage {
     let (kms_objects, keys) = (with_kms.iter().fold(0_u64, |sum, objects| sum.saturating_add(*objects)), &partial.keys);
     let unknown =
         [keys.known, keys.stale, keys.conflicting].iter().fold(kms_objects, |left, some| left.saturating_sub(*some));
-    KeyCoverage { kms_objects, known: keys.known, stale: keys.stale, conflicting: keys.conflicting, unknown }
+    KeyCoverage {
+        kms_objects,
+        known: keys.known,
+        stale: keys.stale,
+        conflicting: keys.conflicting,
+        unknown,
+        rekeyed_since: keys.rekeyed_since,
+    }
 }
 
 fn evidence_lines(facts: &AuditFacts, partial: &Partial) -> Vec<EvidenceLine> {

@@ -220,7 +220,13 @@ impl Text {
             let files: Vec<String> = passed.iter().map(|(kind, files)| passed_over(*kind, *files)).collect();
             self.item(&format!("passed over in the folders of evidence: {}", files.join(", ")))?;
         }
-        Ok(())
+        match coverage.rekeyed_since {
+            0 => Ok(()),
+            objects => self.item(&format!(
+                "{} may have another key since: keys are those of the moment of each report",
+                count(objects, "object", "objects")
+            )),
+        }
     }
 
     fn reasons(&mut self, summary: &Summary) -> fmt::Result {

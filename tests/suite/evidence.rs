@@ -17,7 +17,10 @@ const OTHER: &str = "arn:aws:kms:us-east-1:444455556666:key/99999999-09fe-87dc-6
 const MODIFIED: &str = "2024-05-06T07:08:09";
 const EARLIER: &str = "2024-05-06T07:08:08";
 const LATER: &str = "2024-05-06T07:08:10";
+const TWO_LATER: &str = "2024-05-06T07:08:11";
 const LATEST: &str = "2025-01-01T00:00:00";
+/// That of the objects of reports.
+const ETAG: &str = "d41d8cd98f00b204e9800998ecf8427e";
 const KEY: &str = "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06/f é.json.gz";
 
 fn policy() -> String {
@@ -44,7 +47,8 @@ fn object(version: Option<&str>, status: &str) -> Row {
 /// What HeadObject says of the object, with a date if it is known when.
 fn head(version: Option<&str>, method: Option<&str>, key: Option<&str>, modified: &str, date: Option<&str>) -> Value {
     let mut head = json!({
-        "Bucket": BUCKET, "Key": KEY, "AcceptRanges": "bytes", "ContentLength": 7, "ETag": "\"abc\"",
+        "Bucket": BUCKET, "Key": KEY, "AcceptRanges": "bytes", "ContentLength": 7,
+        "ETag": format!("\"{ETAG}\""),
         "LastModified": format!("{modified}+00:00"), "Metadata": {},
     });
     let optional = [("VersionId", version), ("ServerSideEncryption", method), ("SSEKMSKeyId", key)];
@@ -116,8 +120,12 @@ fn assert_only(audited: &Audited, verdict: &str, reason: &str, key: &str, contex
 fn every_rule_of_evidence_holds() {
     let v = Some("3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY");
     let kms = |version| object(version, "SSE-KMS");
-    let (unknown, stale) = (("undetermined", "key_unknown", ""), ("undetermined", "key_evidence_stale", ""));
+    let unknown = ("undetermined", "key_unknown", "");
     let conflict = ("undetermined", "key_evidence_conflict", "");
+    let without_etag = |mut head: Value, etag: Value| {
+        head["ETag"] = etag;
+        head
+    };
     let (right, wrong) = (("compliant", "", ""), ("violation", "key_not_allowed", WRONG));
     let cases: Vec<(&str, Row, Vec<Value>, Expected)> = vec![
         ("the right key", kms(v), vec![undated(v, RIGHT)], right),
@@ -127,12 +135,32 @@ fn every_rule_of_evidence_holds() {
         ("null versions are one", kms(None), vec![undated(None, RIGHT)], right),
         ("null versions by name", kms(None), vec![undated(Some("null"), RIGHT)], right),
         ("of the second in which it was modified", kms(v), vec![dated(v, RIGHT, MODIFIED)], right),
-        ("older than the object", kms(v), vec![dated(v, RIGHT, EARLIER)], stale),
+        ("of the second before, by another clock", kms(v), vec![dated(v, RIGHT, EARLIER)], right),
+        (
+            "the null version may have been seen between two writes of a second",
+            kms(None),
+            vec![without_etag(undated(None, RIGHT), Value::Null)],
+            unknown,
+        ),
+        (
+            "another object of the very second",
+            kms(None),
+            vec![without_etag(undated(None, RIGHT), "\"another\"".into())],
+            unknown,
+        ),
+        ("the null version two seconds later", kms(None), vec![dated(None, RIGHT, TWO_LATER)], right),
+        ("the null version one second later", kms(None), vec![dated(None, RIGHT, LATER)], unknown),
+        (
+            "the null version, and the second of another",
+            kms(None),
+            vec![head(None, Some("aws:kms"), Some(RIGHT), EARLIER, Some(&http(LATEST)))],
+            unknown,
+        ),
         (
             "the null version was written again",
             kms(None),
             vec![head(None, Some("aws:kms"), Some(RIGHT), EARLIER, None)],
-            stale,
+            unknown,
         ),
         ("the later of two counts", kms(v), vec![dated(v, RIGHT, LATER), dated(v, WRONG, LATEST)], wrong),
         ("in any order", kms(v), vec![dated(v, RIGHT, LATEST), dated(v, WRONG, LATER)], right),
@@ -247,32 +275,34 @@ fn replicas_count_only_where_the_policy_says_so() {
 fn lists_of_one_key_are_evidence() {
     let encoded = "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06/f+%C3%A9.json.gz";
     type List = (&'static str, Option<&'static str>, String, &'static [&'static str], Expected);
-    let cases: [List; 7] = [
+    let unknown = ("undetermined", "key_unknown", "");
+    let cases: [List; 8] = [
         ("a version", Some("v1"), format!("{BUCKET},{encoded},v1\n"), &[], ("compliant", "", "")),
         ("quoted", Some("v1"), format!("\"{BUCKET}\",\"{encoded}\",\"v1\"\n"), &[], ("compliant", "", "")),
         ("another version", Some("v1"), format!("{BUCKET},{encoded},v2\n"), &[], ("undetermined", "key_unknown", "")),
         (
-            "the null version may be newer",
+            "without versions it may be about any",
             None,
             format!("{BUCKET},{encoded}\n"),
-            &[],
-            ("undetermined", "key_evidence_stale", ""),
+            &["--evidence-as-of", "2025-01-01"],
+            unknown,
         ),
-        ("by name", None, format!("{BUCKET},{encoded},null\n"), &[], ("undetermined", "key_evidence_stale", "")),
+        ("the null version may be newer", None, format!("{BUCKET},{encoded},null\n"), &[], unknown),
         (
             "taken later",
             None,
-            format!("{BUCKET},{encoded}\n"),
+            format!("{BUCKET},{encoded},null\n"),
             &["--evidence-as-of", "2025-01-01"],
             ("compliant", "", ""),
         ),
         (
-            "taken earlier",
+            "taken later, a blank version",
             None,
-            format!("{BUCKET},{encoded}\n"),
-            &["--evidence-as-of", "2024-01-01"],
-            ("undetermined", "key_evidence_stale", ""),
+            format!("{BUCKET},{encoded},\n"),
+            &["--evidence-as-of", "2025-01-01"],
+            ("compliant", "", ""),
         ),
+        ("taken earlier", None, format!("{BUCKET},{encoded},null\n"), &["--evidence-as-of", "2024-01-01"], unknown),
     ];
     for (name, version, list, more, (verdict, reason, key)) in cases {
         let case = Case::new(&[object(version, "SSE-KMS")]);
@@ -282,7 +312,7 @@ fn lists_of_one_key_are_evidence() {
         assert_only(&audited, verdict, reason, key, name);
     }
     let case = Case::new(&[object(None, "SSE-S3")]);
-    let file = case.desk.file("list.csv", &format!("{BUCKET},{encoded}\n"));
+    let file = case.desk.file("list.csv", &format!("{BUCKET},{encoded},null\n"));
     let more = ["--evidence-as-of", "2025-01-01"];
     let audited = case.audit(&policy(), &[&format!("{RIGHT}={}", file.display())], &more);
     assert_only(&audited, "undetermined", "key_evidence_conflict", "", "the report says SSE-S3");
@@ -346,9 +376,9 @@ fn tables_of_s3_metadata_are_evidence() {
         ("a wrong key", vec![said(WRONG)], ("violation", "key_not_allowed", WRONG)),
         ("no key", vec![TableRow { key: None, ..said(RIGHT) }], ("undetermined", "key_unknown", "")),
         (
-            "a null is no encryption",
+            "a null says nothing",
             vec![TableRow { status: None, key: None, ..said(RIGHT) }],
-            ("undetermined", "key_evidence_conflict", ""),
+            ("undetermined", "key_unknown", ""),
         ),
         (
             "a delete marker",
@@ -364,12 +394,28 @@ fn tables_of_s3_metadata_are_evidence() {
             ("compliant", "", ""),
         ),
         (
-            "whatever the clocks said",
+            "unless its clock contradicts it",
             vec![
                 record(RIGHT, "0000000000000002", "UPDATE_METADATA", LATER),
                 record(WRONG, "0000000000000001", "CREATE", LATEST),
             ],
-            ("compliant", "", ""),
+            ("undetermined", "key_evidence_conflict", ""),
+        ),
+        (
+            "numbers of different lengths are in the order of their times",
+            vec![
+                record(RIGHT, "1A", "UPDATE_METADATA", LATER),
+                record(WRONG, "0A00000000000000", "UPDATE_METADATA", LATEST),
+            ],
+            ("violation", "key_not_allowed", WRONG),
+        ),
+        (
+            "a later record without a key",
+            vec![
+                record(RIGHT, "0000000000000001", "CREATE", LATER),
+                TableRow { key: None, ..record(RIGHT, "0000000000000002", "UPDATE_METADATA", LATEST) },
+            ],
+            ("undetermined", "key_unknown", ""),
         ),
         (
             "numbers that are the same",
@@ -380,17 +426,17 @@ fn tables_of_s3_metadata_are_evidence() {
             ("undetermined", "key_evidence_conflict", ""),
         ),
         (
-            "what is deleted has no key",
+            "that it was deleted silences nothing",
             vec![
                 record(RIGHT, "0000000000000001", "CREATE", LATER),
                 record(RIGHT, "0000000000000002", "DELETE", LATEST),
             ],
-            ("undetermined", "key_unknown", ""),
+            ("compliant", "", ""),
         ),
         (
-            "a journal that is older",
+            "a journal whose clock is slow",
             vec![record(RIGHT, "0000000000000001", "CREATE", EARLIER)],
-            ("undetermined", "key_evidence_stale", ""),
+            ("compliant", "", ""),
         ),
     ];
     for (name, rows, (verdict, reason, key)) in cases {
@@ -424,7 +470,7 @@ fn a_table_of_s3_metadata_is_a_source_by_itself() {
     assert_eq!(summary["by_key"], json!({RIGHT: {"objects": 1, "bytes": 0}, WRONG: {"objects": 1, "bytes": 0}}));
     assert_eq!(
         summary["key_coverage"],
-        json!({"kms_objects": 3, "known": 2, "stale": 0, "conflicting": 0, "unknown": 1})
+        json!({"kms_objects": 3, "known": 2, "stale": 0, "conflicting": 0, "unknown": 1, "rekeyed_since": 0})
     );
     let journal = TableRow { record: Some(("01", "CREATE", LATER)), ..rows[0].clone() };
     table(&desk.path("journal.parquet"), &[journal]);
@@ -456,7 +502,7 @@ fn reports_without_versions_find_evidence_by_time() {
         let known = ("compliant", "");
         for (version, modified, expected) in [
             (None, MODIFIED, known),
-            (None, LATER, known),
+            (None, LATER, ("undetermined", "key_unknown")),
             (Some("null"), MODIFIED, known),
             (Some("null"), LATER, ("undetermined", "key_unknown")),
         ] {
@@ -577,7 +623,7 @@ fn the_outcome_depends_on_neither_memory_nor_threads_nor_shards() {
     };
     let whole = audit(&["--jobs", "1"]);
     let summary = whole.summary();
-    for reason in ["key_unknown", "key_not_allowed", "key_evidence_stale", "key_evidence_conflict"] {
+    for reason in ["key_unknown", "key_not_allowed", "key_evidence_conflict"] {
         assert!(summary["by_reason"][reason].as_u64() > Some(0), "{reason}: {summary:#}");
     }
     assert_eq!(summary["evidence"][0]["records"], heads.len());
@@ -602,6 +648,7 @@ fn record(source: &str, name: &str, time: &str, request: Value, response: Value)
     })
 }
 
+/// Uploads in parts are one.
 fn written(name: &str, time: &str, version: Option<&str>, method: Option<&str>, key: Option<&str>) -> Value {
     let mut response = json!({});
     let header = |header: &'static str, value: Option<&str>| value.map(|value| (header, value.to_owned()));
@@ -611,7 +658,13 @@ fn written(name: &str, time: &str, version: Option<&str>, method: Option<&str>, 
         header("x-amz-server-side-encryption-aws-kms-key-id", key),
     ];
     headers.into_iter().flatten().for_each(|(name, value)| response[name] = value.into());
-    record("s3.amazonaws.com", name, time, json!({"bucketName": BUCKET, "key": KEY}), response)
+    let mut request = json!({"bucketName": BUCKET, "key": KEY});
+    match name {
+        "CreateMultipartUpload" => response["uploadId"] = "upload".into(),
+        "CompleteMultipartUpload" => request["uploadId"] = "upload".into(),
+        _ => {}
+    }
+    record("s3.amazonaws.com", name, time, request, response)
 }
 
 fn updated(time: &str, version: Option<&str>, key: &str) -> Value {
@@ -650,50 +703,80 @@ fn cloudtrail_logs_are_evidence() {
     let (right, wrong) = (("compliant", "", ""), ("violation", "key_not_allowed", WRONG));
     let unknown = ("undetermined", "key_unknown", "");
     let conflict = ("undetermined", "key_evidence_conflict", "");
-    let cases: Vec<(&str, Option<&str>, Vec<Value>, Expected)> = vec![
-        ("written", v, vec![put(MODIFIED, RIGHT)], right),
-        ("written under a wrong key", v, vec![put(MODIFIED, WRONG)], wrong),
-        ("copied", v, vec![written("CopyObject", LATER, v, Some("aws:kms"), Some(RIGHT))], right),
-        ("before it was modified", v, vec![put(EARLIER, RIGHT)], ("undetermined", "key_evidence_stale", "")),
-        ("a failed call", v, vec![failed(put(MODIFIED, RIGHT))], unknown),
-        ("changed in place", v, vec![put(MODIFIED, RIGHT), updated(MUCH_LATER, v, WRONG)], wrong),
-        ("changed in place, in vain", v, vec![put(MODIFIED, RIGHT), failed(updated(MUCH_LATER, v, WRONG))], right),
-        ("put right", v, vec![updated(MUCH_LATER, v, RIGHT), put(MODIFIED, WRONG)], right),
+    let null = |name, time, key| written(name, time, None, Some("aws:kms"), Some(key));
+    let (complete, decide) = (["--evidence-logs", "complete"], ["--evidence-hints", "decide"]);
+    let cases: Vec<(&str, Option<&str>, &[&str], Vec<Value>, Expected)> = vec![
+        ("written", v, &[], vec![put(MODIFIED, RIGHT)], right),
+        ("written under a wrong key", v, &[], vec![put(MODIFIED, WRONG)], wrong),
+        ("copied", v, &[], vec![written("CopyObject", LATER, v, Some("aws:kms"), Some(RIGHT))], right),
+        ("by a clock that is slow", v, &[], vec![put(EARLIER, RIGHT)], right),
+        ("a failed call", v, &[], vec![failed(put(MODIFIED, RIGHT))], unknown),
+        ("changed in place", v, &[], vec![put(MODIFIED, RIGHT), updated(MUCH_LATER, v, WRONG)], wrong),
+        ("changed in place, in vain", v, &[], vec![put(MODIFIED, RIGHT), failed(updated(MUCH_LATER, v, WRONG))], right),
+        ("put right", v, &[], vec![updated(MUCH_LATER, v, RIGHT), put(MODIFIED, WRONG)], right),
+        ("the null version", None, &[], vec![null("PutObject", MODIFIED, RIGHT)], unknown),
+        ("the null version, all logs", None, &complete, vec![null("PutObject", MODIFIED, RIGHT)], right),
+        ("a neighbouring second", None, &complete, vec![null("PutObject", LATER, RIGHT)], unknown),
+        (
+            "two writes of one second",
+            None,
+            &complete,
+            vec![null("PutObject", MODIFIED, RIGHT), null("CopyObject", MODIFIED, WRONG)],
+            conflict,
+        ),
+        (
+            "a later object",
+            None,
+            &complete,
+            vec![null("PutObject", MODIFIED, WRONG), null("PutObject", MUCH_LATER, RIGHT)],
+            wrong,
+        ),
         (
             "the null version put right",
             None,
-            vec![
-                written("PutObject", MODIFIED, None, Some("aws:kms"), Some(WRONG)),
-                updated(MUCH_LATER, Some("null"), RIGHT),
-            ],
+            &[],
+            vec![null("PutObject", MODIFIED, WRONG), updated(MUCH_LATER, Some("null"), RIGHT)],
             right,
         ),
-        ("some version was changed", v, vec![put(MODIFIED, RIGHT), updated(MUCH_LATER, None, WRONG)], conflict),
+        ("some version was changed", v, &[], vec![put(MODIFIED, RIGHT), updated(MUCH_LATER, None, WRONG)], unknown),
         (
             "some version was changed, and it does not matter",
             v,
+            &[],
             vec![put(MODIFIED, RIGHT), updated(MUCH_LATER, None, RIGHT)],
             right,
         ),
-        ("some version, nothing else", v, vec![updated(MUCH_LATER, None, RIGHT)], unknown),
-        ("in parts", v, vec![begun(MODIFIED, RIGHT), ended(MUCH_LATER)], right),
-        ("in parts, begun at another time", v, vec![begun(MUCH_LATER, RIGHT), ended(MUCH_LATER)], unknown),
-        ("a data key", v, vec![made(MODIFIED, RIGHT)], right),
-        ("a data key of the second before", v, vec![made(EARLIER, WRONG)], wrong),
-        ("a data key of another time", v, vec![made(MUCH_LATER, RIGHT)], unknown),
-        ("data keys of neighbouring seconds", v, vec![made(MODIFIED, RIGHT), made(LATER, WRONG)], conflict),
-        ("a data key beside the write", v, vec![made(LATER, WRONG), put(MODIFIED, RIGHT)], right),
-        ("a key of the bucket", v, vec![data_key(MODIFIED, &bucket_arn, RIGHT)], unknown),
+        (
+            "some version was changed from wrong to wrong",
+            v,
+            &[],
+            vec![put(MODIFIED, OTHER), updated(MUCH_LATER, None, WRONG)],
+            ("violation", "key_not_allowed", ""),
+        ),
+        ("some version, nothing else", v, &[], vec![updated(MUCH_LATER, None, RIGHT)], unknown),
+        ("in parts", v, &[], vec![begun(MODIFIED, RIGHT), ended(MUCH_LATER)], unknown),
+        ("in parts, as is assumed", v, &decide, vec![begun(MODIFIED, RIGHT), ended(MUCH_LATER)], right),
+        ("in parts, and never ended", v, &decide, vec![begun(MODIFIED, RIGHT)], unknown),
+        ("in parts, begun at another time", v, &decide, vec![begun(MUCH_LATER, RIGHT), ended(MUCH_LATER)], unknown),
+        ("a data key", v, &[], vec![made(MODIFIED, RIGHT)], unknown),
+        ("a data key, as is assumed", v, &decide, vec![made(MODIFIED, RIGHT)], right),
+        ("a data key of the second before", v, &decide, vec![made(EARLIER, WRONG)], wrong),
+        ("a data key of another time", v, &decide, vec![made(MUCH_LATER, RIGHT)], unknown),
+        ("data keys of neighbouring seconds", v, &decide, vec![made(MODIFIED, RIGHT), made(LATER, WRONG)], unknown),
+        ("a data key beside the write", v, &decide, vec![made(LATER, WRONG), put(MODIFIED, RIGHT)], right),
+        ("a key of the bucket", v, &decide, vec![data_key(MODIFIED, &bucket_arn, RIGHT)], unknown),
     ];
-    for (name, version, mut records, (verdict, reason, key)) in cases {
+    for (name, version, assumed, mut records, (verdict, reason, key)) in cases {
         records.insert(0, record("sts.amazonaws.com", "AssumeRole", MODIFIED, json!({"roleArn": "x"}), Value::Null));
-        let case = Case::new(&[object(version, "SSE-KMS")]);
+        // A Bucket Key's data keys are for any object.
+        let row = Row { bucket_key_status: Some("DISABLED".to_owned()), ..object(version, "SSE-KMS") };
+        let case = Case::new(&[row]);
         let folder = case.desk.path("AWSLogs");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("log.json.gz"), gzip(json!({"Records": records}).to_string().as_bytes())).unwrap();
         let digest = folder.join("111122223333_CloudTrail-Digest_us-east-1.json.gz");
         fs::write(digest, gzip(b"{\"digestS3Object\": \"x\", \"logFiles\": []}")).unwrap();
-        let audited = case.audit(&policy(), &[folder.to_str().unwrap()], &[]);
+        let audited = case.audit(&policy(), &[folder.to_str().unwrap()], assumed);
         assert_only(&audited, verdict, reason, key, name);
         let in_use = if name == "a key of the bucket" {
             json!([{"bucket": BUCKET, "key": RIGHT, "events": 1}])
@@ -743,7 +826,7 @@ fn each_source_is_counted_by_itself() {
         .map(|line| {
             let kind = line["kind"].as_str().unwrap();
             let numbers = ["files", "records", "matched", "unresolved_keys"].map(|name| line[name].as_u64().unwrap());
-            (kind, numbers, line["as_of"].as_str().unwrap())
+            (kind, numbers, line["as_of"].as_str().unwrap_or("-"))
         })
         .collect();
     assert_eq!(
@@ -751,7 +834,7 @@ fn each_source_is_counted_by_itself() {
         [
             ("head_object", [1, 1, 0, 1], "2024-05-06T07:08:10.000Z"),
             ("cloud_trail", [1, 3, 2, 0], "2024-05-06T07:08:09.000Z"),
-            ("head_object", [1, 2, 1, 0], "2024-05-06T07:08:09.000Z"),
+            ("head_object", [1, 2, 1, 0], "-"),
         ]
     );
     assert_eq!(summary["ignored_evidence_files"], 1);
@@ -765,7 +848,11 @@ fn an_inventory_and_the_logs_of_its_writes_lead_to_a_verdict() {
             "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06/111122223333_CloudTrail_us-east-1_20240506T0705Z_{at:016}.json.gz"
         )
     };
-    let row = |at: usize| Row { key: log_key(at).into_bytes(), ..object(Some(&format!("v{at}")), "SSE-KMS") };
+    let row = |at: usize| Row {
+        key: log_key(at).into_bytes(),
+        bucket_key_status: Some("DISABLED".to_owned()),
+        ..object(Some(&format!("v{at}")), "SSE-KMS")
+    };
     let rows: Vec<Row> = (0..8).map(row).collect();
     let about = |at: usize, mut event: Value| {
         event["requestParameters"]["key"] = log_key(at).into();
@@ -787,7 +874,7 @@ fn an_inventory_and_the_logs_of_its_writes_lead_to_a_verdict() {
         fs::write(trail.join(format!("{at}.json.gz")), gzip(json!({"Records": some}).to_string().as_bytes())).unwrap();
     }
     let root = case.desk.path("AWSLogs");
-    let audit = |policy: &str| case.audit(policy, &[root.to_str().unwrap()], &[]);
+    let audit = |policy: &str| case.audit(policy, &[root.to_str().unwrap()], &["--evidence-hints", "decide"]);
     let passed = audit(&policy());
     assert_eq!((passed.code(), &passed.summary()["outcome"]), (Some(0), &json!("pass")), "{passed:?}");
     assert_eq!(passed.summary()["by_key"], json!({RIGHT: {"objects": 8, "bytes": 800}}));
@@ -795,4 +882,123 @@ fn an_inventory_and_the_logs_of_its_writes_lead_to_a_verdict() {
     assert_eq!((violated.code(), &violated.summary()["by_reason"]["key_not_allowed"]), (Some(1), &json!(8)));
     let unknown = case.desk.audit_under(&policy(), &case.config, &[]);
     assert_eq!((unknown.code(), &unknown.summary()["by_reason"]["key_unknown"]), (Some(3), &json!(8)));
+}
+
+/// An audit of a report of 1 April 2026, when keys of stored objects can change.
+struct Later(Case);
+
+impl Later {
+    fn new(rows: &[Row]) -> Self {
+        let desk = Desk::new();
+        let delivery = Delivery::csv(rows, &all_columns(), 1);
+        let delivered = delivery.write(&desk.path("config"));
+        let mut manifest = delivery.manifest();
+        manifest["creationTimestamp"] = "1775001600000".into();
+        delivered.seal("2026-04-01T00-00Z", &manifest);
+        Self(Case { desk, config: delivered.config })
+    }
+
+    fn audit(&self, heads: &[Value], log: &[Value], assumed: &[&str]) -> Audited {
+        let file = self.0.desk.file("heads.ndjson", &lines(heads));
+        let log = self.0.desk.file("log.json", &json!({"Records": log}).to_string());
+        self.0.audit(&policy(), &[file.to_str().unwrap(), log.to_str().unwrap()], assumed)
+    }
+}
+
+#[test]
+fn keys_that_may_have_changed_unseen_are_stale() {
+    let v = Some("v1");
+    let at = |time: &str, key| {
+        let mut head = undated(v, key);
+        head["EvidenceAsOf"] = time.into();
+        head
+    };
+    let other = record("sts.amazonaws.com", "AssumeRole", MODIFIED, json!({}), Value::Null);
+    let (right, wrong) = (("compliant", "", ""), ("violation", "key_not_allowed", WRONG));
+    let (stale, unknown) = (("undetermined", "key_evidence_stale", ""), ("undetermined", "key_unknown", ""));
+    let conflict = ("undetermined", "key_evidence_conflict", "");
+    let (week, complete) = (&["--evidence-max-age", "7d"][..], &["--evidence-logs", "complete"][..]);
+    let cases: Vec<(&str, Vec<Value>, Vec<Value>, &[&str], Expected)> = vec![
+        ("seen a day before", vec![at("2026-03-31T00:00:00Z", RIGHT)], vec![], &[], stale),
+        ("seen a day before, a week will do", vec![at("2026-03-31T00:00:00Z", RIGHT)], vec![], week, right),
+        ("forbidden, a week will do", vec![at("2026-03-31T00:00:00Z", WRONG)], vec![], week, wrong),
+        ("forbidden long ago", vec![at("2026-03-01T00:00:00Z", WRONG)], vec![], week, stale),
+        ("seen a week and an hour before", vec![at("2026-03-24T23:00:00Z", RIGHT)], vec![], week, stale),
+        ("seen a day after", vec![at("2026-04-02T00:00:00Z", RIGHT)], vec![], week, right),
+        ("seen a day after, nothing assumed", vec![at("2026-04-02T00:00:00Z", RIGHT)], vec![], &[], stale),
+        ("seen long after", vec![at("2026-04-09T00:00:00Z", RIGHT)], vec![], week, stale),
+        ("seen in that second", vec![at("2026-04-01T00:00:01Z", RIGHT)], vec![], &[], right),
+        ("seen long ago, all logs", vec![at("2025-04-02T00:00:00Z", RIGHT)], vec![other.clone()], complete, right),
+        ("undated, all logs", vec![undated(v, RIGHT)], vec![other.clone()], complete, right),
+        ("undated, a week", vec![undated(v, RIGHT)], vec![other.clone()], week, stale),
+        (
+            "before and after disagree",
+            vec![at("2026-03-31T00:00:00Z", RIGHT), at("2026-04-02T00:00:00Z", WRONG)],
+            vec![],
+            week,
+            conflict,
+        ),
+        (
+            "put right after the report",
+            vec![at("2026-03-31T00:00:00Z", WRONG)],
+            vec![updated("2026-04-03T00:00:00", v, RIGHT)],
+            week,
+            wrong,
+        ),
+        (
+            "seen after it was changed",
+            vec![at("2026-04-04T00:00:00Z", RIGHT)],
+            vec![updated("2026-04-03T00:00:00", v, RIGHT)],
+            week,
+            stale,
+        ),
+        ("changed before 2026-01-28", vec![], vec![updated("2025-12-24T00:00:00", v, WRONG)], complete, wrong),
+        (
+            "some version was changed, and then it was seen",
+            vec![at("2026-03-31T00:00:00Z", RIGHT)],
+            vec![updated("2026-03-20T00:00:00", None, WRONG)],
+            week,
+            right,
+        ),
+        (
+            "seen, and then some version was changed",
+            vec![at("2026-03-20T00:00:00Z", RIGHT)],
+            vec![updated("2026-03-31T00:00:00", None, WRONG)],
+            complete,
+            unknown,
+        ),
+        (
+            "another method",
+            vec![{
+                let mut head = head(v, Some("AES256"), None, MODIFIED, None);
+                head["EvidenceAsOf"] = "2026-03-31T00:00:00Z".into();
+                head
+            }],
+            vec![],
+            week,
+            stale,
+        ),
+    ];
+    for (name, heads, log, assumed, (verdict, reason, key)) in cases {
+        let case = Later::new(&[object(v, "SSE-KMS")]);
+        // There is always some evidence of either kind, if only about something else.
+        let heads = [heads, vec![json!({"Bucket": "another", "Key": KEY})]].concat();
+        let log = [log, vec![other.clone()]].concat();
+        let audited = case.audit(&heads, &log, assumed);
+        assert_only(&audited, verdict, reason, key, name);
+        let is_rekeyed = name == "put right after the report" || name == "seen after it was changed";
+        assert_eq!(audited.summary()["key_coverage"]["rekeyed_since"], u64::from(is_rekeyed), "{name}");
+        let named: Vec<_> = audited.summary()["assumptions"].as_array().unwrap().clone();
+        assert_eq!(named.len(), assumed.len() / 2, "{name}: {named:?}");
+        named.iter().for_each(|one| assert!(audited.ran.stdout.contains(one["name"].as_str().unwrap()), "{name}"));
+    }
+}
+
+#[test]
+fn logs_that_nobody_gave_are_not_complete() {
+    let case = Later::new(&[object(Some("v1"), "SSE-KMS")]);
+    let file = case.0.desk.file("heads.ndjson", &lines(&[undated(Some("v1"), RIGHT)]));
+    let audited = case.0.audit(&policy(), &[file.to_str().unwrap()], &["--evidence-logs", "complete"]);
+    assert_only(&audited, "undetermined", "key_evidence_stale", "", "no log");
+    assert_eq!(audited.summary()["assumptions"], json!([]));
 }

@@ -81,6 +81,7 @@ struct Cells {
     retain_until: Vec<Number>,
     legal_hold: Vec<Span>,
     event_hold: Vec<Span>,
+    etag: Vec<Span>,
     times: TimeParser,
 }
 
@@ -217,6 +218,7 @@ impl Cells {
             (Column::ObjectLockMode, &mut self.lock_mode),
             (Column::ObjectLockLegalHoldStatus, &mut self.legal_hold),
             (Column::ObjectLockEventHoldStatus, &mut self.event_hold),
+            (Column::ETag, &mut self.etag),
         ] {
             text.read_column(columns, column, rows.clone(), spans, |field| field);
         }
@@ -259,6 +261,7 @@ impl Cells {
             object_lock_retain_until_date: numbers(Column::ObjectLockRetainUntilDate, &self.retain_until),
             object_lock_legal_hold_status: texts(Column::ObjectLockLegalHoldStatus, &self.legal_hold),
             object_lock_event_hold_status: texts(Column::ObjectLockEventHoldStatus, &self.event_hold),
+            etag: texts(Column::ETag, &self.etag),
             ..Batch::default()
         }
     }

@@ -134,7 +134,7 @@ fn find_columns(types: &[ColumnType], schema: &mut Schema) -> Result<FoundColumn
         };
         match value_kind(column, *kind) {
             Some(kind) => *found = Some(StoredColumn::new(*id, kind)),
-            None if ColumnSet::REMEDIATION.contains(column) => schema.forget(column, name),
+            None if ColumnSet::REMEDIATION.with(Column::ETag).contains(column) => schema.forget(column, name),
             None => {
                 return Err(UnitFault::ColumnType {
                     column: name.clone(),
@@ -195,7 +195,8 @@ fn value_kind(column: Column, kind: u64) -> Option<ValueKind> {
             | Column::IntelligentTieringAccessTier
             | Column::ObjectLockMode
             | Column::ObjectLockLegalHoldStatus
-            | Column::ObjectLockEventHoldStatus,
+            | Column::ObjectLockEventHoldStatus
+            | Column::ETag,
             "string" | "binary" | "varchar" | "char",
         ) => Some(ValueKind::Text),
         _ => None,

@@ -315,7 +315,7 @@ fn with_wanted_types(footer: ParquetMetaData, schema: &mut Schema) -> Result<Arr
         let Some(position) = schema.position(column) else { continue };
         let Some(field) = fields.get(position) else { continue };
         let Some(wanted) = wanted_type(column, field.data_type()) else {
-            if ColumnSet::REMEDIATION.contains(column) {
+            if ColumnSet::REMEDIATION.with(Column::ETag).contains(column) {
                 schema.forget(column, field.name());
                 continue;
             }
@@ -335,7 +335,9 @@ fn with_wanted_types(footer: ParquetMetaData, schema: &mut Schema) -> Result<Arr
 fn wanted_type(column: Column, found: &DataType) -> Option<DataType> {
     let coded = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Binary));
     match (column, found) {
-        (Column::Key | Column::VersionId | Column::SequenceNumber, DataType::Binary) => Some(DataType::Binary),
+        (Column::Key | Column::VersionId | Column::ETag | Column::SequenceNumber, DataType::Binary) => {
+            Some(DataType::Binary)
+        }
         (
             Column::Bucket
             | Column::StorageClass

@@ -1,0 +1,306 @@
+//! What sources say about versions of objects, in few bytes.
+//!
+//! A [`Word`] is one thing that was said or done, with its time. What many words share, above all the key, is an
+//! [`Answer`], known by a number. Of all words about a version [`Answers::keep`] holds on to those that can decide its key at
+//! one of the moments that are audited, however many there are.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::{KnownKey, TooManyKeys};
+use crate::engine::lock;
+use crate::join::Value;
+use crate::policy::Status;
+
+/// Times of different clocks that are no further apart are one moment, in milliseconds.
+pub(crate) const CLOCKS_MS: i64 = 2_000;
+
+/// What was said or done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum What {
+    /// The version was seen.
+    Sighting,
+    /// The version was made.
+    Write,
+    /// An upload in parts ended, and made the version as of its beginning.
+    Upload,
+    /// The version got another key.
+    ReKeying,
+    /// Something about the version changed: a sighting up to the audited moment, another key after it.
+    Update,
+    /// Something was begun near the time of a write.
+    Hint(Hint),
+}
+
+/// What was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Hint {
+    /// S3 or a log service asked for a data key.
+    DataKey,
+    /// Somebody else asked for a data key, or in somebody's name.
+    ForeignDataKey,
+    /// An upload in parts.
+    Upload,
+}
+
+/// Of which version of its object something is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Of {
+    /// Of one that has an id.
+    Version,
+    /// Of the null version, where versions have names.
+    NullVersion,
+    /// Of the null version, or of the object of a bucket without versions.
+    Unnamed,
+    /// Of another version that was last modified then, which may be the one of a report that does not name versions.
+    Listed,
+    /// Of some version that was last modified then: the source does not name versions.
+    Modified,
+    /// Of any version that was there at the time.
+    Any,
+}
+
+/// What a source says of the method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Claim {
+    /// It is this one.
+    Is(Status),
+    /// It is SSE-KMS or DSSE-KMS.
+    SomeKms,
+    /// Nothing, or nothing that we know.
+    Untold,
+}
+
+/// What a source says of the key.
+#[derive(Clone, Debug)]
+pub(crate) enum SaidKey {
+    /// Nothing, or what cannot be told.
+    Untold,
+    /// This one.
+    Is(KnownKey),
+}
+
+impl SaidKey {
+    /// The key, if it can be told.
+    pub(crate) fn known(&self) -> Option<&KnownKey> {
+        match self {
+            Self::Is(key) => Some(key),
+            Self::Untold => None,
+        }
+    }
+}
+
+/// How the sequence numbers of a journal are spelled: those of one spelling have the order of their texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Spelling {
+    /// The number of characters.
+    pub(crate) len: u32,
+    /// What the characters are.
+    pub(crate) digits: Digits,
+}
+
+/// What the characters of a sequence number are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Digits {
+    /// `0-9A-F`.
+    Upper,
+    /// `0-9a-f`.
+    Lower,
+    /// Anything.
+    Text,
+}
+
+/// What words share.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) what: What,
+    pub(crate) of: Of,
+    /// How the object is encrypted.
+    pub(crate) claim: Claim,
+    /// Under which key.
+    pub(crate) key: SaidKey,
+    /// The position of the source.
+    pub(crate) source: u32,
+    /// Of the sequence numbers, if it is from a journal.
+    pub(crate) spelling: Option<Spelling>,
+    /// The file, if that may still turn out to be damaged.
+    pub(crate) file: Option<u32>,
+}
+
+/// One thing that was said or done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Word {
+    /// When, in milliseconds since the epoch; [`UNDATED`] if nobody knows.
+    pub(crate) time: i64,
+    /// What tells it from others: of a sighting the ETag, of uploads the upload, of a journal's records their order.
+    pub(crate) mark: u64,
+    /// In which second since the epoch the version was last modified, or [`NO_SECOND`].
+    pub(crate) modified: u32,
+    /// The number of the answer.
+    pub(crate) answer: u32,
+}
+
+/// The time of a word that has none: it may be any.
+pub(crate) const UNDATED: i64 = i64::MIN;
+/// The second of a word that names none.
+pub(crate) const NO_SECOND: u32 = u32::MAX;
+/// The mark of a word that has none.
+pub(crate) const NO_MARK: u64 = 0;
+
+/// A second since the epoch as words have it. Seconds that no object has are none of any.
+pub(crate) fn second_of(millis: i64) -> u32 {
+    u32::try_from(millis.div_euclid(1000)).unwrap_or(NO_SECOND - 1)
+}
+
+/// The number of an answer that stands for more words than are held: anything may have happened.
+pub(crate) const TOO_MANY: u32 = u32::MAX;
+
+/// Answers by number.
+#[derive(Default)]
+pub(crate) struct Answers {
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    answers: Vec<Answer>,
+    numbers: HashMap<AnswerKey, u32>,
+}
+
+/// What tells answers apart.
+type AnswerKey = (What, Of, Claim, Option<u32>, u32, Option<Spelling>, Option<u32>);
+
+impl Answers {
+    /// The number of an answer.
+    pub(crate) fn number(&self, answer: Answer) -> Result<u32, TooManyKeys> {
+        let Answer { what, of, claim, source, spelling, file, .. } = answer;
+        let key = (what, of, claim, answer.key.known().map(|known| known.id), source, spelling, file);
+        let Known { answers, numbers } = &mut *lock(&self.known);
+        if let Some(number) = numbers.get(&key) {
+            return Ok(*number);
+        }
+        let number = u32::try_from(answers.len()).ok().filter(|number| *number < TOO_MANY).ok_or(TooManyKeys)?;
+        answers.push(answer);
+        numbers.insert(key, number);
+        Ok(number)
+    }
+
+    /// The number of the same answer from a file that may still turn out to be damaged.
+    pub(crate) fn of_file(&self, number: u32, file: u32) -> Result<u32, TooManyKeys> {
+        let answer = lock(&self.known).answers.get(number as usize).cloned().ok_or(TooManyKeys)?;
+        self.number(Answer { file: Some(file), ..answer })
+    }
+
+    /// All of them, by number.
+    pub(crate) fn list(&self) -> Vec<Answer> {
+        lock(&self.known).answers.clone()
+    }
+}
+
+/// What is needed of the words about one version.
+pub(crate) struct Keeper<'k> {
+    /// The answers by number.
+    pub(crate) answers: &'k [Answer],
+    /// The audited moments, in order; for rows that were modified later, the time is their own.
+    pub(crate) moments: &'k [i64],
+    /// Whether a file turned out to be damaged: nothing that it says counts.
+    pub(crate) is_spoiled: &'k (dyn Fn(u32) -> bool + Sync),
+}
+
+impl Keeper<'_> {
+    /// So many words are held as they are.
+    const FEW: usize = 8;
+    /// More than so many that all matter are one that says that anything may have happened.
+    const MOST: usize = 1 << 12;
+
+    /// Removes words of damaged files, words that come twice, and words that cannot be the last of their kind before one of
+    /// the moments, nor the first after it.
+    pub(crate) fn keep(&self, words: &mut Vec<Word>) {
+        words.retain(|word| self.counts(word));
+        if words.len() < 2 {
+            return;
+        }
+        words.sort_unstable_by_key(|word| (word.answer, word.modified, word.kind_mark(self.answers), *word));
+        words.dedup();
+        if words.len() > Self::FEW {
+            let all = std::mem::take(words);
+            let is_alike = |one: &Word, other: &Word| {
+                (one.answer, one.modified, one.kind_mark(self.answers))
+                    == (other.answer, other.modified, other.kind_mark(self.answers))
+            };
+            all.chunk_by(is_alike).for_each(|alike| self.keep_alike(alike, words));
+        }
+        if words.len() > Self::MOST {
+            *words = vec![Word { time: UNDATED, mark: NO_MARK, modified: NO_SECOND, answer: TOO_MANY }];
+        }
+    }
+
+    fn counts(&self, word: &Word) -> bool {
+        let answer = self.answers.get(word.answer as usize);
+        answer.is_some_and(|answer| !answer.file.is_some_and(self.is_spoiled))
+    }
+
+    /// Keeps the extremes of words that differ in nothing but their time and order: the first of all, and around each moment
+    /// the last before and the first after it, with all of what clocks cannot tell from the moment itself.
+    fn keep_alike(&self, alike: &[Word], kept: &mut Vec<Word>) {
+        let Some(answer) = alike.first().and_then(|word| self.answers.get(word.answer as usize)) else { return };
+        let by_order = answer.spelling.is_some();
+        // Which of them are later than the version of a row is known only then.
+        let is_of_several = answer.what == What::ReKeying && answer.of != Of::Version;
+        if alike.len() <= 2 || is_of_several || by_order && alike.len() <= Self::FEW {
+            kept.extend_from_slice(alike);
+            return;
+        }
+        let mut times: Vec<&Word> = alike.iter().collect();
+        times.sort_unstable();
+        let mut needed = vec![0, times.len() - 1];
+        for moment in self.moments {
+            for edge in [moment - CLOCKS_MS, *moment, moment + CLOCKS_MS] {
+                let after = times.partition_point(|word| word.time <= edge);
+                needed.extend([after.saturating_sub(1), after.min(times.len() - 1)]);
+            }
+        }
+        if by_order {
+            // Where order and time contradict each other, the extremes of both are needed.
+            let extreme = |of: fn(&[&Word]) -> Option<usize>| of(&times);
+            needed.extend(extreme(|times| (0..times.len()).min_by_key(|at| times[*at].mark)));
+            needed.extend(extreme(|times| (0..times.len()).max_by_key(|at| times[*at].mark)));
+        }
+        needed.sort_unstable();
+        needed.dedup();
+        kept.extend(needed.into_iter().map(|at| *times[at]));
+    }
+}
+
+impl Word {
+    /// What tells it from words of the same answer, beside its time and its order.
+    fn kind_mark(&self, answers: &[Answer]) -> u64 {
+        match answers.get(self.answer as usize) {
+            Some(Answer { spelling: None, .. }) => self.mark,
+            _ => NO_MARK,
+        }
+    }
+}
+
+impl Value for Word {
+    const LEN: usize = 24;
+
+    fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.time.to_le_bytes());
+        bytes.extend_from_slice(&self.mark.to_le_bytes());
+        bytes.extend_from_slice(&self.modified.to_le_bytes());
+        bytes.extend_from_slice(&self.answer.to_le_bytes());
+    }
+
+    fn take(bytes: &[u8]) -> Option<Self> {
+        let (time, rest) = bytes.split_first_chunk()?;
+        let (mark, rest) = rest.split_first_chunk()?;
+        let (modified, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            time: i64::from_le_bytes(*time),
+            mark: u64::from_le_bytes(*mark),
+            modified: u32::from_le_bytes(*modified),
+            answer: u32::from_le_bytes(*rest.first_chunk()?),
+        })
+    }
+}
