@@ -17,6 +17,7 @@ mod formats;
 mod generate;
 mod inventories;
 mod merge;
+mod mirror_model;
 mod oracle;
 mod orc_file;
 mod random;
