@@ -3,7 +3,7 @@
 //! Events come in the order of chains, and in a chain by the end of their period. Everything is told as it goes by, so
 //! that no chain is ever held.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
 use serde::Serialize;
@@ -256,6 +256,8 @@ pub(super) struct ChainTimes {
     window: Window,
     /// From the first to the last verified digest of each hourly chain.
     hourly: HashMap<(Account, Region), Spans>,
+    /// Where there are backfill digests of the window: there was an hourly chain, too.
+    backfilled: BTreeSet<(Account, Region)>,
 }
 
 /// When a file is from that no digest lists.
@@ -270,6 +272,11 @@ impl ChainTimes {
     /// Whether an account has an hourly chain in a Region.
     pub(super) fn has_chain(&self, account: Option<Account>, region: Option<Region>) -> bool {
         account.zip(region).is_some_and(|place| self.hourly.contains_key(&place))
+    }
+
+    /// Accounts and Regions with backfill digests of the window, and without an hourly chain.
+    pub(super) fn only_backfilled(&self) -> impl Iterator<Item = (Account, Region)> {
+        self.backfilled.iter().copied().filter(|place| !self.hourly.contains_key(place))
     }
 
     /// The first and the last moment of verified digests in the window.
@@ -539,6 +546,12 @@ impl<'w, 's> ChainWalk<'w, 's> {
         chain.linked.0 += 1;
         chain.linked.1 += u64::from(event.link.is_followed);
         chain.line.bucket = escape(event.bucket).into_owned();
+        let Window { since, until } = self.window;
+        let is_asked = since.is_none_or(|since| event.end > since) && until.is_none_or(|until| start < until);
+        let backfilled = &mut self.walked.times.backfilled;
+        if chain.line.kind == ChainKind::Backfill && is_asked && backfilled.len() < MAX_CHAINS {
+            backfilled.insert((chain.line.account, chain.line.region));
+        }
         chain.enter(event.bucket);
         if is_verified {
             chain.line.verified += 1;

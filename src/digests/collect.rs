@@ -357,7 +357,7 @@ impl<'s> Collector<'s> {
         let seen = &mut self.collected.seen;
         seen.at(root, place.before);
         if !is_misplaced {
-            seen.named(name);
+            seen.named(name, name.prefix());
             seen.digest((root, place.before), lies, name);
         }
         let is_apart = matches!(lies, Lies::OtherBucket | Lies::Unplaced);
@@ -388,11 +388,11 @@ impl<'s> Collector<'s> {
         let Window { since, until } = self.shared.window;
         let is_asked = since.is_none_or(|since| content.end > since) && until.is_none_or(|until| content.start < until);
         for log in content.logs.iter() {
-            let name = Name::new(log.bucket, log.key);
-            self.collected.seen.named(name);
+            let (name, path) = (Name::new(log.bucket, log.key), path_of(log.key));
+            self.collected.seen.named(name, &log.key[..log.key.len() - path.len()]);
             let listed = LogRecord::Listed { digest: number, sha: log.sha, end: content.end, is_asked, name };
             listed.put(&mut self.record);
-            let key = self.path_key(path_of(log.key));
+            let key = self.path_key(path);
             self.logs.push(key, &self.record)?;
         }
         self.shared.progress.advance(0, 1);

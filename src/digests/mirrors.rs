@@ -118,8 +118,10 @@ pub(super) struct Seen {
     tops: BTreeSet<Vec<u8>>,
     /// What stands before `AWSLogs` where logs or digests lie.
     at: HashSet<(RootId, Vec<u8>)>,
-    /// The buckets whose digests lie there as they were delivered.
+    /// The buckets whose digests lie there as they were delivered, without a folder for the bucket.
     owners: HashMap<(RootId, Vec<u8>), BTreeSet<Vec<u8>>>,
+    /// Roots, and the buckets whose digests lie in folders of their names there.
+    folders: HashSet<(RootId, Vec<u8>)>,
     /// Buckets and prefixes that digests name.
     named: HashSet<(Vec<u8>, Vec<u8>)>,
     /// What stands before `AWSLogs` where digests of a bucket and a prefix lie that are in no mirror of it.
@@ -152,9 +154,8 @@ impl Seen {
         }
     }
 
-    /// A digest names an object.
-    pub(super) fn named(&mut self, name: Name<'_>) {
-        let prefix = name.prefix();
+    /// A digest names an object of a bucket below a prefix.
+    pub(super) fn named(&mut self, name: Name<'_>, prefix: &[u8]) {
         let is_last = |(bucket, last): &(Vec<u8>, Vec<u8>)| (&bucket[..], &last[..]) == (name.bucket, prefix);
         if self.last_named.as_ref().is_some_and(is_last) {
             return;
@@ -170,15 +171,18 @@ impl Seen {
 
     /// A digest lies somewhere.
     pub(super) fn digest(&mut self, (root, before): (RootId, &[u8]), lies: Lies, name: Name<'_>) {
-        if self.owners.len() + self.copies.len() >= MAX_PLACES {
+        if self.owners.len() + self.copies.len() + self.folders.len() >= MAX_PLACES {
             self.is_full = true;
             return;
         }
         match lies {
-            Lies::Named if first_folder(before) != name.bucket => {
+            Lies::Named if before.len() == name.bucket.len() + 1 + name.prefix().len() => {
+                self.folders.insert((root, name.bucket.to_vec()));
+            }
+            Lies::Named => {
                 self.owners.entry((root, before.to_vec())).or_default().insert(name.bucket.to_vec());
             }
-            Lies::Named | Lies::Elsewhere => {}
+            Lies::Elsewhere => {}
             Lies::OtherBucket | Lies::Unplaced => {
                 let named = (name.bucket.to_vec(), name.prefix().to_vec());
                 let befores = self.copies.entry(named).or_default();
@@ -192,8 +196,9 @@ impl Seen {
     }
 
     pub(super) fn merge(&mut self, other: Self) {
-        let Self { tops, at, owners, named, copies, is_full, .. } = other;
+        let Self { tops, at, owners, folders, named, copies, is_full, .. } = other;
         self.tops.extend(tops);
+        self.folders.extend(folders);
         self.at.extend(at);
         self.named.extend(named);
         owners.into_iter().for_each(|(place, buckets)| self.owners.entry(place).or_default().extend(buckets));
@@ -212,11 +217,16 @@ pub(super) struct Mirrors {
     outers: Vec<Vec<u8>>,
     /// Whether digests of several buckets lie in roots that have no folders for them.
     is_mixed: bool,
+    /// Whether a root mirrors a bucket both in a folder of its name and without one: then the folder may as well be a
+    /// prefix that somebody chose in the bucket.
+    pub(super) is_ambiguous: bool,
 }
 
 impl Mirrors {
     pub(super) fn new(seen: Seen, outers: Vec<Vec<u8>>) -> Self {
-        let Seen { tops, at, owners, named, copies, .. } = seen;
+        let Seen { tops, at, owners, folders, named, copies, .. } = seen;
+        let mut bare = owners.iter().flat_map(|((root, _), buckets)| buckets.iter().map(move |bucket| (root, bucket)));
+        let is_ambiguous = bare.any(|(root, bucket)| folders.contains(&(*root, bucket.clone())));
         let mut roots: HashMap<&[u8], Vec<RootId>> = HashMap::new();
         at.iter().for_each(|(root, before)| roots.entry(before).or_default().push(*root));
         let firsts: HashSet<&[u8]> = at.iter().map(|(_, before)| first_folder(before)).collect();
@@ -253,7 +263,7 @@ impl Mirrors {
         let stand_ins = stand_ins.collect();
         let buckets: BTreeSet<&Vec<u8>> = owners.values().flatten().collect();
         let is_mixed = buckets.len() > 1;
-        Self { mirrored, stand_ins, owners, outers, is_mixed }
+        Self { mirrored, stand_ins, owners, outers, is_mixed, is_ambiguous }
     }
 
     /// Whether a root mirrors a bucket that a digest names.
@@ -264,7 +274,15 @@ impl Mirrors {
     /// Where a log of this name lies that is at this path.
     pub(super) fn lies(&self, at: RootPath<'_>, name: Name<'_>) -> Lies {
         let lies = at.lies(self.outers.get(at.root as usize).map_or(&b""[..], |outer| outer), name);
-        if lies != Lies::Named || !self.is_mixed || (at.top, at.rest) == (name.bucket, name.key) {
+        if lies != Lies::Named || self.owners.is_empty() {
+            return lies;
+        }
+        if (at.top, at.rest) == (name.bucket, name.key) {
+            // Where the digests of the bucket lie without a folder for it, such a folder is a prefix in the bucket.
+            let bare = self.owners.get(&(at.root, name.prefix().to_vec()));
+            return if bare.is_some_and(|owners| owners.contains(name.bucket)) { Lies::Elsewhere } else { lies };
+        }
+        if !self.is_mixed {
             return lies;
         }
         // Without a folder for the bucket, the digests that lie there say which it is.

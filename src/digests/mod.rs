@@ -300,6 +300,7 @@ impl<'v> Verification<'v> {
             out.write_all(HEADER)?;
             findings.finish(&mut |line| out.write_all(line))
         })?;
+        digests.unplaced += u64::from(mirrors.is_ambiguous);
         Ok(DigestsSummary::new(summary::Facts {
             options,
             key_lists,
@@ -375,6 +376,10 @@ fn without_chain(logs: &LogTotals, walked: &Walked) -> Vec<NoChain> {
         if asked > 0 && !walked.times.has_chain(group.account, group.region) {
             *places.entry((group.account, group.region)).or_default() += asked;
         }
+    }
+    // A late digest proves that there was an hourly one.
+    for (account, region) in walked.times.only_backfilled() {
+        places.entry((Some(account), Some(region))).or_default();
     }
     let line = |((account, region), logs): ((Option<Account>, Option<Region>), u64)| NoChain {
         account: account.map_or("-".to_owned(), |account| account.to_string()),

@@ -871,6 +871,26 @@ fn what_lies_elsewhere_is_moved_or_a_copy() {
             reasons: &["missing_logs"],
         },
         Layout {
+            name: "a log moved into a folder that is called like the bucket",
+            change: |tree, chain| {
+                move_all(tree, "", TOP, "");
+                move_all(tree, &chain[3].logs[1].0, "AWSLogs", "org-trail-logs/AWSLogs");
+            },
+            args: &["--logs"],
+            code: 1,
+            reasons: &["invalid_logs"],
+        },
+        Layout {
+            name: "a digest moved into a folder that is called like the bucket",
+            change: |tree, chain| {
+                move_all(tree, "", TOP, "");
+                move_all(tree, &chain[3].key, "AWSLogs", "org-trail-logs/AWSLogs");
+            },
+            args: &["--logs"],
+            code: 3,
+            reasons: &["layout_unknown"],
+        },
+        Layout {
             name: "a log copied in its bucket",
             change: |tree, chain| copy_all(tree, &log_path(&chain[3], 1), TOP, "org-trail-logs/trash/"),
             args: &["--logs"],
@@ -1115,6 +1135,13 @@ fn backfill_digests_alone_cover_nothing() {
         assert_eq!(verified.ran.code, Some(3), "{verified:?}");
         assert_eq!(verified.summary()["outcome_reasons"], json!(["window_not_covered", "no_chain"]));
     }
+    // Whatever they list: there was an hourly chain.
+    let idle = Trail { region: "eu-west-1", logs: 0, ..backfill.clone() };
+    let mut tree = Tree::of(&chain());
+    tree.0.extend(Tree::of(&idle.chain(1)).0);
+    let verified = verify(&tree, &["--logs"]);
+    assert_eq!(verified.summary()["no_chain"], json!([{"account": ACCOUNT, "region": "eu-west-1", "logs": 0}]));
+    assert_eq!(verified.ran.code, Some(3), "{verified:?}");
     // Runs that hang together, whatever hours they are of.
     let mut tree = Tree::of(&chain());
     let one = backfill.digest(&after(FIRST_END, 5 * 3600), None);
