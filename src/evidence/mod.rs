@@ -22,6 +22,8 @@ mod metadata;
 mod names;
 mod recognise;
 mod said;
+#[cfg(test)]
+mod tests;
 mod text;
 mod text_file;
 mod times;
@@ -54,6 +56,8 @@ pub(crate) use load::load;
 pub use recognise::Passed;
 pub(crate) use unattributed::{Elsewhere, Unattributed};
 pub(crate) use words::{Answer, NO_MARK, Word};
+#[cfg(test)]
+use worlds::FIRST_REKEYING;
 pub(crate) use worlds::{Decided, RowFacts, RowVersion, Weighed, World};
 
 /// What to take as evidence.

@@ -224,11 +224,12 @@ impl Keeper<'_> {
         words.dedup();
         if words.len() > Self::FEW {
             let all = std::mem::take(words);
+            let is_journal_in_order = self.is_journal_in_order(&all);
             let is_alike = |one: &Word, other: &Word| {
                 (one.answer, one.modified, one.kind_mark(self.answers))
                     == (other.answer, other.modified, other.kind_mark(self.answers))
             };
-            all.chunk_by(is_alike).for_each(|alike| self.keep_alike(alike, words));
+            all.chunk_by(is_alike).for_each(|alike| self.keep_alike(alike, is_journal_in_order, words));
         }
         if words.len() > Self::MOST {
             *words = vec![Word { time: UNDATED, mark: NO_MARK, modified: NO_SECOND, answer: TOO_MANY }];
@@ -240,14 +241,30 @@ impl Keeper<'_> {
         answer.is_some_and(|answer| !answer.file.is_some_and(self.is_spoiled))
     }
 
+    /// Whether no record of a journal has a number that contradicts its time. Where one does, all of them matter.
+    fn is_journal_in_order(&self, words: &[Word]) -> bool {
+        let spelling = |word: &Word| self.answers.get(word.answer as usize)?.spelling;
+        let mut records: Vec<(Spelling, &Word)> =
+            words.iter().filter_map(|word| Some((spelling(word)?, word))).collect();
+        records.sort_unstable_by_key(|(spelling, word)| (spelling.len, spelling.digits as u8, word.time, word.mark));
+        records.chunk_by(|one, other| one.0 == other.0).all(|records| {
+            let mut highest = 0;
+            records.chunk_by(|one, other| one.1.time == other.1.time).all(|together| {
+                let is_later = together.iter().all(|(_, word)| word.mark >= highest);
+                highest = together.iter().map(|(_, word)| word.mark).max().unwrap_or(0).max(highest);
+                is_later
+            })
+        })
+    }
+
     /// Keeps the extremes of words that differ in nothing but their time and order: the first of all, and around each moment
     /// the last before and the first after it, with all of what clocks cannot tell from the moment itself.
-    fn keep_alike(&self, alike: &[Word], kept: &mut Vec<Word>) {
+    fn keep_alike(&self, alike: &[Word], is_journal_in_order: bool, kept: &mut Vec<Word>) {
         let Some(answer) = alike.first().and_then(|word| self.answers.get(word.answer as usize)) else { return };
-        let by_order = answer.spelling.is_some();
+        let is_disputed = answer.spelling.is_some() && !is_journal_in_order;
         // Which of them are later than the version of a row is known only then.
         let is_of_several = answer.what == What::ReKeying && answer.of != Of::Version;
-        if alike.len() <= 2 || is_of_several || by_order && alike.len() <= Self::FEW {
+        if alike.len() <= 2 || is_of_several || is_disputed {
             kept.extend_from_slice(alike);
             return;
         }
@@ -259,12 +276,6 @@ impl Keeper<'_> {
                 let after = times.partition_point(|word| word.time <= edge);
                 needed.extend([after.saturating_sub(1), after.min(times.len() - 1)]);
             }
-        }
-        if by_order {
-            // Where order and time contradict each other, the extremes of both are needed.
-            let extreme = |of: fn(&[&Word]) -> Option<usize>| of(&times);
-            needed.extend(extreme(|times| (0..times.len()).min_by_key(|at| times[*at].mark)));
-            needed.extend(extreme(|times| (0..times.len()).max_by_key(|at| times[*at].mark)));
         }
         needed.sort_unstable();
         needed.dedup();

@@ -1,0 +1,154 @@
+//! What is kept of many words decides as all of them do.
+
+use std::sync::Arc;
+
+use super::unattributed::Elsewhere;
+use super::words::{
+    Answer, CLOCKS_MS, Claim, Digits, Keeper, NO_MARK, NO_SECOND, Of, SaidKey, Spelling, UNDATED, What, Word, second_of,
+};
+use super::worlds::{RowFacts, RowVersion, World};
+use super::{FIRST_REKEYING, KnownKey};
+use crate::policy::{Checker, EvidenceAssumptions, KeyArn, KeyName, Policy, Status};
+use crate::timestamp::Timestamp;
+
+/// Numbers that look random.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize]
+    }
+}
+
+fn keys() -> Vec<KnownKey> {
+    let policy = Policy::from_toml("[[rule]]\nid = \"r\"\nencryption = [\"SSE-KMS\"]\n").expect("a policy");
+    let checker = Checker::new(policy, Timestamp::now());
+    let arn = |id: u32| KeyArn::parse(&format!("arn:aws:kms:us-east-1:111122223333:key/{id}")).expect("an ARN");
+    (0..3).map(|id| KnownKey { id, key: Arc::new(checker.key(KeyName::Arn(&arn(id)))) }).collect()
+}
+
+/// All that is said in a round: of a version with an id, or of a null version.
+fn answers(of: Of) -> Vec<Answer> {
+    let keys = keys();
+    let said = keys.iter().cloned().map(SaidKey::Is).chain([SaidKey::Untold]);
+    let whats = [What::Sighting, What::Write, What::ReKeying, What::Update];
+    let spelling = Spelling { len: 16, digits: Digits::Upper };
+    let mut answers = Vec::new();
+    for key in said {
+        for what in whats {
+            let spellings = if what == What::Update { vec![None, Some(spelling)] } else { vec![None] };
+            for spelling in spellings {
+                let (claim, key) = (Claim::Is(Status::SseKms), key.clone());
+                answers.push(Answer { what, of, claim, key, source: 0, spelling, file: None });
+            }
+        }
+    }
+    answers
+}
+
+fn word(draws: &mut Draws, answers: &[Answer], modified: i64, span: i64) -> Word {
+    let answer = draws.below(answers.len() as u64) as u32;
+    let Answer { what, of, spelling, .. } = &answers[answer as usize];
+    let time = modified + draws.below(span as u64) as i64 * 1000;
+    let is_undated = *what == What::Sighting && draws.below(20) == 0;
+    let names_second = *of != Of::Version && *what != What::ReKeying;
+    Word {
+        time: if is_undated { UNDATED } else { time },
+        mark: if spelling.is_some() { draws.below(1000) } else { NO_MARK },
+        modified: if names_second { second_of(modified) } else { NO_SECOND },
+        answer,
+    }
+}
+
+#[test]
+fn what_is_kept_of_many_words_decides_as_all_of_them_do() {
+    let mut draws = Draws(7);
+    let mut pruned = 0;
+    for round in 0..6_000 {
+        let (version, of) = draws.pick(&[(RowVersion::Named, Of::Version), (RowVersion::Null, Of::NullVersion)]);
+        let answers = answers(of);
+        let span = draws.pick(&[10, 60, 4000]);
+        let modified = FIRST_REKEYING + draws.pick(&[-3_000_000, -20_000, 5_000]);
+        // Most of the words are of few kinds, so that there are many of each.
+        let few: Vec<Answer> =
+            (0..1 + draws.below(4)).map(|_| answers[draws.below(answers.len() as u64) as usize].clone()).collect();
+        let mut words: Vec<Word> = (0..draws.below(80)).map(|_| word(&mut draws, &few, modified, span)).collect();
+        let mut moments: Vec<i64> =
+            (0..1 + draws.below(3)).map(|_| modified + draws.below(span as u64) as i64 * 1000).collect();
+        moments.sort_unstable();
+        let row = RowFacts {
+            status: Status::SseKms,
+            version,
+            modified: Some(modified),
+            etag: NO_MARK,
+            moment: Some(draws.pick(&moments)),
+            has_bucket_key: false,
+        };
+        let assumed = EvidenceAssumptions {
+            max_age: draws.pick(&[None, Some(10 * CLOCKS_MS), Some(3_600_000)]),
+            logs_are_complete: draws.below(3) == 0,
+            hints_decide: false,
+        };
+        let world = World { answers: &few, assumed };
+        let decide = |words: &[Word]| {
+            let mut alternatives = Vec::new();
+            let decided = world.decide(&row, words, None, &Elsewhere::default(), &mut alternatives);
+            let is_rekeyed_since = decided.is_rekeyed_since;
+            let mut state = format!("{:?} {:?}", decided.weighed, decided.state);
+            if matches!(decided.state, crate::policy::KeyState::Among(..)) {
+                let mut names: Vec<_> = alternatives
+                    .iter()
+                    .map(|one| format!("{:?} {:?}", one.status, one.key.map(|key| &key.name)))
+                    .collect();
+                names.sort();
+                state = names.join(", ");
+            }
+            (state, is_rekeyed_since)
+        };
+        let all = decide(&words);
+        let count = words.len();
+        let keeper = Keeper { answers: &few, moments: &moments, is_spoiled: &|_| false };
+        let before = words.clone();
+        keeper.keep(&mut words);
+        pruned += usize::from(words.len() + 20 < count);
+        assert_eq!(decide(&words), all, "round {round}: {row:?}\n{assumed:?}\n{before:?}\n{words:?}\n{few:?}");
+    }
+    assert!(pruned > 500, "the test keeps less than was said: {pruned}");
+}
+
+#[test]
+fn the_short_way_for_one_word_decides_as_the_long_one_does() {
+    let mut draws = Draws(11);
+    let answers = answers(Of::Version);
+    let mut known = 0;
+    for _ in 0..20_000 {
+        let modified = FIRST_REKEYING + draws.pick(&[-3_000_000, -20_000, 5_000]);
+        let span = draws.pick(&[4, 10, 4000]);
+        let word = word(&mut draws, &answers, modified - 3_000, span);
+        let row = RowFacts {
+            status: draws.pick(&[Status::SseKms, Status::SseS3, Status::Blank]),
+            version: RowVersion::Named,
+            modified: Some(modified),
+            etag: NO_MARK,
+            moment: draws.pick(&[None, Some(modified), Some(modified + 3_000), Some(modified + 3_600_000)]),
+            has_bucket_key: false,
+        };
+        let assumed = EvidenceAssumptions {
+            max_age: draws.pick(&[None, Some(CLOCKS_MS), Some(3_600_000)]),
+            logs_are_complete: draws.below(3) == 0,
+            hints_decide: false,
+        };
+        let world = World { answers: &answers, assumed };
+        let Some((weighed, _)) = world.decide_one(&row, &word) else { continue };
+        let mut alternatives = Vec::new();
+        let decided = world.decide(&row, &[word], None, &Elsewhere::default(), &mut alternatives);
+        assert_eq!(weighed, decided.weighed, "{row:?} {word:?} {assumed:?} {:?}", answers[word.answer as usize]);
+        known += usize::from(weighed == super::Weighed::Known);
+    }
+    assert!(known > 1_000, "too few to tell: {known}");
+}
