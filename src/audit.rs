@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use crate::assumptions::Assumptions;
 use crate::campaign::{CampaignOptions, write_campaign};
-use crate::digests::{DigestsError, DigestsOptions, DigestsSummary, Verification};
+use crate::digests::{DigestsError, DigestsOptions, Verification};
 use crate::engine::{self, Cancel, EngineError, Outcome, Progress};
 use crate::evidence::{self, Aliases, Evidence, EvidenceError, EvidenceOptions, KeyRing};
-use crate::merge::{PARTIAL_FILE, ShardFile, ShardGroupFile, fingerprint};
+use crate::merge::{FileSeal, PARTIAL_FILE, ShardFile, ShardGroupFile, Shards, seal};
 use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
 use crate::readers::UnitFault;
 use crate::remediation::{Group, GroupFile, Groups, JobSettings, Prices, PricesError, Targets};
-use crate::report::{AuditFacts, Run, Summary};
+use crate::report::{AuditFacts, Run, Scope, Summary};
 use crate::sinks::{
     DIGESTS_FILE, FINDINGS_HEADER, List, ListFile, ListFiles, OrderedLists, OutputError, OutputFolder, REMEDIATION,
     Room, Sources, Spools, Stream, UnitLengths, push_fault, with_groups,
@@ -141,7 +141,9 @@ pub fn audit(
     let digests = verification.map(verify).transpose()?;
     let shard = options.shard.unwrap_or(Shard::WHOLE);
     let aliases = options.evidence.as_ref().map_or(&[][..], |evidence| &evidence.aliases);
-    let ring = KeyRing::new(checker, Aliases::read(checker, aliases).map_err(EvidenceError::Aliases)?);
+    let aliases = Aliases::read(checker, aliases).map_err(EvidenceError::Aliases)?;
+    let aliases_read = aliases.fingerprint();
+    let ring = KeyRing::new(checker, aliases);
     let evidence = match &options.evidence {
         Some(evidence) => Some(load_evidence(evidence, (plan, shard), &ring, &output, jobs, (cancel, progress))?),
         None => None,
@@ -149,7 +151,7 @@ pub fn audit(
     facts.evidence = evidence.as_ref().map(|evidence| evidence.summary.clone());
     let spools = Spools::new(output.staging(), Room::new(MAX_HELD_LEN));
     let rows = options.remediation.manifest_rows;
-    let files = begin_lists(&mut output, &facts, rows, |stream| spools.paths(stream, 0..jobs as u32))?;
+    let files = begin_lists(&mut output, &facts, rows, |stream| Sources::new(spools.paths(stream, 0..jobs as u32)))?;
     let units: Vec<_> = plan.units(shard).collect();
     let units_planned = units.len() as u64;
     let groups = Groups::default();
@@ -157,7 +159,8 @@ pub fn audit(
     let lists = OrderedLists::new(files, ids, &groups, options.shard.is_some(), cancel);
     let targets = Targets::new(checker.policy(), checker.as_of(), options.remediation.includes_undetermined);
     let assumptions = assumptions(plan, checker, &ring, evidence.as_ref());
-    let total = Partial::new(Arc::new(terms(plan, checker, options, &facts, assumptions)), facts.policy.rules.len());
+    let terms = terms(checker, options, &facts, (assumptions, aliases_read));
+    let total = Partial::new(Arc::new(terms), facts.policy.rules.len());
     let keys = (&ring, evidence.as_ref());
     let outcome = Outcome { total, spools: &spools, lists: &lists, targets: &targets, groups: &groups, keys };
     let partial = engine::run(units, checker, outcome, jobs, cancel, progress)?;
@@ -168,10 +171,11 @@ pub fn audit(
     let (files, lengths) = finished?;
     // Freeing a gigabyte takes a while, in which the lists are brought to the disk.
     spools.remove(0..jobs as u32);
-    let lengths = lengths.map(|lengths| with_groups(lengths, &groups));
-    let lists = FinishedLists { files, lengths };
+    let part = options.shard.zip(lengths).map(|(shard, lengths)| (shard.into(), with_groups(lengths, &groups)));
+    let lists = FinishedLists { files, part };
     let run = || Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
-    let result = Findings { digests, ..Findings::new(facts, partial, units_planned) };
+    let scope = Scope { units_planned, shard: options.shard, digests };
+    let result = Findings::new(facts, partial, scope);
     write(output, result, lists, run, &options.remediation.campaign, cancel)
 }
 
@@ -208,15 +212,15 @@ fn load_evidence(
     })
 }
 
+/// Everything that decides a verdict, or what is written about it.
 fn terms(
-    plan: &Plan,
     checker: &Checker,
     options: &AuditOptions,
     facts: &AuditFacts,
-    assumptions: Assumptions,
+    (assumptions, aliases): (Assumptions, Option<String>),
 ) -> Terms {
     Terms {
-        plan: plan.fingerprint(),
+        plan: facts.plan_fingerprint(),
         policy: checker.policy().sha256.clone(),
         as_of: checker.as_of().as_millis(),
         rollups: options.rollups,
@@ -225,6 +229,8 @@ fn terms(
         remediates_undetermined: options.remediation.includes_undetermined,
         evidence: facts.evidence.as_ref().map(|evidence| evidence.fingerprint.clone()),
         assumptions,
+        evidence_as_of: options.evidence.as_ref().and_then(|evidence| evidence.as_of).map(Timestamp::as_millis),
+        aliases,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -243,23 +249,22 @@ fn assumptions(plan: &Plan, checker: &Checker, ring: &KeyRing<'_>, evidence: Opt
 pub(crate) struct Findings {
     pub(crate) facts: AuditFacts,
     pub(crate) partial: Partial,
-    units_planned: u64,
-    digests: Option<DigestsSummary>,
+    scope: Scope,
 }
 
 impl Findings {
     /// Nothing is added to the partial any more.
-    pub(crate) fn new(facts: AuditFacts, mut partial: Partial, units_planned: u64) -> Self {
+    pub(crate) fn new(facts: AuditFacts, mut partial: Partial, scope: Scope) -> Self {
         partial.settle();
-        Self { facts, partial, units_planned, digests: None }
+        Self { facts, partial, scope }
     }
 }
 
 /// Lists that lack nothing.
 pub(crate) struct FinishedLists {
     pub(crate) files: ListFiles,
-    /// How much of them is each unit's, if the output is to be merged.
-    pub(crate) lengths: Option<UnitLengths<Group>>,
+    /// Which shards they are of and how much of them is each unit's, if the output is to be merged.
+    pub(crate) part: Option<(Shards, UnitLengths<Group>)>,
 }
 
 /// Begins all lists; `sources` are the files that a list is put together from.
@@ -267,9 +272,8 @@ pub(crate) fn begin_lists(
     output: &mut OutputFolder,
     facts: &AuditFacts,
     manifest_rows: u64,
-    sources: impl Fn(Stream) -> Vec<PathBuf>,
+    sources: impl Fn(Stream) -> Sources,
 ) -> Result<ListFiles, OutputError> {
-    let sources = |stream| Sources::new(sources(stream));
     let mut begin =
         |list: List| output.begin_list(list.file_name(), &preamble(list, facts), sources(Stream::Named(list)));
     let named = List::ALL.into_iter().map(&mut begin).collect::<Result<_, _>>()?;
@@ -287,7 +291,7 @@ pub(crate) fn write(
     cancel: &Cancel,
 ) -> Result<Summary, AuditError> {
     // A shard does not know the rows of the others.
-    if lists.lengths.is_none() {
+    if lists.part.is_none() {
         for (path, fault) in result.facts.note_wrong_times(&result.partial) {
             let mut line = Vec::new();
             push_fault(&mut line, fault.code(), &path, None, None, &fault.to_string());
@@ -300,12 +304,12 @@ pub(crate) fn write(
     }
     write_campaign(&output, &result.facts, &result.partial, &files, campaign)?;
     let run = run();
-    if let Some(lengths) = lists.lengths {
-        let shard = ShardFile::new(&result, &run, lengths, hash_lists(&output)?, shard_files(&output, &files)?);
-        output.write(PARTIAL_FILE, |out| Ok(serde_json::to_writer(out, &shard)?))?;
+    if let Some(part) = lists.part {
+        let shard = ShardFile::new(&result, &run, part, seal_lists(&output)?, shard_files(&output, &files)?);
+        output.write(PARTIAL_FILE, |out| shard.write(out))?;
     }
-    let Findings { facts, partial, units_planned, digests } = result;
-    let summary = Summary::new(&facts, partial, (units_planned, digests), &files, run);
+    let Findings { facts, partial, scope } = result;
+    let summary = Summary::new(&facts, partial, scope, &files, run);
     output.write_json("summary.json", &summary)?;
     output.publish()?;
     Ok(summary)
@@ -324,26 +328,21 @@ fn finish_lists(ListFiles { named, groups }: ListFiles, cancel: &Cancel) -> Resu
     })
 }
 
-fn hash_lists(output: &OutputFolder) -> Result<Vec<String>, OutputError> {
-    List::ALL.into_iter().map(|list| hash_file(output, list.file_name())).collect()
+fn seal_lists(output: &OutputFolder) -> Result<[FileSeal; List::ALL.len()], OutputError> {
+    let [findings, faults] = List::ALL.map(|list| seal_file(output, list.file_name()));
+    Ok([findings?, faults?])
 }
 
-/// The SHA-256 of a file that has not been published.
-pub(crate) fn hash_file(output: &OutputFolder, name: &str) -> Result<String, OutputError> {
+/// The seal of a file that has not been published.
+fn seal_file(output: &OutputFolder, name: &str) -> Result<FileSeal, OutputError> {
     let path = output.staging().join(name);
-    fingerprint(&path).map(|(_, sha256)| sha256).map_err(|error| OutputError::Write { path, error })
+    seal(&path).map_err(|error| OutputError::Write { path, error })
 }
 
 fn shard_files(output: &OutputFolder, files: &[GroupFile]) -> Result<Vec<ShardGroupFile>, OutputError> {
     let of_shard = |file: &GroupFile| {
-        let sha256 = hash_file(output, &format!("{REMEDIATION}/{}", file.path))?;
-        Ok(ShardGroupFile {
-            group: file.group.clone(),
-            path: file.path.clone(),
-            rows: file.objects,
-            len: file.len,
-            sha256,
-        })
+        let seal = seal_file(output, &format!("{REMEDIATION}/{}", file.path))?;
+        Ok(ShardGroupFile { group: file.group.clone(), path: file.path.clone(), rows: file.objects, seal })
     };
     files.iter().map(of_shard).collect()
 }

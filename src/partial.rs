@@ -18,7 +18,7 @@ use crate::policy::{Reason, Status, Verdict};
 use crate::readers::UnitFacts;
 use crate::remediation;
 use crate::rollup::{Collapsed, Group, GroupCounts, Period, Place, Rollup};
-use crate::timestamp::Month;
+use crate::timestamp::{Month, Timestamp};
 
 /// How many spellings of what we do not know are kept.
 const MAX_SAMPLES: usize = 20;
@@ -52,8 +52,63 @@ pub struct Terms {
     pub evidence: Option<String>,
     /// What verdicts take for granted.
     pub assumptions: Assumptions,
+    /// When evidence was taken that does not say so itself, in milliseconds since the epoch.
+    pub evidence_as_of: Option<i64>,
+    /// The SHA-256 of what names the keys of aliases; nothing if there are none.
+    pub aliases: Option<String>,
     /// The version of this program: verdicts of different versions are not added up.
     pub tool: String,
+}
+
+impl Terms {
+    /// What decides beside the sources and the policy: the option that sets it, and what it is set to, for people.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        // Whoever adds a term has to say here what it is called.
+        let Self {
+            plan: _,
+            policy: _,
+            as_of,
+            rollups,
+            checksums,
+            manifest_rows,
+            remediates_undetermined,
+            evidence,
+            assumptions,
+            evidence_as_of,
+            aliases,
+            tool,
+        } = self;
+        let time = |millis: &i64| Timestamp::from_millis(*millis).map_or(millis.to_string(), |time| time.to_string());
+        let given = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
+        vec![
+            ("version of logseal", tool.clone()),
+            ("--as-of", time(as_of)),
+            (
+                "--rollup or --max-groups",
+                match rollups {
+                    Rollups::None => "none".to_owned(),
+                    Rollups::UpTo(max_groups) => max_groups.to_string(),
+                },
+            ),
+            ("--no-checksums", (*checksums == Checksums::Skipped).to_string()),
+            ("--manifest-rows", manifest_rows.to_string()),
+            ("--remediate-undetermined", remediates_undetermined.to_string()),
+            ("content of --key-evidence (SHA-256)", given(evidence.clone())),
+            ("--evidence-as-of", given(evidence_as_of.as_ref().map(time))),
+            ("content of --kms-aliases (SHA-256)", given(aliases.clone())),
+            ("what is taken for granted", {
+                let lines = assumptions.lines();
+                let names = lines.iter().map(|line| format!("{} {}", line.name, line.value).trim_end().to_owned());
+                Some(names.collect::<Vec<_>>().join(", ")).filter(|names| !names.is_empty()).unwrap_or("nothing".into())
+            }),
+        ]
+    }
+
+    /// The first setting in which they differ: its name, ours and theirs.
+    pub(crate) fn differing_setting(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        let pairs = self.settings().into_iter().zip(other.settings());
+        pairs.into_iter().find(|(ours, theirs)| ours != theirs).map(|(ours, theirs)| (ours.0, ours.1, theirs.1))
+    }
 }
 
 /// Whether objects are also counted by account and by month.
@@ -208,9 +263,7 @@ pub enum MergeError {
     #[error("they were made with different policies")]
     Policy,
     /// They were made with different settings.
-    #[error(
-        "they were made with a different --as-of, --max-groups, --manifest-rows, --remediate-undetermined, --no-checksums or --key-evidence, under other assumptions, or by another version"
-    )]
+    #[error("they were made with different settings")]
     Settings,
     /// A unit is in both.
     #[error("both have examined unit {}", .0.0)]
@@ -479,7 +532,7 @@ mod tests {
         let (plan, policy, tool) = (text(), text(), text());
         let (rollups, checksums) = (Rollups::UpTo(max_groups), Checksums::Verified);
         let (manifest_rows, remediates_undetermined) = (1, false);
-        let evidence = None;
+        let (evidence, evidence_as_of, aliases) = (None, None, None);
         Arc::new(Terms {
             plan,
             policy,
@@ -490,6 +543,8 @@ mod tests {
             remediates_undetermined,
             evidence,
             assumptions: Assumptions::default(),
+            evidence_as_of,
+            aliases,
             tool,
         })
     }

@@ -4,8 +4,8 @@ use std::fmt::{self, Write as _};
 
 use super::summary::{DigestsReason, DigestsSummary, NoChain};
 use super::{DigestStatus, LogStatus};
+use crate::report::Style;
 use crate::report::text::{Text, count, escaped, number, shortened};
-use crate::report::{Outcome, Style};
 
 /// How many places are listed.
 const PLACES: usize = 40;
@@ -46,11 +46,7 @@ fn all(text: &mut Text, summary: &DigestsSummary, out: &str) -> fmt::Result {
 
 /// What is proven and what is not: chains, hours, logs, and what lies beside them.
 fn first_lines(text: &mut Text, summary: &DigestsSummary) -> fmt::Result {
-    let (colour, word) = match summary.outcome {
-        Outcome::Pass => ("32", "PASS"),
-        Outcome::Violations => ("31", "VIOLATIONS"),
-        Outcome::Incomplete => ("33", "INCOMPLETE"),
-    };
+    let (word, colour) = summary.outcome.word();
     let from = text.text.len();
     text.indented(&format!("{word}  "), &headline(summary))?;
     let coloured = text.coloured(&format!("1;{colour}"), word);

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 
 use crate::engine::lock;
+use crate::hashes::sha256::Sha256;
 use crate::policy::{Checker, Key, KeyArn, KeyName};
+use crate::source::hex;
 
 /// Keys beyond this are not names of keys but somebody's attempt to fill memory: nobody has so many.
 pub(super) const MAX_KEYS: usize = 100_000;
@@ -34,6 +36,8 @@ pub(crate) struct Aliases {
     /// By ARN. An alias without one can be anybody's, in any Region: every account has `alias/aws/s3`.
     aliases: BTreeMap<String, Option<KeyArn>>,
     ids: BTreeMap<String, Option<KeyArn>>,
+    /// What was read, file by file.
+    sha256: Vec<[u8; 32]>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +70,7 @@ impl Aliases {
 
     fn add(&mut self, path: &Path) -> Result<(), String> {
         let text = fs::read(path).map_err(|error| error.to_string())?;
+        self.sha256.push(Sha256::of(&text));
         let list: AliasList =
             serde_json::from_slice(&text).map_err(|error| format!("not what `aws kms list-aliases` says: {error}"))?;
         for AliasEntry { alias_name, alias_arn, target_key_id } in list.aliases {
@@ -78,6 +83,13 @@ impl Aliases {
             note(&mut self.ids, &id, &arn);
         }
         Ok(())
+    }
+
+    /// The SHA-256 of all files that were read; nothing if there were none. The order of files decides nothing.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        let mut sha256 = self.sha256.clone();
+        sha256.sort_unstable();
+        (!sha256.is_empty()).then(|| hex(&Sha256::of(sha256.concat())))
     }
 
     /// What a name stands for; nothing if that cannot be told. An id without ARN is a key of the account, if that is known.

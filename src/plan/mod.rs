@@ -10,6 +10,7 @@ mod manifest;
 mod runs;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -330,9 +331,25 @@ impl Shard {
         (1..=of).contains(&number).then_some(Self { number, of })
     }
 
+    /// Its number, from 1 on.
+    pub fn number(self) -> u32 {
+        self.number
+    }
+
+    /// How many shards there are.
+    pub fn of(self) -> u32 {
+        self.of
+    }
+
     /// Whether the unit belongs to this shard: each belongs to exactly one of M.
     pub fn holds(self, unit: UnitId) -> bool {
         unit.0 % self.of == self.number - 1
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shard {} of {}", self.number, self.of)
     }
 }
 
@@ -401,26 +418,6 @@ impl Plan {
     /// What the operator states about the sources.
     pub fn assumptions(&self) -> &Assumptions {
         &self.assumptions
-    }
-
-    /// A number for everything that is to be examined, the same on every machine.
-    pub fn fingerprint(&self) -> String {
-        let mut hasher = Sha256::new();
-        let mut field = |text: &str| {
-            hasher.update((text.len() as u64).to_le_bytes());
-            hasher.update(text);
-        };
-        for source in &self.sources {
-            field(source.bucket.as_deref().unwrap_or_default());
-            field(&format!("{:?} {:?} {:?}", source.format, source.created_at, source.completeness));
-            field(&format!("{:?}", source.schema));
-            source.faults.iter().for_each(|fault| field(fault.code()));
-            for file in &source.files {
-                field(&source.file_key(file));
-                field(&format!("{:?} {:?}", file.size, file.md5));
-            }
-        }
-        hex(&hasher.finish())
     }
 }
 
@@ -536,6 +533,29 @@ impl Source {
     /// The columns that the manifest names, or that were given for a file without one.
     pub fn csv_schema(&self) -> Result<Arc<Schema>, UnitFault> {
         self.schema.clone().ok_or(UnitFault::Unchecked("columns"))
+    }
+
+    /// A number for what its manifest says, and for what is wrong with that; wherever it is, and whatever lies beside it.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = Sha256::new();
+        let mut field = |text: &str| {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        };
+        field(&format!("{:?} {:?}", self.bucket, self.format));
+        field(&format!("{:?} {:?}", self.created_at, self.completeness));
+        field(&format!("{:?}", self.schema));
+        // How many there are of each, so that none can be taken for one of the next kind.
+        field(&format!("{} {}", self.faults.len(), self.files.len()));
+        for fault in &self.faults {
+            field(fault.code());
+            field(&fault.to_string());
+        }
+        for file in &self.files {
+            field(&self.file_key(file));
+            field(&format!("{:?} {:?}", file.size, file.md5));
+        }
+        hex(&hasher.finish())
     }
 
     /// Its path, harmless to show.

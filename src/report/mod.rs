@@ -7,7 +7,7 @@ pub(crate) mod text;
 pub use campaign::render_campaign;
 pub use summary::{
     AccountLine, AccountLines, AuditFacts, ByteCounts, Counts, Coverage, GroupLine, LaneLine, MonthLine, MonthLines,
-    Outcome, OutcomeReason, PolicyFacts, RemediationFacts, RuleFacts, RuleLine, Run, SourceFacts, SourceLine, Summary,
-    Timing, ToolFacts,
+    Outcome, OutcomeReason, PolicyFacts, RemediationFacts, RuleFacts, RuleLine, Run, Scope, SourceFacts, SourceLine,
+    Summary, Timing, ToolFacts,
 };
 pub use text::{Style, render};

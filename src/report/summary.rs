@@ -9,18 +9,20 @@ use crate::batch::Column;
 use crate::digests::DigestsSummary;
 use crate::escape::escape;
 use crate::evidence::{EvidenceFacts, EvidenceKind, EvidenceSummary, Passed};
+use crate::hashes::sha256::Sha256;
 use crate::partial::{Amount, Partial, Rollups, Verdicts};
 use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault, check_newest};
 use crate::policy::{Checker, Reason, Severity, Status, Verdict, Versions};
 use crate::remediation::{self, GroupFile, Lane};
 use crate::rollup::{Collapsed, Dimension, GroupCounts, Period, Place, Rollup};
+use crate::source::hex;
 use crate::timestamp::{Month, Timestamp};
 
 /// The name of this form of `summary.json`.
 pub const AUDIT_SCHEMA: &str = "logseal.audit/1";
 
 /// What an audit is about, beside what it found. It travels with the partial of a shard.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditFacts {
     /// The policy.
     pub policy: PolicyFacts,
@@ -37,7 +39,7 @@ pub struct AuditFacts {
 }
 
 /// The policy, as reports name it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyFacts {
     /// What it calls itself.
     pub name: String,
@@ -58,7 +60,7 @@ pub struct PolicyFacts {
 }
 
 /// What violating objects should become, as reports name it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemediationFacts {
     /// The ARN of the key to encrypt them under.
     pub key: String,
@@ -67,7 +69,7 @@ pub struct RemediationFacts {
 }
 
 /// A rule, as reports name it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleFacts {
     /// Its id.
     pub id: String,
@@ -76,7 +78,7 @@ pub struct RuleFacts {
 }
 
 /// A source, as it was planned.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFacts {
     /// As it was given, or the run that was picked.
     pub path: String,
@@ -94,6 +96,8 @@ pub struct SourceFacts {
     pub skipped_runs: Vec<String>,
     /// What is wrong with it as a whole: name and sentence.
     pub faults: Vec<(String, String)>,
+    /// A number for what its manifest says.
+    pub fingerprint: String,
 }
 
 impl AuditFacts {
@@ -147,6 +151,13 @@ impl AuditFacts {
         }
         noted
     }
+
+    /// A number for everything that is to be examined, the same on every machine.
+    pub fn plan_fingerprint(&self) -> String {
+        let mut hasher = Sha256::new();
+        self.sources.iter().for_each(|source| hasher.update(&source.fingerprint));
+        hex(&hasher.finish())
+    }
 }
 
 impl SourceFacts {
@@ -162,6 +173,7 @@ impl SourceFacts {
             ignored_files: source.ignored_files,
             skipped_runs: source.skipped_runs.clone(),
             faults: faults.collect(),
+            fingerprint: source.fingerprint(),
         }
     }
 }
@@ -176,6 +188,8 @@ pub enum Outcome {
     Violations,
     /// No violation was found, and something is missing or unknown.
     Incomplete,
+    /// Nothing was found in one shard of several: only all of them together can be a pass.
+    Partial,
 }
 
 /// Why an outcome is no pass.
@@ -213,9 +227,19 @@ impl Outcome {
     /// The exit code of the command.
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Pass => 0,
+            Self::Pass | Self::Partial => 0,
             Self::Violations => 1,
             Self::Incomplete => 3,
+        }
+    }
+
+    /// The word that a text begins with, and the number of its colour on a terminal.
+    pub(crate) fn word(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Pass => ("PASS", "32"),
+            Self::Violations => ("VIOLATIONS", "31"),
+            Self::Incomplete => ("INCOMPLETE", "33"),
+            Self::Partial => ("PARTIAL", "36"),
         }
     }
 }
@@ -234,6 +258,8 @@ pub struct Summary {
     pub outcome_reasons: Vec<OutcomeReason>,
     /// What the outcome takes for granted.
     pub assumptions: Vec<AssumptionLine>,
+    /// The part that was examined; nothing for a whole audit.
+    pub shard: Option<Shard>,
     pub sources: Vec<SourceLine>,
     pub coverage: Coverage,
     pub counts: Counts,
@@ -483,17 +509,22 @@ pub struct Run {
     pub elapsed_ms: u64,
 }
 
+/// What a result must cover.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// So many units.
+    pub units_planned: u64,
+    /// Those of one shard; nothing if they are all that are planned.
+    pub shard: Option<Shard>,
+    /// Digests that were verified as well.
+    pub digests: Option<DigestsSummary>,
+}
+
 impl Summary {
-    /// Sums up what was found. `units_planned` are those that this result must cover.
-    pub fn new(
-        facts: &AuditFacts,
-        partial: Partial,
-        (units_planned, digests): (u64, Option<DigestsSummary>),
-        files: &[GroupFile],
-        run: Run,
-    ) -> Self {
+    /// Sums up what was found.
+    pub fn new(facts: &AuditFacts, partial: Partial, scope: Scope, files: &[GroupFile], run: Run) -> Self {
         let whole = partial;
-        let partial = &whole;
+        let (partial, Scope { units_planned, shard, digests }) = (&whole, scope);
         let reasons = outcome_reasons(facts, partial, units_planned, digests.as_ref());
         let mut assumptions = partial.terms.assumptions.clone();
         digests.iter().for_each(|digests| assumptions.extend(digests.taken_for_granted()));
@@ -511,9 +542,10 @@ impl Summary {
             as_of: Timestamp::from_millis(partial.terms.as_of).map(|time| time.to_string()).unwrap_or_default(),
             started_at: run.started_at.to_string(),
             finished_at: run.finished_at.to_string(),
-            outcome: outcome(&reasons),
+            outcome: outcome(&reasons, shard),
             outcome_reasons: reasons,
             assumptions: assumptions.lines(),
+            shard,
             sources: facts.sources.iter().enumerate().map(|(id, source)| source_line(id, source, partial)).collect(),
             coverage: Coverage {
                 units_planned,
@@ -552,8 +584,9 @@ impl Summary {
     }
 }
 
-fn outcome(reasons: &[OutcomeReason]) -> Outcome {
+fn outcome(reasons: &[OutcomeReason], shard: Option<Shard>) -> Outcome {
     match reasons {
+        [] if shard.is_some() => Outcome::Partial,
         [] => Outcome::Pass,
         reasons if reasons.iter().any(|reason| reason.is_violation()) => Outcome::Violations,
         _ => Outcome::Incomplete,

@@ -65,11 +65,7 @@ impl Text {
     }
 
     fn outcome(&mut self, summary: &Summary) -> fmt::Result {
-        let (colour, word) = match summary.outcome {
-            Outcome::Pass => ("32", "PASS"),
-            Outcome::Violations => ("31", "VIOLATIONS"),
-            Outcome::Incomplete => ("33", "INCOMPLETE"),
-        };
+        let (word, colour) = summary.outcome.word();
         let word = self.coloured(&format!("1;{colour}"), word);
         let sentence = match summary.outcome {
             Outcome::Pass => format!("everything planned was examined, and {}", what_passed(summary)),
@@ -77,9 +73,12 @@ impl Text {
                 "no object violates the policy, but not all digests and logs are what they were".to_owned()
             }
             Outcome::Violations => because(OutcomeReason::Violations, summary),
+            Outcome::Incomplete if summary.shard.is_some() => "not everything could be proven".to_owned(),
             Outcome::Incomplete => "no violation was found, but not everything could be proven".to_owned(),
+            Outcome::Partial => "nothing found; merge all shards".to_owned(),
         };
-        writeln!(self.text, "{word}  {sentence}")?;
+        let shard = summary.shard.map_or(String::new(), |shard| format!("{shard}: "));
+        writeln!(self.text, "{word}  {shard}{sentence}")?;
         for reason in summary.outcome_reasons.iter().filter(|reason| **reason != OutcomeReason::Violations) {
             writeln!(self.text, "  also: {}", because(*reason, summary))?;
         }
@@ -123,7 +122,8 @@ impl Text {
         let coverage = &summary.coverage;
         let (examined, planned) = (number(coverage.units_examined), number(coverage.units_planned));
         let rows = count(coverage.rows_read, "row", "rows");
-        self.wrapped("Coverage", &format!("{examined} of {planned} files, {rows}"))?;
+        let of = if summary.shard.is_some() { " of this shard" } else { "" };
+        self.wrapped("Coverage", &format!("{examined} of {planned} files{of}, {rows}"))?;
         if coverage.units_faulted > 0 || coverage.rows_rejected > 0 {
             let files = count(coverage.units_faulted, "file", "files");
             let rows = count(coverage.rows_rejected, "row", "rows");
@@ -329,6 +329,9 @@ impl Text {
         }
         if reason(Reason::BucketKeyUnknown) {
             steps.push("add BucketKeyStatus to the inventory configuration and take a new report".to_owned());
+        }
+        if summary.shard.is_some() {
+            steps.push("logseal merge joins all shards: only the whole can pass".to_owned());
         }
         if summary.outcome_reasons.contains(&OutcomeReason::UnitsMissing) {
             steps.push("merge the outputs of all shards".to_owned());

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::{GroupFiles, ListFile, Sources};
 use crate::remediation::Groups;
-use crate::source::look_at;
+use crate::source::{FileFault, look_at};
 
 /// What a folder is filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,17 @@ pub enum OutputError {
     /// The folder holds a finished result of some kind.
     #[error("the folder holds a finished verification or audit: {}", .0.display())]
     FinishedDigests(PathBuf),
+    /// A file that lines are taken from cannot be read.
+    #[error("cannot read {}: {fault}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: FileFault,
+    },
+    /// A file that lines are taken from is not what it should be.
+    #[error("the file is not as it was written: {}", .0.display())]
+    Changed(PathBuf),
     /// What is known of keys cannot be had.
     #[error("the key evidence: {0}")]
     KeyEvidence(String),
@@ -116,7 +127,7 @@ impl OutputError {
             Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
                 Some("findings take twice their room while they are put together: name a folder with more with --out")
             }
-            Self::Write { .. } => None,
+            Self::Write { .. } | Self::Read { .. } | Self::Changed(_) => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use super::OutputError;
 use super::held::Held;
-use super::list::{Piece, Pieces, Sources, Stored, len_of_lines, truncate};
+use super::list::{Piece, PieceError, Pieces, Sources, Stored, len_of_lines, truncate};
 use crate::engine::Cancel;
 use crate::remediation::{Group, GroupFile, LIST_HEADER};
 use crate::source::{Checksum, SourceFile, hash_all};
@@ -131,6 +131,12 @@ impl GroupFiles {
         Ok(())
     }
 
+    /// There are no more pieces: makes sure that files of others that they were of are what they should be. Returns how
+    /// many lines each has.
+    pub(crate) fn check_sources(&mut self, cancel: &Cancel) -> Result<Vec<u64>, OutputError> {
+        self.sources.check(cancel).map_err(|error| error.of_list(&self.path))
+    }
+
     /// There are no more pieces.
     pub(super) fn close_sources(&mut self) {
         self.sources.close();
@@ -172,7 +178,7 @@ impl Appender<'_> {
         while rows > 0 {
             let here = rows.min(self.room());
             let (some, rest) = lines.split_at(if here < rows { len_of_lines(lines, here) } else { lines.len() });
-            self.append(here, |file, _, _| file.write_all(some).map(|()| some.len() as u64))?;
+            self.append(here, |file, _, _| Ok(file.write_all(some).map(|()| some.len() as u64)?))?;
             (lines, rows) = (rest, rows - here);
         }
         Ok(())
@@ -204,15 +210,15 @@ impl Appender<'_> {
     fn append(
         &mut self,
         rows: u64,
-        write: impl FnOnce(&mut File, &mut Sources, &Cancel) -> io::Result<u64>,
+        write: impl FnOnce(&mut File, &mut Sources, &Cancel) -> Result<u64, PieceError>,
     ) -> Result<(), OutputError> {
         let Some(last) = self.files.last_mut() else { return Ok(()) };
         let file = match &mut self.open {
             Some(file) => Ok(file),
             none => open_file(&self.staged.join(&last.path), self.group).map(|file| none.insert(file)),
         };
-        let written = file.and_then(|file| write(file, self.sources, self.cancel));
-        last.len += written.map_err(|error| OutputError::Write { path: self.path.join(&last.path), error })?;
+        let written = file.map_err(PieceError::from).and_then(|file| write(file, self.sources, self.cancel));
+        last.len += written.map_err(|error| error.of_list(&self.path.join(&last.path)))?;
         last.rows += rows;
         Ok(())
     }

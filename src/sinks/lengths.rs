@@ -57,6 +57,13 @@ pub(crate) struct UnitLengthList {
     units: Vec<UnitEntry>,
 }
 
+impl UnitLengthList {
+    /// The units, as they are listed.
+    pub(crate) fn units(&self) -> impl Iterator<Item = UnitId> + '_ {
+        self.units.iter().map(|(unit, ..)| *unit)
+    }
+}
+
 /// `[unit, findings, faults, [[group, lines], ...]]`
 type UnitEntry = (UnitId, u64, u64, Vec<(usize, Lines)>);
 

@@ -4,7 +4,7 @@
 //! been written is brought to the disk meanwhile: in the end a gigabyte would keep everybody waiting.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
@@ -12,7 +12,9 @@ use memchr::memchr_iter;
 
 use super::OutputError;
 use super::held::Held;
+use super::sealed::{SealedFile, SealedFiles};
 use crate::engine::Cancel;
+use crate::source::FileFault;
 
 /// Lines in the order of a list.
 #[derive(Debug, Default)]
@@ -41,9 +43,39 @@ pub(super) struct Stored {
 
 /// The files that pieces are of.
 #[derive(Debug)]
-pub(crate) struct Sources {
-    paths: Vec<PathBuf>,
-    open: Vec<Option<File>>,
+pub(crate) enum Sources {
+    /// Spool files: our own, and as many as there are workers.
+    Spools { paths: Vec<PathBuf>, open: Vec<Option<File>> },
+    /// Files of others, of which each byte is compared.
+    Sealed(SealedFiles),
+}
+
+/// Why a piece could not be copied.
+#[derive(Debug)]
+pub(super) enum PieceError {
+    /// A file of others cannot be read.
+    Read(PathBuf, FileFault),
+    /// It is not what it should be.
+    Changed(PathBuf),
+    /// Anything else.
+    Write(io::Error),
+}
+
+impl From<io::Error> for PieceError {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl PieceError {
+    /// The error of a list that will be at `path`.
+    pub(super) fn of_list(self, path: &Path) -> OutputError {
+        match self {
+            Self::Read(path, fault) => OutputError::Read { path, fault },
+            Self::Changed(path) => OutputError::Changed(path),
+            Self::Write(error) => OutputError::Write { path: path.to_owned(), error },
+        }
+    }
 }
 
 /// A list that is being written.
@@ -138,7 +170,12 @@ impl Sources {
     /// Files are opened when the first piece of them is needed.
     pub(crate) fn new(paths: Vec<PathBuf>) -> Self {
         let open = paths.iter().map(|_| None).collect();
-        Self { paths, open }
+        Self::Spools { paths, open }
+    }
+
+    /// Files of others. Pieces of each are asked for in the order in which they stand in it.
+    pub(crate) fn sealed(files: Vec<SealedFile>) -> Self {
+        Self::Sealed(SealedFiles::new(files))
     }
 
     /// Closes all files. There are no more pieces of them.
@@ -146,73 +183,107 @@ impl Sources {
         *self = Self::new(Vec::new());
     }
 
+    /// Makes sure that files of others are what they should be, and closes them. Returns how many lines each has.
+    pub(super) fn check(&mut self, cancel: &Cancel) -> Result<Vec<u64>, PieceError> {
+        let lines = match self {
+            Self::Spools { .. } => Ok(Vec::new()),
+            Self::Sealed(files) => files.finish(cancel),
+        };
+        self.close();
+        lines
+    }
+
     /// The same rows with their length.
-    pub(super) fn measured(&mut self, piece: Stored) -> io::Result<Stored> {
-        match piece.len {
-            Stored::UNKNOWN => Ok(Stored { len: self.len_of_rows(piece.file, piece.from, piece.rows)?, ..piece }),
-            _ => Ok(piece),
+    pub(super) fn measured(&mut self, piece: Stored) -> Result<Stored, PieceError> {
+        if piece.len != Stored::UNKNOWN {
+            return Ok(piece);
         }
+        let Stored { file, from, rows, .. } = piece;
+        let len = match self {
+            Self::Spools { paths, open } => {
+                let source = opened(paths, open, file)?;
+                len_of_rows(rows, from, |buffer, at| {
+                    source.seek(SeekFrom::Start(at))?;
+                    source.read(buffer)
+                })?
+            }
+            Self::Sealed(files) => files.len_of_rows(file, from, rows)?,
+        };
+        Ok(Stored { len, ..piece })
     }
 
     /// Writes a piece to the end of a file.
-    fn write(&mut self, piece: &Piece, to: &mut File, cancel: &Cancel) -> io::Result<()> {
+    fn write(&mut self, piece: &Piece, to: &mut File, cancel: &Cancel) -> Result<(), PieceError> {
         match piece {
-            Piece::Held(held) => to.write_all(&held.lines),
+            Piece::Held(held) => Ok(to.write_all(&held.lines)?),
             Piece::Stored(stored) => self.copy(*stored, to, cancel),
         }
     }
 
     /// Copies a piece to the end of a file.
-    pub(super) fn copy(&mut self, piece: Stored, to: &mut File, cancel: &Cancel) -> io::Result<()> {
-        /// An interrupt does not wait for more.
-        const MAX_LEN: u64 = 16 << 20;
-        let source = self.seek(piece.file, piece.from)?;
-        let mut left = piece.len;
-        while left > 0 {
-            if cancel.is_cancelled() {
-                return Err(io::Error::other("interrupted"));
-            }
-            let wanted = left.min(MAX_LEN);
-            let copied = io::copy(&mut source.take(wanted), to)?;
-            if copied < wanted {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            left -= copied;
+    pub(super) fn copy(&mut self, piece: Stored, to: &mut File, cancel: &Cancel) -> Result<(), PieceError> {
+        match self {
+            Self::Spools { paths, open } => Ok(copy(opened(paths, open, piece.file)?, piece, to, cancel)?),
+            Self::Sealed(files) => files.copy(piece, to, cancel),
         }
-        Ok(())
     }
+}
 
-    /// How many bytes so many lines of a file take.
-    fn len_of_rows(&mut self, file: usize, from: u64, rows: u64) -> io::Result<u64> {
-        let mut source = BufReader::new(self.seek(file, from)?);
-        let (mut len, mut left) = (0, rows);
-        while left > 0 {
-            let bytes = source.fill_buf()?;
-            let Some(last) = memchr_iter(b'\n', bytes).take(left as usize).enumerate().last() else {
-                if bytes.is_empty() {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                let read = bytes.len();
-                len += read as u64;
-                source.consume(read);
-                continue;
-            };
-            let (count, end) = (last.0 as u64 + 1, last.1 + 1);
-            left -= count;
-            len += end as u64;
-            source.consume(end);
+fn opened<'o>(paths: &[PathBuf], open: &'o mut [Option<File>], file: usize) -> io::Result<&'o mut File> {
+    Ok(match &mut open[file] {
+        Some(source) => source,
+        none => none.insert(File::open(&paths[file])?),
+    })
+}
+
+/// An interrupt does not wait for more to be copied.
+pub(super) const MAX_COPY_LEN: u64 = 16 << 20;
+
+pub(super) fn interrupted() -> io::Error {
+    io::Error::other("interrupted")
+}
+
+fn copy(source: &mut File, piece: Stored, to: &mut File, cancel: &Cancel) -> io::Result<()> {
+    source.seek(SeekFrom::Start(piece.from))?;
+    let mut left = piece.len;
+    while left > 0 {
+        if cancel.is_cancelled() {
+            return Err(interrupted());
         }
-        Ok(len)
+        let wanted = left.min(MAX_COPY_LEN);
+        let copied = io::copy(&mut (&*source).take(wanted), to)?;
+        if copied < wanted {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        left -= copied;
     }
+    Ok(())
+}
 
-    fn seek(&mut self, file: usize, from: u64) -> io::Result<&File> {
-        let source = match &mut self.open[file] {
-            Some(source) => source,
-            none => none.insert(File::open(&self.paths[file])?),
+/// How many bytes so many lines take from a position on; `read` fills a buffer from a position.
+pub(super) fn len_of_rows(
+    rows: u64,
+    from: u64,
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<u64> {
+    let mut buffer = vec![0; 1 << 13];
+    let (mut len, mut left) = (0, rows);
+    while left > 0 {
+        let count = match read(&mut buffer, from.saturating_add(len)) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
         };
-        source.seek(SeekFrom::Start(from))?;
-        Ok(source)
+        let bytes = &buffer[..count];
+        match memchr_iter(b'\n', bytes).take(left as usize).enumerate().last() {
+            Some((newlines, last)) => {
+                left -= newlines as u64 + 1;
+                len += if left > 0 { count } else { last + 1 } as u64;
+            }
+            None => len += count as u64,
+        }
     }
+    Ok(len)
 }
 
 impl ListFile {
@@ -237,7 +308,7 @@ impl ListFile {
         let appended = pieces.into_each().try_for_each(|piece| self.sources.write(&piece, &mut self.file, cancel));
         self.len += len;
         self.unsynced += len;
-        appended.and_then(|()| self.sync_early()).map_err(|error| OutputError::Write { path: self.path.clone(), error })
+        appended.and_then(|()| Ok(self.sync_early()?)).map_err(|error| error.of_list(&self.path))
     }
 
     /// Appends some lines that are in memory.
@@ -275,6 +346,12 @@ impl ListFile {
     fn end_sync(&mut self) -> io::Result<()> {
         let ended = self.syncing.take().map(JoinHandle::join);
         ended.unwrap_or(Ok(Ok(()))).unwrap_or_else(|_| Err(io::Error::other("syncing failed")))
+    }
+
+    /// Makes sure that files of others that pieces were of are what they should be, and closes them: none can be appended
+    /// any more. Returns how many lines each has.
+    pub(crate) fn check_sources(&mut self, cancel: &Cancel) -> Result<Vec<u64>, OutputError> {
+        self.sources.check(cancel).map_err(|error| error.of_list(&self.path))
     }
 
     /// Closes the files that pieces were of. None can be appended any more.
@@ -381,11 +458,14 @@ mod tests {
         let path = folder.path().join("lines");
         let lines: Vec<String> = (0..5000).map(|at| format!("{}\n", "x".repeat(at % 97))).collect();
         fs::write(&path, lines.concat()).expect("written");
-        let mut sources = Sources::new(vec![path]);
+        let mut source = File::open(path).expect("opened");
+        let mut measure = |from, rows| {
+            len_of_rows(rows, from, |buffer, at| source.seek(SeekFrom::Start(at)).and_then(|_| source.read(buffer)))
+        };
         for (first, rows) in [(0, 0), (0, 1), (0, 5000), (7, 3), (100, 4900), (4999, 1)] {
             let len = |lines: &[String]| lines.iter().map(|line| line.len() as u64).sum::<u64>();
             let expected = len(&lines[first..first + rows]);
-            let found = sources.len_of_rows(0, len(&lines[..first]), rows as u64).expect("read");
+            let found = measure(len(&lines[..first]), rows as u64).expect("read");
             assert_eq!(found, expected, "{first} {rows}");
             assert_eq!(
                 len_of_lines(lines[first..].concat().as_bytes(), rows as u64) as u64,
@@ -393,7 +473,7 @@ mod tests {
                 "{first} {rows}"
             );
         }
-        let error = sources.len_of_rows(0, 0, 5001).expect_err("there are fewer");
+        let error = measure(0, 5001).expect_err("there are fewer");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -12,6 +12,7 @@ mod held;
 mod lengths;
 mod list;
 mod ordered;
+mod sealed;
 mod sorted;
 mod spool;
 
@@ -24,6 +25,7 @@ pub(crate) use held::{LINES_LEN, Room};
 pub(crate) use lengths::{Lines, UnitLengthList, UnitLengths, UnitLines, with_groups};
 pub(crate) use list::{ListFile, Pieces, Sources};
 pub(crate) use ordered::{Ended, ListFiles, OrderedLists};
+pub(crate) use sealed::SealedFile;
 pub(crate) use sorted::{SortWriter, Sorter};
 pub use spool::List;
 pub(crate) use spool::{Extent, ListId, SpoolWriter, Spools, Stream};

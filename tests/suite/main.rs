@@ -25,4 +25,5 @@ mod reconcile;
 mod remediation;
 mod rows;
 mod script;
+mod shards;
 mod trail;
