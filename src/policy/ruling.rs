@@ -217,7 +217,7 @@ impl Reason {
             Self::StatusUnrecognised => "the encryption status is none that we know",
             Self::ScopeUnknown => "the report lacks what tells whether the rule applies",
             Self::KeyUnknown => "the rule names keys, and nothing says which key the object has",
-            Self::KeyEvidenceStale => "what is known of the key is older than the object",
+            Self::KeyEvidenceStale => "the key may have changed unseen between the evidence and the report",
             Self::KeyEvidenceConflict => "sources disagree about the key",
             Self::BucketKeyUnknown => "the rule wants a Bucket Key, and the report does not say",
         }

@@ -208,8 +208,9 @@ impl Text {
             self.wrapped("", &format!("and {} more keys, in summary.json", number((keys.len() - KEYS) as u64)))?;
         }
         for line in &summary.evidence {
-            let (records, matched) = (count(line.records, "record", "records"), number(line.matched));
-            let said = format!("{}: {records}, {matched} objects matched", line.source);
+            let matched = count(line.matched, "object", "objects");
+            let records = count(line.records, "record", "records");
+            let said = format!("{}: {records}, {matched} matched", line.source);
             let odd =
                 [("stale", line.stale), ("conflicting", line.conflicting), ("keys unresolved", line.unresolved_keys)];
             let odd: String =
@@ -323,6 +324,12 @@ impl Text {
         }
         if reason(Reason::KeyUnknown) {
             steps.push("S3 Inventory never names the key of an object: give what does with --key-evidence".to_owned());
+        }
+        if reason(Reason::KeyEvidenceStale) {
+            steps.push(
+                "take evidence of keys close to the report; --evidence-max-age 7d assumes that no key changes unseen in a week"
+                    .to_owned(),
+            );
         }
         if reason(Reason::ScopeUnknown) {
             steps.push("add the columns that the policy's `where` needs to the inventory".to_owned());
@@ -493,7 +500,7 @@ fn short_why(reason: Reason) -> &'static str {
         Reason::StatusUnrecognised => "the status is none that we know",
         Reason::ScopeUnknown => "does the rule apply?",
         Reason::KeyUnknown => "which key encrypts the object?",
-        Reason::KeyEvidenceStale => "the evidence of its key is too old",
+        Reason::KeyEvidenceStale => "its key may have changed unseen",
         Reason::KeyEvidenceConflict => "sources disagree about its key",
         Reason::BucketKeyUnknown => "does it use a Bucket Key?",
     }
