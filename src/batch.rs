@@ -37,11 +37,13 @@ pub enum Column {
     SequenceNumber,
     RecordType,
     RecordTimestamp,
+    // Of evidence, written by whoever took it.
+    EvidenceAsOf,
 }
 
 /// All fields of S3 Inventory and S3 Metadata that are known, with the column that an audit reads them as, if it does.
 /// The first name is that of CSV reports, the second that of Parquet and ORC; tables of S3 Metadata have only the second.
-const FIELDS: [(&str, &str, Option<Column>); 36] = [
+const FIELDS: [(&str, &str, Option<Column>); 37] = [
     ("Bucket", "bucket", Some(Column::Bucket)),
     ("Key", "key", Some(Column::Key)),
     ("VersionId", "version_id", Some(Column::VersionId)),
@@ -71,6 +73,7 @@ const FIELDS: [(&str, &str, Option<Column>); 36] = [
     ("sequence_number", "sequence_number", Some(Column::SequenceNumber)),
     ("record_type", "record_type", Some(Column::RecordType)),
     ("record_timestamp", "record_timestamp", Some(Column::RecordTimestamp)),
+    ("EvidenceAsOf", "evidence_as_of", Some(Column::EvidenceAsOf)),
     ("is_multipart", "is_multipart", None),
     ("object_join_key", "object_join_key", None),
     ("object_tags", "object_tags", None),
@@ -82,7 +85,7 @@ const FIELDS: [(&str, &str, Option<Column>); 36] = [
 
 impl Column {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Bucket,
         Self::Key,
         Self::VersionId,
@@ -104,6 +107,7 @@ impl Column {
         Self::SequenceNumber,
         Self::RecordType,
         Self::RecordTimestamp,
+        Self::EvidenceAsOf,
     ];
 }
 
@@ -133,7 +137,8 @@ impl ColumnSet {
         .with(Column::IsBucketKeyEnabled)
         .with(Column::SequenceNumber)
         .with(Column::RecordType)
-        .with(Column::RecordTimestamp);
+        .with(Column::RecordTimestamp)
+        .with(Column::EvidenceAsOf);
 
     /// These, and one more.
     #[must_use]
@@ -544,6 +549,7 @@ pub struct Batch<'a> {
     pub sequence_number: Texts<'a>,
     pub record_type: Texts<'a>,
     pub record_timestamp: Numbers<'a>,
+    pub evidence_as_of: Numbers<'a>,
 }
 
 impl Batch<'_> {

@@ -1,5 +1,5 @@
 //! Lists of objects under one key: `bucket,key[,version]`, percent-encoded, as the manifest generator of S3 Batch
-//! Operations writes them with a filter on the key.
+//! Operations writes them with a filter on the key; a fourth field, `evidence_as_of`, says when that was so.
 
 use super::collect::Collector;
 use super::files::Stop;
@@ -9,12 +9,13 @@ use super::words::{Claim, What};
 use crate::batch::{Batch, Column, ColumnSet, RowFault, RowState, Schema, SchemaError};
 
 /// What is read of them.
-pub(super) const COLUMNS: ColumnSet = ColumnSet::NONE.with(Column::Bucket).with(Column::Key).with(Column::VersionId);
+pub(super) const COLUMNS: ColumnSet =
+    ColumnSet::NONE.with(Column::Bucket).with(Column::Key).with(Column::VersionId).with(Column::EvidenceAsOf);
 
 /// The columns of a list with so many fields a row.
 pub(super) fn schema(fields: usize) -> Option<Result<Schema, SchemaError>> {
-    let names = ["Bucket", "Key", "VersionId"];
-    (2..=3).contains(&fields).then(|| Schema::from_names(names.into_iter().take(fields)))
+    let names = ["Bucket", "Key", "VersionId", "EvidenceAsOf"];
+    (2..=4).contains(&fields).then(|| Schema::from_names(names.into_iter().take(fields)))
 }
 
 /// How a text in UTF-8 may begin.
@@ -46,7 +47,7 @@ pub(super) fn collect(batch: &Batch<'_>, key_name: &str, to: &mut Collector<'_, 
             what: What::Sighting,
             claim: Claim::SomeKms,
             name: Name::Is(key_name.as_bytes()),
-            when: to.as_of(),
+            when: batch.evidence_as_of.get(row).time()?.or(to.as_of()),
             modified: None,
             mark: Mark::None,
         })?;

@@ -415,7 +415,10 @@ impl Work<'_> {
         Lines::new(Arc::clone(&opened))?.next(&mut line)?;
         let mut split = Split::default();
         let fields = split_strict(&line, &mut split).map_or(0, |()| split.fields.len());
-        let no_list = || Stop::Fault { what: "evidence_damaged", why: "not a list of `bucket,key[,version]`".into() };
+        let no_list = || Stop::Fault {
+            what: "evidence_damaged",
+            why: "not a list of `bucket,key[,version[,evidence_as_of]]`".into(),
+        };
         let schema = lists::schema(fields).ok_or_else(no_list)?.map_err(|_| no_list())?;
         to.begin(self.source(file, EvidenceKind::OneKeyList), file.number, Waits::ForTheEnd);
         let mut reader = UnitReader::of_list(opened, Arc::new(schema))?;

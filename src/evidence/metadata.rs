@@ -24,7 +24,7 @@ pub(super) fn columns(kind: EvidenceKind) -> ColumnSet {
         EvidenceKind::MetadataJournal => {
             columns.with(Column::SequenceNumber).with(Column::RecordType).with(Column::RecordTimestamp)
         }
-        _ => columns,
+        _ => columns.with(Column::EvidenceAsOf),
     }
 }
 
@@ -60,7 +60,10 @@ pub(super) fn collect(batch: &Batch<'_>, is_journal: bool, to: &mut Collector<'_
                 let what = if batch.record_type.get(row) == b"CREATE" { What::Write } else { What::Update };
                 (what, Some(time), Mark::Sequence(batch.sequence_number.get(row)))
             }
-            false => (What::Sighting, to.as_of().and_then(lagging), Mark::ETag(batch.etag.get(row))),
+            false => {
+                let as_of = batch.evidence_as_of.get(row).time()?.or(to.as_of());
+                (What::Sighting, as_of.and_then(lagging), Mark::ETag(batch.etag.get(row)))
+            }
         };
         to.say(&Said {
             bucket,

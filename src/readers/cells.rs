@@ -37,6 +37,7 @@ pub(super) fn put<'a>(batch: &mut Batch<'a>, column: Column, cells: Cells<'a>) {
         (Column::SequenceNumber, Cells::Texts(texts)) => batch.sequence_number = texts,
         (Column::RecordType, Cells::Texts(texts)) => batch.record_type = texts,
         (Column::RecordTimestamp, Cells::Numbers(numbers)) => batch.record_timestamp = numbers,
+        (Column::EvidenceAsOf, Cells::Numbers(numbers)) => batch.evidence_as_of = numbers,
         _ => {}
     }
 }

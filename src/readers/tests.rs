@@ -95,5 +95,6 @@ pub(super) fn cells(batch: &Batch<'_>, row: usize) -> RowCells {
         Column::SequenceNumber => text(&batch.sequence_number),
         Column::RecordType => text(&batch.record_type),
         Column::RecordTimestamp => number(&batch.record_timestamp),
+        Column::EvidenceAsOf => number(&batch.evidence_as_of),
     })
 }

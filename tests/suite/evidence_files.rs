@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray};
+use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 
 use crate::audits::{Audited, Desk};
@@ -504,4 +507,52 @@ fn texts_of_mixed_shapes_say_of_each_object_what_was_put_into_them() {
         assert_eq!(summary["counts"]["violation"], count(Some(WRONG)), "{round}");
         assert_eq!(summary["counts"]["undetermined"], count(None), "{round}");
     }
+}
+
+/// An inventory table of S3 Metadata about the object, in which a column says when it was queried.
+fn table(path: &Path, key: &str, as_of: &str) {
+    let text = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
+    let time = |text: &str| {
+        let millis = logseal::timestamp::Timestamp::parse(text.as_bytes()).unwrap().as_millis();
+        Arc::new(TimestampMillisecondArray::from(vec![millis])) as ArrayRef
+    };
+    let columns = [
+        ("bucket", text(BUCKET)),
+        ("key", text(KEY)),
+        ("version_id", text(VERSION)),
+        ("last_modified_date", time(MODIFIED)),
+        ("encryption_status", text("SSE-KMS")),
+        ("kms_key_arn", text(key)),
+        ("evidence_as_of", time(as_of)),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn evidence_says_itself_when_it_was_taken() {
+    const TAKEN: &str = "2025-01-01T12:00:00Z";
+    let case = Case::new();
+    let key = "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/06/f+%C3%A9.json.gz";
+    let list = case.put("list.csv", format!("{BUCKET},{key},{VERSION},{TAKEN}\n"));
+    let mut answer = head(WRONG);
+    answer["EvidenceAsOf"] = "2025-01-01 13:00:00+01:00".into();
+    let answer = case.put("head.json", pretty(&answer));
+    let metadata = case.folder.join("table.parquet");
+    table(&metadata, WRONG, TAKEN);
+    // Tables lag an hour behind.
+    for (evidence, expected) in [
+        (PathBuf::from(format!("{WRONG}={}", list.display())), "2025-01-01T12:00:00.000Z"),
+        (answer, "2025-01-01T12:00:00.000Z"),
+        (metadata, "2025-01-01T11:00:00.000Z"),
+    ] {
+        let audited = case.audit_with(&evidence);
+        assert_wrong(&audited, expected);
+        assert_eq!(audited.summary()["evidence"][0]["as_of"], expected, "{evidence:?}");
+    }
+    let bad = case.put("bad.csv", format!("{BUCKET},{key},{VERSION},yesterday\n"));
+    let audited = case.audit_with(Path::new(&format!("{WRONG}={}", bad.display())));
+    assert_eq!(audited.fault_names(), ["evidence_bad_record"]);
 }

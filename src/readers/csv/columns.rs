@@ -82,6 +82,7 @@ struct Cells {
     legal_hold: Vec<Span>,
     event_hold: Vec<Span>,
     etag: Vec<Span>,
+    evidence_as_of: Vec<Number>,
     times: TimeParser,
 }
 
@@ -234,6 +235,7 @@ impl Cells {
         for (column, numbers) in [
             (Column::LastModifiedDate, &mut self.last_modified),
             (Column::ObjectLockRetainUntilDate, &mut self.retain_until),
+            (Column::EvidenceAsOf, &mut self.evidence_as_of),
         ] {
             text.read_column(columns, column, rows.clone(), numbers, |field| parse_time(times, cell(field)));
         }
@@ -262,6 +264,7 @@ impl Cells {
             object_lock_legal_hold_status: texts(Column::ObjectLockLegalHoldStatus, &self.legal_hold),
             object_lock_event_hold_status: texts(Column::ObjectLockEventHoldStatus, &self.event_hold),
             etag: texts(Column::ETag, &self.etag),
+            evidence_as_of: numbers(Column::EvidenceAsOf, &self.evidence_as_of),
             ..Batch::default()
         }
     }

@@ -69,6 +69,7 @@ pub(super) struct Scratch {
     sequence_number: Vec<Span>,
     record_type: CodedTexts,
     record_timestamp: Vec<Number>,
+    evidence_as_of: Vec<Number>,
 }
 
 #[derive(Default)]
@@ -117,6 +118,7 @@ impl Scratch {
             sequence_number: plain_texts(array(Column::SequenceNumber), &mut self.sequence_number)?,
             record_type: coded_texts(array(Column::RecordType), &mut self.record_type)?,
             record_timestamp: numbers(array(Column::RecordTimestamp), &mut self.record_timestamp)?,
+            evidence_as_of: numbers(array(Column::EvidenceAsOf), &mut self.evidence_as_of)?,
         };
         each(&batch, &mut NothingDeferred)
     }

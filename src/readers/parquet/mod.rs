@@ -363,5 +363,8 @@ fn wanted_type(column: Column, found: &DataType) -> Option<DataType> {
 }
 
 fn is_time(column: Column) -> bool {
-    matches!(column, Column::LastModifiedDate | Column::ObjectLockRetainUntilDate | Column::RecordTimestamp)
+    matches!(
+        column,
+        Column::LastModifiedDate | Column::ObjectLockRetainUntilDate | Column::RecordTimestamp | Column::EvidenceAsOf
+    )
 }
