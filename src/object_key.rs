@@ -128,9 +128,24 @@ fn anchors(key: &[u8]) -> impl Iterator<Item = usize> {
     FINDER.find_iter(key).filter(|&at| at == 0 || key[at - 1] == b'/').map(|at| at + ANCHOR.len())
 }
 
-/// Whether there is a folder called `AWSLogs` in what stands behind a slash of a key.
-pub(crate) fn has_anchor(rest: &[u8]) -> bool {
-    anchors(rest).next().is_some()
+/// Whether there can be a folder called `AWSLogs` in a part of a key: one letter that few keys have, followed by another.
+/// Every row is asked: many bytes at once, without a choice to make.
+#[inline]
+pub(crate) fn may_have_anchor(part: &[u8]) -> bool {
+    const STEP: usize = 16;
+    let mut hits = [0_u8; STEP];
+    let mut look = |from: usize| {
+        if let Some(bytes) = part.get(from..).and_then(|rest| rest.first_chunk::<{ STEP + 1 }>()) {
+            for (at, hit) in hits.iter_mut().enumerate() {
+                *hit |= u8::from((bytes[at] == b'S') & (bytes[at + 1] == b'L'));
+            }
+        }
+    };
+    let Some(last) = part.len().checked_sub(STEP + 1) else { return part.windows(2).any(|pair| pair == b"SL") };
+    (0..last).step_by(STEP).for_each(&mut look);
+    // What is left, and some bytes once more.
+    look(last);
+    hits != [0; STEP]
 }
 
 /// What a folder of a Hive-compatible key says, such as `vpcflowlogs` of `aws-service=vpcflowlogs`; other folders say what
@@ -469,6 +484,19 @@ mod tests {
         }
         assert_eq!(parsed("AWSLogs/aws-account-id=11112222333/aws-service=vpcflowlogs/f").0, OTHER);
         assert_eq!(parsed("AWSLogs/111122223333/aws-service=/f").0, "aws-service=");
+    }
+
+    #[test]
+    fn an_anchor_is_seen_wherever_it_stands() {
+        for len in 0..100 {
+            let plain = vec![b'S'; len];
+            assert!(!may_have_anchor(&plain), "{len}");
+            for at in 0..(len + 1).saturating_sub(ANCHOR.len()) {
+                let mut part = plain.clone();
+                part[at..at + ANCHOR.len()].copy_from_slice(ANCHOR);
+                assert!(may_have_anchor(&part), "{len} {at}");
+            }
+        }
     }
 
     #[test]

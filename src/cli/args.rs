@@ -136,7 +136,7 @@ pub(super) struct EvidenceArgs {
     #[arg(long, num_args = 1.., value_name = "PATH", value_parser = parse_evidence)]
     pub key_evidence: Vec<String>,
     /// What `aws kms list-aliases` said, for evidence that names aliases
-    #[arg(long, num_args = 1.., value_name = "FILE", requires = "key_evidence")]
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "key_evidence", value_parser = local_path())]
     pub kms_aliases: Vec<PathBuf>,
     /// When evidence was taken that does not say so itself
     #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "key_evidence")]
@@ -145,7 +145,7 @@ pub(super) struct EvidenceArgs {
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size, requires = "key_evidence")]
     pub memory: u64,
     /// Where evidence goes that does not fit into it [default: the output folder]
-    #[arg(long, value_name = "DIR", requires = "key_evidence")]
+    #[arg(long, value_name = "DIR", requires = "key_evidence", value_parser = local_folder())]
     pub temp_dir: Option<PathBuf>,
     /// Assume that no object gets another key unseen within this time of a piece of evidence (7d, 36h)
     #[arg(long, value_name = "SPAN", value_parser = parse_age)]
@@ -206,10 +206,10 @@ pub(super) struct DigestsOfAuditArgs {
     #[arg(long, num_args = 1.., value_name = "ROOT", requires = "public_keys", value_parser = local_path())]
     pub digests: Vec<PathBuf>,
     /// What `aws cloudtrail list-public-keys` printed, for every Region and the whole time
-    #[arg(long, num_args = 1.., value_name = "FILE", requires = "digests")]
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "digests", value_parser = local_path())]
     pub public_keys: Vec<PathBuf>,
     /// What `aws s3api head-object` printed, an object a line, with Key added
-    #[arg(long, num_args = 1.., value_name = "FILE", requires = "digests")]
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "digests", value_parser = local_path())]
     pub metadata: Vec<PathBuf>,
     /// Hash the logs, too
     #[arg(long, requires = "digests")]
@@ -272,7 +272,7 @@ pub(super) struct CampaignArgs {
     #[arg(long, value_name = "s3://BUCKET/PREFIX")]
     pub report_location: Option<S3Location>,
     /// Prices and quotas for the plan [default: those of this version]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     pub prices: Option<PathBuf>,
 }
 
@@ -281,10 +281,10 @@ pub(super) struct AuditArgs {
     #[command(flatten)]
     pub sources: SourceArgs,
     /// The policy file [default: the preset cis]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     pub policy: Option<PathBuf>,
     /// Where to write summary.json, findings.csv and faults.jsonl
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub out: PathBuf,
     /// Replace a finished audit in that folder
     #[arg(long)]
@@ -341,14 +341,14 @@ pub(super) struct DigestsArgs {
     #[arg(required = true, value_name = "ROOT", value_parser = local_path())]
     pub roots: Vec<PathBuf>,
     /// What `aws cloudtrail list-public-keys` printed, for every Region and the whole time
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE", value_parser = local_path())]
     pub public_keys: Vec<PathBuf>,
     /// Where to write summary.json and findings.csv
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub out: PathBuf,
     /// What `aws s3api head-object` printed, an object a line, with Key added; FILE.head.json beside a file is found by
     /// itself
-    #[arg(long, num_args = 1.., value_name = "FILE")]
+    #[arg(long, num_args = 1.., value_name = "FILE", value_parser = local_path())]
     pub metadata: Vec<PathBuf>,
     /// Hash the logs, too
     #[arg(long)]
@@ -376,7 +376,7 @@ pub(super) struct DigestsArgs {
     #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_size)]
     pub memory: u64,
     /// Where records go that do not fit into it [default: the output folder]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub temp_dir: Option<PathBuf>,
     #[command(flatten)]
     pub stdout: StdoutArgs,
@@ -391,7 +391,7 @@ pub(super) struct MergeArgs {
     #[arg(required = true, value_name = "DIR", value_parser = local_path())]
     pub folders: Vec<PathBuf>,
     /// Where to write the whole
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub out: PathBuf,
     /// Replace a finished audit in that folder
     #[arg(long)]
@@ -411,13 +411,13 @@ pub(super) struct ReconcileArgs {
     #[arg(long, required = true, num_args = 1.., value_name = "PATH", value_parser = local_path())]
     pub reports: Vec<PathBuf>,
     /// Where to write reconcile.json and the manifests for a retry
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub out: PathBuf,
     /// A later inventory, which shows how the objects are stored now
     #[arg(long, num_args = 1.., value_name = "SOURCE", value_parser = local_path())]
     pub inventory: Vec<PathBuf>,
     /// The policy file of the audit [default: the preset cis]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     pub policy: Option<PathBuf>,
     /// Objects that a whole later inventory does not list are gone: it lists all that the audit was about
     #[arg(long, requires = "inventory")]
@@ -453,7 +453,7 @@ pub(super) struct ExplainArgs {
     #[arg(long, allow_hyphen_values = true)]
     pub version_id: Option<String>,
     /// The policy file [default: the preset cis]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     pub policy: Option<PathBuf>,
     /// What "today" is for exceptions [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -588,23 +588,35 @@ fn local_path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| check_local(&path).map(|()| path))
 }
 
+/// A folder of this machine that is written to.
+fn local_folder() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match is_remote(&path) {
+        true => Err("nothing is uploaded: give a folder of this machine"),
+        false => Ok(path),
+    })
+}
+
 fn parse_evidence(text: &str) -> Result<String, String> {
     let (EvidencePath::Any(path) | EvidencePath::OneKey { path, .. }) = EvidencePath::parse(text);
-    check_local(&path).map(|()| text.to_owned())
+    check_local(&path).map(|()| text.to_owned()).map_err(str::to_owned)
 }
 
 /// Refuses what would have to be fetched.
-fn check_local(path: &Path) -> Result<(), String> {
-    let text = path.to_string_lossy();
-    let is_remote = ["s3://", "s3a://", "https://", "http://", "arn:aws"].iter().any(|start| text.starts_with(start));
-    if is_remote && std::fs::symlink_metadata(path).is_err() {
-        return Err(
+fn check_local(path: &Path) -> Result<(), &'static str> {
+    match is_remote(path) {
+        true => Err(
             "nothing is fetched: copy it to this machine first, as with `aws s3 sync s3://BUCKET/PREFIX FOLDER`, and \
-                    give the local folder"
-                .to_owned(),
-        );
+                     give the local copy",
+        ),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+/// Whether it is a place on the network, and nothing on this machine is called so.
+fn is_remote(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let is_url = ["s3://", "s3a://", "https://", "http://", "arn:aws"].iter().any(|start| text.starts_with(start));
+    is_url && std::fs::symlink_metadata(path).is_err()
 }
 
 fn parse_account(text: &str) -> Result<Account, String> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::escape::escape;
-use crate::object_key::{ObjectKey, has_anchor};
+use crate::object_key::{ObjectKey, may_have_anchor};
 use crate::policy::{Checker, Scope};
 use crate::rollup::Place;
 use crate::tally::PlaceId;
@@ -34,40 +34,29 @@ pub(super) struct Places {
 #[derive(Default)]
 struct Neighbourhood {
     place: Option<PlaceId>,
-    /// The folder of the last key: all files right in it belong here.
-    folder: Vec<u8>,
-    /// How much of the folder decides everything, unless another log's folders follow; 0 if nothing does.
-    decisive_len: usize,
+    start: Vec<u8>,
+    /// Whether the start decides everything, unless another log's folders follow. Otherwise only files right in that
+    /// folder belong here.
+    is_decisive: bool,
 }
 
 impl Neighbourhood {
     fn set(&mut self, key: &[u8], parsed: &ObjectKey<'_>, place: PlaceId) {
         self.place = Some(place);
-        self.decisive_len = if parsed.region.is_some() { ObjectKey::scope_prefix(key, parsed).len() } else { 0 };
-        self.set_folder(key);
-    }
-
-    fn set_folder(&mut self, key: &[u8]) {
-        let len = memchr::memrchr(b'/', key).map_or(0, |slash| slash + 1);
-        self.folder.clear();
-        self.folder.extend_from_slice(&key[..len]);
+        self.is_decisive = parsed.region.is_some();
+        let folder_len = memchr::memrchr(b'/', key).map_or(0, |slash| slash + 1);
+        let start = if self.is_decisive { ObjectKey::scope_prefix(key, parsed) } else { &key[..folder_len] };
+        self.start.clear();
+        self.start.extend_from_slice(start);
     }
 
     #[inline]
     fn place_of(&self, key: &[u8]) -> Option<PlaceId> {
         // Nothing is not compared with nothing: a vector load from a slice that has no address takes very long, even of
         // no bytes, and the keys of a whole report may be deferred.
-        let rest = if self.folder.is_empty() { key } else { key.strip_prefix(self.folder.as_slice())? };
-        if memchr::memchr(b'/', rest).is_none() { self.place } else { None }
-    }
-
-    /// The same for a key in another folder behind the part that decides, which is the folder of the last key then.
-    fn move_to(&mut self, key: &[u8]) -> Option<PlaceId> {
-        let decisive = self.folder.get(..self.decisive_len).filter(|decisive| !decisive.is_empty())?;
-        let is_inside = key.strip_prefix(decisive).is_some_and(|rest| !has_anchor(rest));
-        let place = self.place.filter(|_| is_inside)?;
-        self.set_folder(key);
-        Some(place)
+        let rest = if self.start.is_empty() { key } else { key.strip_prefix(self.start.as_slice())? };
+        let is_inside = if self.is_decisive { !may_have_anchor(rest) } else { memchr::memchr(b'/', rest).is_none() };
+        if is_inside { self.place } else { None }
     }
 }
 
@@ -85,7 +74,7 @@ impl Places {
     /// The place of a key of the current bucket.
     #[inline]
     pub(super) fn find(&mut self, checker: &Checker, key: &[u8]) -> PlaceId {
-        match self.last.place_of(key).or_else(|| self.last.move_to(key)) {
+        match self.last.place_of(key) {
             Some(place) => place,
             None => self.look_up(checker, key),
         }

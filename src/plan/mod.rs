@@ -233,6 +233,14 @@ pub enum PlanError {
         /// The other one.
         second: PathBuf,
     },
+    /// Two manifests name the same files.
+    #[error("two manifests name the same files, so the source is given twice: {} and {}", first.display(), second.display())]
+    Copied {
+        /// The manifest that was given first.
+        first: PathBuf,
+        /// The other one.
+        second: PathBuf,
+    },
     /// Two arguments name the same source: its objects would be counted twice.
     #[error("the source is given twice: {}", .0.display())]
     Twice(PathBuf),
@@ -364,9 +372,7 @@ impl Plan {
             if !seen.insert(fs::canonicalize(&source.path).unwrap_or_else(|_| source.path.clone())) {
                 return Err(PlanError::Twice(path.clone()));
             }
-            if !options.accept_overlap {
-                plan.check_overlap(&source)?;
-            }
+            plan.check_overlap(&source, options)?;
             plan.first_units.push(units);
             let files = u32::try_from(source.files.len()).ok();
             units = files.and_then(|files| units.checked_add(files)).ok_or(PlanError::TooManyUnits)?;
@@ -379,17 +385,20 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Reports of one bucket list the same objects, unless somebody knows better.
-    fn check_overlap(&self, source: &Source) -> Result<(), PlanError> {
+    /// Reports of one bucket list the same objects, unless somebody knows better, which nobody can of a report and its
+    /// copy.
+    fn check_overlap(&self, source: &Source, options: &PlanOptions) -> Result<(), PlanError> {
         let Some(bucket) = &source.bucket else { return Ok(()) };
-        match self.sources.iter().find(|earlier| earlier.bucket.as_ref() == Some(bucket)) {
-            None => Ok(()),
-            Some(earlier) => Err(PlanError::Overlap {
-                bucket: escape(bucket.as_bytes()).into_owned(),
-                first: earlier.path.clone(),
-                second: source.path.clone(),
-            }),
+        for earlier in self.sources.iter().filter(|earlier| earlier.bucket.as_ref() == Some(bucket)) {
+            let (first, second) = (earlier.path.clone(), source.path.clone());
+            if !options.accept_overlap {
+                return Err(PlanError::Overlap { bucket: escape(bucket.as_bytes()).into_owned(), first, second });
+            }
+            if earlier.is_copy_of(source) {
+                return Err(PlanError::Copied { first, second });
+            }
         }
+        Ok(())
     }
 
     /// The sources, in the order in which they were given.
@@ -556,6 +565,13 @@ impl Source {
             field(&format!("{:?} {:?}", file.size, file.md5));
         }
         hex(&hasher.finish())
+    }
+
+    /// Whether both manifests name the same files, wherever they lie.
+    fn is_copy_of(&self, other: &Self) -> bool {
+        let is_alike =
+            |(one, two): (&DataFile, &DataFile)| one.md5.is_some() && (one.md5, one.size) == (two.md5, two.size);
+        self.files.len() == other.files.len() && self.files.iter().zip(&other.files).all(is_alike)
     }
 
     /// Its path, harmless to show.

@@ -230,6 +230,9 @@ fn two_reports_of_one_bucket_are_refused() {
         }
         assert!(!audited.out.exists());
     }
+    // Nobody can state that a report and its copy have nothing in common.
+    let copied = desk.audit_all(&[&first.config, &again.config], &["--accept-overlap"]);
+    assert!(copied.ran.stderr.contains("so the source is given twice"), "{copied:?}");
     let accepted = desk.audit_all(&[&first.config, &second.config], &["--accept-overlap"]);
     assert_eq!((accepted.code(), &accepted.summary()["counts"]["objects"]), (Some(1), &json!(3)));
     let assumption = json!({
@@ -482,11 +485,14 @@ fn nothing_is_fetched() {
         &["digests", url, "--public-keys", "k", "--out", out],
         &["merge", url, "--out", out],
         &["reconcile", out, "--reports", url, "--out", out],
+        &["audit", source, "--out", out, "--policy", url],
     ] {
         let ran = logseal(args);
         assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
         assert!(ran.stderr.contains("nothing is fetched") && ran.stderr.contains("aws s3 sync"), "{args:?} {ran:?}");
     }
+    let ran = logseal(["audit", source, "--out", url]);
+    assert_eq!((ran.code, ran.stderr.contains("nothing is uploaded")), (Some(2), true), "{ran:?}");
 }
 
 #[test]
