@@ -91,7 +91,7 @@ impl Sink for Scan<'_> {
 /// Whether an item is an event, or has one inside.
 pub(super) fn is_of_events(of: Of) -> bool {
     let Of::Document(names) = of else { return true };
-    let is_event = names.has(Name::EventName) && names.has(Name::EventSource);
+    let is_event = names.has(Name::Call) && names.has(Name::EventSource);
     is_event || names.has(Name::CloudTrailEvent) || names.has(Name::Message)
 }
 
@@ -115,7 +115,7 @@ impl<'s> Events<'s> {
     pub(super) fn take(&mut self, item: &Item<'_>, each: &mut dyn FnMut(Event<'_>)) {
         let is_plain = match item.of {
             Of::List(list) => list == List::Records,
-            Of::Document(names) => names.has(Name::EventName),
+            Of::Document(names) => names.has(Name::Call),
         };
         match is_plain {
             true => self.record(item.text, item.escaped, each),

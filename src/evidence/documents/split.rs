@@ -84,7 +84,7 @@ pub(in crate::evidence) enum Name {
     Records,
     Events,
     LogEvents,
-    EventName,
+    Call,
     EventSource,
     CloudTrailEvent,
     Message,
@@ -103,7 +103,7 @@ const NAMES: [(&[u8], Name); 16] = [
     (b"Events", Name::Events),
     (b"events", Name::Events),
     (b"logEvents", Name::LogEvents),
-    (b"eventName", Name::EventName),
+    (b"eventName", Name::Call),
     (b"eventSource", Name::EventSource),
     (b"CloudTrailEvent", Name::CloudTrailEvent),
     (b"message", Name::Message),
@@ -132,7 +132,7 @@ impl Names {
 
     /// Whether they are those of an event or an answer.
     fn tell_an_item(self) -> bool {
-        const NAMES: [Name; 5] = [Name::EventName, Name::CloudTrailEvent, Name::Message, Name::Bucket, Name::Key];
+        const NAMES: [Name; 5] = [Name::Call, Name::CloudTrailEvent, Name::Message, Name::Bucket, Name::Key];
         NAMES.iter().any(|name| self.has(*name))
     }
 }
