@@ -87,13 +87,14 @@ confirm() {
   done
 }
 
-# Fetches the reports of all jobs into the folder reports, each with the request of its job beside it, which tells a
-# restore from a copy.
+# Fetches the reports of all jobs into the folder reports, each with what S3 says of its job beside it: a report counts
+# only if it is known what its job did, and when. S3 forgets a job 90 days after its end.
 fetch() {
   while read -r id job; do
     aws s3 cp --recursive --only-show-errors "s3://$REPORT_LOCATION/job-$id/" "reports/job-$id/" || return 1
     [ -d "reports/job-$id" ] || { echo "no report yet: $job" >&2; continue; }
-    cp "$job" "reports/job-$id/job.json" || return 1
+    aws s3control describe-job --region "$REGION" --account-id "$ACCOUNT_ID" --job-id "$id" --output json \
+      > "reports/job-$id/job.json" || return 1
   done < jobs.txt
 }
 "#;

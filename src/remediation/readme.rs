@@ -554,7 +554,8 @@ for script in multipart-copy/*/*.sh; do bash "$script"; done
 
 const VERIFY_REPORTS: &str = r#"
 Each job writes a report of all its tasks below its own id. Failed tasks have a code and a message; `reconcile` counts
-them, and what was never attempted, and writes manifests for another attempt:
+them, and what was never attempted, and writes manifests for another attempt. `fetch` asks S3 what each job did, which it
+tells for 90 days. Reports alone cannot show that the versions that were copied are gone: exit code 3 says so.
 
 ```sh
 fetch

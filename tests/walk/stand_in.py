@@ -86,7 +86,7 @@ class Jobs:
         token = request["ClientRequestToken"]
         if token not in self.tokens:
             self.tokens[token] = str(uuid.uuid4())
-            job = {"request": request, "failed": 0}
+            job = {"request": request, "failed": 0, "told": told(body), "created": datetime.now(timezone.utc)}
             try:
                 job |= {"rows": self.manifest(request), "status": "Suspended"}
             except (Refused, ClientError) as why:
@@ -115,7 +115,8 @@ class Jobs:
         job = self.jobs[job_id]
         progress = {"TotalNumberOfTasks": len(job["rows"]), "NumberOfTasksFailed": job["failed"]}
         status = {"Status": job["status"], "ProgressSummary": progress}
-        return {"JobId": job_id, "Description": job["request"]["Description"] + job.get("why", "")} | status
+        about = {"JobId": job_id, "Description": job["request"]["Description"] + job.get("why", "")}
+        return about | status | job["told"] | {"CreationTime": job["created"].isoformat(timespec="milliseconds")}
 
     def confirm(self, job_id, wanted):
         job = self.jobs[job_id]
@@ -207,7 +208,17 @@ class Jobs:
         self.s3.put_object(Bucket=bucket, Key=f"{folder}/manifest.json", Body=json.dumps(manifest).encode())
 
 
+def told(body):
+    """What a description repeats of a request, as it stands there."""
+    request = ElementTree.fromstring(body)
+    for part in request.iter():
+        part.tag = part.tag.rsplit("}", 1)[-1]
+    return {part.tag: part for part in request if part.tag in ("Operation", "Manifest")}
+
+
 def element(name, value):
+    if isinstance(value, ElementTree.Element):
+        return value
     found = ElementTree.Element(name)
     if isinstance(value, dict):
         found.extend(element(*item) for item in value.items())

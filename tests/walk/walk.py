@@ -149,9 +149,10 @@ def all_lanes(walk):
     walk.inventory()
     walk.sh(sync, 0)
     walk.sh(f"{audit} --force", 0)
-    # They are in no inventory any more, which proves that they are gone and nothing else.
+    # They are in no inventory any more: somebody has to say that this is because they are gone.
     walk.sh(f"{reconcile} --force", 3)
-    walk.passed("audit-later", None)
+    walk.sh(f"{reconcile} --force --accept-gone", 0)
+    walk.passed("audit-later", "reconciled-later")
     walk.step("digests and logs that were encrypted again, some by a copy and some in place")
     walk.prove_logs()
 
@@ -348,7 +349,8 @@ class Walk:
             self.refuses_changed_manifests()
         if block.startswith(". ./jobs.sh\nfind"):
             self.fill_in()
-        self.sh(block.rstrip("\n"), 0)
+        # The versions that were copied are still there, or no report says that they are not.
+        self.sh(block.rstrip("\n"), 3 if "logseal reconcile" in block else 0)
         if block.startswith("create "):
             self.sh(block.rstrip("\n").replace("create ", "confirm "), 0)
             # Once more at the end: each process of the command line takes most of a second.
