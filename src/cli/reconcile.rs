@@ -16,10 +16,11 @@ pub(super) fn run(args: ReconcileArgs) -> Result<u8, Failure> {
     let cancel = cancel_on_interrupt();
     let has_inventory = !args.inventory.is_empty();
     // Without an inventory nothing is judged, but which versions the policy is about still matters.
-    let policy = match has_inventory || args.policy.is_some() {
+    let mut policy = match has_inventory || args.policy.is_some() {
         true => Some(policy::load(args.policy.as_deref())?.0),
         false => None,
     };
+    policy.iter_mut().for_each(|policy| args.evidence.assume(&mut policy.evidence));
     let inventory = LaterInventory {
         sources: args.inventory,
         options: args.reading.into_plan_options(),

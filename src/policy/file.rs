@@ -182,6 +182,7 @@ fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
         evidence: check_evidence(&file.evidence)?,
         sha256: hex(&Sha256::of(text)),
         identity: identity(text),
+        earlier_sha256: before_evidence(text).iter().map(|text| hex(&Sha256::of(text))).collect(),
     })
 }
 
@@ -194,6 +195,23 @@ fn check_evidence(entry: &EvidenceEntry) -> Checked<EvidenceAssumptions> {
 
 /// What a time span looks like.
 const NO_SPAN: &str = "not a number of days or hours (7d, 36h)";
+
+/// What a text may have been before a table `[evidence]` was added to it, with blank lines and comments in front of it.
+fn before_evidence(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let Some(begin) = lines.iter().position(|line| line.trim_start().starts_with("[evidence]")) else {
+        return Vec::new();
+    };
+    let rest = &lines[begin + 1..];
+    let end =
+        rest.iter().position(|line| line.trim_start().starts_with('[')).map_or(lines.len(), |len| begin + 1 + len);
+    let is_beside = |line: &&&str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    let beside = lines[..begin].iter().rev().take_while(is_beside).count();
+    let without = |more: usize| [&lines[..begin - more], &lines[end..]].concat().concat();
+    let texts = (0..=beside).map(without);
+    // The text may not have ended with a line break before.
+    texts.flat_map(|text| [text.strip_suffix('\n').map(str::to_owned), Some(text)]).flatten().collect()
+}
 
 /// The SHA-256 of what a policy demands, however it is written down: without what it states about evidence.
 fn identity(text: &str) -> String {
@@ -376,6 +394,27 @@ mod tests {
             let error = Policy::from_toml(&format!("{RULE}[evidence]\n{bad}\n")).expect_err(bad);
             assert_eq!((error.line >= 4, error.message.is_empty()), (true, false), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn a_text_is_known_as_it_was_before_evidence() {
+        let sha256 = hex(&Sha256::of(RULE));
+        let stated = "[evidence]\nmax_age = \"7d\"\n";
+        for text in [
+            format!("{RULE}{stated}"),
+            format!("{RULE}\n# what we state\n{stated}"),
+            format!("{RULE}\n\n{stated}"),
+            format!("{stated}{RULE}"),
+        ] {
+            let policy = Policy::from_toml(&text).expect("a policy");
+            assert!(policy.earlier_sha256.contains(&sha256), "{text}");
+        }
+        let trimmed = RULE.trim_end();
+        let policy = Policy::from_toml(&format!("{trimmed}\n{stated}")).expect("a policy");
+        assert!(policy.earlier_sha256.contains(&hex(&Sha256::of(trimmed))));
+        assert!(Policy::from_toml(RULE).expect("a policy").earlier_sha256.is_empty());
+        let other = Policy::from_toml(&format!("{}{stated}", RULE.replace("SSE-KMS", "SSE-C"))).expect("a policy");
+        assert!(!other.earlier_sha256.contains(&sha256));
     }
 
     #[test]

@@ -50,6 +50,9 @@ pub struct Policy {
     pub sha256: String,
     /// The SHA-256 of what it demands, in hexadecimal: the same for all spellings and for all statements about evidence.
     pub identity: String,
+    /// The SHA-256 of its text as it may have been before anything was stated about evidence: versions before that was
+    /// possible know it by its text alone.
+    pub earlier_sha256: Vec<String>,
 }
 
 /// What becomes of an object that no rule matches.

@@ -58,6 +58,8 @@ struct Tool {
 struct PolicyLine {
     sha256: String,
     #[serde(default)]
+    identity: Option<String>,
+    #[serde(default)]
     versions: Option<String>,
     remediation: Option<RemediationLine>,
 }
@@ -353,10 +355,13 @@ impl Audited {
         &self.summary.policy.sha256
     }
 
-    /// Whether a policy demands what that of the audit does.
+    /// Whether a policy demands what that of the audit does. What it states about evidence does not matter.
     pub(super) fn is_under(&self, policy: &Policy) -> bool {
-        let PolicyLine { sha256, .. } = &self.summary.policy;
-        *sha256 == policy.sha256
+        let PolicyLine { sha256, identity, .. } = &self.summary.policy;
+        match identity {
+            Some(identity) => *identity == policy.identity,
+            None => *sha256 == policy.sha256 || policy.earlier_sha256.contains(sha256),
+        }
     }
 
     /// Which versions the policy is about, if that is known.
@@ -376,6 +381,11 @@ impl Audited {
     pub(super) fn newest(&self) -> Option<Timestamp> {
         let times: Option<Vec<Timestamp>> = self.summary.sources.iter().map(SourceLine::time).collect();
         times?.into_iter().max()
+    }
+
+    /// When the oldest of all reports was made that tell; nothing was looked at before.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.summary.sources.iter().map(SourceLine::time).collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
     /// Whether versions that are not current are known not to matter.

@@ -8,7 +8,7 @@ use super::inventory::{self, Search, Seen};
 use super::objects::{ObjectHasher, Objects};
 use super::summary::{InventoryLine, InventorySource};
 use super::{LaterInventory, ReconcileError, ReconcileOptions, escaped};
-use crate::assumptions::Assumptions;
+use crate::assumptions::{AssumptionLine, Assumptions};
 use crate::engine::{Cancel, NoProgress};
 use crate::evidence::{self, Aliases, EvidenceError, EvidenceOptions, KeyRing};
 use crate::plan::{Plan, Shard, Source};
@@ -28,6 +28,8 @@ pub(super) struct Later<'l> {
 /// What a later inventory turned out to be.
 pub(super) struct Looked {
     seen: Seen,
+    /// What is taken for granted of its evidence.
+    assumptions: Assumptions,
     pub(super) has_faults: bool,
     /// Whether it decides each object: nothing is missing, all of it was read, and every source is newer.
     pub(super) decides: bool,
@@ -71,6 +73,11 @@ impl<'l> Later<'l> {
                 })?)
             }
         };
+        let mut assumptions = Assumptions::default();
+        assumptions.extend(self.plan.assumptions());
+        if let Some(evidence) = &evidence {
+            evidence.assume(self.checker.policy().evidence, &ring, &mut assumptions);
+        }
         for fault in evidence.iter().flat_map(|evidence| &evidence.summary.faults) {
             faults.add(Fault::of_evidence(fault));
         }
@@ -91,19 +98,8 @@ impl<'l> Later<'l> {
         let is_newer = !self.are_newer.is_empty() && self.are_newer.iter().all(|is_newer| *is_newer);
         let buckets = self.plan.sources().iter().filter_map(|source| source.bucket.as_ref());
         let buckets = buckets.map(|bucket| bucket.clone().into_bytes()).collect();
-        Ok(Looked { decides: seen.is_whole && is_newer && !has_faults, has_faults, is_newer, buckets, seen })
-    }
-
-    /// What is taken for granted of it.
-    pub(super) fn assumptions(&self) -> impl Iterator<Item = Assumed> {
-        let mut all = Assumptions::default();
-        all.extend(self.plan.assumptions());
-        let line = |line: crate::assumptions::AssumptionLine| Assumed {
-            name: line.name.to_owned(),
-            value: escaped(&line.value),
-            text: line.text.to_owned(),
-        };
-        all.lines().into_iter().map(line)
+        let decides = seen.is_whole && is_newer && !has_faults;
+        Ok(Looked { decides, has_faults, is_newer, buckets, assumptions, seen })
     }
 
     pub(super) fn line(&self, looked: &Looked) -> InventoryLine {
@@ -129,6 +125,16 @@ impl<'l> Later<'l> {
 }
 
 impl Looked {
+    /// What is taken for granted of it.
+    pub(super) fn assumptions(&self) -> impl Iterator<Item = Assumed> {
+        let line = |line: AssumptionLine| Assumed {
+            name: line.name.to_owned(),
+            value: escaped(&line.value),
+            text: line.text.to_owned(),
+        };
+        self.assumptions.lines().into_iter().map(line)
+    }
+
     pub(super) fn is_whole(&self) -> bool {
         self.seen.is_whole && !self.has_faults
     }

@@ -1,13 +1,13 @@
 //! What became of every object that was wrong, counted, and the rows of manifests that are left to be done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::audited::{Audited, List};
 use super::manifests::{Manifest, ManifestRow};
 use super::matching::{self, Failures};
-use super::objects::{ListId, ObjectHasher, Objects, Version};
+use super::objects::{KeyHash, ListId, ObjectHasher, Objects, Version};
 use super::retry::{Attempt, Retry};
-use super::state::{FailureId, Progress, State};
+use super::state::{Evidence, FailureId, Progress, State};
 use super::summary::{BucketLine, Counts, FailureLine, ManifestLine, Standing};
 use super::tracked::Tracked;
 use super::{ReconcileError, escaped};
@@ -29,6 +29,8 @@ pub(super) struct Ledger<'l> {
     objects: &'l Objects,
     hasher: &'l ObjectHasher,
     standing: Standing<'l>,
+    /// Keys of which other jobs may have changed whichever version was current.
+    changed_keys: &'l HashSet<KeyHash>,
     pub(super) retry: Retry,
     pub(super) total: Counts,
     pub(super) lanes: BTreeMap<&'static str, Counts>,
@@ -42,14 +44,15 @@ impl<'l> Ledger<'l> {
         audited: &'l Audited,
         objects: &'l Objects,
         hasher: &'l ObjectHasher,
-        standing: Standing<'l>,
-        retry: Retry,
+        changed_keys: &'l HashSet<KeyHash>,
+        (standing, retry): (Standing<'l>, Retry),
     ) -> Self {
         Self {
             audited,
             objects,
             hasher,
             standing,
+            changed_keys,
             retry,
             total: Counts::default(),
             lanes: Lane::ALL.iter().map(|lane| (lane.as_str(), Counts::default())).collect(),
@@ -99,6 +102,9 @@ impl<'l> Ledger<'l> {
         manifest.read(|row, line| {
             let changed = || ReconcileError::Changed(manifest.file.clone());
             let state = self.state(row.bucket, row.key, row.version).ok_or_else(changed)?;
+            let is_changed = self.changed_keys.contains(&self.hasher.key(row.bucket, row.key));
+            let state =
+                if is_changed && row.version != Version::Unnamed { state.with(Evidence::Changed) } else { state };
             self.standing.count(&mut counts, (row.bucket, row.version != Version::Unnamed), state, list);
             if state.progress() == Progress::Failed {
                 *self.failures.entry(state.failure().unwrap_or(Failures::OTHER)).or_default() += 1;

@@ -4,7 +4,7 @@
 //! it writes keys as they are, and it names the version that the manifest names. What another job may have done to an
 //! object counts, too: nothing that was put right stays right whatever is done to it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::audited::Audited;
 use super::faults::Faults;
 use super::jobs::{Action, Copied, Fit};
 use super::manifests::decode_percent;
-use super::objects::{ListId, ObjectHasher, ObjectId, Objects, Version};
+use super::objects::{KeyHash, ListId, ObjectHasher, ObjectId, Objects, Version};
 use super::reports::ReportFile;
 use super::rows::{Fields, NoRow, Rows};
 use super::state::{Evidence, FailureId};
@@ -133,6 +133,8 @@ pub(super) struct Matcher<'m> {
     pub(super) counts: RowCounts,
     /// When the newest report was made that says that objects were changed by other jobs.
     changed: Option<Timestamp>,
+    /// Keys of which other jobs may have changed whichever version was current.
+    pub(super) changed_keys: HashSet<KeyHash>,
     decoded: Vec<u8>,
 }
 
@@ -150,7 +152,8 @@ struct Named {
 impl<'m> Matcher<'m> {
     pub(super) fn new(objects: &'m Objects, hasher: &'m ObjectHasher, audited: &'m Audited) -> Self {
         let (failures, counts) = (Failures::default(), RowCounts::default());
-        Self { objects, hasher, audited, failures, counts, changed: None, decoded: Vec::new() }
+        let changed_keys = HashSet::new();
+        Self { objects, hasher, audited, failures, counts, changed: None, changed_keys, decoded: Vec::new() }
     }
 
     /// Reads a file to its end. Files come in the order in which their reports were made.
@@ -183,8 +186,13 @@ impl<'m> Matcher<'m> {
 
     fn note(&mut self, said: &Said<'_>, file: &ReportFile, form: FileForm, fits: &[Fit]) {
         let job = &file.report.job;
-        if let Some(Action::Copy(copied)) = job.action.as_ref().filter(|_| said.succeeded) {
+        // What was done before the audit looked has changed nothing since.
+        let may_change = said.succeeded && self.audited.oldest().is_none_or(|oldest| file.made >= oldest);
+        if let Some(Action::Copy(copied)) = job.action.as_ref().filter(|_| may_change) {
             self.note_copy(said, copied, file, form);
+        }
+        if may_change && said.version.is_empty() && job.names_versions != Some(true) {
+            self.note_current(said, job.fit(None, None), form);
         }
         let named = self.find(said, job.names_versions, form);
         let fit = |id| self.objects.list_of(id).and_then(|ListId(at)| fits.get(usize::from(at)).copied());
@@ -192,9 +200,9 @@ impl<'m> Matcher<'m> {
             let is_about_some = !named.any.is_empty() || named.is_near;
             *if is_about_some { &mut self.counts.ambiguous } else { &mut self.counts.unknown } += 1;
             // It may have been done to any of them.
-            let may_change = |id: &ObjectId| matches!(fit(*id), Some(Fit::Changing | Fit::Unknown) | None);
-            let ids: Vec<ObjectId> = named.any.iter().copied().filter(may_change).collect();
-            ids.into_iter().filter(|_| said.succeeded).for_each(|id| self.note_change(id, Evidence::Changed, file));
+            let is_changing = |id: &ObjectId| matches!(fit(*id), Some(Fit::Changing | Fit::Unknown) | None);
+            let ids: Vec<ObjectId> = named.any.iter().copied().filter(is_changing).collect();
+            ids.into_iter().filter(|_| may_change).for_each(|id| self.note_change(id, Evidence::Changed, file));
             return;
         };
         if self.is_outdated(said, file) {
@@ -240,6 +248,27 @@ impl<'m> Matcher<'m> {
     fn note_change(&mut self, id: ObjectId, change: Evidence, file: &ReportFile) {
         self.objects.note(id, change);
         self.changed = self.changed.max(Some(file.made));
+    }
+
+    /// A job that names no version works on the current one, whose id nobody knows.
+    fn note_current(&mut self, said: &Said<'_>, fit: Fit, form: FileForm) {
+        if !matches!(fit, Fit::Changing | Fit::Unknown) {
+            return;
+        }
+        for &reading in readings(said.key, form) {
+            self.decoded.clear();
+            if !decode(said.key, reading, &mut self.decoded) {
+                continue;
+            }
+            let key_len = self.decoded.len();
+            if !decode_percent(said.bucket, &mut self.decoded) {
+                continue;
+            }
+            let key = self.hasher.key(&self.decoded[key_len..], &self.decoded[..key_len]);
+            if self.objects.has_key(key) {
+                self.changed_keys.insert(key);
+            }
+        }
     }
 
     /// What a copy writes is another object, or takes the place of the one that it copied: where it is not encrypted as
@@ -313,15 +342,12 @@ impl<'m> Matcher<'m> {
         for &reading in readings(said.key, form) {
             let found = self.find_as(said, names_versions, reading);
             all.is_near |= found.is_near;
-            let counts = match (reading, form) {
-                (_, FileForm::Unknown | FileForm::Percent) => {
-                    is_as_manifests_write(said.key) && reading == KeyForm::Percent
-                }
+            let counts = match form {
+                // It means the same however it is read.
+                _ if is_plain(said.key) => true,
+                FileForm::Unknown | FileForm::Percent => reading == KeyForm::Percent && is_as_manifests_write(said.key),
                 // Where other signs are written as they are, these may be, too: the id of a version tells.
-                (KeyForm::Raw, FileForm::Raw) => {
-                    !said.key.contains(&b'%') && !said.key.contains(&b'+') || Version::of(said.version).is_id()
-                }
-                (_, FileForm::Raw) => false,
+                FileForm::Raw => Version::of(said.version).is_id(),
             };
             meant = meant.or(found.one.filter(|_| counts));
             all.any.extend(found.any);
@@ -366,6 +392,11 @@ impl<'m> Matcher<'m> {
         let is_near = self.objects.has_key(self.hasher.key(bucket, key));
         Named { one, any, is_near }
     }
+}
+
+/// Whether a key has no sign that can be read in several ways.
+fn is_plain(key: &[u8]) -> bool {
+    !key.iter().any(|byte| b"%+".contains(byte))
 }
 
 /// The readings of a key that differ.

@@ -234,7 +234,7 @@ pub fn reconcile(options: &ReconcileOptions, cancel: &Cancel) -> Result<Reconcil
         is_about_current: audited.is_about_current(options.policy.as_ref()),
     };
     let retry = Retry::new(staged, path, options.manifest_rows);
-    let mut ledger = Ledger::new(&audited, &tracked.objects, &hasher, standing, retry);
+    let mut ledger = Ledger::new(&audited, &tracked.objects, &hasher, &matcher.changed_keys, (standing, retry));
     ledger.add_all(&tracked, cancel)?;
 
     // Where a whole later inventory decides, reports only explain, and so do their faults.
@@ -248,7 +248,7 @@ pub fn reconcile(options: &ReconcileOptions, cancel: &Cancel) -> Result<Reconcil
         outcome: outcome(&reasons),
         outcome_reasons: reasons,
         audit: AuditLine::new(&options.audit, &audited),
-        assumptions: assumptions(&audited, later.as_ref(), looked.as_ref(), options),
+        assumptions: assumptions(&audited, looked.as_ref(), options),
         reports: ReportsLine {
             files: reports.found,
             files_read,
@@ -273,14 +273,9 @@ pub fn reconcile(options: &ReconcileOptions, cancel: &Cancel) -> Result<Reconcil
 }
 
 /// Everything that the result takes for granted: what the audit did, too.
-fn assumptions(
-    audited: &Audited,
-    later: Option<&Later<'_>>,
-    looked: Option<&later::Looked>,
-    options: &ReconcileOptions,
-) -> Vec<Assumed> {
+fn assumptions(audited: &Audited, looked: Option<&later::Looked>, options: &ReconcileOptions) -> Vec<Assumed> {
     let mut all = audited.assumptions().to_vec();
-    all.extend(later.iter().flat_map(|later| later.assumptions()));
+    all.extend(looked.iter().flat_map(|looked| looked.assumptions()));
     if options.accept_gone && looked.is_some_and(|looked| looked.decides) {
         all.push(Assumed {
             name: "gone_accepted".to_owned(),

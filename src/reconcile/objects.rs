@@ -39,8 +39,8 @@ impl<'a> Version<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ObjectHash(u128);
 
-/// What all versions of an object are known by. It is for counts only: two keys may share it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What all versions of an object are known by. Two keys may share it, so it never counts for an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct KeyHash(u64);
 
 /// The position of an object among all.

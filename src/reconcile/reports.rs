@@ -258,7 +258,8 @@ impl Report {
         let manifest = Manifest::read(folder, faults);
         let of_folder = || Some(folder.file_name()?.to_str()?.strip_prefix("job-")?.to_owned());
         let id = manifest.as_ref().and_then(|manifest| manifest.id.clone()).or_else(of_folder);
-        Self { job: read_job(folder, id.as_deref(), faults), manifest }
+        let made = manifest.as_ref().and_then(|manifest| manifest.made);
+        Self { job: read_job(folder, id.as_deref(), made, faults), manifest }
     }
 
     /// Notes the files that the manifest names and that are not there.
@@ -274,7 +275,7 @@ impl Report {
 }
 
 /// What the files of a job say of it; nothing where they contradict each other or are about another job.
-fn read_job(folder: &Path, id: Option<&str>, faults: &mut Faults) -> Job {
+fn read_job(folder: &Path, id: Option<&str>, made: Option<Timestamp>, faults: &mut Faults) -> Job {
     let mut known: Option<Job> = None;
     for path in JOB_NAMES.iter().map(|name| folder.join(name)).filter(|path| is_there(path)) {
         let mut fault = |why: &str| {
@@ -287,6 +288,9 @@ fn read_job(folder: &Path, id: Option<&str>, faults: &mut Faults) -> Job {
         };
         if job.id.as_deref().zip(id).is_some_and(|(described, id)| described != id) {
             return fault("it describes another job than that of the report");
+        }
+        if job.created.zip(made).is_some_and(|(created, made)| created > made) {
+            return fault("it describes a job that was created after the report was made");
         }
         if known.as_ref().is_some_and(|known| known.action != job.action) {
             return fault("another file beside it says something else of the job");

@@ -49,6 +49,8 @@ pub struct PolicyFacts {
     pub source: String,
     /// The SHA-256 of its text.
     pub sha256: String,
+    /// The SHA-256 of what it demands: the same whatever is stated about evidence.
+    pub identity: String,
     /// Which versions of an object it is about.
     pub versions: Versions,
     /// Its rules, in order.
@@ -112,6 +114,7 @@ impl AuditFacts {
                 version: policy.version.clone(),
                 source: source.to_owned(),
                 sha256: policy.sha256.clone(),
+                identity: policy.identity.clone(),
                 versions: policy.versions,
                 rules: rules.collect(),
                 expired_exceptions: expired.collect(),

@@ -98,20 +98,22 @@ impl Demands {
 
 impl World {
     fn new(random: &mut Random) -> Self {
-        let demands = Demands { bucket_key: random.chance(50), current_only: random.chance(30) };
+        let demands = Demands { bucket_key: random.chance(75), current_only: random.chance(30) };
         let mut world = Self { demands, buckets: Vec::new(), made: 0 };
+        // Half of all worlds have nothing but objects that jobs can put right in place.
+        let is_simple = random.chance(50);
         for name in BUCKETS.iter().take(1 + random.below(2)) {
             let has_versions = random.chance(50);
             world.buckets.push(Bucket { name, has_versions, versions: Vec::new() });
             for at in 0..1 + random.below(5) {
                 let key = format!("{}{at}", random.pick(&["k", "a b", "a+b", "%25", "é"]));
-                world.add_random(world.buckets.len() - 1, &key, random);
+                world.add_random(world.buckets.len() - 1, &key, is_simple, random);
             }
         }
         world
     }
 
-    fn add_random(&mut self, bucket: usize, key: &str, random: &mut Random) {
+    fn add_random(&mut self, bucket: usize, key: &str, is_simple: bool, random: &mut Random) {
         let has_versions = self.buckets[bucket].has_versions;
         // The oldest may be from before versions were switched on.
         let count = if has_versions { 1 + random.below(2) } else { 1 };
@@ -119,17 +121,20 @@ impl World {
         for at in 0..count {
             self.made += 1;
             let methods =
-                [Method::NotSse, Method::S3, Method::S3, Method::Kms(true), Method::Kms(false), Method::Customer];
+                [Method::S3, Method::Kms(false), Method::S3, Method::Kms(true), Method::NotSse, Method::Customer];
+            let methods = if is_simple { &methods[..4] } else { &methods[..] };
+            let mut odd = |percent| !is_simple && random.chance(percent);
+            let (is_hidden, is_large, is_archived, is_locked) = (odd(3), odd(10), odd(15), odd(5));
             let id = (at > 0 || !is_null).then(|| format!("v{}", self.made));
             self.buckets[bucket].versions.push(Version {
                 key: key.to_owned(),
                 id,
                 is_latest: at + 1 == count,
-                method: random.pick(&methods),
-                is_hidden: random.chance(3),
-                is_large: random.chance(10),
-                is_archived: random.chance(15),
-                is_locked: random.chance(5),
+                method: random.pick(methods),
+                is_hidden,
+                is_large,
+                is_archived,
+                is_locked,
             });
         }
     }
@@ -270,17 +275,49 @@ struct Job {
     operation: Value,
     created: i64,
     reported: i64,
+    /// Whether it names versions, or works on whatever is current.
+    names_versions: bool,
     /// Row, and whether it succeeded.
     rows: Vec<(String, bool)>,
 }
 
 /// How complete everything is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Care {
     /// Everything is done, and everything is there.
     Full,
+    /// The same by jobs, but for one thing.
+    But(Slip),
     Random,
 }
+
+/// One thing that is not as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slip {
+    Nothing,
+    /// Another job works on the same objects, before or after.
+    OtherToo,
+    /// Another job runs instead.
+    OtherInstead,
+    /// The same, and nothing tells what it did.
+    UnknownInstead,
+    /// Nothing was done, and the reports of an earlier campaign are there.
+    OnlyOld,
+    /// Nothing was done, and an inventory of before shows everything right.
+    OlderInventory,
+    /// One report is spoiled.
+    Spoiled,
+}
+
+const SLIPS: [Slip; 7] = [
+    Slip::Nothing,
+    Slip::OtherToo,
+    Slip::OtherInstead,
+    Slip::UnknownInstead,
+    Slip::OnlyOld,
+    Slip::OlderInventory,
+    Slip::Spoiled,
+];
 
 /// What happens after an audit.
 struct Campaign<'a> {
@@ -297,6 +334,17 @@ impl<'a> Campaign<'a> {
 
     /// Runs a job over the rows of a manifest.
     fn run(&mut self, operation: &Value, rows: &[String], fails: u64, random: &mut Random) {
+        self.run_naming(true, operation, rows, fails, random);
+    }
+
+    fn run_naming(
+        &mut self,
+        names_versions: bool,
+        operation: &Value,
+        rows: &[String],
+        fails: u64,
+        random: &mut Random,
+    ) {
         self.now += HOUR + (random.below(5) as i64) * HOUR / 2;
         let (before, after) = (random.below(3) as i64 * HOUR / 2, random.below(3) as i64 * HOUR / 2);
         let mut done = Vec::new();
@@ -304,18 +352,28 @@ impl<'a> Campaign<'a> {
             if random.chance(fails / 4) {
                 continue;
             }
-            let succeeds = !random.chance(fails) && self.task(operation, row);
-            done.push((row.clone(), succeeds));
+            let row = match names_versions {
+                true => row.clone(),
+                false => format!("{},", row.rsplit_once(',').unwrap().0),
+            };
+            let succeeds = !random.chance(fails) && self.task(operation, &row);
+            done.push((row, succeeds));
         }
         let (created, reported) = ((self.now - before).max(T0 + 1), self.now + after);
-        self.jobs.push(Job { operation: operation.clone(), created, reported, rows: done });
+        self.jobs.push(Job { operation: operation.clone(), created, reported, names_versions, rows: done });
     }
 
     /// Does to one object what a job does; no if it cannot.
     fn task(&mut self, operation: &Value, row: &str) -> bool {
         let cells: Vec<String> = row.split(',').map(decoded).collect();
         let [bucket, key, version] = &cells[..] else { panic!("{row}") };
-        let id = Some(version.as_str()).filter(|version| *version != "null");
+        let current = || {
+            let bucket = self.world.buckets.iter().find(|known| known.name == bucket)?;
+            bucket.versions.iter().find(|version| version.key == *key && version.is_latest)?.id.clone()
+        };
+        let named = Some(version.clone()).filter(|version| version != "null");
+        let id = if version.is_empty() { current() } else { named };
+        let id = id.as_deref();
         let Some(found) = self.world.version((bucket, key, id)) else { return false };
         let (name, parameters) = operation.as_object().unwrap().iter().next().unwrap();
         match name.as_str() {
@@ -355,27 +413,62 @@ impl<'a> Campaign<'a> {
     /// Everything that was asked for, by jobs and by people.
     fn run_all(&mut self, care: Care, random: &mut Random) {
         let audit = self.audit;
-        let fails = if care == Care::Full { 0 } else { random.pick(&[0, 0, 20, 60]) };
-        for manifest in &audit.manifests {
-            for operation in &manifest.operations {
-                if care == Care::Full || random.chance(85) {
-                    self.run(operation, &manifest.rows, fails, random);
-                }
-                if care == Care::Random && random.chance(15) {
-                    self.run(operation, &manifest.rows, 0, random);
-                }
-                if care == Care::Random && random.chance(25) {
-                    let other = other_operation(operation, random);
-                    self.run(&other, &manifest.rows, fails, random);
-                }
+        let fails = if care == Care::Random { random.pick(&[0, 0, 20, 60]) } else { 0 };
+        let slipped = random.below(audit.manifests.len().max(1));
+        for (at, manifest) in audit.manifests.iter().enumerate() {
+            match care {
+                Care::But(slip) if at == slipped => self.slip(slip, manifest, random),
+                Care::Full | Care::But(_) => self.run_own(manifest, random),
+                Care::Random => self.run_somehow(manifest, fails, random),
             }
         }
-        let by_people = care == Care::Full || random.chance(50);
-        for (bucket, key, id) in audit.world.wrong().into_iter().filter(|_| by_people) {
+        if matches!(care, Care::But(_)) || (care == Care::Random && random.chance(50)) {
+            return;
+        }
+        for (bucket, key, id) in audit.world.wrong() {
             let demands = self.world.demands;
             let found = self.world.version((bucket, &key, id.as_deref()));
             if found.is_some_and(|version| !demands.is_right(version)) && (care == Care::Full || random.chance(80)) {
                 self.world.delete(bucket, &key, id.as_deref());
+            }
+        }
+    }
+
+    fn run_own(&mut self, manifest: &Manifest, random: &mut Random) {
+        manifest.operations.iter().for_each(|operation| self.run(operation, &manifest.rows, 0, random));
+    }
+
+    fn slip(&mut self, slip: Slip, manifest: &Manifest, random: &mut Random) {
+        let other = other_operation(manifest.operations.last().unwrap(), random);
+        let names_versions = random.chance(60);
+        match slip {
+            Slip::Nothing | Slip::Spoiled => self.run_own(manifest, random),
+            Slip::OnlyOld | Slip::OlderInventory => {}
+            Slip::OtherInstead | Slip::UnknownInstead => {
+                self.run_naming(names_versions, &other, &manifest.rows, 0, random);
+            }
+            Slip::OtherToo if random.chance(40) => {
+                self.run_naming(names_versions, &other, &manifest.rows, 0, random);
+                self.run_own(manifest, random);
+            }
+            Slip::OtherToo => {
+                self.run_own(manifest, random);
+                self.run_naming(names_versions, &other, &manifest.rows, 0, random);
+            }
+        }
+    }
+
+    fn run_somehow(&mut self, manifest: &Manifest, fails: u64, random: &mut Random) {
+        for operation in &manifest.operations {
+            if random.chance(85) {
+                self.run(operation, &manifest.rows, fails, random);
+            }
+            if random.chance(15) {
+                self.run(operation, &manifest.rows, 0, random);
+            }
+            if random.chance(25) {
+                let other = other_operation(operation, random);
+                self.run_naming(random.chance(60), &other, &manifest.rows, fails, random);
             }
         }
     }
@@ -437,22 +530,28 @@ fn other_operation(operation: &Value, random: &mut Random) -> Value {
     json!({ name: other })
 }
 
-/// Writes the reports of all jobs; says whether a job is described as it was.
+/// Writes the reports of all jobs.
 fn write_reports(campaign: &Campaign<'_>, folder: &Path, care: Care, random: &mut Random) {
+    let slipped = random.below(campaign.jobs.len().max(1));
     for (number, job) in campaign.jobs.iter().enumerate() {
         let is_raw = care == Care::Random && random.chance(20);
-        write_report(job, &folder.join(format!("job-{number}")), &number.to_string(), is_raw);
-        if care == Care::Random {
-            spoil_report(job, &folder.join(format!("job-{number}")), random);
+        let own = folder.join(format!("job-{number}"));
+        write_report(job, &own, &number.to_string(), is_raw);
+        let is_asked_for = campaign.audit.manifests.iter().any(|manifest| manifest.operations.contains(&job.operation));
+        match care {
+            Care::Random => spoil_report(job, &own, 40, random),
+            Care::But(Slip::Spoiled) if number == slipped => spoil_report(job, &own, 19, random),
+            Care::But(Slip::UnknownInstead) if !is_asked_for => fs::remove_file(own.join("job.json")).unwrap(),
+            _ => {}
         }
     }
     // Another campaign, long ago: what it did has been overwritten since.
-    if care == Care::Random && random.chance(20) {
+    if care == Care::But(Slip::OnlyOld) || (care == Care::Random && random.chance(20)) {
         for (number, manifest) in campaign.audit.manifests.iter().enumerate() {
             let operation = manifest.operations.last().unwrap().clone();
             let rows = manifest.rows.iter().map(|row| (row.clone(), true)).collect();
             let reported = T0 - random.below(1000) as i64 * HOUR - 1;
-            let job = Job { operation, created: reported - HOUR, reported, rows };
+            let job = Job { operation, created: reported - HOUR, reported, names_versions: true, rows };
             write_report(&job, &folder.join(format!("job-old-{number}")), &format!("old-{number}"), false);
         }
     }
@@ -476,21 +575,23 @@ fn write_report(job: &Job, folder: &Path, id: &str, is_raw: bool) {
             "Key": format!("p/job-{id}/results/r.csv")}],
     });
     fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
+    let mut fields = vec!["Bucket", "Key", "VersionId"];
+    fields.truncate(if job.names_versions { 3 } else { 2 });
     let described = json!({"Job": {
         "JobId": id,
         "CreationTime": iso_time(job.created).replace('Z', "000+00:00"),
         "Operation": job.operation,
-        "Manifest": {"Spec": {"Fields": ["Bucket", "Key", "VersionId"]}},
+        "Manifest": {"Spec": {"Fields": fields}},
     }});
     fs::write(folder.join("job.json"), described.to_string()).unwrap();
 }
 
 /// Things that happen to reports. None of them tells a lie.
-fn spoil_report(job: &Job, folder: &Path, random: &mut Random) {
+fn spoil_report(job: &Job, folder: &Path, of: usize, random: &mut Random) {
     let path = folder.join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     let results = folder.join("results/r.csv");
-    match random.below(40) {
+    match random.below(of) {
         0 => manifest["ReportCreationDate"] = Value::Null,
         1 => manifest["Results"][0]["MD5Checksum"] = Value::Null,
         2 => manifest["Results"] = json!([]),
@@ -517,7 +618,12 @@ struct Given {
 }
 
 fn write_later(campaign: &Campaign<'_>, folder: &Path, care: Care, random: &mut Random) -> Given {
-    let kind = if care == Care::Full { 0 } else { random.below(14) };
+    let kind = match care {
+        Care::Full => 0,
+        Care::But(Slip::OlderInventory) => 4,
+        Care::But(_) => random.pick(&[0, 10, 10, 10]),
+        Care::Random => random.below(14),
+    };
     let made = campaign.now + 24 * HOUR;
     let mut sources = Vec::new();
     for bucket in &campaign.world.buckets {
@@ -587,7 +693,7 @@ fn check(audit: &Audit, care: Care, seed: u64, tally: &mut BTreeMap<&'static str
     };
     let result = reconcile(&options, &Cancel::default()).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     let (is_done, is_gone) = (campaign.is_done(), campaign.is_gone());
-    let fail = |why: &str| -> ! { panic!("{why}\nseed {seed}, {:#?}\n{}", campaign.world, shown(&result)) };
+    let fail = |why: &str| -> ! { panic!("{why}\nseed {seed}, {care:?}, {:#?}\n{}", campaign.world, shown(&result)) };
     if result.outcome == Done::Pass && !is_done {
         fail("done is said, and something is wrong");
     }
@@ -624,7 +730,12 @@ fn done_is_only_said_where_everything_is_right() {
         let seed = first.wrapping_mul(1_000_003).wrapping_add(world);
         let Some(audit) = Audit::new(&mut Random::new(seed)) else { continue };
         for campaign in 0..CAMPAIGNS {
-            let care = if campaign == 0 { Care::Full } else { Care::Random };
+            let care = match campaign {
+                0 => Care::Full,
+                1..8 => Care::But(SLIPS[campaign - 1]),
+                8..15 => Care::But(SLIPS[campaign - 8]),
+                _ => Care::Random,
+            };
             check(&audit, care, seed.wrapping_mul(1_000_003).wrapping_add(campaign as u64), &mut tally);
         }
     }

@@ -835,12 +835,58 @@ fn a_later_inventory_is_the_proof() {
     assert_eq!(names.map(|name| inventory(&result, name)), [0, 0, 0, 0, wanted.len() as u64]);
     assert_eq!(result["inventory"]["is_not_newer"], json!(true));
     // Another policy is refused, and so is the preset.
-    let other = campaign.desk.file("other.toml", &format!("{POLICY}# changed\n"));
+    let changed = POLICY.replace("['SSE-KMS']", "['SSE-KMS', 'DSSE-KMS']");
+    let other = campaign.desk.file("other.toml", &changed);
     for args in [&args[..2], &[args[0], args[1], "--policy", other.to_str().unwrap()]] {
         let refused = campaign.reconcile(args).ran;
         assert_eq!(refused.code, Some(2));
         assert!(refused.stderr.contains("the policy is not that of the audit"), "{}", refused.stderr);
     }
+}
+
+#[test]
+fn keys_that_rules_name_need_evidence_here_too() {
+    let policy = POLICY.replace("encryption = ['SSE-KMS']", "encryption = ['SSE-KMS']\nkeys = ['k']");
+    let row = |key: &str| Row { version_id: Some(format!("v-{key}")), ..Row::compliant("f").with_key(key) };
+    let before = ["a", "b"].map(|key| row(key).with_status("SSE-S3"));
+    let desk = Desk::new();
+    let delivered = Delivery::csv(&before, &all_columns(), 1).write(&desk.path("inventory"));
+    let audited = desk.audit_under(&policy, delivered.config, &[]);
+    let reports = desk.path("reports");
+    fs::create_dir(&reports).unwrap();
+    let campaign = Campaign { desk, audited, reports };
+    let after = ["a", "b"].map(row);
+    let without = campaign.with_later(&after, |_| {}).assert_code(3);
+    assert_eq!(without["counts"]["inventory"]["undetermined"], 2);
+    // What is stated about evidence is no part of the policy that must be the same.
+    let stated = format!("{policy}[evidence]\nmax_age = '7d'\n");
+    campaign.desk.file("policy.toml", &stated);
+    let heads = campaign.desk.path("heads.ndjson");
+    let taken = ["--key-evidence", heads.to_str().unwrap(), "--evidence-as-of", "2026-01-08T00:30:00Z"];
+    for (id, code) in [("1234abcd-12ab-34cd-56ef-1234567890ab", 0), ("0987dcba-09fe-87dc-65ba-ab0987654321", 1)] {
+        let head = |key: &str| {
+            let key_arn = format!("arn:aws:kms:us-east-1:111122223333:key/{id}");
+            let line = json!({"Bucket": BUCKET, "Key": key, "VersionId": format!("v-{key}"),
+                "LastModified": "2024-05-06T22:37:48+00:00", "ServerSideEncryption": "aws:kms",
+                "SSEKMSKeyId": key_arn});
+            format!("{line}\n")
+        };
+        fs::write(&heads, ["a", "b"].map(head).concat()).unwrap();
+        let result = campaign.with_later_and(&after, |_| {}, &taken).assert_code(code);
+        let names: Vec<_> = result["assumptions"].as_array().unwrap().iter().map(|line| &line["name"]).collect();
+        assert!(names.contains(&&json!("evidence_max_age")), "{names:?}");
+    }
+    // Evidence that cannot be read leaves the inventory without its proof.
+    fs::write(&heads, "{\"Bucket\": \"b\"").unwrap();
+    assert_ne!(campaign.with_later_and(&after, |_| {}, &taken).ran.code, Some(0));
+    // An audit that did not write down what its policy demands knows it by its text.
+    let path = campaign.audited.out.join("summary.json");
+    let mut summary: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    summary["policy"].as_object_mut().unwrap().remove("identity");
+    fs::write(&path, summary.to_string()).unwrap();
+    campaign.with_later(&after, |_| {}).assert_code(3);
+    campaign.desk.file("policy.toml", &stated.replace("'SSE-KMS'", "'SSE-C'"));
+    assert_eq!(campaign.with_later(&after, |_| {}).ran.code, Some(2));
 }
 
 #[test]
