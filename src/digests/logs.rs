@@ -170,8 +170,6 @@ pub(super) struct LogTotals {
     pub(super) copies: u64,
     /// Files of kinds that we do not know, which no digest lists.
     pub(super) unknown: u64,
-    /// Logs at a path of a bucket that nothing names.
-    pub(super) unplaced: u64,
     /// How many logs of each bucket are listed, and how many of them are verified.
     pub(super) buckets: BTreeMap<Vec<u8>, (u64, u64)>,
     /// Buckets of listed logs of which there is no inventory.
@@ -213,7 +211,6 @@ impl LogTotals {
         other.groups.iter().for_each(|(group, tally)| self.groups.entry(*group).or_default().merge(tally));
         self.copies += other.copies;
         self.unknown += other.unknown;
-        self.unplaced += other.unplaced;
         for (bucket, (listed, verified)) in other.buckets {
             let known = self.buckets.entry(bucket).or_default();
             *known = (known.0 + listed, known.1 + verified);

@@ -28,6 +28,9 @@ impl Lies {
     pub(super) const ALL: [Self; 4] = [Self::Named, Self::Elsewhere, Self::OtherBucket, Self::Unplaced];
 }
 
+/// A bucket and a prefix in it that a digest names.
+type Named = (Vec<u8>, Vec<u8>);
+
 /// A root, by its number.
 pub(super) type RootId = u32;
 
@@ -123,11 +126,11 @@ pub(super) struct Seen {
     /// Roots, and the buckets whose digests lie in folders of their names there.
     folders: HashSet<(RootId, Vec<u8>)>,
     /// Buckets and prefixes that digests name.
-    named: HashSet<(Vec<u8>, Vec<u8>)>,
+    named: HashSet<Named>,
     /// What stands before `AWSLogs` where digests of a bucket and a prefix lie that are in no mirror of it.
-    copies: HashMap<(Vec<u8>, Vec<u8>), BTreeSet<Vec<u8>>>,
+    copies: HashMap<Named, BTreeSet<Vec<u8>>>,
     last_at: Option<(RootId, Vec<u8>)>,
-    last_named: Option<(Vec<u8>, Vec<u8>)>,
+    last_named: Option<Named>,
     pub(super) is_full: bool,
 }
 
@@ -211,7 +214,7 @@ impl Seen {
 #[derive(Debug, Default)]
 pub(super) struct Mirrors {
     mirrored: HashSet<Vec<u8>>,
-    stand_ins: HashMap<(Vec<u8>, Vec<u8>), Vec<Vec<u8>>>,
+    stand_ins: HashMap<Named, Vec<Vec<u8>>>,
     owners: HashMap<(RootId, Vec<u8>), BTreeSet<Vec<u8>>>,
     /// The folders above each root.
     outers: Vec<Vec<u8>>,
@@ -255,7 +258,7 @@ impl Mirrors {
         let mirrored = named.iter().filter(is_mirrored).map(|(bucket, _)| bucket.clone()).collect();
         let stand_ins = copies.into_iter().map(|((bucket, prefix), befores)| {
             // The prefix in one other folder is what a copy of a bucket looks like.
-            let is_plain = |before: &Vec<u8>| before.strip_suffix(&prefix[..]).is_some_and(|rest| is_one_folder(rest));
+            let is_plain = |before: &Vec<u8>| before.strip_suffix(&prefix[..]).is_some_and(is_one_folder);
             let plain: Vec<_> = befores.iter().filter(|before| is_plain(before)).cloned().collect();
             let befores = if plain.is_empty() { befores.into_iter().collect() } else { plain };
             ((bucket, prefix), befores)

@@ -199,16 +199,16 @@ impl LogStatus {
 
     /// Whether each of them has a finding; those that have none are counted.
     pub(super) fn is_finding(self) -> bool {
-        match self {
+        !matches!(
+            self,
             Self::Verified
-            | Self::Unchecked
-            | Self::NotAsked
-            | Self::OutsideChains
-            | Self::OutsideWindow
-            | Self::AcceptedUnreferenced
-            | Self::NotCoveredByInventory => false,
-            _ => true,
-        }
+                | Self::Unchecked
+                | Self::NotAsked
+                | Self::OutsideChains
+                | Self::OutsideWindow
+                | Self::AcceptedUnreferenced
+                | Self::NotCoveredByInventory
+        )
     }
 }
 

@@ -16,6 +16,7 @@ use super::slot::ChainKind;
 use super::status::{DigestStatus, DigestTally, LogStatus, LogTally};
 use super::{DigestsOptions, LogContents, shown};
 use crate::assumptions::{AssumptionLine, Assumptions};
+use crate::escape::escape;
 use crate::report::{Outcome, ToolFacts};
 use crate::timestamp::Timestamp;
 
@@ -109,6 +110,8 @@ pub struct DigestsSummary {
     pub hours: u64,
     /// Accounts and Regions with logs in the window and without an hourly chain.
     pub no_chain: Vec<NoChain>,
+    /// Buckets of listed logs of which there is no inventory.
+    pub not_covered_by_inventory: Vec<String>,
     pub accepted: AcceptedLine,
     /// Files that are neither digests nor logs.
     pub other_files: u64,
@@ -282,6 +285,7 @@ impl DigestsSummary {
             windows_not_covered: chain_total.uncovered,
             hours: chain_total.hours,
             no_chain,
+            not_covered_by_inventory: logs.not_covered.iter().map(|bucket| escape(bucket).into_owned()).collect(),
             accepted: AcceptedLine {
                 unreferenced: logs.tally.get(LogStatus::AcceptedUnreferenced),
                 starts: chain_total.accepted_starts,

@@ -307,7 +307,8 @@ fn because(reason: DigestsReason, summary: &DigestsSummary) -> String {
         }
         DigestsReason::NotCoveredByInventory => {
             let logs = logs(&|status| status == LogStatus::NotCoveredByInventory);
-            format!("{logs} of buckets without an inventory")
+            let buckets = summary.not_covered_by_inventory.iter().take(3).map(String::as_str);
+            format!("{logs} of buckets without an inventory: {}", buckets.collect::<Vec<_>>().join(", "))
         }
         DigestsReason::TooNew => {
             let logs = logs(&|status| status == LogStatus::TooNew);

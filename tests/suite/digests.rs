@@ -1223,6 +1223,8 @@ fn copies_of_one_bucket_are_no_inventory_of_another() {
         let verified = verify_roots(&desk, &["root"], &["--inventory", &path]);
         assert_eq!(verified.ran.code, Some(code), "{listed}: {verified:?}");
         assert_eq!(verified.counts("logs"), counts([(status, 16)]), "{listed}");
+        let not_covered = if code == 0 { json!([]) } else { json!([BUCKET]) };
+        assert_eq!(verified.summary()["not_covered_by_inventory"], not_covered, "{listed}");
     }
     // A log that is gone from the copy, and one that lies elsewhere there.
     let desk = Desk::new();

@@ -542,7 +542,7 @@ fn is_in_log_folder(below: &str) -> bool {
 fn is_ours(below: &str, stored: &[u8]) -> bool {
     let name = below.rsplit('/').next().unwrap();
     name.starts_with("._") && stored.starts_with(b"\0\x05\x16\x07")
-        || name.ends_with(".head.json") && stored.starts_with(b"{\"ETag\"")
+        || name.ends_with(".head.json") && stored.starts_with(b"{\"")
 }
 
 fn is_inside(
