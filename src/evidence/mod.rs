@@ -252,7 +252,7 @@ impl Evidence {
         if let Some(max_age) = assumed.max_age {
             to.add(AssumptionName::EvidenceMaxAge, span_text(max_age));
         }
-        if assumed.logs_are_complete && self.has_logs() {
+        if assumed.logs_are_complete && self.has_whole_logs() {
             to.add(AssumptionName::EvidenceLogsComplete, "");
         }
         if assumed.hints_decide && self.ways.by_hint {
@@ -266,9 +266,12 @@ impl Evidence {
         }
     }
 
-    /// Whether a CloudTrail log was read. Without one nobody can say that logs are complete.
-    pub(crate) fn has_logs(&self) -> bool {
-        self.summary.sources.iter().any(|source| source.kind == EvidenceKind::CloudTrail && source.files > 0)
+    /// Whether CloudTrail logs were read, and nothing was given that could not be. Without logs nobody can say that they are
+    /// complete; and a file that is damaged or not understood may hold anything.
+    pub(crate) fn has_whole_logs(&self) -> bool {
+        let are_logs =
+            self.summary.sources.iter().any(|source| source.kind == EvidenceKind::CloudTrail && source.files > 0);
+        are_logs && self.summary.faults.is_empty()
     }
 }
 

@@ -250,7 +250,7 @@ impl<'a> World<'a> {
             return conclude(row, &statements, possible, false, alternatives);
         };
         let all = Told { row, statements: &statements, elsewhere, moment };
-        let before = all.before().map(|(mut possible, latest)| {
+        let before = all.before(self).map(|(mut possible, latest)| {
             possible.is_open |= is_overfull;
             possible.has_doubt |= is_overfull;
             (possible, self.nothing_unseen(latest, moment))
@@ -278,6 +278,10 @@ impl<'a> World<'a> {
             }
             (_, Of::Any) => Bearing::of_any(row, word),
             (RowVersion::Named, Of::Version) => Bearing::Certain,
+            // A change that names the second may be of any version of it. Complete logs have it as well, by its version.
+            (RowVersion::Named, Of::Modified) if answer.what == What::Update && !self.assumed.logs_are_complete => {
+                self.of_modified(row, word, answer.what).at_best_possible()
+            }
             (RowVersion::Named, _) | (_, Of::Version) | (RowVersion::Null, Of::Listed) => Bearing::None,
             (RowVersion::Null, Of::NullVersion | Of::Unnamed) | (RowVersion::Unlisted, Of::Unnamed) => {
                 self.of_null(row, word, answer.what, words)
@@ -295,8 +299,9 @@ impl<'a> World<'a> {
             What::Sighting => Kind::Seen,
             What::Write | What::Upload | What::Hint(Hint::Upload) => Kind::Write,
             What::ReKeying => Kind::ReKeyed,
-            // Other changes of a version are recorded with the key that it has.
-            What::Update if matches!(said, Saying::Keyless) || row.is_after_moment(word) => Kind::ReKeyed,
+            // Other changes of a version are recorded with the key that it has. What clocks cannot tell from the moment may
+            // have changed it just after.
+            What::Update if matches!(said, Saying::Keyless) || row.is_at_or_after_moment(word) => Kind::ReKeyed,
             What::Update => Kind::Seen,
             What::Hint(Hint::DataKey | Hint::ForeignDataKey) => return None,
         };
@@ -324,7 +329,7 @@ impl<'a> World<'a> {
                     What::Update => Bearing::Possible,
                     _ => Bearing::None,
                 },
-                () if at >= second.saturating_add(2) => Bearing::Certain,
+                () if at >= second.saturating_add(2) => self.unless_replaced(word, words),
                 () if at.saturating_add(2) >= second => Bearing::Possible,
                 () => Bearing::None,
             },
@@ -333,9 +338,24 @@ impl<'a> World<'a> {
             What::ReKeying => match () {
                 () if word.time < modified.saturating_sub(CLOCKS_MS) => Bearing::None,
                 () if word.time <= modified.saturating_add(CLOCKS_MS) => Bearing::Possible,
-                () => Bearing::Certain,
+                () => self.unless_replaced(word, words),
             },
             What::Hint(_) => Bearing::None,
+        }
+    }
+
+    /// What names the null version, and not its second, may be of an older object: an upload replaces that when it is
+    /// completed, and has the time of its beginning. Only complete logs tell that there was none.
+    fn unless_replaced(&self, word: &Word, words: &[Word]) -> Bearing {
+        let is_completion = |other: &&Word| {
+            let answer = self.answers.get(other.answer as usize);
+            answer.is_some_and(|answer| answer.what == What::Upload)
+        };
+        let mut completions = words.iter().filter(is_completion);
+        let is_later = |other: &Word| other.time == UNDATED || other.time.saturating_add(CLOCKS_MS) >= word.time;
+        match self.assumed.logs_are_complete && !completions.any(is_later) {
+            true => Bearing::Certain,
+            false => Bearing::Possible,
         }
     }
 
@@ -509,6 +529,11 @@ impl RowFacts {
     }
 
     /// Whether a sighting names another ETag than the row.
+    /// The same of what may have been said after that moment.
+    fn is_at_or_after_moment(&self, word: &Word) -> bool {
+        word.time != UNDATED && self.moment.is_none_or(|moment| word.time > moment.saturating_sub(CLOCKS_MS))
+    }
+
     fn contradicts_etag(&self, word: &Word, what: What) -> bool {
         what == What::Sighting && word.mark != NO_MARK && self.etag != NO_MARK && word.mark != self.etag
     }
@@ -542,18 +567,33 @@ impl<'a> Told<'_, 'a> {
     }
 
     /// The keys that the latest words up to the moment leave possible, and the time of the latest.
-    fn before(&self) -> Option<(Possible<'a>, Option<i64>)> {
+    fn before(&self, world: &World<'_>) -> Option<(Possible<'a>, Option<i64>)> {
         let (start, end) = (self.moment.saturating_sub(CLOCKS_MS), self.moment.saturating_add(CLOCKS_MS));
-        let (mut possible, latest) = self.latest_up_to(end)?;
-        // What clocks cannot tell from the moment may have come after it.
-        let is_rekeyed_now =
-            |one: &&Statement<'a>| one.kind == Kind::ReKeyed && one.at.is_some_and(|at| at > start && at <= end);
-        if latest.is_some_and(|latest| latest > start) && self.statements.iter().any(|one| is_rekeyed_now(&one)) {
-            match self.latest_up_to(start) {
-                Some((earlier, _)) => possible.unite(earlier),
-                None => possible.add_doubt(None),
+        let (mut possible, latest) = self.up_to(end)?;
+        // What clocks cannot tell from the moment may have come after it, and so may what was seen of that.
+        let now = latest.filter(|latest| *latest > start).map(|latest| end.max(latest.saturating_add(CLOCKS_MS)));
+        if now.is_some_and(|now| self.may_rekey(start, now)) {
+            match self.up_to(start) {
+                Some((earlier, then)) if world.nothing_unseen(then, self.moment) => possible.unite(earlier),
+                _ => possible.add_doubt(None),
             }
+            for one in self.statements.iter().filter(|one| one.at.is_some_and(|at| at > start && at <= end)) {
+                match one.kind {
+                    Kind::ReKeyed => possible.add_doubt(one.said.key()),
+                    Kind::Seen if !one.is_possible_only && !matches!(one.said, Saying::Keyless) => {
+                        possible.add(one.said)
+                    }
+                    Kind::Seen | Kind::Write => {}
+                }
+            }
+            self.elsewhere.between(Deed::ReKeying, (start, end), &mut |key| possible.add_doubt(key));
         }
+        Some((possible, latest))
+    }
+
+    /// The keys that words up to a time leave possible then, and the time of the latest that decides.
+    fn up_to(&self, end: i64) -> Option<(Possible<'a>, Option<i64>)> {
+        let (mut possible, latest) = self.latest_up_to(end)?;
         let from = latest.map_or(i64::MIN, |latest| latest.saturating_sub(CLOCKS_MS));
         let is_made_last = !self.deciding().any(|one| one.kind != Kind::Write && one.at.is_none_or(|at| at <= end));
         for one in self.statements.iter().filter(|one| one.is_possible_only || matches!(one.said, Saying::Keyless)) {

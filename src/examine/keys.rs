@@ -80,7 +80,7 @@ impl From<KeyFailure> for OutputError {
 impl<'c> RowKeys<'c> {
     /// `assumed` is what the operator states about evidence.
     pub(crate) fn new(ring: &'c KeyRing<'c>, evidence: Option<&'c Evidence>, assumed: EvidenceAssumptions) -> Self {
-        let has_logs = evidence.is_some_and(Evidence::has_logs);
+        let has_logs = evidence.is_some_and(Evidence::has_whole_logs);
         let assumed = EvidenceAssumptions { logs_are_complete: assumed.logs_are_complete && has_logs, ..assumed };
         let answers = evidence.map_or(&[][..], |evidence| &evidence.list);
         Self {

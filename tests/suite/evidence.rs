@@ -288,19 +288,14 @@ fn lists_of_one_key_are_evidence() {
             unknown,
         ),
         ("the null version may be newer", None, format!("{BUCKET},{encoded},null\n"), &[], unknown),
-        (
-            "taken later",
-            None,
-            format!("{BUCKET},{encoded},null\n"),
-            &["--evidence-as-of", "2025-01-01"],
-            ("compliant", "", ""),
-        ),
+        // It names no second: an upload that began in the row's may have replaced what was listed.
+        ("taken later", None, format!("{BUCKET},{encoded},null\n"), &["--evidence-as-of", "2025-01-01"], unknown),
         (
             "taken later, a blank version",
             None,
             format!("{BUCKET},{encoded},\n"),
             &["--evidence-as-of", "2025-01-01"],
-            ("compliant", "", ""),
+            unknown,
         ),
         ("taken earlier", None, format!("{BUCKET},{encoded},null\n"), &["--evidence-as-of", "2024-01-01"], unknown),
     ];
@@ -311,8 +306,8 @@ fn lists_of_one_key_are_evidence() {
         let audited = case.audit(&policy(), &[&format!("{RIGHT}={}", file.display())], more);
         assert_only(&audited, verdict, reason, key, name);
     }
-    let case = Case::new(&[object(None, "SSE-S3")]);
-    let file = case.desk.file("list.csv", &format!("{BUCKET},{encoded},null\n"));
+    let case = Case::new(&[object(Some("v1"), "SSE-S3")]);
+    let file = case.desk.file("list.csv", &format!("{BUCKET},{encoded},v1\n"));
     let more = ["--evidence-as-of", "2025-01-01"];
     let audited = case.audit(&policy(), &[&format!("{RIGHT}={}", file.display())], &more);
     assert_only(&audited, "undetermined", "key_evidence_conflict", "", "the report says SSE-S3");
@@ -416,6 +411,16 @@ fn tables_of_s3_metadata_are_evidence() {
                 TableRow { key: None, ..record(RIGHT, "0000000000000002", "UPDATE_METADATA", LATEST) },
             ],
             ("undetermined", "key_unknown", ""),
+        ),
+        (
+            "what clocks cannot tell from the moment of the report may have come after it",
+            vec![record(RIGHT, "0000000000000002", "UPDATE_METADATA", "2026-01-04T01:00:01")],
+            ("undetermined", "key_unknown", ""),
+        ),
+        (
+            "a change long before it",
+            vec![record(RIGHT, "0000000000000002", "UPDATE_METADATA", "2026-01-04T00:00:01")],
+            ("compliant", "", ""),
         ),
         (
             "numbers that are the same",
@@ -734,9 +739,16 @@ fn cloudtrail_logs_are_evidence() {
         (
             "the null version put right",
             None,
-            &[],
+            &complete,
             vec![null("PutObject", MODIFIED, WRONG), updated(MUCH_LATER, Some("null"), RIGHT)],
             right,
+        ),
+        (
+            "the null version, which an upload may have replaced since",
+            None,
+            &[],
+            vec![null("PutObject", MODIFIED, WRONG), updated(MUCH_LATER, Some("null"), RIGHT)],
+            unknown,
         ),
         ("some version was changed", v, &[], vec![put(MODIFIED, RIGHT), updated(MUCH_LATER, None, WRONG)], unknown),
         (
@@ -786,6 +798,19 @@ fn cloudtrail_logs_are_evidence() {
         assert_eq!(audited.summary()["keys_in_use"], in_use, "{name}");
         assert_eq!(audited.summary()["evidence"][0]["kind"], "cloud_trail", "{name}");
     }
+}
+
+#[test]
+fn logs_are_not_complete_beside_a_file_that_cannot_be_read() {
+    let case = Case::new(&[object(None, "SSE-KMS")]);
+    let folder = case.desk.path("AWSLogs");
+    fs::create_dir(&folder).unwrap();
+    let log = json!({"Records": [written("PutObject", MODIFIED, None, Some("aws:kms"), Some(RIGHT))]}).to_string();
+    fs::write(folder.join("1.json"), &log).unwrap();
+    let audit = || case.audit(&policy(), &[folder.to_str().unwrap()], &["--evidence-logs", "complete"]);
+    assert_only(&audit(), "compliant", "", "", "all logs");
+    fs::write(folder.join("2.json"), &log[..log.len() - 1]).unwrap();
+    assert_only(&audit(), "undetermined", "key_unknown", "", "the other may hold anything");
 }
 
 #[test]
