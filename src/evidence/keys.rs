@@ -154,10 +154,13 @@ pub(crate) struct KeyRing<'c> {
     known: Mutex<Known>,
 }
 
+/// A name and the account whose key it is.
+type NameOfKey = (Box<[u8]>, Box<[u8]>);
+
 #[derive(Default)]
 struct Known {
     /// By name and account.
-    by_name: HashMap<(Box<[u8]>, Box<[u8]>), Option<KnownKey>>,
+    by_name: HashMap<NameOfKey, Option<KnownKey>>,
     has_used_aliases: bool,
     /// Different names can mean the same key.
     by_key: HashMap<String, KnownKey>,

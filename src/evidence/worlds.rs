@@ -684,7 +684,7 @@ impl<'a> Possible<'a> {
 /// What the words before and a sighting after the moment come to, where nothing changed between them and it.
 fn agreed<'a>(mut before: Possible<'a>, after: Possible<'a>) -> Possible<'a> {
     let is_possible = |key: &&KnownKey| before.is_open || before.keys.iter().any(|known| known.id == key.id);
-    if after.keys.iter().all(|key| is_possible(&key)) && before.methods.is_empty() {
+    if after.keys.iter().all(is_possible) && before.methods.is_empty() {
         return after;
     }
     before.unite(after);

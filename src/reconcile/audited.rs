@@ -235,8 +235,8 @@ impl Audited {
             let mut wanted = None;
             for file in files {
                 let requests = key.as_ref().map(|key| requests(&file, key)).unwrap_or_default();
-                let actions = requests.iter().filter_map(|(_, request)| Action::parse(request.get("Operation")?));
-                wanted = actions.filter(|action| *action != Action::Restore).last();
+                let mut actions = requests.iter().filter_map(|(_, request)| Action::parse(request.get("Operation")?));
+                wanted = actions.rfind(|action| *action != Action::Restore);
                 let jobs = requests.into_iter().map(|(name, _)| name).collect();
                 self.manifests.push(Manifest::new(list, file, jobs, &self.folder.join(REMEDIATION)));
             }

@@ -710,7 +710,8 @@ fn cloudtrail_logs_are_evidence() {
     let conflict = ("undetermined", "key_evidence_conflict", "");
     let null = |name, time, key| written(name, time, None, Some("aws:kms"), Some(key));
     let (complete, decide) = (["--evidence-logs", "complete"], ["--evidence-hints", "decide"]);
-    let cases: Vec<(&str, Option<&str>, &[&str], Vec<Value>, Expected)> = vec![
+    type Told<'c> = (&'static str, Option<&'c str>, &'c [&'c str], Vec<Value>, Expected);
+    let cases: Vec<Told<'_>> = vec![
         ("written", v, &[], vec![put(MODIFIED, RIGHT)], right),
         ("written under a wrong key", v, &[], vec![put(MODIFIED, WRONG)], wrong),
         ("copied", v, &[], vec![written("CopyObject", LATER, v, Some("aws:kms"), Some(RIGHT))], right),
@@ -943,7 +944,8 @@ fn keys_that_may_have_changed_unseen_are_stale() {
     let (stale, unknown) = (("undetermined", "key_evidence_stale", ""), ("undetermined", "key_unknown", ""));
     let conflict = ("undetermined", "key_evidence_conflict", "");
     let (week, complete) = (&["--evidence-max-age", "7d"][..], &["--evidence-logs", "complete"][..]);
-    let cases: Vec<(&str, Vec<Value>, Vec<Value>, &[&str], Expected)> = vec![
+    type Told<'c> = (&'static str, Vec<Value>, Vec<Value>, &'c [&'c str], Expected);
+    let cases: Vec<Told<'_>> = vec![
         ("seen a day before", vec![at("2026-03-31T00:00:00Z", RIGHT)], vec![], &[], stale),
         ("seen a day before, a week will do", vec![at("2026-03-31T00:00:00Z", RIGHT)], vec![], week, right),
         ("forbidden, a week will do", vec![at("2026-03-31T00:00:00Z", WRONG)], vec![], week, wrong),

@@ -465,13 +465,13 @@ fn is_proven(history: &History<'_>, question: &Question) -> Result<(), String> {
     let there: Vec<bool> = world.proofs.iter().map(|proof| history.has(&proof.object)).collect();
     let mut spans: Vec<Option<(Second, Second)>> = vec![None; world.places.len()];
     let mut is_touched = false;
-    for place in 0..world.places.len() {
+    for (place, covered) in spans.iter_mut().enumerate() {
         let chain =
             world.proofs.iter().zip(&there).filter(|(proof, is)| **is && proof.place == place && !proof.is_backfill);
         let chain: Vec<&Proof> = chain.map(|(proof, _)| proof).collect();
         let (Some(first), Some(last)) = (chain.first(), chain.last()) else { continue };
         let span = (first.period.0, last.period.1);
-        spans[place] = Some(span);
+        *covered = Some(span);
         is_touched |= question.touches(span);
         let is_late =
             question.since.is_some_and(|since| span.0 > since) || question.until.is_some_and(|until| span.0 >= until);
@@ -589,6 +589,7 @@ fn run(history: &History<'_>, question: &Question, desk: &Path, keys: &Path, is_
     verify_digests(&options, None, (&desk.join("out"), true), &Cancel::default(), &NoProgress).unwrap()
 }
 
+#[expect(clippy::print_stdout, reason = "the shares are for people")]
 #[test]
 fn only_what_was_delivered_passes() {
     let histories = std::env::var("LOGSEAL_MIRROR_HISTORIES").ok().map_or(HISTORIES, |text| text.parse().unwrap());

@@ -416,7 +416,8 @@ fn a_report_counts_only_if_all_is_known_of_it() {
     let campaign = Campaign::new(&rows_to_update(), &[]);
     let wanted = campaign.wanted();
     let text = texts(&wanted, Wanted::done);
-    let changes: [(&str, fn(&Path)); 11] = [
+    type Change = (&'static str, fn(&Path));
+    let changes: [Change; 11] = [
         ("report_undated", |job| change_manifest(job, |manifest| manifest["ReportCreationDate"] = Value::Null)),
         ("report_undated", |job| change_manifest(job, |manifest| manifest["ReportCreationDate"] = "today".into())),
         ("report_no_checksum", |job| {
@@ -554,7 +555,8 @@ fn only_a_whole_audit_can_be_done() {
     let after: Vec<Row> = before.iter().map(|row| row.clone().with_status("SSE-KMS")).collect();
     let path = campaign.audited.out.join("summary.json");
     let whole = fs::read_to_string(&path).unwrap();
-    let changes: [(&str, fn(&mut Value)); 7] = [
+    type Change = (&'static str, fn(&mut Value));
+    let changes: [Change; 7] = [
         ("shard", |summary| summary["shard"] = json!({"number": 1, "of": 2})),
         ("shard", |summary| summary["outcome"] = "partial".into()),
         ("faults", |summary| summary["faults"] = json!({"manifest_time": 1})),

@@ -93,6 +93,9 @@ fn steady(out: &Path) -> Steady {
     Audited { out: out.to_owned(), ran: Ran { code: None, stdout: String::new(), stderr: String::new() } }.steady()
 }
 
+/// What is changed of a partial, and how.
+type Change = (&'static str, Box<dyn Fn(&mut Value)>);
+
 /// Each byte of each partial of four shards, changed in turn.
 #[test]
 fn no_byte_of_a_partial_can_change() {
@@ -233,7 +236,7 @@ fn counts_that_do_not_add_up_are_refused() {
     let shards = divided.shards(3);
     let sound = fs::read(shards[1].out.join("partial.json")).unwrap();
     let add = |number: &mut Value| *number = json!(number.as_u64().unwrap() + 1);
-    let changes: Vec<(&str, Box<dyn Fn(&mut Value)>)> = vec![
+    let changes: Vec<Change> = vec![
         ("a verdict", Box::new(move |shard| add(&mut shard["partial"]["verdicts"][0]))),
         ("objects", Box::new(move |shard| add(&mut shard["partial"]["objects"]["objects"]))),
         ("bytes", Box::new(move |shard| add(&mut shard["partial"]["bytes"][1]))),
@@ -276,7 +279,7 @@ fn counts_that_do_not_add_up_are_refused() {
 fn shards_that_say_other_things_of_the_plan_are_refused() {
     let divided = Divided::new(60, 6);
     let [one, other, third] = &divided.shards(3)[..] else { panic!("three shards") };
-    let changes: Vec<(&str, Box<dyn Fn(&mut Value)>)> = vec![
+    let changes: Vec<Change> = vec![
         ("sources: ", Box::new(|shard| shard["facts"]["completeness"] = json!("unproven"))),
         ("sources: ", Box::new(|shard| shard["facts"]["sources"][0]["faults"] = json!([["manifest_malformed", "x"]]))),
         ("sources: ", Box::new(|shard| shard["facts"]["sources"][0]["fingerprint"] = json!("0"))),

@@ -300,7 +300,7 @@ impl<'w> Search<'w> {
     /// Whether a record of a journal can tell of a change.
     fn may_have_changed(&self, word: &Word) -> bool {
         let is_near = |at: &Second| matches!(word.when, When::At(noted) if (noted - at).abs() <= 2 * CLOCK);
-        !self.stated.complete || self.changes.iter().any(|at| is_near(at))
+        !self.stated.complete || self.changes.iter().any(is_near)
     }
 
     /// What the statement about ages covers.

@@ -174,7 +174,7 @@ fn report_row(subject: &Subject, listed: &Listed) -> Row {
     Row {
         version_id: match row.of {
             RowOf::Version(version) => Some(version_id(version)),
-            RowOf::Null if subject.number % 3 == 0 => Some("null".to_owned()),
+            RowOf::Null if subject.number.is_multiple_of(3) => Some("null".to_owned()),
             RowOf::Null | RowOf::Current => None,
         },
         last_modified: Some(row.modified * 1000 + (subject.number % 2) as i64 * 500),

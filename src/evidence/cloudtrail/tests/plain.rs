@@ -248,9 +248,8 @@ fn plain_event(record: &Value) -> Result<Plain, ()> {
         if arn.starts_with("arn:aws:kms:") && arn.contains(":key/") {
             resource = resource.or(Some(arn));
         }
-        match arn.splitn(6, ':').collect::<Vec<_>>()[..] {
-            ["arn", _, "s3", "", "", place] => places.push(place.split_once('/').unwrap_or((place, "-"))),
-            _ => {}
+        if let ["arn", _, "s3", "", "", place] = arn.splitn(6, ':').collect::<Vec<_>>()[..] {
+            places.push(place.split_once('/').unwrap_or((place, "-")));
         }
     }
     places.retain(|(_, key)| !key.is_empty());
