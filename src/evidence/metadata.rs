@@ -4,7 +4,7 @@ use super::EvidenceKind;
 use super::collect::Collector;
 use super::files::Stop;
 use super::said::{Mark, Name, Named, Said};
-use super::words::{Claim, What};
+use super::words::{Claim, TABLE_LAG_MS, What};
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::policy::Status;
 use crate::timestamp::Timestamp;
@@ -37,9 +37,6 @@ pub(super) fn kind(columns: ColumnSet) -> Option<EvidenceKind> {
         () => Some(EvidenceKind::MetadataInventory),
     }
 }
-
-/// How long tables lag behind what happens.
-const LAG_MS: i64 = 3_600_000;
 
 /// Collects what the rows say. A row that cannot be read is a fault of the file.
 pub(super) fn collect(batch: &Batch<'_>, is_journal: bool, to: &mut Collector<'_, '_>) -> Result<(), Stop> {
@@ -87,5 +84,5 @@ fn claim(status: &[u8]) -> Claim {
 
 /// The time that a table of that time tells of.
 fn lagging(time: Timestamp) -> Option<Timestamp> {
-    Timestamp::from_millis(time.as_millis() - LAG_MS)
+    Timestamp::from_millis(time.as_millis() - TABLE_LAG_MS)
 }

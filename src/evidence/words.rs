@@ -15,6 +15,9 @@ use crate::policy::Status;
 /// Times of different clocks that are no further apart are one moment, in milliseconds.
 pub(crate) const CLOCKS_MS: i64 = 2_000;
 
+/// How long tables of S3 Metadata lag behind what happens, in milliseconds.
+pub(crate) const TABLE_LAG_MS: i64 = 3_600_000;
+
 /// What was said or done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum What {

@@ -8,7 +8,8 @@
 use super::KnownKey;
 use super::unattributed::{Deed, Elsewhere};
 use super::words::{
-    Answer, CLOCKS_MS, Claim, Digits, Hint, NO_MARK, NO_SECOND, Of, Spelling, TOO_MANY, UNDATED, What, Word, second_of,
+    Answer, CLOCKS_MS, Claim, Digits, Hint, NO_MARK, NO_SECOND, Of, Spelling, TABLE_LAG_MS, TOO_MANY, UNDATED, What,
+    Word, second_of,
 };
 use crate::policy::{Alternative, Doubt, EvidenceAssumptions, KeyState, Status};
 
@@ -462,7 +463,9 @@ impl<'a> World<'a> {
         let certain = || all.certain().filter(|one| one.kind == Kind::Seen && !matches!(one.said, Saying::Keyless));
         let first = certain().filter_map(|one| one.at).filter(|at| *at > end).min()?;
         let last = first.saturating_add(CLOCKS_MS);
-        if !self.nothing_unseen(Some(all.moment), first) || all.may_rekey(all.moment - CLOCKS_MS, last) {
+        // A row of a table counts as of one hour before the table, and may show what happened since.
+        let shown = last.saturating_add(TABLE_LAG_MS);
+        if !self.nothing_unseen(Some(all.moment), first) || all.may_rekey(all.moment - CLOCKS_MS, shown) {
             return None;
         }
         let mut possible = Possible::default();

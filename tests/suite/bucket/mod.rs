@@ -436,7 +436,6 @@ fn wrong_verdicts_are_refused() {
 }
 
 #[test]
-#[ignore = "a few verdicts of many thousands still rest on tables that may be of an hour later"]
 #[expect(clippy::print_stdout, reason = "the shares are for people")]
 fn verdicts_hold_in_every_history_that_fits() {
     let (histories, first) = (number_of("LOGSEAL_HISTORIES", HISTORIES), number_of("LOGSEAL_SEED", 1) as u64);
