@@ -35,6 +35,8 @@ pub(super) struct Places {
 struct Neighbourhood {
     place: Option<PlaceId>,
     start: Vec<u8>,
+    /// The folders behind a decisive start that the last key was in.
+    folders: Vec<u8>,
     /// Whether the start decides everything, unless another log's folders follow. Otherwise only files right in that
     /// folder belong here.
     is_decisive: bool,
@@ -48,15 +50,26 @@ impl Neighbourhood {
         let start = if self.is_decisive { ObjectKey::scope_prefix(key, parsed) } else { &key[..folder_len] };
         self.start.clear();
         self.start.extend_from_slice(start);
+        self.folders.clear();
+        self.folders.extend_from_slice(key.get(start.len()..folder_len).unwrap_or_default());
     }
 
     #[inline]
-    fn place_of(&self, key: &[u8]) -> Option<PlaceId> {
+    fn place_of(&mut self, key: &[u8]) -> Option<PlaceId> {
         // Nothing is not compared with nothing: a vector load from a slice that has no address takes very long, even of
         // no bytes, and the keys of a whole report may be deferred.
         let rest = if self.start.is_empty() { key } else { key.strip_prefix(self.start.as_slice())? };
-        let is_inside = if self.is_decisive { !may_have_anchor(rest) } else { memchr::memchr(b'/', rest).is_none() };
-        if is_inside { self.place } else { None }
+        let name = if self.folders.is_empty() { Some(rest) } else { rest.strip_prefix(self.folders.as_slice()) };
+        // Files of one folder lead to one place: only folders say what a log is.
+        if name.is_some_and(|name| memchr::memchr(b'/', name).is_none()) {
+            return self.place;
+        }
+        if !self.is_decisive || may_have_anchor(rest) {
+            return None;
+        }
+        self.folders.clear();
+        self.folders.extend_from_slice(&rest[..memchr::memrchr(b'/', rest).map_or(0, |slash| slash + 1)]);
+        self.place
     }
 }
 
@@ -82,7 +95,7 @@ impl Places {
 
     /// Whether a key is seen at once to lead where the last one led, and whether that is this place.
     #[inline]
-    pub(super) fn is_near(&self, place: PlaceId, key: &[u8]) -> bool {
+    pub(super) fn is_near(&mut self, place: PlaceId, key: &[u8]) -> bool {
         self.last.place_of(key) == Some(place)
     }
 
