@@ -182,14 +182,14 @@ impl<'w, 'e> Collector<'w, 'e> {
             What::Update if said.modified.is_none() => self.say_of_any(said),
             What::Write if said.modified.is_none() => self.say_of_written(said, Of::Listed),
             What::Upload => Ok(()),
-            What::Sighting | What::Update | What::Write | What::Hint(_) => self.say_of_modified(said, Of::Listed),
+            What::Sighting(_) | What::Update | What::Write | What::Hint(_) => self.say_of_modified(said, Of::Listed),
         }
     }
 
     fn say_of_null(&mut self, said: &Said<'_>, of: Of) -> Result<(), TooManyKeys> {
         match (said.what, said.modified) {
             (What::Write, None) => return self.say_of_written(said, of),
-            (What::Sighting | What::Update | What::Write, Some(_)) => return self.say_of_modified(said, of),
+            (What::Sighting(_) | What::Update | What::Write, Some(_)) => return self.say_of_modified(said, of),
             _ => {}
         }
         let word = self.word(said, of)?;

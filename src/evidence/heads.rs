@@ -17,7 +17,7 @@ use super::collect::Collector;
 use super::names::is_bucket;
 use super::said::{Mark, Name, Named, Said};
 use super::times;
-use super::words::{Claim, What};
+use super::words::{Claim, Sight, What};
 use crate::policy::Status;
 use crate::timestamp::Timestamp;
 
@@ -131,7 +131,7 @@ impl<'a> Head<'a> {
             bucket: self.bucket.as_bytes(),
             key: self.key.as_bytes(),
             version: Named::As(self.version.as_deref().unwrap_or_default().as_bytes()),
-            what: What::Sighting,
+            what: What::Sighting(Sight::Prompt),
             claim: Claim::Is(self.status),
             name: Name::of(self.kms_key.as_deref().unwrap_or_default().as_bytes()),
             when: self.taken.or(to.as_of()),

@@ -5,7 +5,7 @@ use super::collect::Collector;
 use super::files::Stop;
 use super::names::is_bucket;
 use super::said::{Mark, Name, Named, Said};
-use super::words::{Claim, What};
+use super::words::{Claim, Sight, What};
 use crate::batch::{Batch, Column, ColumnSet, RowFault, RowState, Schema, SchemaError};
 
 /// What is read of them.
@@ -44,7 +44,7 @@ pub(super) fn collect(batch: &Batch<'_>, key_name: &str, to: &mut Collector<'_, 
             bucket,
             key,
             version: Named::in_column(&batch.version_id, row),
-            what: What::Sighting,
+            what: What::Sighting(Sight::Prompt),
             claim: Claim::SomeKms,
             name: Name::Is(key_name.as_bytes()),
             when: batch.evidence_as_of.get(row).time()?.or(to.as_of()),

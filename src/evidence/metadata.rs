@@ -4,7 +4,7 @@ use super::EvidenceKind;
 use super::collect::Collector;
 use super::files::Stop;
 use super::said::{Mark, Name, Named, Said};
-use super::words::{Claim, TABLE_LAG_MS, What};
+use super::words::{Claim, Sight, TABLE_LAG_MS, What};
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::policy::Status;
 use crate::timestamp::Timestamp;
@@ -59,7 +59,7 @@ pub(super) fn collect(batch: &Batch<'_>, is_journal: bool, to: &mut Collector<'_
             }
             false => {
                 let as_of = batch.evidence_as_of.get(row).time()?.or(to.as_of());
-                (What::Sighting, as_of.and_then(lagging), Mark::ETag(batch.etag.get(row)))
+                (What::Sighting(Sight::Lagging), as_of.and_then(lagging), Mark::ETag(batch.etag.get(row)))
             }
         };
         to.say(&Said {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::unattributed::Elsewhere;
 use super::words::{
-    Answer, CLOCKS_MS, Claim, Digits, Keeper, NO_MARK, NO_SECOND, Of, SaidKey, Spelling, UNDATED, What, Word, second_of,
+    Answer, CLOCKS_MS, Claim, Digits, Keeper, NO_MARK, NO_SECOND, Of, SaidKey, Sight, Spelling, UNDATED, What, Word,
+    second_of,
 };
 use super::worlds::{RowFacts, RowVersion, World};
 use super::{FIRST_REKEYING, KnownKey};
@@ -36,7 +37,8 @@ fn keys() -> Vec<KnownKey> {
 fn answers(of: Of) -> Vec<Answer> {
     let keys = keys();
     let said = keys.iter().cloned().map(SaidKey::Is).chain([SaidKey::Untold]);
-    let whats = [What::Sighting, What::Write, What::ReKeying, What::Update];
+    let (prompt, lagging) = (What::Sighting(Sight::Prompt), What::Sighting(Sight::Lagging));
+    let whats = [prompt, lagging, What::Write, What::ReKeying, What::Update];
     let spelling = Spelling { len: 16, digits: Digits::Upper };
     let mut answers = Vec::new();
     for key in said {
@@ -55,7 +57,7 @@ fn word(draws: &mut Draws, answers: &[Answer], modified: i64, span: i64) -> Word
     let answer = draws.below(answers.len() as u64) as u32;
     let Answer { what, of, spelling, .. } = &answers[answer as usize];
     let time = modified + draws.below(span as u64) as i64 * 1000;
-    let is_undated = *what == What::Sighting && draws.below(20) == 0;
+    let is_undated = matches!(what, What::Sighting(_)) && draws.below(20) == 0;
     let names_second = *of != Of::Version && *what != What::ReKeying;
     Word {
         time: if is_undated { UNDATED } else { time },
@@ -151,4 +153,62 @@ fn the_short_way_for_one_word_decides_as_the_long_one_does() {
         known += usize::from(weighed == super::Weighed::Known);
     }
     assert!(known > 1_000, "too few to tell: {known}");
+}
+
+/// The key that is known of a version with an id, of what is said at these seconds after the moment; each known key was not
+/// changed unseen for a week.
+fn known_of(said: &[(What, usize, i64)]) -> Option<u32> {
+    let moment = FIRST_REKEYING + 30 * 86_400_000;
+    let keys = keys();
+    let answer = |(what, key, _): &(What, usize, i64)| Answer {
+        what: *what,
+        of: Of::Version,
+        claim: Claim::Is(Status::SseKms),
+        key: SaidKey::Is(keys[*key].clone()),
+        source: 0,
+        spelling: None,
+        file: None,
+    };
+    let answers: Vec<Answer> = said.iter().map(answer).collect();
+    let word = |((_, _, second), answer): (&(What, usize, i64), u32)| Word {
+        time: moment + second * 1000,
+        mark: NO_MARK,
+        modified: NO_SECOND,
+        answer,
+    };
+    let words: Vec<Word> = said.iter().zip(0..).map(word).collect();
+    let row = RowFacts {
+        status: Status::SseKms,
+        version: RowVersion::Named,
+        modified: Some(moment - 300 * 86_400_000),
+        etag: NO_MARK,
+        moment: Some(moment),
+        has_bucket_key: false,
+    };
+    let assumed = EvidenceAssumptions { max_age: Some(7 * 86_400_000), logs_are_complete: false, hints_decide: false };
+    let mut alternatives = Vec::new();
+    let decided =
+        World { answers: &answers, assumed }.decide(&row, &words, None, &Elsewhere::default(), &mut alternatives);
+    decided.key.map(|key| key.id)
+}
+
+#[test]
+fn a_table_of_the_hour_after_the_moment_does_not_tell_a_key_that_came_after_it() {
+    let (seen, table) = (What::Sighting(Sight::Prompt), What::Sighting(Sight::Lagging));
+    // The table says what was so half an hour before the moment, or half an hour after it.
+    assert_eq!(known_of(&[(table, 1, -1800)]), Some(1));
+    assert_eq!(known_of(&[(table, 1, -1800), (What::ReKeying, 1, 900)]), None);
+    assert_eq!(known_of(&[(seen, 0, -80_000), (table, 1, -1800), (What::ReKeying, 1, 900)]), Some(0));
+    // Nothing explains what it shows.
+    assert_eq!(known_of(&[(seen, 0, -80_000), (table, 2, -1800), (What::ReKeying, 1, 900)]), None);
+    // It is from before the change.
+    assert_eq!(known_of(&[(seen, 0, -80_000), (table, 1, -1800), (What::ReKeying, 2, 3600)]), Some(1));
+}
+
+#[test]
+fn what_is_seen_after_the_moment_counts_until_the_next_change() {
+    let (seen, table) = (What::Sighting(Sight::Prompt), What::Sighting(Sight::Lagging));
+    assert_eq!(known_of(&[(seen, 0, 900), (What::ReKeying, 1, 1800)]), Some(0));
+    assert_eq!(known_of(&[(table, 0, 900), (What::ReKeying, 1, 1800)]), None);
+    assert_eq!(known_of(&[(seen, 0, 900), (What::ReKeying, 1, 600)]), None);
 }

@@ -22,7 +22,7 @@ pub(crate) const TABLE_LAG_MS: i64 = 3_600_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum What {
     /// The version was seen.
-    Sighting,
+    Sighting(Sight),
     /// The version was made.
     Write,
     /// An upload in parts ended, and made the version as of its beginning.
@@ -33,6 +33,15 @@ pub(crate) enum What {
     Update,
     /// Something was begun near the time of a write.
     Hint(Hint),
+}
+
+/// When a version was as it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Sight {
+    /// At the time of the word.
+    Prompt,
+    /// At that time or up to [`TABLE_LAG_MS`] later.
+    Lagging,
 }
 
 /// What was begun.
@@ -274,8 +283,12 @@ impl Keeper<'_> {
         let mut times: Vec<&Word> = alike.iter().collect();
         times.sort_unstable();
         let mut needed = vec![0, times.len() - 1];
+        let lags = answer.what == What::Sighting(Sight::Lagging);
         for moment in self.moments {
-            for edge in [moment - CLOCKS_MS, *moment, moment + CLOCKS_MS] {
+            let edges = [moment - CLOCKS_MS, *moment, moment + CLOCKS_MS];
+            // The last that cannot show what came after the moment.
+            let shown = lags.then_some(moment - CLOCKS_MS - TABLE_LAG_MS);
+            for edge in edges.into_iter().chain(shown) {
                 let after = times.partition_point(|word| word.time <= edge);
                 needed.extend([after.saturating_sub(1), after.min(times.len() - 1)]);
             }

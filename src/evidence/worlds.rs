@@ -8,8 +8,8 @@
 use super::KnownKey;
 use super::unattributed::{Deed, Elsewhere};
 use super::words::{
-    Answer, CLOCKS_MS, Claim, Digits, Hint, NO_MARK, NO_SECOND, Of, Spelling, TABLE_LAG_MS, TOO_MANY, UNDATED, What,
-    Word, second_of,
+    Answer, CLOCKS_MS, Claim, Digits, Hint, NO_MARK, NO_SECOND, Of, Sight, Spelling, TABLE_LAG_MS, TOO_MANY, UNDATED,
+    What, Word, second_of,
 };
 use crate::policy::{Alternative, Doubt, EvidenceAssumptions, KeyState, Status};
 
@@ -93,6 +93,8 @@ struct Statement<'a> {
     order: Option<(Spelling, u64)>,
     /// Whether it may be about another version.
     is_possible_only: bool,
+    /// How long after its time it may have been so, in milliseconds.
+    lag: i64,
 }
 
 #[derive(Clone, Copy)]
@@ -189,15 +191,17 @@ impl<'a> World<'a> {
         let answer = self.answers.get(word.answer as usize)?;
         let is_simple = row.version == RowVersion::Named
             && answer.of == Of::Version
-            && matches!(answer.what, What::Sighting | What::Write)
-            && word.time != UNDATED;
+            && matches!(answer.what, What::Sighting(_) | What::Write);
         let moment = row.moment.filter(|_| is_simple)?;
         match row.saying(answer) {
             Saying::Keyless => Some((Weighed::Keyless, answer)),
             Saying::Method(_) => None,
             Saying::Key(_) => {
                 let at = if answer.what == What::Write { word.time.min(moment) } else { word.time };
-                let holds = self.nothing_unseen(Some(at.min(moment)), at.max(moment));
+                let holds = match word.time {
+                    UNDATED => self.nothing_unseen(None, moment),
+                    _ => self.nothing_unseen(Some(at.min(moment)), at.max(moment)),
+                };
                 Some((if holds { Weighed::Known } else { Weighed::Stale }, answer))
             }
         }
@@ -240,6 +244,7 @@ impl<'a> World<'a> {
                 said: Saying::Key(own),
                 order: None,
                 is_possible_only: false,
+                lag: 0,
             });
         }
         let Some(moment) = row.moment else {
@@ -297,7 +302,7 @@ impl<'a> World<'a> {
         let at = (word.time != UNDATED).then_some(word.time);
         let said = row.saying(answer);
         let kind = match answer.what {
-            What::Sighting => Kind::Seen,
+            What::Sighting(_) => Kind::Seen,
             What::Write | What::Upload | What::Hint(Hint::Upload) => Kind::Write,
             What::ReKeying => Kind::ReKeyed,
             // Other changes of a version are recorded with the key that it has. What clocks cannot tell from the moment may
@@ -307,7 +312,8 @@ impl<'a> World<'a> {
             What::Hint(Hint::DataKey | Hint::ForeignDataKey) => return None,
         };
         let order = answer.spelling.map(|spelling| (spelling, word.mark));
-        Some(Statement { kind, at, said, order, is_possible_only })
+        let lag = if answer.what == What::Sighting(Sight::Lagging) { TABLE_LAG_MS } else { 0 };
+        Some(Statement { kind, at, said, order, is_possible_only, lag })
     }
 
     /// Whether a word about the null version is about the write of the row.
@@ -317,13 +323,13 @@ impl<'a> World<'a> {
         let is_dated = word.time != UNDATED;
         let at = second_of(word.time);
         match what {
-            What::Sighting | What::Update if word.modified != NO_SECOND => match () {
+            What::Sighting(_) | What::Update if word.modified != NO_SECOND => match () {
                 () if word.modified != second || row.contradicts_etag(word, what) => Bearing::None,
                 () if is_dated && at >= second.saturating_add(2) => Bearing::Certain,
                 () if !is_dated && row.has_etag_of(word, what) => Bearing::Certain,
                 () => Bearing::Possible,
             },
-            What::Sighting | What::Update => match () {
+            What::Sighting(_) | What::Update => match () {
                 // Whatever was seen then was the object that the report lists: a later write would have moved its time.
                 () if !is_dated || row.contradicts_etag(word, what) => Bearing::None,
                 () if row.is_after_moment(word) => match what {
@@ -365,11 +371,11 @@ impl<'a> World<'a> {
         let Some(modified) = row.modified else { return Bearing::None };
         let second = second_of(modified);
         match what {
-            What::Sighting | What::Update if word.modified != second || row.contradicts_etag(word, what) => {
+            What::Sighting(_) | What::Update if word.modified != second || row.contradicts_etag(word, what) => {
                 Bearing::None
             }
-            What::Sighting if row.has_etag_of(word, what) && !is_within_write(word, second) => Bearing::Certain,
-            What::Sighting | What::Update => Bearing::Possible,
+            What::Sighting(_) if row.has_etag_of(word, what) && !is_within_write(word, second) => Bearing::Certain,
+            What::Sighting(_) | What::Update => Bearing::Possible,
             What::Write => self.of_write_in(word.modified, second),
             What::ReKeying if word.time < modified.saturating_sub(CLOCKS_MS) => Bearing::None,
             What::ReKeying => Bearing::Possible,
@@ -446,7 +452,7 @@ impl<'a> World<'a> {
             key = Some(named);
         }
         let said = Saying::Key(key.filter(|_| is_seen)?);
-        Some(Statement { kind: Kind::Write, at: Some(at), said, order: None, is_possible_only: false })
+        Some(Statement { kind: Kind::Write, at: Some(at), said, order: None, is_possible_only: false, lag: 0 })
     }
 
     fn is_completed(&self, begun: &Word, words: &[Word]) -> bool {
@@ -463,13 +469,13 @@ impl<'a> World<'a> {
         let certain = || all.certain().filter(|one| one.kind == Kind::Seen && !matches!(one.said, Saying::Keyless));
         let first = certain().filter_map(|one| one.at).filter(|at| *at > end).min()?;
         let last = first.saturating_add(CLOCKS_MS);
-        // A row of a table counts as of one hour before the table, and may show what happened since.
-        let shown = last.saturating_add(TABLE_LAG_MS);
+        let those = || certain().filter(|one| one.at.is_some_and(|at| at > end && at <= last));
+        let shown = last.saturating_add(those().map(|one| one.lag).max().unwrap_or(0));
         if !self.nothing_unseen(Some(all.moment), first) || all.may_rekey(all.moment - CLOCKS_MS, shown) {
             return None;
         }
         let mut possible = Possible::default();
-        certain().filter(|one| one.at.is_some_and(|at| at > end && at <= last)).for_each(|one| possible.add(one.said));
+        those().for_each(|one| possible.add(one.said));
         possible.methods.is_empty().then_some(possible)
     }
 
@@ -531,18 +537,18 @@ impl RowFacts {
         word.time != UNDATED && self.moment.is_none_or(|moment| word.time > moment.saturating_add(CLOCKS_MS))
     }
 
-    /// Whether a sighting names another ETag than the row.
     /// The same of what may have been said after that moment.
     fn is_at_or_after_moment(&self, word: &Word) -> bool {
         word.time != UNDATED && self.moment.is_none_or(|moment| word.time > moment.saturating_sub(CLOCKS_MS))
     }
 
+    /// Whether a sighting names another ETag than the row.
     fn contradicts_etag(&self, word: &Word, what: What) -> bool {
-        what == What::Sighting && word.mark != NO_MARK && self.etag != NO_MARK && word.mark != self.etag
+        matches!(what, What::Sighting(_)) && word.mark != NO_MARK && self.etag != NO_MARK && word.mark != self.etag
     }
 
     fn has_etag_of(&self, word: &Word, what: What) -> bool {
-        what == What::Sighting && word.mark != NO_MARK && word.mark == self.etag
+        matches!(what, What::Sighting(_)) && word.mark != NO_MARK && word.mark == self.etag
     }
 }
 
@@ -569,8 +575,40 @@ impl<'a> Told<'_, 'a> {
         self.certain().filter(|one| !matches!(one.said, Saying::Keyless))
     }
 
-    /// The keys that the latest words up to the moment leave possible, and the time of the latest.
+    /// The keys that words up to the moment leave possible, and the time of the latest that decides.
     fn before(&self, world: &World<'_>) -> Option<(Possible<'a>, Option<i64>)> {
+        if !self.statements.iter().any(|one| self.may_show_later(one)) {
+            return self.before_as_said(world);
+        }
+        let (late, others): (Vec<_>, Vec<_>) = self.statements.iter().partition(|one| self.may_show_later(one));
+        let told = Told { statements: &others, ..*self };
+        let nothing = || (Possible { is_open: true, has_doubt: true, ..Possible::default() }, None);
+        let (mut possible, latest) = told.before_as_said(world).unwrap_or_else(nothing);
+        let latest = latest.or_else(|| late.iter().filter_map(|one| one.at).max());
+        for one in late.iter().filter(|one| !self.gets_after(one, self.moment.saturating_sub(CLOCKS_MS))) {
+            possible.add_doubt(one.said.key());
+        }
+        Some((possible, latest))
+    }
+
+    /// Whether it counts up to the moment, and may show what was done to the version after that.
+    fn may_show_later(&self, one: &Statement<'a>) -> bool {
+        let (start, end) = (self.moment.saturating_sub(CLOCKS_MS), self.moment.saturating_add(CLOCKS_MS));
+        let until = |at: i64| at.saturating_add(one.lag).saturating_add(CLOCKS_MS);
+        let is_late = |at: i64| at <= end && until(at) > start && self.may_rekey(start, until(at));
+        one.lag > 0 && !one.is_possible_only && one.at.is_some_and(is_late)
+    }
+
+    /// Whether a statement names a key that the version is known to have got after some time.
+    fn gets_after(&self, one: &Statement<'a>, time: i64) -> bool {
+        let named = one.said.key().map(|key| key.id);
+        let mut rekeyed = self.certain().filter(|other| other.kind == Kind::ReKeyed);
+        let is_same = |other: &Statement<'a>| other.said.key().map(|key| key.id) == named;
+        named.is_some() && rekeyed.any(|other| other.at.is_some_and(|at| at > time) && is_same(other))
+    }
+
+    /// The same where nothing shows what was done after the moment.
+    fn before_as_said(&self, world: &World<'_>) -> Option<(Possible<'a>, Option<i64>)> {
         let (start, end) = (self.moment.saturating_sub(CLOCKS_MS), self.moment.saturating_add(CLOCKS_MS));
         let (mut possible, latest) = self.up_to(end)?;
         // What clocks cannot tell from the moment may have come after it, and so may what was seen of that.
@@ -638,7 +676,12 @@ impl<'a> Told<'_, 'a> {
                 possible.add(one.said);
             }
         }
-        self.deciding().filter(|one| one.at.is_none()).for_each(|one| possible.add(one.said));
+        for undated in self.deciding().filter(|one| one.at.is_none()) {
+            possible.add(undated.said);
+            if self.gets_after(undated, end) {
+                possible.add_doubt(None);
+            }
+        }
         let made = || dated().map(|(_, at)| at).max();
         // A write that a clock puts behind the end is before it all the same.
         let is_made = latest.is_none() && possible.is_empty();
