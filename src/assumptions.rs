@@ -24,6 +24,8 @@ pub enum AssumptionName {
     EvidenceHintsDecide,
     /// Tables of S3 Metadata are among the evidence.
     MetadataShowsRekeyings,
+    /// Some evidence has no time.
+    UndatedEvidenceIsOlder,
     /// Aliases of keys were resolved: the name of the list.
     AliasesUnchanged,
     /// `--accept-unreferenced`: a pattern.
@@ -46,6 +48,7 @@ impl AssumptionName {
             Self::EvidenceLogsComplete => "evidence_logs_complete",
             Self::EvidenceHintsDecide => "evidence_hints_decide",
             Self::MetadataShowsRekeyings => "metadata_shows_rekeyings",
+            Self::UndatedEvidenceIsOlder => "undated_evidence_is_older",
             Self::AliasesUnchanged => "aliases_unchanged",
             Self::UnreferencedAccepted => "unreferenced_accepted",
             Self::ChainStartsAccepted => "chain_starts_accepted",
@@ -67,6 +70,7 @@ impl AssumptionName {
             Self::MetadataShowsRekeyings => {
                 "tables of S3 Metadata show the key that an object had one hour before they were taken"
             }
+            Self::UndatedEvidenceIsOlder => "evidence without a time was taken before the reports were made",
             Self::AliasesUnchanged => "aliases named the same keys at the time of the evidence",
             Self::UnreferencedAccepted => "no digest has to list files of this pattern",
             Self::ChainStartsAccepted => "trails whose first digest lies in the window had none before it",
@@ -170,6 +174,7 @@ mod tests {
             AssumptionName::EvidenceLogsComplete,
             AssumptionName::EvidenceHintsDecide,
             AssumptionName::MetadataShowsRekeyings,
+            AssumptionName::UndatedEvidenceIsOlder,
             AssumptionName::AliasesUnchanged,
             AssumptionName::UnreferencedAccepted,
             AssumptionName::ChainStartsAccepted,

@@ -55,6 +55,7 @@ pub(super) enum Waits {
 #[derive(Default)]
 pub(super) struct Collected {
     pub(super) records: u64,
+    pub(super) undated: u64,
     pub(super) newest: Option<Timestamp>,
     /// Names of keys that nothing tells the ARN of.
     pub(super) unresolved: BTreeSet<Vec<u8>>,
@@ -64,6 +65,7 @@ pub(super) struct Collected {
 
 impl Collected {
     fn see(&mut self, time: Option<Timestamp>) {
+        self.undated += u64::from(time.is_none());
         self.newest = self.newest.max(time);
     }
 }

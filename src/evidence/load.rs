@@ -16,6 +16,7 @@ use super::files::{Contents, EvidenceFile, Lines, Stop, find_files, shown};
 use super::recognise::{Content, Passed, Table};
 use super::unattributed::Unattributed;
 use super::words::{Answer, Answers, Keeper, Word};
+use super::worlds::FIRST_REKEYING;
 use super::{
     Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidenceSummary, KeyRing,
     Known, MAX_KEYS, TooManyKeys, join_inventory, lacks_versions, lists, metadata, text_file,
@@ -76,6 +77,7 @@ impl FoundSource {
             kind,
             files: 0,
             records: 0,
+            undated: 0,
             as_of: None,
             unresolved_keys: 0,
             in_use: BTreeMap::new(),
@@ -159,7 +161,8 @@ pub(crate) fn load(
             (cancel, progress),
         )?),
     };
-    Ok(Evidence { summary, list, hasher, ways, known, unattributed, as_of: options.as_of, _folder: folder })
+    let (as_of, is_before_rekeyings) = (options.as_of, moments.iter().any(|moment| *moment < FIRST_REKEYING));
+    Ok(Evidence { summary, list, hasher, ways, known, unattributed, as_of, is_before_rekeyings, _folder: folder })
 }
 
 /// The moments that the sources of a plan are about, in order.
@@ -242,6 +245,7 @@ impl Work<'_> {
     fn note(&self, (source, collected): (u32, Collected)) {
         let found = &mut lock(&self.found).sources[source as usize];
         found.facts.records += collected.records;
+        found.facts.undated += collected.undated;
         found.facts.as_of = found.facts.as_of.max(collected.newest.map(Timestamp::as_millis));
         found.unresolved.extend(collected.unresolved);
         for ((bucket, key), count) in collected.in_use {

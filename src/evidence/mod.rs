@@ -56,8 +56,6 @@ pub(crate) use load::load;
 pub use recognise::Passed;
 pub(crate) use unattributed::{Elsewhere, Unattributed};
 pub(crate) use words::{Answer, NO_MARK, Word};
-#[cfg(test)]
-use worlds::FIRST_REKEYING;
 pub(crate) use worlds::{Decided, RowFacts, RowVersion, Weighed, World};
 
 /// What to take as evidence.
@@ -170,6 +168,8 @@ pub struct EvidenceFacts {
     pub files: u64,
     /// What it says: one record for each version and time.
     pub records: u64,
+    /// Of these, the records that do not say when that was so.
+    pub undated: u64,
     /// The newest time that it states.
     pub as_of: Option<i64>,
     /// Names of keys that nothing tells the ARN of.
@@ -213,6 +213,8 @@ pub(crate) struct Evidence {
     pub(crate) unattributed: Unattributed,
     /// What is audited of reports that do not say when they were made.
     pub(crate) as_of: Option<Timestamp>,
+    /// Whether a source is about a moment before keys of stored objects could change.
+    pub(crate) is_before_rekeyings: bool,
     /// Has the files with the words, if they are in some.
     _folder: TempDir,
 }
@@ -260,6 +262,10 @@ impl Evidence {
         }
         if self.summary.sources.iter().any(|source| source.kind == EvidenceKind::MetadataInventory) {
             to.add(AssumptionName::MetadataShowsRekeyings, "");
+        }
+        let decides_undated = self.is_before_rekeyings || assumed.logs_are_complete && self.has_whole_logs();
+        if decides_undated && self.summary.sources.iter().any(|source| source.undated > 0) {
+            to.add(AssumptionName::UndatedEvidenceIsOlder, "");
         }
         if ring.has_used_aliases() {
             to.add(AssumptionName::AliasesUnchanged, "");

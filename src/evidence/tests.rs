@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use super::KnownKey;
 use super::unattributed::Elsewhere;
 use super::words::{
     Answer, CLOCKS_MS, Claim, Digits, Keeper, NO_MARK, NO_SECOND, Of, SaidKey, Sight, Spelling, UNDATED, What, Word,
     second_of,
 };
-use super::worlds::{RowFacts, RowVersion, World};
-use super::{FIRST_REKEYING, KnownKey};
+use super::worlds::{FIRST_REKEYING, RowFacts, RowVersion, World};
 use crate::policy::{Checker, EvidenceAssumptions, KeyArn, KeyName, Policy, Status};
 use crate::timestamp::Timestamp;
 

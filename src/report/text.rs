@@ -211,8 +211,12 @@ impl Text {
             let matched = count(line.matched, "object", "objects");
             let records = count(line.records, "record", "records");
             let said = format!("{}: {records}, {matched} matched", line.source);
-            let odd =
-                [("stale", line.stale), ("conflicting", line.conflicting), ("keys unresolved", line.unresolved_keys)];
+            let odd = [
+                ("without a time", line.undated),
+                ("stale", line.stale),
+                ("conflicting", line.conflicting),
+                ("keys unresolved", line.unresolved_keys),
+            ];
             let odd: String =
                 odd.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!(", {} {what}", number(*n))).collect();
             self.item(&format!("{said}{odd}"))?;

@@ -1016,7 +1016,9 @@ fn keys_that_may_have_changed_unseen_are_stale() {
         let is_rekeyed = name == "put right after the report" || name == "seen after it was changed";
         assert_eq!(audited.summary()["key_coverage"]["rekeyed_since"], u64::from(is_rekeyed), "{name}");
         let named: Vec<_> = audited.summary()["assumptions"].as_array().unwrap().clone();
-        assert_eq!(named.len(), assumed.len() / 2, "{name}: {named:?}");
+        // What has no time would decide under complete logs.
+        let undated = usize::from(assumed == complete);
+        assert_eq!(named.len(), assumed.len() / 2 + undated, "{name}: {named:?}");
         named.iter().for_each(|one| assert!(audited.ran.stdout.contains(one["name"].as_str().unwrap()), "{name}"));
     }
 }
