@@ -25,6 +25,7 @@ pub(super) struct Shared<'e> {
     pub(super) lacks_versions: bool,
     pub(super) records: &'e Partitions<(JoinKey, Word)>,
     pub(super) has_seconds: AtomicBool,
+    pub(super) has_seconds_of_any: AtomicBool,
     pub(super) has_any: AtomicBool,
     pub(super) has_etags: AtomicBool,
     pub(super) has_hints: AtomicBool,
@@ -36,6 +37,7 @@ impl Shared<'_> {
         let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
         Ways {
             by_second: is_set(&self.has_seconds),
+            by_second_of_any: is_set(&self.has_seconds_of_any),
             by_key: is_set(&self.has_any),
             by_etag: is_set(&self.has_etags),
             by_hint: is_set(&self.has_hints),
@@ -73,6 +75,21 @@ impl Collected {
 /// What tells the answers of a file apart, beside the key.
 type AnswerKind = (What, Of, Claim, Option<Spelling>);
 
+/// An answer that was met, by what tells it from others.
+struct Met {
+    kind: AnswerKind,
+    text: Vec<u8>,
+    account: Vec<u8>,
+    number: u32,
+}
+
+impl Met {
+    #[inline]
+    fn is(&self, kind: AnswerKind, text: &[u8], account: &[u8]) -> bool {
+        self.text == text && self.account == account && self.kind == kind
+    }
+}
+
 /// What one worker collects.
 pub(super) struct Collector<'w, 'e> {
     shared: &'w Shared<'e>,
@@ -80,9 +97,10 @@ pub(super) struct Collector<'w, 'e> {
     bucket: (Vec<u8>, BucketHasher),
     /// Of the answers that this worker has met in the file, by the names of their keys.
     numbers: HashMap<Vec<u8>, Vec<(AnswerKind, u32)>, RandomState>,
-    /// The one that was met last, which neighbours mostly share.
-    last: Option<(AnswerKind, u32)>,
-    last_name: Vec<u8>,
+    /// Those that were met last, which neighbours mostly share, and where the next goes.
+    recent: Vec<Met>,
+    next_recent: usize,
+    name: Vec<u8>,
     source: u32,
     file: u32,
     /// Words of a file that may still turn out to be damaged.
@@ -100,8 +118,9 @@ impl<'w, 'e> Collector<'w, 'e> {
             writer: shared.records.writer(),
             bucket: (Vec::new(), shared.hasher.bucket(b"")),
             numbers: HashMap::default(),
-            last: None,
-            last_name: Vec::new(),
+            recent: Vec::new(),
+            next_recent: 0,
+            name: Vec::new(),
             source: 0,
             file: 0,
             waiting: None,
@@ -121,7 +140,7 @@ impl<'w, 'e> Collector<'w, 'e> {
 
     fn forget_numbers(&mut self) {
         self.numbers.clear();
-        self.last = None;
+        self.recent.clear();
     }
 
     /// When evidence was taken that does not say so.
@@ -214,7 +233,7 @@ impl<'w, 'e> Collector<'w, 'e> {
     fn say_of_modified(&mut self, said: &Said<'_>, of: Of) -> Result<(), TooManyKeys> {
         let Some(modified) = said.modified else { return Ok(()) };
         let word = self.word(said, of)?;
-        self.push_second(said.key, modified.as_millis().div_euclid(1000), word);
+        self.push_second(said.key, modified.as_millis().div_euclid(1000), word, of);
         Ok(())
     }
 
@@ -226,7 +245,7 @@ impl<'w, 'e> Collector<'w, 'e> {
             self.shared.has_hints.store(true, Ordering::Relaxed);
         }
         let second = time.div_euclid(1000);
-        (second - 1..=second + 1).for_each(|second| self.push_second(said.key, second, word));
+        (second - 1..=second + 1).for_each(|second| self.push_second(said.key, second, word, of));
         Ok(())
     }
 
@@ -238,8 +257,11 @@ impl<'w, 'e> Collector<'w, 'e> {
         Ok(())
     }
 
-    fn push_second(&mut self, key: &[u8], second: i64, word: Word) {
+    fn push_second(&mut self, key: &[u8], second: i64, word: Word, of: Of) {
         self.shared.has_seconds.store(true, Ordering::Relaxed);
+        if matches!(of, Of::Any | Of::Modified) {
+            self.shared.has_seconds_of_any.store(true, Ordering::Relaxed);
+        }
         let key = self.bucket.1.key(key, VersionPart::ModifiedIn(second));
         self.push(key, word);
     }
@@ -303,21 +325,17 @@ impl<'w, 'e> Collector<'w, 'e> {
 
     /// The number of the answer.
     fn number(&mut self, kind: AnswerKind, name: Name<'_>) -> Result<u32, TooManyKeys> {
+        /// So many are looked at before all others.
+        const RECENT: usize = 4;
         let (text, account) = name.parts();
-        let is_last = |last: &[u8]| {
-            last.strip_prefix(text).and_then(|last| last.strip_prefix(b"\0")).is_some_and(|last| last == account)
-        };
-        if let Some((last, number)) = self.last
-            && last == kind
-            && is_last(&self.last_name)
-        {
-            return Ok(number);
+        if let Some(met) = self.recent.iter().find(|met| met.is(kind, text, account)) {
+            return Ok(met.number);
         }
-        self.last_name.clear();
-        self.last_name.extend_from_slice(text);
-        self.last_name.push(0);
-        self.last_name.extend_from_slice(account);
-        let met = self.numbers.get(&self.last_name).and_then(|met| met.iter().find(|(of, _)| *of == kind));
+        self.name.clear();
+        self.name.extend_from_slice(text);
+        self.name.push(0);
+        self.name.extend_from_slice(account);
+        let met = self.numbers.get(&self.name).and_then(|met| met.iter().find(|(of, _)| *of == kind));
         let number = match met {
             Some((_, number)) => *number,
             None => {
@@ -325,11 +343,16 @@ impl<'w, 'e> Collector<'w, 'e> {
                 let (key, source) = (self.key(name)?, self.source);
                 let file = self.waiting.is_none().then_some(self.file);
                 let number = self.shared.answers.number(Answer { what, of, claim, key, source, spelling, file })?;
-                self.numbers.entry(self.last_name.clone()).or_default().push((kind, number));
+                self.numbers.entry(self.name.clone()).or_default().push((kind, number));
                 number
             }
         };
-        self.last = Some((kind, number));
+        let met = Met { kind, text: text.to_vec(), account: account.to_vec(), number };
+        match self.recent.len() {
+            RECENT => self.recent[self.next_recent] = met,
+            _ => self.recent.push(met),
+        }
+        self.next_recent = (self.next_recent + 1) % RECENT;
         Ok(number)
     }
 

@@ -192,7 +192,8 @@ fn probe(
             let hash = bucket.1.key(key, VersionPart::Any);
             writer.push(hash.partition(), (hash, found))?;
         }
-        if ways.by_second
+        let version = (!batch.version_id.is_absent()).then(|| batch.version_id.get(at));
+        if ways.ask_second(version)
             && let Ok(Some(modified)) = batch.last_modified.get(at).time()
         {
             let hash = bucket.1.key(key, VersionPart::ModifiedIn(modified.as_millis().div_euclid(1000)));

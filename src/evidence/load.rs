@@ -121,6 +121,7 @@ pub(crate) fn load(
             lacks_versions: lacks_versions(plan),
             records: &records,
             has_seconds: AtomicBool::new(false),
+            has_seconds_of_any: AtomicBool::new(false),
             has_any: AtomicBool::new(false),
             has_etags: AtomicBool::new(false),
             has_hints: AtomicBool::new(false),

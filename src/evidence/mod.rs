@@ -222,14 +222,23 @@ pub(crate) struct Evidence {
 /// What else than versions something is known by.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ways {
-    /// The second of last modification.
+    /// The second of last modification, of null versions and of rows that do not name versions.
     pub(crate) by_second: bool,
+    /// The same of all rows.
+    pub(crate) by_second_of_any: bool,
     /// The key alone.
     pub(crate) by_key: bool,
     /// The ETag, beside the second.
     pub(crate) by_etag: bool,
     /// What was begun near a write, beside the second.
     pub(crate) by_hint: bool,
+}
+
+impl Ways {
+    /// Whether something may be known of a row by its second; a version without a name is one that is not listed.
+    pub(crate) fn ask_second(self, version: Option<&[u8]>) -> bool {
+        self.by_second_of_any || self.by_second && matches!(version, None | Some(b"" | b"null"))
+    }
 }
 
 /// Where the words are.

@@ -27,10 +27,11 @@ pub(crate) struct RowKeys<'c> {
     moment: Option<i64>,
     /// What was done to unknown objects of the bucket.
     elsewhere: (Vec<u8>, Elsewhere<'c>),
-    /// The words about all rows of the batch, and where those of each end.
-    words: Vec<Word>,
-    ends: Vec<u32>,
-    found: [Vec<&'c [(JoinKey, Word)]>; 3],
+    /// The words about all rows of the batch.
+    words: RowWords,
+    /// Those about some of them that are found in another way, and all together.
+    more: RowWords,
+    both: RowWords,
     hashes: Vec<JoinKey>,
     bytes: Vec<u8>,
     /// Names of keys that reports have used.
@@ -50,6 +51,40 @@ pub(crate) enum Basis {
     Nothing,
     /// One answer, and what it is worth.
     Answer { number: u32, weighed: Weighed },
+}
+
+/// The words about neighbouring rows, and where those of each end.
+#[derive(Default)]
+struct RowWords {
+    words: Vec<Word>,
+    ends: Vec<u32>,
+}
+
+impl RowWords {
+    fn clear(&mut self) {
+        self.words.clear();
+        self.ends.clear();
+    }
+
+    fn end_row(&mut self) {
+        self.ends.push(self.words.len() as u32);
+    }
+
+    /// The words about a row.
+    #[inline]
+    fn of(&self, at: usize) -> &[Word] {
+        let from = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.words[from as usize..self.ends[at] as usize]
+    }
+
+    /// Looks up rows by their hashes. Words are copied while they are in the cache.
+    fn find(&mut self, tables: &Tables<Word>, hashes: &[JoinKey]) {
+        self.clear();
+        tables.find_all(hashes, |found| {
+            self.words.extend(found.iter().map(|(_, word)| *word));
+            self.end_row();
+        });
+    }
 }
 
 /// How an object was counted.
@@ -89,9 +124,9 @@ impl<'c> RowKeys<'c> {
             world: World { answers, assumed },
             moment: None,
             elsewhere: (Vec::new(), Elsewhere::default()),
-            words: Vec::new(),
-            ends: Vec::new(),
-            found: Default::default(),
+            words: RowWords::default(),
+            more: RowWords::default(),
+            both: RowWords::default(),
             hashes: Vec::new(),
             bytes: Vec::new(),
             named: HashMap::default(),
@@ -118,11 +153,11 @@ impl<'c> RowKeys<'c> {
         let as_of = self.evidence.and_then(|evidence| evidence.as_of);
         self.moment = unit.source.created_at.or(as_of).map(Timestamp::as_millis);
         self.words.clear();
-        self.ends.clear();
+        let RowWords { words, ends } = &mut self.words;
         match self.evidence {
-            None => self.ends.resize(batch.len, 0),
+            None => ends.resize(batch.len, 0),
             Some(Evidence { known: Known::Joined(joined), .. }) => joined
-                .read(unit.id, batch.first_row, batch.len, (&mut self.words, &mut self.ends), &mut self.bytes)
+                .read(unit.id, batch.first_row, batch.len, (words, ends), &mut self.bytes)
                 .map_err(KeyFailure::Join)?,
             Some(evidence @ Evidence { known: Known::Tables(tables), .. }) => self.look_up(evidence, tables, batch),
         }
@@ -143,53 +178,71 @@ impl<'c> RowKeys<'c> {
         Ok(())
     }
 
-    fn look_up(&mut self, evidence: &'c Evidence, tables: &'c Tables<Word>, batch: &Batch<'_>) {
-        let second =
-            |at| batch.last_modified.get(at).time().ok().flatten().map(|time| time.as_millis().div_euclid(1000));
-        self.hash(evidence, batch, |key, at| key.0.key(key.1, VersionPart::of_row(&batch.version_id, at)));
-        tables.find_all(&self.hashes, &mut self.found[0]);
-        if evidence.ways.by_key {
-            self.hash(evidence, batch, |key, _| key.0.key(key.1, VersionPart::Any));
-            tables.find_all(&self.hashes, &mut self.found[1]);
+    fn look_up(&mut self, evidence: &'c Evidence, tables: &Tables<Word>, batch: &Batch<'_>) {
+        let (ids, ways) = (&batch.version_id, evidence.ways);
+        self.hash(evidence, batch, 0..batch.len, |key, at| key.0.key(key.1, VersionPart::of_row(ids, at)));
+        self.words.find(tables, &self.hashes);
+        if ways.by_key {
+            let all = (0..batch.len as u32).collect();
+            self.find_more((evidence, tables), batch, all, |_| VersionPart::Any);
         }
-        if evidence.ways.by_second {
-            // No evidence is of the second before all others.
-            self.hash(evidence, batch, |key, at| {
-                key.0.key(key.1, VersionPart::ModifiedIn(second(at).unwrap_or(i64::MIN)))
+        if ways.by_second || ways.by_second_of_any {
+            let second = |at: u32| {
+                let modified = batch.last_modified.get(at as usize).time().ok().flatten();
+                modified.map(|time| time.as_millis().div_euclid(1000))
+            };
+            let is_asked = |at: &u32| ways.ask_second((!ids.is_absent()).then(|| ids.get(*at as usize)));
+            let rows = (0..batch.len as u32).filter(|at| is_asked(at) && second(*at).is_some()).collect();
+            self.find_more((evidence, tables), batch, rows, |at| {
+                // Others are not among them.
+                VersionPart::ModifiedIn(second(at).unwrap_or(i64::MIN))
             });
-            tables.find_all(&self.hashes, &mut self.found[2]);
         }
-        for at in 0..batch.len {
-            let found = self.found.iter().filter_map(|found| found.get(at));
-            self.words.extend(found.flat_map(|found| found.iter().map(|(_, word)| *word)));
-            self.ends.push(self.words.len() as u32);
-        }
-        self.found.iter_mut().for_each(Vec::clear);
     }
 
-    /// Hashes all rows in some way. What is found for rows that cannot be examined does not matter.
+    /// Adds what is found of some rows in another way.
+    fn find_more(
+        &mut self,
+        (evidence, tables): (&Evidence, &Tables<Word>),
+        batch: &Batch<'_>,
+        rows: Vec<u32>,
+        way: impl Fn(u32) -> VersionPart<'static>,
+    ) {
+        if rows.is_empty() {
+            return;
+        }
+        let asked = rows.iter().map(|at| *at as usize);
+        self.hash(evidence, batch, asked, |key, at| key.0.key(key.1, way(at as u32)));
+        self.more.find(tables, &self.hashes);
+        self.both.clear();
+        let mut rows = rows.into_iter().zip(0..).peekable();
+        for at in 0..self.words.ends.len() {
+            self.both.words.extend_from_slice(self.words.of(at));
+            if let Some((_, more)) = rows.next_if(|(row, _)| *row as usize == at) {
+                self.both.words.extend_from_slice(self.more.of(more));
+            }
+            self.both.end_row();
+        }
+        std::mem::swap(&mut self.words, &mut self.both);
+    }
+
+    /// Hashes rows in some way. What is found for rows that cannot be examined does not matter.
     fn hash(
         &mut self,
         evidence: &Evidence,
         batch: &Batch<'_>,
+        rows: impl Iterator<Item = usize>,
         hash: impl Fn((&BucketHasher, &[u8]), usize) -> JoinKey,
     ) {
         self.hashes.clear();
         let mut bucket = (&b""[..], evidence.hasher.bucket(b""));
-        for at in 0..batch.len {
+        for at in rows {
             let name = batch.bucket.get(at);
             if !std::ptr::eq(bucket.0, name) && bucket.0 != name {
                 bucket = (name, evidence.hasher.bucket(name));
             }
             self.hashes.push(hash((&bucket.1, batch.key.get(at)), at));
         }
-    }
-
-    /// The words about a row.
-    #[inline]
-    fn words_of(&self, at: usize) -> &[Word] {
-        let from = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.words[from as usize..self.ends[at] as usize]
     }
 
     /// What a row says that matters for evidence; `modified` is its time of last modification.
@@ -225,7 +278,7 @@ impl<'c> RowKeys<'c> {
         {
             return None;
         }
-        match self.words_of(at) {
+        match self.words.of(at) {
             [] => Some(Basis::Nothing),
             [word] => {
                 let (weighed, _) = self.world.decide_one(row, word)?;
@@ -262,7 +315,7 @@ impl<'c> RowKeys<'c> {
         let name = batch.kms_key_arn.get(at);
         let own = if name.is_empty() { None } else { self.named.get(name).cloned().flatten() };
         let mut alternatives = Vec::new();
-        let words = self.words_of(at);
+        let words = self.words.of(at);
         let decided = self.world.decide(row, words, own.as_ref(), &self.elsewhere.1, &mut alternatives);
         let Decided { weighed, state, key, is_rekeyed_since } = decided;
         let counted = Counted { id: key.map(|key| key.id), is_kms, weighed: Some((None, weighed)) };

@@ -68,7 +68,8 @@ impl<V: Copy> Table<V> {
     #[inline]
     fn touch(&self, (from, to): (u32, u32)) -> u64 {
         let word = |at: u32| self.entries.get(at as usize).map_or(0, |(key, _)| key.0[0]);
-        word(from) ^ word(to.saturating_sub(1))
+        // The end of the last one lies where the next begins.
+        word(from) ^ word(to.saturating_sub(1)) ^ word(to)
     }
 }
 
@@ -106,12 +107,12 @@ fn by_place<V: Copy>(
 pub(crate) struct Tables<V>(pub(super) Vec<Table<V>>);
 
 impl<V: Copy> Tables<V> {
-    /// The entries of many keys. Each of them is somewhere else in memory: to wait for one after the other would take most
-    /// of the time, so all of some are asked for before the first is looked at.
-    pub(crate) fn find_all<'t>(&'t self, keys: &[JoinKey], found: &mut Vec<&'t [(JoinKey, V)]>) {
+    /// Hands over the entries of many keys, one key after the other. Each of them is somewhere else in memory: to wait for
+    /// one after the other would take most of the time, so all of some are asked for before the first is looked at.
+    #[inline]
+    pub(crate) fn find_all(&self, keys: &[JoinKey], mut each: impl FnMut(&[(JoinKey, V)])) {
         /// What is asked for together stays in the cache.
         const TOGETHER: usize = 64;
-        found.clear();
         let mut spans = [(0, 0); TOGETHER];
         for keys in keys.chunks(TOGETHER) {
             for (span, key) in spans.iter_mut().zip(keys) {
@@ -119,7 +120,7 @@ impl<V: Copy> Tables<V> {
             }
             let touched = keys.iter().zip(spans).fold(0, |sum, (key, span)| sum ^ self.0[key.partition()].touch(span));
             black_box(touched);
-            found.extend(keys.iter().zip(spans).map(|(key, span)| self.0[key.partition()].find(*key, span)));
+            keys.iter().zip(spans).for_each(|(key, span)| each(self.0[key.partition()].find(*key, span)));
         }
     }
 }

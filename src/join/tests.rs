@@ -86,11 +86,10 @@ fn check(seed: u64, known: usize, probes: usize, room: u64, memory: u64) {
         let [known_side, _] = sides;
         let tables = known_side.into_tables(3, &keep).expect("tables");
         let (keys, mut values): (Vec<_>, _) = (probes.iter().map(|(key, _)| *key).collect(), Vec::new());
-        tables.find_all(&keys, &mut values);
+        tables.find_all(&keys, |found| values.push(found.iter().map(|(_, value)| *value).collect::<Vec<_>>()));
         assert_eq!(values.len(), keys.len());
-        let pairs = |((_, probe), values): (&(JoinKey, u64), &[(JoinKey, u64)])| {
-            let pair = |(_, value): &(JoinKey, u64)| (*probe, *value);
-            values.iter().map(pair).collect::<Vec<_>>()
+        let pairs = |((_, probe), values): (&(JoinKey, u64), Vec<u64>)| {
+            values.into_iter().map(|value| (*probe, value)).collect::<Vec<_>>()
         };
         end(probes.iter().zip(values).flat_map(pairs).collect()).expect("kept");
     } else {
