@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::escape::escape;
-use crate::object_key::{ObjectKey, may_have_anchor};
+use crate::object_key::{ObjectKey, has_folder, may_have_anchor};
 use crate::policy::{Checker, Scope};
 use crate::rollup::Place;
 use crate::tally::PlaceId;
@@ -34,43 +34,50 @@ pub(super) struct Places {
 #[derive(Default)]
 struct Neighbourhood {
     place: Option<PlaceId>,
-    start: Vec<u8>,
-    /// The folders behind a decisive start that the last key was in.
-    folders: Vec<u8>,
-    /// Whether the start decides everything, unless another log's folders follow. Otherwise only files right in that
+    /// The folder of the last key.
+    folder: Vec<u8>,
+    /// How much of it decides everything, unless another log's folders follow. If nothing does, only files right in that
     /// folder belong here.
-    is_decisive: bool,
+    decisive_len: Option<usize>,
 }
 
 impl Neighbourhood {
     fn set(&mut self, key: &[u8], parsed: &ObjectKey<'_>, place: PlaceId) {
         self.place = Some(place);
-        self.is_decisive = parsed.region.is_some();
-        let folder_len = memchr::memrchr(b'/', key).map_or(0, |slash| slash + 1);
-        let start = if self.is_decisive { ObjectKey::scope_prefix(key, parsed) } else { &key[..folder_len] };
-        self.start.clear();
-        self.start.extend_from_slice(start);
-        self.folders.clear();
-        self.folders.extend_from_slice(key.get(start.len()..folder_len).unwrap_or_default());
+        self.decisive_len = parsed.region.map(|_| ObjectKey::scope_prefix(key, parsed).len());
+        self.folder.clear();
+        self.folder.extend_from_slice(folder_of(key));
     }
 
     #[inline]
     fn place_of(&mut self, key: &[u8]) -> Option<PlaceId> {
         // Nothing is not compared with nothing: a vector load from a slice that has no address takes very long, even of
         // no bytes, and the keys of a whole report may be deferred.
-        let rest = if self.start.is_empty() { key } else { key.strip_prefix(self.start.as_slice())? };
-        let name = if self.folders.is_empty() { Some(rest) } else { rest.strip_prefix(self.folders.as_slice()) };
+        let name = if self.folder.is_empty() { Some(key) } else { key.strip_prefix(self.folder.as_slice()) };
         // Files of one folder lead to one place: only folders say what a log is.
-        if name.is_some_and(|name| memchr::memchr(b'/', name).is_none()) {
+        if name.is_some_and(|name| !has_folder(name)) {
             return self.place;
         }
-        if !self.is_decisive || may_have_anchor(rest) {
+        self.place_of_other_folder(key)
+    }
+
+    /// Few rows begin another folder: what they need stays out of the way of the others.
+    #[inline(never)]
+    fn place_of_other_folder(&mut self, key: &[u8]) -> Option<PlaceId> {
+        let start = &self.folder[..self.decisive_len?];
+        let rest = key.strip_prefix(start)?;
+        if may_have_anchor(rest) {
             return None;
         }
-        self.folders.clear();
-        self.folders.extend_from_slice(&rest[..memchr::memrchr(b'/', rest).map_or(0, |slash| slash + 1)]);
+        self.folder.truncate(start.len());
+        self.folder.extend_from_slice(folder_of(rest));
         self.place
     }
+}
+
+/// A key without the name of its file.
+fn folder_of(key: &[u8]) -> &[u8] {
+    &key[..memchr::memrchr(b'/', key).map_or(0, |slash| slash + 1)]
 }
 
 impl Places {
