@@ -3,6 +3,7 @@
 //! Each step of MD5 and of SHA-256 waits for the one before it, so a core that hashes one input is idle most of the time.
 //! Where the processor has AVX-512 or AVX2, several inputs are hashed side by side, each in a lane of its [`vectors`].
 
+pub(crate) mod content;
 pub(crate) mod md5;
 pub(crate) mod sha256;
 mod vectors;

@@ -25,9 +25,9 @@ pub(crate) use unicode::unicode;
 
 use crate::engine::lock;
 use crate::hashes::BLOCK_LEN;
+use crate::hashes::content::ContentHash;
 pub use crate::hashes::md5::Md5;
 use crate::hashes::md5::{Lane, MAX_LANES, update_all};
-use crate::hashes::sha256::Sha256;
 
 /// What is at a path; nothing only if nothing of that name is there. What is there and cannot be looked at is an error, and
 /// so is a link that leads nowhere.
@@ -117,12 +117,12 @@ pub struct SourceFile {
     len: u64,
     modified: Option<SystemTime>,
     /// Of what was read from the beginning on.
-    content: Option<Mutex<Prefix>>,
+    content: Option<Box<Mutex<Prefix>>>,
 }
 
 /// The hash of the beginning of a file.
 struct Prefix {
-    hash: Sha256,
+    hash: ContentHash,
     len: u64,
 }
 
@@ -169,7 +169,7 @@ impl SourceFile {
     /// Hashes the file while it is read.
     #[must_use]
     pub(crate) fn hashed(self) -> Self {
-        Self { content: Some(Mutex::new(Prefix { hash: Sha256::new(), len: 0 })), ..self }
+        Self { content: Some(Box::new(Mutex::new(Prefix { hash: ContentHash::default(), len: 0 }))), ..self }
     }
 
     /// The hash of the whole file. What was not read, or not in order, is read now.
@@ -180,13 +180,13 @@ impl SourceFile {
         file.check_unchanged()?;
         match file.content {
             Some(content) => Ok(content.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).hash.finish()),
-            None => Ok(Sha256::new().finish()),
+            None => Ok(ContentHash::default().finish()),
         }
     }
 
     /// The hash of some of its bytes.
     pub(crate) fn hash_of(&self, range: Range<u64>) -> Result<[u8; 32], FileFault> {
-        let mut hash = Sha256::new();
+        let mut hash = ContentHash::default();
         self.read_through(range.start, range.end, &mut |bytes| hash.update(bytes))?;
         Ok(hash.finish())
     }
@@ -615,7 +615,7 @@ mod tests {
     #[test]
     fn a_file_is_hashed_in_whatever_order_it_is_read() {
         let bytes: Vec<u8> = (0..3 * READ_LEN + 5).map(|at| (at * at / 7) as u8).collect();
-        let expected = Sha256::of(&bytes);
+        let expected = ContentHash::of(&bytes);
         let len = bytes.len() as u64;
         for reads in
             [&[][..], &[(0, 100), (50, 100), (400, 9)], &[(7, 20)], &[(0, 9), (9, READ_LEN), (0, 3 * READ_LEN)]]
@@ -628,7 +628,7 @@ mod tests {
         }
         let file = open(&bytes);
         assert_eq!(file.hash_of(0..len).expect("hashed"), expected);
-        assert_eq!(file.hash_of(10..20).expect("hashed"), Sha256::of(&bytes[10..20]));
+        assert_eq!(file.hash_of(10..20).expect("hashed"), ContentHash::of(&bytes[10..20]));
         assert_eq!(file.into_hash().expect("hashed"), expected);
     }
 
