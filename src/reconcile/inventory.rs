@@ -4,6 +4,7 @@
 //! same key evidence. A data file counts as a whole, or not at all, and only if its report is newer than the one that was
 //! audited. Nothing is concluded from last-modified dates: changing the encryption in place leaves them as they are.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -13,13 +14,15 @@ use std::thread;
 use super::faults::{Fault, Faults};
 use super::objects::{ObjectHasher, ObjectId, Objects, Version};
 use super::state::Evidence as Found;
+use crate::assumptions::AssumptionName;
 use crate::batch::{Batch, ColumnSet, Flag};
 use crate::engine::{Cancel, WORKER_NAME, lock};
 use crate::evidence::{Evidence, KeyRing};
 use crate::examine::{Row, RowJudge};
-use crate::plan::{Completeness, Plan, Shard, Unit};
+use crate::plan::{Completeness, Plan, Shard, Source, SourceFault, Unit, check_newest};
 use crate::policy::{Checker, Verdict};
 use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
+use crate::timestamp::Timestamp;
 
 /// The columns that decide how an object is stored.
 const COLUMNS: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION).1;
@@ -38,6 +41,8 @@ pub(super) struct Seen {
     pub(super) lacks_versions: bool,
     /// Whether nothing is missing, and all of it was read.
     pub(super) is_whole: bool,
+    /// The newest last-modified of the rows of each source, in milliseconds since the epoch.
+    newest: BTreeMap<usize, i64>,
 }
 
 /// What a data file says.
@@ -49,6 +54,8 @@ struct OfFile {
     /// Objects that were wrong, and a bit for each verdict.
     judged: Vec<(ObjectId, u8)>,
     blank: u64,
+    /// The newest last-modified, in milliseconds since the epoch.
+    newest: Option<i64>,
 }
 
 /// What all workers share.
@@ -90,6 +97,9 @@ pub(super) fn look(search: &Search<'_>, faults: &mut Faults, jobs: usize) -> std
             faults.add(Fault::of_file(fault.code(), &source.path, &fault.to_string()));
         }
     }
+    for (source, fault) in wrong_times(plan, &looked.newest) {
+        faults.add(Fault::of_file(fault.code(), &source.path, &fault.to_string()));
+    }
     for (at, fault) in &unit_faults {
         faults.add(Fault::of_file(fault.code(), Path::new(&search.units[*at].key()), &fault.to_string()));
     }
@@ -99,6 +109,20 @@ pub(super) fn look(search: &Search<'_>, faults: &mut Faults, jobs: usize) -> std
         && looked.units_examined == planned
         && looked.rows_rejected == 0;
     Ok(looked)
+}
+
+/// The sources that list what did not exist when they were made, as they say.
+fn wrong_times<'p>(plan: &'p Plan, newest: &BTreeMap<usize, i64>) -> Vec<(&'p Source, SourceFault)> {
+    if plan.assumptions().has(AssumptionName::ManifestTimeAccepted) {
+        return Vec::new();
+    }
+    let wrong = |(source, newest): (&'p Source, i64)| {
+        let newest = Timestamp::from_millis(newest).unwrap_or(Timestamp::MAX);
+        let fault = check_newest(source.created_at?, newest).err()?;
+        Some((source, fault.into()))
+    };
+    let dated = plan.sources().iter().enumerate().filter_map(|(id, source)| Some((source, *newest.get(&id)?)));
+    dated.filter_map(wrong).collect()
 }
 
 impl Work<'_> {
@@ -111,7 +135,7 @@ impl Work<'_> {
             let Some(unit) = self.units.get(at) else { return };
             let search = AssertUnwindSafe(|| self.read(unit, &mut judge, &mut scratch));
             match catch_unwind(search).unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic))) {
-                Ok(file) => self.take(file),
+                Ok(file) => self.take(unit, file),
                 Err(fault) => {
                     // Whatever state the reader left it in.
                     scratch = Scratch::default();
@@ -122,7 +146,7 @@ impl Work<'_> {
         }
     }
 
-    fn take(&self, file: OfFile) {
+    fn take(&self, unit: &Unit<'_>, file: OfFile) {
         for (id, verdicts) in file.judged {
             for verdict in Verdict::ALL.into_iter().filter(|verdict| verdicts & bit_of(*verdict) != 0) {
                 self.of.objects.note(id, Found::Judged(verdict));
@@ -133,6 +157,9 @@ impl Work<'_> {
         seen.rows += file.rows;
         seen.rows_rejected += file.rows_rejected;
         seen.lacks_versions |= file.lacks_versions;
+        if let Some(newest) = file.newest {
+            seen.newest.entry(unit.source_id).and_modify(|known| *known = newest.max(*known)).or_insert(newest);
+        }
     }
 
     /// Reads a data file to its end.
@@ -174,6 +201,7 @@ impl Work<'_> {
         let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
         judge.begin_batch(unit, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
         seen.lacks_versions |= batch.version_id.is_absent();
+        seen.newest = seen.newest.max(batch.last_modified.latest());
         for at in 0..batch.len {
             match Row::read(batch, at, bucket) {
                 Ok(None) => seen.blank += 1,

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::audits::{Audited, Desk, Ran, files_below, logseal, names_in};
-use crate::delivery::{BUCKET, Delivery, ODD_KEYS, ParquetForm, RUN, Row, all_columns, columns_without, gzip, md5_hex};
+use crate::delivery::{
+    BUCKET, Delivery, MADE, ODD_KEYS, ParquetForm, RUN, Row, all_columns, columns_without, gzip, md5_hex,
+};
 
 const POLICY: &str = "[keys]\nk = 'arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'\n\
     [[rule]]\nid = 'all'\nencryption = ['SSE-KMS']\n[remediation]\nkey = 'k'\n";
@@ -844,6 +846,22 @@ fn a_later_inventory_is_the_proof() {
         assert_eq!(refused.code, Some(2));
         assert!(refused.stderr.contains("the policy is not that of the audit"), "{}", refused.stderr);
     }
+}
+
+#[test]
+fn a_later_inventory_that_lists_what_came_after_it_proves_nothing() {
+    let before = rows_to_update();
+    let campaign = Campaign::new(&before, &[]);
+    let mut after: Vec<Row> = before.iter().map(|row| row.clone().with_status("SSE-KMS")).collect();
+    // Three days after the later report was made, as it says; two days are what a listing may take.
+    let made = MADE + 4 * 86_400_000;
+    after.push(Row { last_modified: Some(made + 3 * 86_400_000), ..Row::compliant("AWSLogs/new") });
+    let result = campaign.with_later(&after, |_| {}).assert_code(3);
+    assert_eq!(result["faults"], json!({"manifest_time": 1}));
+    let result = campaign.with_later_and(&after, |_| {}, &["--accept-manifest-time"]).assert_code(0);
+    assert_eq!(result["assumptions"][0]["name"], json!("manifest_time_accepted"));
+    after.last_mut().unwrap().last_modified = Some(made + 86_400_000);
+    campaign.with_later(&after, |_| {}).assert_code(0);
 }
 
 #[test]
