@@ -404,6 +404,29 @@ fn shards_with_other_evidence_are_refused() {
     assert_eq!(merged.steady(), whole.steady());
 }
 
+/// What only one shard could not read is missing in the whole.
+#[cfg(unix)]
+#[test]
+fn faults_of_the_evidence_of_any_shard_stay() {
+    let divided = Divided::new(40, 2);
+    let heads = divided.desk.path("heads");
+    fs::create_dir(&heads).unwrap();
+    let head =
+        json!({"Bucket": BUCKET, "Key": "k", "ServerSideEncryption": "AES256", "EvidenceAsOf": "2026-01-01T00:00:00Z"});
+    fs::write(heads.join("head.json"), head.to_string()).unwrap();
+    let (link, args) = (heads.join("more.json"), ["--key-evidence", heads.to_str().unwrap()]);
+    let audit = |shard: &str| divided.audit(&[&["--shard", shard], &args[..]].concat());
+    let two = audit("2/2");
+    std::os::unix::fs::symlink("elsewhere.json", &link).unwrap();
+    let (one, whole) = (audit("1/2"), divided.audit(&args));
+    for order in [[&one, &two], [&two, &one]] {
+        let merged = divided.desk.merge(order);
+        assert_eq!(merged.steady(), whole.steady());
+        assert_eq!(merged.summary()["faults"]["evidence_unrecognised"], 1);
+    }
+    assert_eq!(two.summary()["faults"].get("evidence_unrecognised"), None);
+}
+
 /// A shard that has no files has read the manifest and the evidence like any other.
 #[test]
 fn a_shard_without_files_has_the_same_say() {
