@@ -18,7 +18,7 @@ pub enum AssumptionName {
     NoOverlap,
     /// `max_age` of key evidence: a duration.
     EvidenceMaxAge,
-    /// `logs = "complete"` of key evidence.
+    /// `logs = "complete"` of key evidence: what digests prove of their delivery, if there are any.
     EvidenceLogsComplete,
     /// `hints = "decide"` of key evidence.
     EvidenceHintsDecide,

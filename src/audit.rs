@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use crate::assumptions::Assumptions;
 use crate::campaign::{CampaignOptions, write_campaign};
-use crate::digests::{DigestsError, DigestsOptions, Verification};
+use crate::delivery::Delivered;
+use crate::digests::{DigestsError, DigestsOptions, DigestsSummary, Verification};
 use crate::engine::{self, Cancel, EngineError, Outcome, Progress};
 use crate::evidence::{self, Aliases, Evidence, EvidenceError, EvidenceOptions, KeyRing};
 use crate::merge::{FileSeal, PARTIAL_FILE, ShardFile, ShardGroupFile, Shards, seal};
@@ -136,16 +137,22 @@ pub fn audit(
         Some(_) if options.shard.is_some() => return Err(AuditError::DigestsOfShard),
         digests => digests.as_ref().map(|digests| Verification::new(digests, Some(plan))).transpose()?,
     };
+    let are_logs_stated = options.evidence.is_some() && checker.policy().evidence.logs_are_complete;
     let mut output = OutputFolder::create(&options.out, options.overwrite)?;
-    let verify = |digests: Verification<'_>| digests.run(&mut output, DIGESTS_FILE, cancel, &Beside(progress));
-    let digests = verification.map(verify).transpose()?;
+    let verify = |digests: Verification<'_>| {
+        digests.keep_listed(are_logs_stated).run(&mut output, DIGESTS_FILE, cancel, &Beside(progress))
+    };
+    let mut digests = verification.map(verify).transpose()?;
+    let delivered = digests.as_mut().and_then(DigestsSummary::take_delivered);
     let shard = options.shard.unwrap_or(Shard::WHOLE);
     let aliases = options.evidence.as_ref().map_or(&[][..], |evidence| &evidence.aliases);
     let aliases = Aliases::read(checker, aliases).map_err(EvidenceError::Aliases)?;
     let aliases_read = aliases.fingerprint();
     let ring = KeyRing::new(checker, aliases);
     let evidence = match &options.evidence {
-        Some(evidence) => Some(load_evidence(evidence, (plan, shard), &ring, &output, jobs, (cancel, progress))?),
+        Some(evidence) => {
+            Some(load_evidence(evidence, (plan, shard), &ring, &output, jobs, (cancel, progress), delivered)?)
+        }
         None => None,
     };
     facts.evidence = evidence.as_ref().map(|evidence| evidence.summary.clone());
@@ -203,10 +210,11 @@ fn load_evidence(
     output: &OutputFolder,
     jobs: usize,
     watch: (&Cancel, &dyn Progress),
+    delivered: Option<Delivered>,
 ) -> Result<Evidence, AuditError> {
     let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
     let folder = tempfile::tempdir_in(folder).map_err(EvidenceError::Folder)?;
-    evidence::load(options, of, ring, folder, jobs, watch).map_err(|error| match error {
+    evidence::load(options, of, ring, folder, jobs, watch, delivered).map_err(|error| match error {
         EvidenceError::Cancelled => EngineError::Cancelled.into(),
         error => error.into(),
     })

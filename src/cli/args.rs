@@ -150,7 +150,8 @@ pub(super) struct EvidenceArgs {
     /// Assume that no object gets another key unseen within this time of a piece of evidence (7d, 36h)
     #[arg(long, value_name = "SPAN", value_parser = parse_age)]
     pub evidence_max_age: Option<i64>,
-    /// Assume that the CloudTrail logs given hold every write data event of the buckets
+    /// Assume that the CloudTrail logs given hold every write data event of the buckets; with digests, as far as these prove
+    /// that all logs were delivered and read
     #[arg(long, value_enum)]
     pub evidence_logs: Option<Logs>,
     /// Assume that a data key that S3 asked for in an object's name encrypts it

@@ -3,7 +3,7 @@
 //! Events come in the order of chains, and in a chain by the end of their period. Everything is told as it goes by, so
 //! that no chain is ever held.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
 use serde::Serialize;
@@ -15,13 +15,12 @@ use super::status::{DigestStatus, DigestTally};
 use crate::escape::escape;
 use crate::object_key::{Account, ObjectKey, Region};
 use crate::sinks::{SortWriter, Sorter};
+use crate::spans::Spans;
 use crate::timestamp::Timestamp;
 
 const HOUR_MS: i64 = 3_600_000;
 /// So many chains are listed; all are counted.
 pub(super) const MAX_CHAINS: usize = 200_000;
-/// A chain goes to so many other buckets at most, as far as what it covers is told.
-const MAX_RUNS: usize = 1000;
 
 /// The time that must be covered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -217,8 +216,34 @@ pub(super) struct Walked {
     pub(super) lines: Vec<ChainLine>,
     pub(super) total: ChainTotal,
     pub(super) times: ChainTimes,
-    /// The times that every hourly chain of a bucket covers, as far as its digests are verified.
-    pub(super) covered: BTreeMap<Vec<u8>, Spans>,
+    pub(super) covered: Covered,
+}
+
+/// What hourly chains cover, as far as their digests are verified.
+#[derive(Debug, Default)]
+pub(super) struct Covered {
+    /// What any of them does.
+    any: Spans,
+    /// What all of them do, or what was accepted of them: that nothing was delivered there.
+    all: Option<Spans>,
+    /// Until when late logs may be unknown, because a backfill digest is not there or not verified.
+    late_until: Option<i64>,
+}
+
+impl Covered {
+    fn add(&mut self, verified: Spans, accepted: impl IntoIterator<Item = (i64, i64)>) {
+        let with_accepted = verified.iter().chain(accepted).collect();
+        self.all = Some(
+            self.all.as_ref().map_or_else(|| Spans::clone(&with_accepted), |all| all.intersection(&with_accepted)),
+        );
+        self.any = self.any.union(&verified);
+    }
+
+    /// When everything that was delivered is listed by verified digests.
+    pub(super) fn spans(&self) -> Spans {
+        let spans = self.all.as_ref().map(|all| all.intersection(&self.any)).unwrap_or_default();
+        spans.without(&self.late_until.map(|until| (i64::MIN, until)).into_iter().collect())
+    }
 }
 
 /// What all chains come to.
@@ -247,15 +272,12 @@ impl ChainTotal {
     }
 }
 
-/// Moments from which on and until when, apart and in order.
-pub(super) type Spans = Vec<(Timestamp, Timestamp)>;
-
 /// The times of the chains of each account and Region.
 #[derive(Debug, Default)]
 pub(super) struct ChainTimes {
     window: Window,
     /// From the first to the last verified digest of each hourly chain.
-    hourly: HashMap<(Account, Region), Spans>,
+    hourly: HashMap<(Account, Region), Vec<(Timestamp, Timestamp)>>,
     /// Where there are backfill digests of the window: there was an hourly chain, too.
     backfilled: BTreeSet<(Account, Region)>,
 }
@@ -351,21 +373,6 @@ fn times_in(key: &[u8]) -> Vec<(i64, i64)> {
     memchr::memchr_iter(b'T', name).filter_map(time).collect()
 }
 
-/// What both cover.
-fn intersection(one: &[(Timestamp, Timestamp)], other: &[(Timestamp, Timestamp)]) -> Spans {
-    let (mut one, mut other, mut both) = (one.iter().peekable(), other.iter().peekable(), Spans::new());
-    while let (Some((from, until)), Some((other_from, other_until))) = (one.peek(), other.peek()) {
-        let (from, end) = ((*from).max(*other_from), (*until).min(*other_until));
-        if from < end {
-            both.push((from, end));
-        }
-        // Whichever ends first is done with.
-        let done = if until <= other_until { &mut one } else { &mut other };
-        done.next();
-    }
-    both
-}
-
 /// A chain up to here.
 struct Chain {
     line: ChainLine,
@@ -382,8 +389,9 @@ struct Chain {
     verified: Option<(Timestamp, Timestamp)>,
     /// How much of the window verified digests are of, in milliseconds.
     covered_ms: i64,
-    /// Verified digests that follow each other without a hole, by bucket.
-    runs: Vec<(Vec<u8>, Spans)>,
+    /// What verified digests cover, and when it was accepted that nothing was delivered.
+    spans: Vec<(i64, i64)>,
+    accepted: Vec<(i64, i64)>,
     /// Digests that are there, and those of them that others name.
     linked: (u64, u64),
 }
@@ -417,7 +425,8 @@ impl Chain {
             begins: false,
             verified: None,
             covered_ms: 0,
-            runs: Vec::new(),
+            spans: Vec::new(),
+            accepted: Vec::new(),
             linked: (0, 0),
         }
     }
@@ -433,20 +442,25 @@ impl Chain {
         let from = [until, window.since].into_iter().flatten().fold(start, Timestamp::max).as_millis();
         let end = window.until.map_or(event.end, |until| event.end.min(until)).as_millis();
         self.covered_ms += (end - from).max(0);
-        let Some((bucket, spans)) = self.runs.last_mut() else { return };
-        match spans.last_mut() {
-            _ if bucket != event.bucket => {}
-            Some((_, until)) if start <= *until => *until = (*until).max(event.end),
-            _ => spans.push((start, event.end)),
+        let (start, end) = (start.as_millis(), event.end.as_millis());
+        match self.spans.last_mut() {
+            Some((_, until)) if start <= *until => *until = (*until).max(end),
+            _ => self.spans.push((start, end)),
         }
     }
 
-    /// Goes on in the bucket of a digest, whatever it is worth.
-    fn enter(&mut self, bucket: &[u8]) {
-        let is_same = self.runs.last().is_some_and(|(last, _)| last == bucket);
-        if !is_same && self.runs.len() < MAX_RUNS {
-            self.runs.push((bucket.to_vec(), Spans::new()));
+    /// Notes when nothing was delivered before a verified digest that begins the chain, if that is accepted.
+    fn accept_before(&mut self, start: Timestamp, accepted: AcceptedEdges, window: Window) {
+        let is_inside = window.since.is_none_or(|since| start > since);
+        if !(accepted.starts && is_inside && self.explained.is_empty()) {
+            return;
         }
+        let from = match self.covered {
+            None => i64::MIN,
+            Some(covered) if accepted.ends && window.until.is_none_or(|until| covered < until) => covered.as_millis(),
+            Some(_) => return,
+        };
+        self.accepted.push((from, start.as_millis()));
     }
 
     /// The time of a hole before `start` that nothing else explains, in milliseconds.
@@ -479,6 +493,10 @@ impl<'w, 's> ChainWalk<'w, 's> {
         if self.current.as_ref().is_none_or(|(current, _)| current != id_bytes) {
             self.end_chain()?;
             self.current = Some((id_bytes.to_vec(), Chain::new(&id)));
+        }
+        if id.kind == ChainKind::Backfill && event.status != DigestStatus::Verified {
+            let late_until = &mut self.walked.covered.late_until;
+            *late_until = (*late_until).max(Some(event.end.as_millis()));
         }
         match (event.status, event.start) {
             (DigestStatus::Missing, _) => self.missing(&event, tally),
@@ -523,6 +541,9 @@ impl<'w, 's> ChainWalk<'w, 's> {
         let is_open = hole > slack && chain.line.kind == ChainKind::Standard;
         let is_verified = event.status == DigestStatus::Verified;
         let begins = event.link.is_starting && is_verified;
+        if begins {
+            chain.accept_before(start, self.accepted, self.window);
+        }
         if is_open && begins && chain.explained.is_empty() && self.accepted.starts && self.accepted.ends {
             total.accepted_gaps += 1;
         } else if is_open {
@@ -552,7 +573,6 @@ impl<'w, 's> ChainWalk<'w, 's> {
         if chain.line.kind == ChainKind::Backfill && is_asked && backfilled.len() < MAX_CHAINS {
             backfilled.insert((chain.line.account, chain.line.region));
         }
-        chain.enter(event.bucket);
         if is_verified {
             chain.line.verified += 1;
             chain.verify(event, start, self.window);
@@ -584,13 +604,10 @@ impl<'w, 's> ChainWalk<'w, 's> {
         total.hours += chain.line.hours;
         let spans = times.hourly.entry((chain.line.account, chain.line.region)).or_default();
         spans.extend(chain.verified);
-        for (bucket, spans) in std::mem::take(&mut chain.runs) {
-            if let Some(known) = covered.get_mut(&bucket) {
-                *known = intersection(known, &spans);
-            } else if covered.len() < MAX_CHAINS {
-                covered.insert(bucket, spans);
-            }
-        }
+        let is_end_accepted = self.accepted.ends && chain.explained.is_empty();
+        let end = chain.covered.filter(|end| is_end_accepted && until.is_none_or(|until| *end < until));
+        let accepted = chain.accepted.drain(..).chain(end.map(|end| (end.as_millis(), i64::MAX)));
+        covered.add(chain.spans.drain(..).collect(), accepted);
         let (first, last) = (chain.first_start, chain.covered);
         let touches = first.zip(last).is_some_and(|(first, last)| {
             since.is_none_or(|since| last > since) && until.is_none_or(|until| first < until)

@@ -20,6 +20,7 @@ use crate::escape::escape;
 use crate::hashes::sha256::{Hashed, MAX_QUEUED_LEN, Sha256, Sha256Queue};
 use crate::join::{BucketHasher, JoinKey, KeyHasher, Varied, VariedWriter, VersionPart};
 use crate::source::BufferedFile;
+use crate::timestamp::Timestamp;
 
 /// What a digest may inflate to. One with 10,000 logs has about 4 MB.
 const MAX_DIGEST_LEN: usize = 64 << 20;
@@ -148,6 +149,13 @@ impl Collected {
         self.seen.merge(other.seen);
         self.trim();
     }
+}
+
+/// How many hours a period has at most; [`u8::MAX`] is any more.
+fn hours_between(start: Timestamp, end: Timestamp) -> u8 {
+    const HOUR_MS: u64 = 3_600_000;
+    let millis = u64::try_from(end.as_millis() - start.as_millis()).unwrap_or(u64::MAX);
+    u8::try_from(millis.div_ceil(HOUR_MS)).unwrap_or(u8::MAX)
 }
 
 /// What waits for the hash of a text.
@@ -387,10 +395,11 @@ impl<'s> Collector<'s> {
         self.push_carried(content)?;
         let Window { since, until } = self.shared.window;
         let is_asked = since.is_none_or(|since| content.end > since) && until.is_none_or(|until| content.start < until);
+        let hours = hours_between(content.start, content.end);
         for log in content.logs.iter() {
             let (name, path) = (Name::new(log.bucket, log.key), path_of(log.key));
             self.collected.seen.named(name, &log.key[..log.key.len() - path.len()]);
-            let listed = LogRecord::Listed { digest: number, sha: log.sha, end: content.end, is_asked, name };
+            let listed = LogRecord::Listed { digest: number, sha: log.sha, end: content.end, hours, is_asked, name };
             listed.put(&mut self.record);
             let key = self.path_key(path);
             self.logs.push(key, &self.record)?;

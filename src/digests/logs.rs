@@ -15,8 +15,9 @@ use super::judge::Statuses;
 use super::keys::Sha;
 use super::mirrors::{Lies, Mirrors, Name, RootId, RootPath};
 use super::records::{Found, LogRecord};
-use super::slot::{is_log_kind, path_of};
+use super::slot::{is_log_kind, may_hold_data_events, path_of};
 use super::status::{LogStatus, LogTally, Trust};
+use crate::delivery::ListedLog;
 use crate::join::{JoinKey, Varied};
 use crate::object_key::{Account, ObjectKey, Region};
 use crate::policy::Globs;
@@ -48,6 +49,8 @@ pub(super) struct Terms<'t> {
     pub(super) inventory: Option<&'t InventoryFacts>,
     /// Whether logs are counted month by month.
     pub(super) by_month: bool,
+    /// Whether listed logs are kept for key evidence.
+    pub(super) keeps_listed: bool,
 }
 
 /// One hash, or several that differ.
@@ -102,6 +105,8 @@ struct Listed {
     doubtful: Said,
     /// The end of the first digest that lists it.
     end: Timestamp,
+    /// A moment at or before the beginning of any.
+    start: Timestamp,
     /// Whether one of the window does.
     is_asked: bool,
 }
@@ -125,10 +130,11 @@ struct State {
 
 impl Listed {
     fn new(end: Timestamp) -> Self {
-        Self { proven: Said::Nothing, unproven: Said::Nothing, doubtful: Said::Nothing, end, is_asked: false }
+        let said = Said::Nothing;
+        Self { proven: said, unproven: said, doubtful: said, end, start: end, is_asked: false }
     }
 
-    fn add(&mut self, trust: Trust, sha: Sha, end: Timestamp, is_asked: bool) {
+    fn add(&mut self, trust: Trust, sha: Sha, (hours, end): (u8, Timestamp), is_asked: bool) {
         let said = match trust {
             Trust::Proven => &mut self.proven,
             Trust::Unproven => &mut self.unproven,
@@ -136,6 +142,7 @@ impl Listed {
         };
         said.add(sha);
         self.end = self.end.min(end);
+        self.start = self.start.min(start_of(hours, end));
         self.is_asked |= is_asked;
     }
 
@@ -147,6 +154,12 @@ impl Listed {
             (proven, unproven) => proven.and(unproven),
         }
     }
+}
+
+/// A moment at or before the beginning of a digest.
+fn start_of(hours: u8, end: Timestamp) -> Timestamp {
+    let length = if hours == u8::MAX { i64::MAX } else { i64::from(hours) * 3_600_000 };
+    Timestamp::from_millis(end.as_millis().saturating_sub(length).max(0)).unwrap_or(end)
 }
 
 impl File {
@@ -170,8 +183,10 @@ pub(super) struct LogTotals {
     pub(super) copies: u64,
     /// Files of kinds that we do not know, which no digest lists.
     pub(super) unknown: u64,
-    /// How many logs of each bucket are listed, and how many of them are verified.
-    pub(super) buckets: BTreeMap<Vec<u8>, (u64, u64)>,
+    /// Listed logs that may hold data events, if they are asked for.
+    pub(super) listed: Vec<ListedLog>,
+    /// When such logs were delivered of which nobody knows the hash.
+    pub(super) without_hash: Vec<(Timestamp, Timestamp)>,
     /// Buckets of listed logs of which there is no inventory.
     pub(super) not_covered: BTreeSet<Vec<u8>>,
 }
@@ -183,14 +198,7 @@ impl LogTotals {
         self.trim();
     }
 
-    fn count_listed(&mut self, bucket: &[u8], status: LogStatus) {
-        let is_verified = status == LogStatus::Verified;
-        if let Some((listed, verified)) = self.buckets.get_mut(bucket) {
-            *listed += 1;
-            *verified += u64::from(is_verified);
-        } else if self.buckets.len() < MAX_BUCKETS {
-            self.buckets.insert(bucket.to_vec(), (1, is_verified.into()));
-        }
+    fn note_bucket(&mut self, bucket: &[u8], status: LogStatus) {
         let is_new = status == LogStatus::NotCoveredByInventory && !self.not_covered.contains(bucket);
         if is_new && self.not_covered.len() < MAX_BUCKETS {
             self.not_covered.insert(bucket.to_vec());
@@ -211,10 +219,8 @@ impl LogTotals {
         other.groups.iter().for_each(|(group, tally)| self.groups.entry(*group).or_default().merge(tally));
         self.copies += other.copies;
         self.unknown += other.unknown;
-        for (bucket, (listed, verified)) in other.buckets {
-            let known = self.buckets.entry(bucket).or_default();
-            *known = (known.0 + listed, known.1 + verified);
-        }
+        self.listed.extend(other.listed);
+        self.without_hash.extend(other.without_hash);
         self.not_covered.extend(other.not_covered);
         self.trim();
     }
@@ -292,8 +298,8 @@ impl Entries {
             }
         };
         match (&mut self.entries[at].what, *record) {
-            (What::Listed(listed), LogRecord::Listed { digest, sha, end, is_asked, .. }) => {
-                listed.add(statuses.get(digest).trust(), sha, end, is_asked);
+            (What::Listed(listed), LogRecord::Listed { digest, sha, end, hours, is_asked, .. }) => {
+                listed.add(statuses.get(digest).trust(), sha, (hours, end), is_asked);
             }
             (What::File { content, file, .. }, LogRecord::Present { found, .. }) => {
                 let (is, said) = File::of(found);
@@ -367,6 +373,9 @@ impl<'j> LogJudge<'j> {
 
     fn judge(&mut self, log: &mut Log, is_crowded: bool) -> io::Result<()> {
         for at in 0..log.listed.len() {
+            if self.terms.keeps_listed {
+                self.keep_listed(log.listed[at], is_crowded);
+            }
             let judged = Listing { terms: self.terms, entries: &self.entries, at: log.listed[at] }.judge(log);
             let (status, detail) = match is_crowded {
                 true => (LogStatus::Conflict, &b"too many places have a log of this name"[..]),
@@ -374,7 +383,7 @@ impl<'j> LogJudge<'j> {
             };
             let name = self.entries.name(log.listed[at]);
             self.totals.count(Group::of(name.key, self.terms.by_month), status);
-            self.totals.count_listed(name.bucket, status);
+            self.totals.note_bucket(name.bucket, status);
             if status.is_finding() {
                 self.findings.push(Matter::Log(status), name.bucket, name.key, detail)?;
             }
@@ -388,6 +397,20 @@ impl<'j> LogJudge<'j> {
             self.unlisted_row(*row, log)?;
         }
         Ok(())
+    }
+
+    /// Keeps a listed log that may hold data events for key evidence, whatever became of it here: what counts is that its
+    /// content is read there.
+    fn keep_listed(&mut self, at: usize, is_crowded: bool) {
+        let What::Listed(listed) = &self.entries.entries[at].what else { return };
+        if !may_hold_data_events(ObjectKey::parse(self.entries.name(at).key).kind) {
+            return;
+        }
+        let period = (listed.start, listed.end);
+        match listed.sha() {
+            Said::One(sha) if !is_crowded => self.totals.listed.push(ListedLog::new(&sha, period)),
+            _ => self.totals.without_hash.push(period),
+        }
     }
 
     /// A file that is not where a digest lists it.

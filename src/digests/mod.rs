@@ -71,9 +71,7 @@ pub use inventory::{InventoryBucket, InventoryFacts};
 pub use keys::KeyList;
 pub use slot::ChainKind;
 pub use status::{DigestStatus, LogStatus};
-pub use summary::{
-    AcceptedLine, BucketCover, DigestsReason, DigestsSummary, MonthPlace, NoChain, PlaceLine, WindowLine,
-};
+pub use summary::{AcceptedLine, DigestsReason, DigestsSummary, MonthPlace, NoChain, PlaceLine, WindowLine};
 pub use text::render;
 
 /// So many bytes are held in memory unless told otherwise.
@@ -232,12 +230,19 @@ pub(crate) struct Verification<'v> {
     inventory: Option<&'v Plan>,
     keys: PublicKeys,
     key_lists: Vec<KeyList>,
+    /// Whether listed logs are kept for key evidence.
+    keeps_listed: bool,
 }
 
 impl<'v> Verification<'v> {
     pub(crate) fn new(options: &'v DigestsOptions, inventory: Option<&'v Plan>) -> Result<Self, DigestsError> {
         let (keys, key_lists) = PublicKeys::load(&options.public_keys)?;
-        Ok(Self { options, inventory, keys, key_lists })
+        Ok(Self { options, inventory, keys, key_lists, keeps_listed: false })
+    }
+
+    /// Also keeps what key evidence is held against.
+    pub(crate) fn keep_listed(self, keeps_listed: bool) -> Self {
+        Self { keeps_listed, ..self }
     }
 
     /// Everything that is not verified goes to a file of the output.
@@ -248,7 +253,7 @@ impl<'v> Verification<'v> {
         cancel: &Cancel,
         progress: &dyn Progress,
     ) -> Result<DigestsSummary, DigestsError> {
-        let Self { options, inventory, keys, key_lists } = self;
+        let Self { options, inventory, keys, key_lists, keeps_listed } = self;
         let (started, started_at) = (Instant::now(), Timestamp::now());
         let folder = match &options.temp_dir {
             None => tempfile::tempdir_in(output.staging()),
@@ -292,6 +297,7 @@ impl<'v> Verification<'v> {
             accepted: &accepted,
             inventory: inventory.as_ref(),
             by_month: inventory.is_some(),
+            keeps_listed,
         };
         let totals = judges.logs(&logs, &terms, &mut worst)?;
         let no_chain = without_chain(&totals, &walked);
@@ -312,6 +318,7 @@ impl<'v> Verification<'v> {
             collected,
             worst,
             times: (started_at, started.elapsed()),
+            keeps_listed,
         }))
     }
 }

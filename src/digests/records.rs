@@ -156,8 +156,8 @@ pub(super) fn put_metadata(metadata: &Metadata, to: &mut Vec<u8>) {
 /// What is known of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LogRecord<'r> {
-    /// A digest lists it, which is one of the window or not.
-    Listed { digest: u32, sha: Sha, end: Timestamp, is_asked: bool, name: Name<'r> },
+    /// A digest lists it, of so many hours, which is one of the window or not.
+    Listed { digest: u32, sha: Sha, end: Timestamp, hours: u8, is_asked: bool, name: Name<'r> },
     /// It is in a root.
     Present { found: Found<'r>, at: RootPath<'r> },
     /// It is in the inventory.
@@ -184,11 +184,12 @@ impl<'r> LogRecord<'r> {
     pub(super) fn put(&self, to: &mut Vec<u8>) {
         to.clear();
         match self {
-            Self::Listed { digest, sha, end, is_asked, name } => {
+            Self::Listed { digest, sha, end, hours, is_asked, name } => {
                 to.push(Self::LISTED);
                 to.put_number(*digest);
                 to.extend_from_slice(sha);
                 to.put_time(*end);
+                to.push(*hours);
                 to.push((*is_asked).into());
                 to.put_text(name.bucket);
                 to.put_text(name.key);
@@ -215,6 +216,7 @@ impl<'r> LogRecord<'r> {
                 digest: fields.number()?,
                 sha: fields.array()?,
                 end: fields.time()?,
+                hours: fields.byte()?,
                 is_asked: fields.flag()?,
                 name: take_name(&mut fields)?,
             },

@@ -157,6 +157,11 @@ pub(super) fn is_log_kind(kind: &[u8]) -> bool {
     }
 }
 
+/// Whether a log may hold data events, by its kind: those kinds have none that are of other events or of sums.
+pub(super) fn may_hold_data_events(kind: &[u8]) -> bool {
+    !matches!(kind, b"CloudTrail-Insight" | b"CloudTrail-NetworkActivity" | b"CloudTrail-Aggregated")
+}
+
 /// Whether a file at such a path may be, or hold, what digests are about: it is not among the logs of another service.
 pub(super) fn may_hold_logs(path: &[u8]) -> bool {
     split_at_anchor(path).is_none_or(|(_, _, parsed)| {

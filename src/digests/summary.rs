@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::chains::{ChainLine, ChainTotal, Spans, Walked, Window};
+use super::chains::{ChainLine, ChainTotal, Walked, Window};
 use super::collect::{Collected, Fault};
 use super::findings::Worst;
 use super::inventory::InventoryFacts;
@@ -16,8 +16,10 @@ use super::slot::ChainKind;
 use super::status::{DigestStatus, DigestTally, LogStatus, LogTally};
 use super::{DigestsOptions, LogContents, shown};
 use crate::assumptions::{AssumptionLine, Assumptions};
+use crate::delivery::Delivered;
 use crate::escape::escape;
 use crate::report::{Outcome, ToolFacts};
+use crate::spans::Spans;
 use crate::timestamp::Timestamp;
 
 /// The name of this form of `summary.json`.
@@ -135,31 +137,11 @@ pub struct DigestsSummary {
     /// Lines of `findings.csv` that people should see first.
     #[serde(skip)]
     pub(super) worst: Vec<String>,
+    /// For key evidence, if it was asked for.
     #[serde(skip)]
-    covers: Vec<BucketCover>,
+    delivered: Option<Delivered>,
     #[serde(skip)]
     taken: Assumptions,
-}
-
-/// What is proven of the deliveries to a bucket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BucketCover {
-    /// As digests name it.
-    pub bucket: String,
-    /// The times that verified digests of every hourly chain of the bucket cover without a hole, apart and in order.
-    pub spans: Vec<(Timestamp, Timestamp)>,
-    /// How many of its logs digests list.
-    pub logs_listed: u64,
-    /// How many of these were read and are verified.
-    pub logs_verified: u64,
-}
-
-impl BucketCover {
-    /// Whether everything that was delivered in this time is proven: all digests, and every log that they list.
-    pub fn covers(&self, from: Timestamp, until: Timestamp) -> bool {
-        self.logs_listed == self.logs_verified
-            && self.spans.iter().any(|(first, last)| *first <= from && *last >= until)
-    }
 }
 
 /// An account and a Region with logs and without a chain.
@@ -240,13 +222,27 @@ pub(super) struct Facts<'f> {
     pub(super) collected: Collected,
     pub(super) worst: Worst,
     pub(super) times: (Timestamp, Duration),
+    /// Whether listed logs were kept.
+    pub(super) keeps_listed: bool,
 }
 
 impl DigestsSummary {
     pub(super) fn new(facts: Facts<'_>) -> Self {
         let reasons = reasons(&facts);
-        let Facts { options, key_lists, inventory, digests, logs, walked, no_chain, collected, worst, times } = facts;
-        let covers = covers(walked.covered, &logs);
+        let Facts {
+            options,
+            key_lists,
+            inventory,
+            digests,
+            mut logs,
+            walked,
+            no_chain,
+            collected,
+            worst,
+            times,
+            keeps_listed,
+        } = facts;
+        let delivered = keeps_listed.then(|| delivered(&walked, &mut logs, &no_chain, &collected));
         let assumptions = options.assumptions(inventory.as_ref());
         let (first, last) = walked.times.reach().map_or((None, None), |(first, last)| (Some(first), Some(last)));
         let (chains, chain_total) = (walked.lines, walked.total);
@@ -311,7 +307,7 @@ impl DigestsSummary {
                 bytes_read: collected.bytes,
             },
             worst: worst.into_iter().map(|(_, line)| String::from_utf8_lossy(&line).trim_end().to_owned()).collect(),
-            covers,
+            delivered,
             taken: assumptions,
         }
     }
@@ -321,18 +317,28 @@ impl DigestsSummary {
         &self.taken
     }
 
-    /// What is proven of the deliveries to each bucket that digests name.
-    pub fn covers(&self) -> &[BucketCover] {
-        &self.covers
+    /// What is proven of the delivery of logs, which can be taken once, if it was asked for.
+    pub(crate) fn take_delivered(&mut self) -> Option<Delivered> {
+        self.delivered.take()
     }
 }
 
-fn covers(covered: BTreeMap<Vec<u8>, Spans>, logs: &LogTotals) -> Vec<BucketCover> {
-    let cover = |(bucket, spans): (Vec<u8>, Spans)| {
-        let (logs_listed, logs_verified) = logs.buckets.get(&bucket).copied().unwrap_or_default();
-        BucketCover { bucket: String::from_utf8_lossy(&bucket).into_owned(), spans, logs_listed, logs_verified }
+/// Nobody knows which trail records the events of a bucket, so all chains must be whole, and nothing may be left that could
+/// hold others.
+fn delivered(walked: &Walked, logs: &mut LogTotals, no_chain: &[NoChain], collected: &Collected) -> Delivered {
+    let hides_digests = |what: &str| !what.starts_with("inventory_") && !what.starts_with("metadata_");
+    let is_unread = collected.links_out > 0 || collected.faults.keys().any(|what| hides_digests(what));
+    let covered = walked.covered.spans();
+    let why_not = match () {
+        () if !no_chain.is_empty() => Some("accounts have logs in Regions without a chain of digests"),
+        () if is_unread => Some("not all that the roots of digests hold could be read"),
+        () if walked.total.hourly == 0 => Some("there is no hourly chain of digests"),
+        () if covered.is_empty() => Some("the verified digests of all hourly chains have no hour in common"),
+        () => None,
     };
-    covered.into_iter().map(cover).collect()
+    let spans = if why_not.is_none() { covered } else { Spans::default() };
+    let listed = std::mem::take(&mut logs.listed);
+    Delivered { spans, logs: listed, without_hash: std::mem::take(&mut logs.without_hash), why_not }
 }
 
 fn reasons(facts: &Facts<'_>) -> Vec<DigestsReason> {

@@ -21,6 +21,7 @@ use super::{
     Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidenceSummary, KeyRing,
     Known, MAX_KEYS, TooManyKeys, join_inventory, lacks_versions, lists, metadata, text_file,
 };
+use crate::delivery::{Delivered, Reading};
 use crate::engine::{Cancel, Progress, WORKER_NAME, lock};
 use crate::escape::escape;
 use crate::join::{JoinError, KeyHasher, Partitions};
@@ -42,6 +43,8 @@ struct Work<'e> {
     progress: &'e dyn Progress,
     /// The paths as they were given, harmless to show.
     given: Vec<String>,
+    /// Logs that digests list.
+    listed: Option<Reading>,
 }
 
 #[derive(Default)]
@@ -99,7 +102,7 @@ enum Task {
     },
 }
 
-/// Reads all evidence and makes it ready for the inventories of a plan.
+/// Reads all evidence and makes it ready for the inventories of a plan. It is held against what digests say was delivered.
 pub(crate) fn load(
     options: &EvidenceOptions,
     (plan, shard): (&Plan, Shard),
@@ -107,6 +110,7 @@ pub(crate) fn load(
     folder: TempDir,
     jobs: usize,
     (cancel, progress): (&Cancel, &dyn Progress),
+    delivered: Option<Delivered>,
 ) -> Result<Evidence, EvidenceError> {
     let given = find_files(options)?;
     progress.expect(given.files.iter().map(|file| file.len).sum());
@@ -134,6 +138,7 @@ pub(crate) fn load(
         cancel,
         progress,
         given: given.names,
+        listed: delivered.map(Reading::new),
     };
     work.run_all(jobs)?;
     let (ways, mut found) = (work.shared.ways(), std::mem::take(&mut *lock(&work.found)));
@@ -144,10 +149,11 @@ pub(crate) fn load(
     let fingerprint = given.labels.fingerprint(&contents);
     let sources = in_order(sources, &mut list);
     let faults = faults.into_iter().map(|(path, (what, why))| EvidenceFault { path: shown(&path), what, why });
-    let summary = EvidenceSummary { faults: faults.collect(), passed, fingerprint, sources };
+    let moments = moments(plan, options.as_of);
+    let delivery = work.listed.map(|listed| listed.finish(&moments));
+    let summary = EvidenceSummary { faults: faults.collect(), passed, fingerprint, sources, delivery };
     let is_spoiled = |file| spoiled.contains(&file);
     unattributed.settle(&is_spoiled);
-    let moments = moments(plan, options.as_of);
     let keeper = Keeper { answers: &list, moments: &moments, is_spoiled: &is_spoiled };
     let keep = |words: &mut Vec<Word>| keeper.keep(words);
     let known = match records.has_spilled() {
@@ -345,7 +351,7 @@ impl Work<'_> {
         let mut begin = |kind, to: &mut Collector<'_, '_>| {
             to.begin(self.source(file, kind), file.number, Waits::ForTheEnd);
         };
-        text_file::read(file, opened, to, &mut begin, &|| self.is_over())?;
+        text_file::read(file, opened, self.listed.as_ref(), to, &mut begin, &|| self.is_over())?;
         Ok(true)
     }
 

@@ -41,6 +41,7 @@ use tempfile::TempDir;
 
 use crate::assumptions::{AssumptionName, Assumptions};
 use crate::batch::{Column, ColumnSet};
+use crate::delivery::{CompleteLogs, Delivery};
 use crate::join::{JoinError, KeyHasher, Tables};
 use crate::plan::{Plan, Shard, Unit};
 use crate::policy::EvidenceAssumptions;
@@ -200,6 +201,9 @@ pub struct EvidenceSummary {
     pub passed: BTreeMap<Passed, u64>,
     /// Of the lengths of all files, so that shards with other evidence are not merged.
     pub fingerprint: String,
+    /// What digests prove of logs that are stated to be complete. Shards have none.
+    #[serde(skip)]
+    pub delivery: Option<Delivery>,
 }
 
 /// Evidence, ready for the rows of an inventory.
@@ -264,7 +268,8 @@ impl Evidence {
             to.add(AssumptionName::EvidenceMaxAge, span_text(max_age));
         }
         if assumed.logs_are_complete && self.has_whole_logs() {
-            to.add(AssumptionName::EvidenceLogsComplete, "");
+            let delivery = self.summary.delivery.as_ref().map(Delivery::says);
+            to.add(AssumptionName::EvidenceLogsComplete, delivery.unwrap_or_default());
         }
         if assumed.hints_decide && self.ways.by_hint {
             to.add(AssumptionName::EvidenceHintsDecide, "");
@@ -281,9 +286,18 @@ impl Evidence {
         }
     }
 
+    /// When the logs hold every write data event.
+    pub(crate) fn complete_logs(&self, assumed: EvidenceAssumptions) -> CompleteLogs<'_> {
+        match &self.summary.delivery {
+            _ if !assumed.logs_are_complete || !self.has_whole_logs() => CompleteLogs::Never,
+            None => CompleteLogs::Always,
+            Some(delivery) => CompleteLogs::Delivered(delivery),
+        }
+    }
+
     /// Whether CloudTrail logs were read, and nothing was given that could not be. Without logs nobody can say that they are
     /// complete; and a file that is damaged or not understood may hold anything.
-    pub(crate) fn has_whole_logs(&self) -> bool {
+    fn has_whole_logs(&self) -> bool {
         let are_logs =
             self.summary.sources.iter().any(|source| source.kind == EvidenceKind::CloudTrail && source.files > 0);
         are_logs && self.summary.faults.is_empty()

@@ -9,6 +9,7 @@ use super::words::{
     second_of,
 };
 use super::worlds::{FIRST_REKEYING, RowFacts, RowVersion, World};
+use crate::delivery::{CompleteLogs, Delivery};
 use crate::policy::{Checker, EvidenceAssumptions, KeyArn, KeyName, Policy, Status};
 use crate::timestamp::Timestamp;
 
@@ -67,6 +68,21 @@ fn word(draws: &mut Draws, answers: &[Answer], modified: i64, span: i64) -> Word
     }
 }
 
+/// Proven from about a write on, for about as long as words are said.
+fn delivery(draws: &mut Draws, modified: i64, span: i64) -> Delivery {
+    let from = modified + draws.pick(&[-CLOCKS_MS - 1000, -CLOCKS_MS, 0, 5_000]);
+    let until = from + 24 * 3_600_000 + draws.below(span as u64 + 10) as i64 * 1000;
+    Delivery::of([(from, until)])
+}
+
+/// What becomes of the statement that logs are complete.
+fn logs<'d>(draws: &mut Draws, assumed: EvidenceAssumptions, delivery: &'d Delivery) -> CompleteLogs<'d> {
+    match assumed.logs_are_complete {
+        false => CompleteLogs::Never,
+        true => draws.pick(&[CompleteLogs::Always, CompleteLogs::Delivered(delivery)]),
+    }
+}
+
 #[test]
 fn what_is_kept_of_many_words_decides_as_all_of_them_do() {
     let mut draws = Draws(7);
@@ -93,10 +109,11 @@ fn what_is_kept_of_many_words_decides_as_all_of_them_do() {
         };
         let assumed = EvidenceAssumptions {
             max_age: draws.pick(&[None, Some(10 * CLOCKS_MS), Some(3_600_000)]),
-            logs_are_complete: draws.below(3) == 0,
+            logs_are_complete: draws.below(2) == 0,
             hints_decide: false,
         };
-        let world = World { answers: &few, assumed };
+        let delivery = delivery(&mut draws, modified, span);
+        let world = World { answers: &few, assumed, logs: logs(&mut draws, assumed, &delivery) };
         let decide = |words: &[Word]| {
             let mut alternatives = Vec::new();
             let decided = world.decide(&row, words, None, &Elsewhere::default(), &mut alternatives);
@@ -142,10 +159,11 @@ fn the_short_way_for_one_word_decides_as_the_long_one_does() {
         };
         let assumed = EvidenceAssumptions {
             max_age: draws.pick(&[None, Some(CLOCKS_MS), Some(3_600_000)]),
-            logs_are_complete: draws.below(3) == 0,
+            logs_are_complete: draws.below(2) == 0,
             hints_decide: false,
         };
-        let world = World { answers: &answers, assumed };
+        let delivery = delivery(&mut draws, modified, span);
+        let world = World { answers: &answers, assumed, logs: logs(&mut draws, assumed, &delivery) };
         let Some((weighed, _)) = world.decide_one(&row, &word) else { continue };
         let mut alternatives = Vec::new();
         let decided = world.decide(&row, &[word], None, &Elsewhere::default(), &mut alternatives);
@@ -187,8 +205,13 @@ fn known_of(said: &[(What, usize, i64)]) -> Option<u32> {
     };
     let assumed = EvidenceAssumptions { max_age: Some(7 * 86_400_000), logs_are_complete: false, hints_decide: false };
     let mut alternatives = Vec::new();
-    let decided =
-        World { answers: &answers, assumed }.decide(&row, &words, None, &Elsewhere::default(), &mut alternatives);
+    let decided = World { answers: &answers, assumed, logs: CompleteLogs::Never }.decide(
+        &row,
+        &words,
+        None,
+        &Elsewhere::default(),
+        &mut alternatives,
+    );
     decided.key.map(|key| key.id)
 }
 

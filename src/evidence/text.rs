@@ -3,11 +3,14 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use crate::hashes::sha256::Sha256;
 use crate::source::{FileFault, SourceFile, TextStream};
 
 /// Reads a text from its beginning to its true end. A fault of the file is the cause of an error.
 pub(super) struct Text {
     stream: TextStream,
+    /// If somebody wants to know it.
+    hashing: Option<Hashing>,
     /// Of UTF-16, the order of its bytes.
     utf16: Option<Order>,
     /// What was read of the file, and not given out, from `at` on.
@@ -25,10 +28,23 @@ enum Order {
     Big,
 }
 
+/// The hash of what was read of a file, decompressed and not decoded.
+struct Hashing {
+    hash: Sha256,
+    has_ended: bool,
+}
+
+impl Hashing {
+    fn note(&mut self, read: &[u8]) {
+        self.has_ended = read.is_empty();
+        self.hash.update(read);
+    }
+}
+
 impl Text {
     const CHUNK: usize = 64 << 10;
 
-    pub(super) fn new(file: Arc<SourceFile>) -> Result<Self, FileFault> {
+    pub(super) fn new(file: Arc<SourceFile>, is_hashed: bool) -> Result<Self, FileFault> {
         let mut stream = TextStream::new(file, false)?;
         let mut read = vec![0; Self::CHUNK];
         let mut len = 0;
@@ -40,12 +56,19 @@ impl Text {
             }
         }
         read.truncate(len);
+        let mut hashing = is_hashed.then(|| Hashing { hash: Sha256::new(), has_ended: false });
+        hashing.iter_mut().for_each(|hashing| hashing.note(&read));
         let utf16 = match read.as_slice() {
             [0xff, 0xfe, ..] => Some(Order::Little),
             [0xfe, 0xff, ..] => Some(Order::Big),
             _ => None,
         };
-        Ok(Self { stream, utf16, read, at: 0, decoded: String::new(), given: 0 })
+        Ok(Self { stream, hashing, utf16, read, at: 0, decoded: String::new(), given: 0 })
+    }
+
+    /// The SHA-256 of the decompressed file, if it was asked for and the file was read to its end.
+    pub(super) fn into_hash(self) -> Option<[u8; 32]> {
+        self.hashing.filter(|hashing| hashing.has_ended).map(|hashing| hashing.hash.finish())
     }
 
     /// How the file begins, before it is decoded; nothing if it is empty.
@@ -90,6 +113,9 @@ impl Text {
         self.read.resize(left + Self::CHUNK, 0);
         let more = self.stream.read(&mut self.read[left..]);
         self.read.truncate(left + *more.as_ref().unwrap_or(&0));
+        if let (Some(hashing), Ok(_)) = (&mut self.hashing, &more) {
+            hashing.note(&self.read[left..]);
+        }
         Ok(more.map_err(io::Error::other)? > 0)
     }
 }
@@ -107,7 +133,11 @@ impl Read for Text {
             return Ok(len);
         }
         if self.at == self.read.len() {
-            return self.stream.read(buffer).map_err(io::Error::other);
+            let read = self.stream.read(buffer).map_err(io::Error::other)?;
+            if let Some(hashing) = self.hashing.as_mut().filter(|_| !buffer.is_empty()) {
+                hashing.note(&buffer[..read]);
+            }
+            return Ok(read);
         }
         let rest = &self.read[self.at..];
         let len = rest.len().min(buffer.len());
@@ -127,14 +157,16 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         fs::write(file.path(), bytes).expect("written");
         let opened = SourceFile::open(file.path(), None).expect("a file");
-        let mut text = Text::new(Arc::new(opened)).map_err(|fault| fault.to_string())?;
+        let mut text = Text::new(Arc::new(opened), true).map_err(|fault| fault.to_string())?;
         let (mut all, mut buffer) = (Vec::new(), vec![0; piece]);
         loop {
             match text.read(&mut buffer).map_err(|error| error.to_string())? {
-                0 => return Ok(all),
+                0 => break,
                 len => all.extend_from_slice(&buffer[..len]),
             }
         }
+        assert_eq!(text.into_hash(), Some(Sha256::of(bytes)), "{piece}");
+        Ok(all)
     }
 
     fn utf16(text: &str, to_bytes: impl Fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -154,6 +186,24 @@ mod tests {
         for text in ["", "x", "{\"é\": 1}"] {
             assert_eq!(read(text.as_bytes(), 3).as_deref(), Ok(text.as_bytes()));
         }
+    }
+
+    #[test]
+    fn the_hash_is_of_what_is_inflated() {
+        let content = "{\"Records\": []}\n".repeat(10_000);
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, content.as_bytes()).expect("in memory");
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        fs::write(file.path(), encoder.finish().expect("in memory")).expect("written");
+        for is_hashed in [true, false] {
+            let opened = SourceFile::open(file.path(), None).expect("a file");
+            let mut text = Text::new(Arc::new(opened), is_hashed).expect("a text");
+            let mut inflated = String::new();
+            text.read_to_string(&mut inflated).expect("inflated");
+            assert_eq!(text.into_hash(), is_hashed.then(|| Sha256::of(&content)));
+        }
+        let opened = SourceFile::open(file.path(), None).expect("a file");
+        assert_eq!(Text::new(Arc::new(opened), true).expect("a text").into_hash(), None, "of a part");
     }
 
     #[test]

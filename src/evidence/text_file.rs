@@ -11,18 +11,20 @@ use super::heads::Head;
 use super::recognise::{self, Content};
 use super::text::Text;
 use super::{EvidenceKind, trail};
+use crate::delivery::Reading;
 use crate::source::SourceFile;
 
-/// Reads a file to its end. `begin` is told of what kind it is, once that is known; `is_over` is asked now and then
-/// whether anybody still wants to know.
+/// Reads a file to its end, and notes it among the listed logs. `begin` is told of what kind it is, once that is known;
+/// `is_over` is asked now and then whether anybody still wants to know.
 pub(super) fn read(
     file: &EvidenceFile,
     opened: Arc<SourceFile>,
+    listed: Option<&Reading>,
     to: &mut Collector<'_, '_>,
     begin: &mut dyn FnMut(EvidenceKind, &mut Collector<'_, '_>),
     is_over: &dyn Fn() -> bool,
 ) -> Result<(), Stop> {
-    let mut text = Text::new(opened)?;
+    let mut text = Text::new(opened, listed.is_some())?;
     let beginning = text.beginning();
     if beginning.is_empty() && file.is_called_evidence() {
         return Err(damaged("it is empty"));
@@ -58,7 +60,12 @@ pub(super) fn read(
         }
         // Lists of nothing.
         (None, Ok(())) if kind.is_none() => Err(unknown(Content::Json(documents::Names::default()))),
-        (None, Ok(())) => Ok(()),
+        (None, Ok(())) => {
+            if let Some((listed, content)) = listed.zip(text.into_hash()) {
+                listed.note(&content);
+            }
+            Ok(())
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::words::{
     Answer, CLOCKS_MS, Claim, Digits, Hint, NO_MARK, NO_SECOND, Of, Sight, Spelling, TABLE_LAG_MS, TOO_MANY, UNDATED,
     What, Word, second_of,
 };
+use crate::delivery::CompleteLogs;
 use crate::policy::{Alternative, Doubt, EvidenceAssumptions, KeyState, Status};
 
 /// The first moment at which S3 could change the key of a stored object, 2026-01-28T00:00:00Z.
@@ -72,6 +73,8 @@ pub(crate) struct Decided<'v> {
 pub(crate) struct World<'a> {
     pub(crate) answers: &'a [Answer],
     pub(crate) assumed: EvidenceAssumptions,
+    /// What became of the statement that logs are complete.
+    pub(crate) logs: CompleteLogs<'a>,
 }
 
 /// What happened to a version, or how it was seen.
@@ -199,21 +202,27 @@ impl<'a> World<'a> {
             Saying::Key(_) => {
                 let at = if answer.what == What::Write { word.time.min(moment) } else { word.time };
                 let holds = match word.time {
-                    UNDATED => self.nothing_unseen(None, moment),
-                    _ => self.nothing_unseen(Some(at.min(moment)), at.max(moment)),
+                    UNDATED => self.nothing_unseen(row, None, moment),
+                    _ => self.nothing_unseen(row, Some(at.min(moment)), at.max(moment)),
                 };
                 Some((if holds { Weighed::Known } else { Weighed::Stale }, answer))
             }
         }
     }
 
-    /// Whether no re-keying between these moments can have gone unseen.
-    fn nothing_unseen(&self, from: Option<i64>, to: i64) -> bool {
+    /// Whether no re-keying of a row's version between these moments can have gone unseen.
+    fn nothing_unseen(&self, row: &RowFacts, from: Option<i64>, to: i64) -> bool {
         let is_young = || from.zip(self.assumed.max_age).is_some_and(|(from, age)| to.saturating_sub(from) <= age);
         to < FIRST_REKEYING
             || from.is_some_and(|from| to.saturating_sub(from) <= CLOCKS_MS)
             || is_young()
-            || self.assumed.logs_are_complete
+            || self.logs.hold_all(row.first_rekeying(from), to)
+    }
+
+    /// Whether everything that happened to the objects of a row's key from its write to its moment was seen.
+    fn has_all_since_write(&self, row: &RowFacts) -> bool {
+        let since = row.modified.map_or(i64::MIN, |modified| modified.saturating_sub(CLOCKS_MS));
+        self.logs.hold_all(since, row.moment.unwrap_or(i64::MAX))
     }
 
     /// What all words about a row come to. `own` is the key that the report itself names, `elsewhere` what was done to
@@ -259,7 +268,7 @@ impl<'a> World<'a> {
         let before = all.before(self).map(|(mut possible, latest)| {
             possible.is_open |= is_overfull;
             possible.has_doubt |= is_overfull;
-            (possible, self.nothing_unseen(latest, moment))
+            (possible, self.nothing_unseen(row, latest, moment))
         });
         let after = self.after(&all).filter(|_| !is_overfull);
         let possible = match (before, after) {
@@ -280,12 +289,14 @@ impl<'a> World<'a> {
         let bearing = match (row.version, answer.of) {
             // Where versions have no names, an upload that began then may have made the row's.
             (RowVersion::Unlisted, _) if answer.what == What::Hint(Hint::Upload) => {
-                self.of_write_in(word.modified, second_of(row.modified?)).at_best_possible()
+                self.of_write_in(row, word.modified, second_of(row.modified?)).at_best_possible()
             }
             (_, Of::Any) => Bearing::of_any(row, word),
             (RowVersion::Named, Of::Version) => Bearing::Certain,
             // A change that names the second may be of any version of it. Complete logs have it as well, by its version.
-            (RowVersion::Named, Of::Modified) if answer.what == What::Update && !self.assumed.logs_are_complete => {
+            (RowVersion::Named, Of::Modified)
+                if answer.what == What::Update && !self.has_change_by_version(row, word) =>
+            {
                 self.of_modified(row, word, answer.what).at_best_possible()
             }
             (RowVersion::Named, _) | (_, Of::Version) | (RowVersion::Null, Of::Listed) => Bearing::None,
@@ -316,6 +327,12 @@ impl<'a> World<'a> {
         Some(Statement { kind, at, said, order, is_possible_only, lag })
     }
 
+    /// Whether logs have a change as well that a journal does not name the version of.
+    fn has_change_by_version(&self, row: &RowFacts, word: &Word) -> bool {
+        let is_proven_for = !row.is_after_moment(word) || matches!(self.logs, CompleteLogs::Always);
+        is_proven_for && self.has_all_since_write(row)
+    }
+
     /// Whether a word about the null version is about the write of the row.
     fn of_null(&self, row: &RowFacts, word: &Word, what: What, words: &[Word]) -> Bearing {
         let Some(modified) = row.modified else { return Bearing::None };
@@ -336,16 +353,16 @@ impl<'a> World<'a> {
                     What::Update => Bearing::Possible,
                     _ => Bearing::None,
                 },
-                () if at >= second.saturating_add(2) => self.unless_replaced(word, words),
+                () if at >= second.saturating_add(2) => self.unless_replaced(row, word, words),
                 () if at.saturating_add(2) >= second => Bearing::Possible,
                 () => Bearing::None,
             },
-            What::Write => self.of_write_in(word.modified, second),
+            What::Write => self.of_write_in(row, word.modified, second),
             What::Upload => self.of_upload(row, word, second, words),
             What::ReKeying => match () {
                 () if word.time < modified.saturating_sub(CLOCKS_MS) => Bearing::None,
                 () if word.time <= modified.saturating_add(CLOCKS_MS) => Bearing::Possible,
-                () => self.unless_replaced(word, words),
+                () => self.unless_replaced(row, word, words),
             },
             What::Hint(_) => Bearing::None,
         }
@@ -353,14 +370,14 @@ impl<'a> World<'a> {
 
     /// What names the null version, and not its second, may be of an older object: an upload replaces that when it is
     /// completed, and has the time of its beginning. Only complete logs tell that there was none.
-    fn unless_replaced(&self, word: &Word, words: &[Word]) -> Bearing {
+    fn unless_replaced(&self, row: &RowFacts, word: &Word, words: &[Word]) -> Bearing {
         let is_completion = |other: &&Word| {
             let answer = self.answers.get(other.answer as usize);
             answer.is_some_and(|answer| answer.what == What::Upload)
         };
         let mut completions = words.iter().filter(is_completion);
         let is_later = |other: &Word| other.time == UNDATED || other.time.saturating_add(CLOCKS_MS) >= word.time;
-        match self.assumed.logs_are_complete && !completions.any(is_later) {
+        match self.has_all_since_write(row) && !completions.any(is_later) {
             true => Bearing::Certain,
             false => Bearing::Possible,
         }
@@ -376,7 +393,7 @@ impl<'a> World<'a> {
             }
             What::Sighting(_) if row.has_etag_of(word, what) && !is_within_write(word, second) => Bearing::Certain,
             What::Sighting(_) | What::Update => Bearing::Possible,
-            What::Write => self.of_write_in(word.modified, second),
+            What::Write => self.of_write_in(row, word.modified, second),
             What::ReKeying if word.time < modified.saturating_sub(CLOCKS_MS) => Bearing::None,
             What::ReKeying => Bearing::Possible,
             What::Upload | What::Hint(_) => Bearing::None,
@@ -384,9 +401,9 @@ impl<'a> World<'a> {
     }
 
     /// Where all writes are known, the one of the very second is the row's.
-    fn of_write_in(&self, written: u32, second: u32) -> Bearing {
+    fn of_write_in(&self, row: &RowFacts, written: u32, second: u32) -> Bearing {
         match written.abs_diff(second) {
-            0 if self.assumed.logs_are_complete => Bearing::Certain,
+            0 if self.has_all_since_write(row) => Bearing::Certain,
             0 | 1 => Bearing::Possible,
             _ => Bearing::None,
         }
@@ -398,9 +415,9 @@ impl<'a> World<'a> {
             return Bearing::None;
         }
         match self.begun_in(word.mark, words) {
-            Some(begun) => self.of_write_in(begun, second),
+            Some(begun) => self.of_write_in(row, begun, second),
             // It began in another second, or unseen.
-            None if self.assumed.logs_are_complete && word.mark != NO_MARK => Bearing::None,
+            None if word.mark != NO_MARK && self.has_all_since_write(row) => Bearing::None,
             None => Bearing::Possible,
         }
     }
@@ -471,7 +488,7 @@ impl<'a> World<'a> {
         let last = first.saturating_add(CLOCKS_MS);
         let those = || certain().filter(|one| one.at.is_some_and(|at| at > end && at <= last));
         let shown = last.saturating_add(those().map(|one| one.lag).max().unwrap_or(0));
-        if !self.nothing_unseen(Some(all.moment), first) || all.may_rekey(all.moment - CLOCKS_MS, shown) {
+        if !self.nothing_unseen(all.row, Some(all.moment), first) || all.may_rekey(all.moment - CLOCKS_MS, shown) {
             return None;
         }
         let mut possible = Possible::default();
@@ -490,7 +507,7 @@ impl<'a> World<'a> {
         let mut possible = Possible::default();
         let certain = statements.iter().filter(|one| !one.is_possible_only);
         certain.filter(|one| !matches!(one.said, Saying::Keyless)).for_each(|one| possible.add(one.said));
-        if possible.is_empty() || !self.assumed.logs_are_complete {
+        if possible.is_empty() || !self.has_all_since_write(row) {
             return None;
         }
         let others = statements.iter().filter(|one| one.is_possible_only || one.kind == Kind::ReKeyed);
@@ -532,6 +549,11 @@ impl Bearing {
 }
 
 impl RowFacts {
+    /// The first moment after a word at which its version may have been re-keyed unseen.
+    fn first_rekeying(&self, word: Option<i64>) -> i64 {
+        word.max(self.modified).map_or(i64::MIN, |from| from.saturating_sub(CLOCKS_MS)).max(FIRST_REKEYING)
+    }
+
     /// Whether something was said after the moment that the row is about, or nobody knows that moment.
     fn is_after_moment(&self, word: &Word) -> bool {
         word.time != UNDATED && self.moment.is_none_or(|moment| word.time > moment.saturating_add(CLOCKS_MS))
@@ -615,7 +637,7 @@ impl<'a> Told<'_, 'a> {
         let now = latest.filter(|latest| *latest > start).map(|latest| end.max(latest.saturating_add(CLOCKS_MS)));
         if now.is_some_and(|now| self.may_rekey(start, now)) {
             match self.up_to(start) {
-                Some((earlier, then)) if world.nothing_unseen(then, self.moment) => possible.unite(earlier),
+                Some((earlier, then)) if world.nothing_unseen(self.row, then, self.moment) => possible.unite(earlier),
                 _ => possible.add_doubt(None),
             }
             for one in self.statements.iter().filter(|one| one.at.is_some_and(|at| at > start && at <= end)) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::batch::{Batch, Texts};
+use crate::delivery::CompleteLogs;
 use crate::evidence::{
     Answer, Decided, Elsewhere, Evidence, KeyId, KeyRing, Known, KnownKey, NO_MARK, RowFacts, RowVersion, TooManyKeys,
     Weighed, Word, World,
@@ -115,13 +116,12 @@ impl From<KeyFailure> for OutputError {
 impl<'c> RowKeys<'c> {
     /// `assumed` is what the operator states about evidence.
     pub(crate) fn new(ring: &'c KeyRing<'c>, evidence: Option<&'c Evidence>, assumed: EvidenceAssumptions) -> Self {
-        let has_logs = evidence.is_some_and(Evidence::has_whole_logs);
-        let assumed = EvidenceAssumptions { logs_are_complete: assumed.logs_are_complete && has_logs, ..assumed };
+        let logs = evidence.map_or(CompleteLogs::Never, |evidence| evidence.complete_logs(assumed));
         let answers = evidence.map_or(&[][..], |evidence| &evidence.list);
         Self {
             ring,
             evidence,
-            world: World { answers, assumed },
+            world: World { answers, assumed, logs },
             moment: None,
             elsewhere: (Vec::new(), Elsewhere::default()),
             words: RowWords::default(),

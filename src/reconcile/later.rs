@@ -66,7 +66,7 @@ impl<'l> Later<'l> {
                 let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
                 let folder = tempfile::tempdir_in(folder).map_err(EvidenceError::Folder)?;
                 let watch = (cancel, &NoProgress as &dyn crate::engine::Progress);
-                let loaded = evidence::load(options, (&self.plan, Shard::WHOLE), &ring, folder, jobs, watch);
+                let loaded = evidence::load(options, (&self.plan, Shard::WHOLE), &ring, folder, jobs, watch, None);
                 Some(loaded.map_err(|error| match error {
                     EvidenceError::Cancelled => ReconcileError::Cancelled,
                     error => error.into(),

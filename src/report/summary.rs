@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::assumptions::{AssumptionLine, AssumptionName};
 use crate::batch::Column;
+use crate::delivery::{Delivery, DeliveryLine};
 use crate::digests::DigestsSummary;
 use crate::escape::escape;
 use crate::evidence::{EvidenceFacts, EvidenceKind, EvidenceSummary, Passed};
@@ -275,6 +276,8 @@ pub struct Summary {
     pub by_key: BTreeMap<String, Amount>,
     pub key_coverage: KeyCoverage,
     pub evidence: Vec<EvidenceLine>,
+    /// What digests prove of logs that are stated to be complete; nothing without either.
+    pub evidence_delivery: Option<DeliveryLine>,
     pub keys_in_use: Vec<KeyInUse>,
     /// Files in folders of evidence that are none.
     pub ignored_evidence_files: u64,
@@ -569,6 +572,7 @@ impl Summary {
             by_key: partial.keys.by_key.clone(),
             key_coverage: key_coverage(partial),
             evidence: evidence_lines(facts, partial),
+            evidence_delivery: facts.evidence.as_ref().and_then(|facts| facts.delivery.as_ref()).map(Delivery::line),
             keys_in_use: keys_in_use(facts),
             ignored_evidence_files: passed_evidence.values().sum(),
             ignored_evidence: passed_evidence,

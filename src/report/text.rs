@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use super::summary::{AccountLine, AccountLines, GroupLine, Outcome, OutcomeReason, Summary};
 use crate::assumptions::AssumptionLine;
+use crate::delivery::DeliveryLine;
 use crate::digests::text as digests;
 use crate::evidence::Passed;
 use crate::policy::{Reason, Severity};
@@ -221,6 +222,9 @@ impl Text {
                 odd.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!(", {} {what}", number(*n))).collect();
             self.item(&format!("{said}{odd}"))?;
         }
+        if let Some(delivery) = &summary.evidence_delivery {
+            self.item(&format!("complete logs, by their digests: {}", delivery.says))?;
+        }
         if !passed.is_empty() {
             let files: Vec<String> = passed.iter().map(|(kind, files)| passed_over(*kind, *files)).collect();
             self.item(&format!("passed over in the folders of evidence: {}", files.join(", ")))?;
@@ -335,6 +339,7 @@ impl Text {
                     .to_owned(),
             );
         }
+        steps.extend(summary.evidence_delivery.iter().flat_map(|delivery| steps_of_delivery(delivery, summary)));
         if reason(Reason::ScopeUnknown) {
             steps.push("add the columns that the policy's `where` needs to the inventory".to_owned());
         }
@@ -451,6 +456,28 @@ fn worst_accounts(lines: &AccountLines) -> (Vec<Account>, u64) {
 /// The most violations first, then by name.
 fn rank(account: &Account) -> (Reverse<u64>, &str, &str) {
     (Reverse(account.violations), &account.account, &account.bucket)
+}
+
+/// What to do where the delivery of logs is not proven as far as somebody asked.
+fn steps_of_delivery(delivery: &DeliveryLine, summary: &Summary) -> Vec<String> {
+    let mut steps = Vec::new();
+    if delivery.logs_not_read > 0 {
+        steps.push("give every log that digests list with --key-evidence, as it was delivered".to_owned());
+    }
+    if !delivery.reports_not_covered.is_empty() {
+        steps.push(
+            "fetch digests and logs of every trail until 24 hours after each report; chains that begin or end before then \
+             need --accept-starts or --accept-ends"
+                .to_owned(),
+        );
+    }
+    if steps.is_empty() && summary.by_reason[Reason::KeyEvidenceStale.as_str()] > 0 {
+        steps.push(
+            "fetch digests and logs from the time of each evidence on (or from 2026-01-28), or take evidence later"
+                .to_owned(),
+        );
+    }
+    steps
 }
 
 /// Never more than was proven.

@@ -43,6 +43,7 @@ pub fn logseal<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Ran {
 }
 
 /// A folder for the sources and audits of one test.
+#[derive(Debug)]
 pub struct Desk {
     folder: TempDir,
     audits: Cell<usize>,

@@ -142,7 +142,10 @@ impl Trail {
         let seed = sha256(format!("{name}{is_backfill}{end}{number}").as_bytes());
         let key = format!("{folder}/{account}_CloudTrail_{region}_{}Z_{}.json.gz", &time[..13], &seed[..16]);
         let spaces = self.spaces.get(number).copied().unwrap_or(0);
-        (key, format!("{{\"Records\":[{{\"eventID\":\"{seed}\"}}]}}{}", " ".repeat(spaces)))
+        let event = format!(
+            "{{\"eventTime\":\"{end}\",\"eventSource\":\"sts.amazonaws.com\",\"eventName\":\"AssumeRole\",\"eventID\":\"{seed}\"}}"
+        );
+        (key, format!("{{\"Records\":[{event}]}}{}", " ".repeat(spaces)))
     }
 
     /// A digest of the hour before a time; `previous` is the one before it.
