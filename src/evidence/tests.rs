@@ -173,12 +173,12 @@ fn the_short_way_for_one_word_decides_as_the_long_one_does() {
     assert!(known > 1_000, "too few to tell: {known}");
 }
 
-/// The key that is known of a version with an id, of what is said at these seconds after the moment; each known key was not
-/// changed unseen for a week.
-fn known_of(said: &[(What, usize, i64)]) -> Option<u32> {
-    let moment = FIRST_REKEYING + 30 * 86_400_000;
+/// The key that is known of a version with an id at a moment, in seconds since a month after keys could change first, of
+/// what is said at these seconds after it. Each known key was not changed unseen for a week.
+fn known_at(moment: i64, said: &[(What, usize, Option<i64>)]) -> Option<u32> {
+    let moment = FIRST_REKEYING + 30 * 86_400_000 + moment * 1000;
     let keys = keys();
-    let answer = |(what, key, _): &(What, usize, i64)| Answer {
+    let answer = |(what, key, _): &(What, usize, Option<i64>)| Answer {
         what: *what,
         of: Of::Version,
         claim: Claim::Is(Status::SseKms),
@@ -188,8 +188,8 @@ fn known_of(said: &[(What, usize, i64)]) -> Option<u32> {
         file: None,
     };
     let answers: Vec<Answer> = said.iter().map(answer).collect();
-    let word = |((_, _, second), answer): (&(What, usize, i64), u32)| Word {
-        time: moment + second * 1000,
+    let word = |((_, _, second), answer): (&(What, usize, Option<i64>), u32)| Word {
+        time: second.map_or(UNDATED, |second| moment + second * 1000),
         mark: NO_MARK,
         modified: NO_SECOND,
         answer,
@@ -215,6 +215,12 @@ fn known_of(said: &[(What, usize, i64)]) -> Option<u32> {
     decided.key.map(|key| key.id)
 }
 
+/// The same in that month.
+fn known_of(said: &[(What, usize, i64)]) -> Option<u32> {
+    let said: Vec<_> = said.iter().map(|(what, key, second)| (*what, *key, Some(*second))).collect();
+    known_at(0, &said)
+}
+
 #[test]
 fn a_table_of_the_hour_after_the_moment_does_not_tell_a_key_that_came_after_it() {
     let (seen, table) = (What::Sighting(Sight::Prompt), What::Sighting(Sight::Lagging));
@@ -226,6 +232,19 @@ fn a_table_of_the_hour_after_the_moment_does_not_tell_a_key_that_came_after_it()
     assert_eq!(known_of(&[(seen, 0, -80_000), (table, 2, -1800), (What::ReKeying, 1, 900)]), None);
     // It is from before the change.
     assert_eq!(known_of(&[(seen, 0, -80_000), (table, 1, -1800), (What::ReKeying, 2, 3600)]), Some(1));
+}
+
+#[test]
+fn what_has_no_time_decides_unless_it_names_a_key_that_came_later() {
+    const EARLY: i64 = -40 * 86_400;
+    let known = |said: &[(What, usize, Option<i64>)]| known_at(EARLY, said);
+    let (seen, changed) = (What::Sighting(Sight::Prompt), What::ReKeying);
+    let later = Some(20 * 86_400);
+    assert_eq!(known(&[(seen, 0, None)]), Some(0));
+    assert_eq!(known(&[(seen, 0, None), (changed, 1, later)]), Some(0));
+    assert_eq!(known(&[(seen, 1, None), (changed, 1, later)]), None);
+    assert_eq!(known(&[(seen, 1, None), (seen, 1, Some(-60)), (changed, 1, later)]), Some(1));
+    assert_eq!(known(&[(seen, 1, None), (seen, 0, Some(-60)), (changed, 1, later)]), Some(0));
 }
 
 #[test]

@@ -621,10 +621,10 @@ impl<'a> Told<'_, 'a> {
         one.lag > 0 && !one.is_possible_only && one.at.is_some_and(is_late)
     }
 
-    /// Whether a statement names a key that the version is known to have got after some time.
+    /// Whether a statement names a key that the version got, or may have got, after some time.
     fn gets_after(&self, one: &Statement<'a>, time: i64) -> bool {
         let named = one.said.key().map(|key| key.id);
-        let mut rekeyed = self.certain().filter(|other| other.kind == Kind::ReKeyed);
+        let mut rekeyed = self.statements.iter().filter(|other| other.kind == Kind::ReKeyed);
         let is_same = |other: &Statement<'a>| other.said.key().map(|key| key.id) == named;
         named.is_some() && rekeyed.any(|other| other.at.is_some_and(|at| at > time) && is_same(other))
     }
@@ -698,12 +698,9 @@ impl<'a> Told<'_, 'a> {
                 possible.add(one.said);
             }
         }
-        for undated in self.deciding().filter(|one| one.at.is_none()) {
-            possible.add(undated.said);
-            if self.gets_after(undated, end) {
-                possible.add_doubt(None);
-            }
-        }
+        // What has no time is older, unless what it saw is known to have come later.
+        let undated = self.deciding().filter(|one| one.at.is_none() && !self.gets_after(one, end));
+        undated.for_each(|one| possible.add(one.said));
         let made = || dated().map(|(_, at)| at).max();
         // A write that a clock puts behind the end is before it all the same.
         let is_made = latest.is_none() && possible.is_empty();
