@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::KnownKey;
 use super::unattributed::Elsewhere;
 use super::words::{
-    Answer, CLOCKS_MS, Claim, Digits, Keeper, NO_MARK, NO_SECOND, Of, SaidKey, Sight, Spelling, UNDATED, What, Word,
-    second_of,
+    Answer, CLOCKS_MS, Claim, Digits, Hint, Keeper, NO_MARK, NO_SECOND, Of, SaidKey, Sight, Spelling, UNDATED, What,
+    Word, second_of,
 };
 use super::worlds::{FIRST_REKEYING, RowFacts, RowVersion, World};
 use crate::delivery::{CompleteLogs, Delivery};
@@ -253,4 +253,98 @@ fn what_is_seen_after_the_moment_counts_until_the_next_change() {
     assert_eq!(known_of(&[(seen, 0, 900), (What::ReKeying, 1, 1800)]), Some(0));
     assert_eq!(known_of(&[(table, 0, 900), (What::ReKeying, 1, 1800)]), None);
     assert_eq!(known_of(&[(seen, 0, 900), (What::ReKeying, 1, 600)]), None);
+}
+
+/// A version of 2026-03-01 under SSE-KMS, as a report of a day later lists it.
+const MADE: RowFacts = RowFacts {
+    status: Status::SseKms,
+    version: RowVersion::Named,
+    modified: Some(1_772_323_200_000),
+    etag: NO_MARK,
+    moment: Some(1_772_409_600_000),
+    has_bucket_key: false,
+};
+
+const LOGS_ARE_COMPLETE: EvidenceAssumptions =
+    EvidenceAssumptions { max_age: None, logs_are_complete: true, hints_decide: false };
+
+fn answer(what: What, of: Of, key: Option<&KnownKey>) -> Answer {
+    let (claim, key) = match key {
+        Some(key) => (Claim::Is(Status::SseKms), SaidKey::Is(key.clone())),
+        None => (Claim::Untold, SaidKey::Untold),
+    };
+    Answer { what, of, claim, key, source: 0, spelling: None, file: None }
+}
+
+/// The number of the key that these words show, if they show one.
+fn shown(row: &RowFacts, said: &[(Answer, i64, u64)], assumed: EvidenceAssumptions) -> Option<u32> {
+    let answers: Vec<Answer> = said.iter().map(|(answer, ..)| answer.clone()).collect();
+    let word = |(number, (answer, time, mark)): (u32, &(Answer, i64, u64))| {
+        let modified = if matches!(answer.what, What::Write | What::Hint(_)) { second_of(*time) } else { NO_SECOND };
+        Word { time: *time, mark: *mark, modified, answer: number }
+    };
+    let words: Vec<Word> = std::iter::zip(0.., said).map(word).collect();
+    let mut alternatives = Vec::new();
+    let logs = if assumed.logs_are_complete { CompleteLogs::Always } else { CompleteLogs::Never };
+    let world = World { answers: &answers, assumed, logs };
+    world.decide(row, &words, None, &Elsewhere::default(), &mut alternatives).key.map(|key| key.id)
+}
+
+#[test]
+fn an_upload_is_encrypted_as_it_was_begun() {
+    let keys = keys();
+    let begun = |key, mark| (answer(What::Hint(Hint::Upload), Of::Any, key), MADE.modified.unwrap_or(0), mark);
+    let ended = |key| (answer(What::Upload, Of::Version, key), MADE.modified.unwrap_or(0) + 60_000, 5);
+    let shown = |said: &[(Answer, i64, u64)]| shown(&MADE, said, LOGS_ARE_COMPLETE);
+    assert_eq!(shown(&[begun(Some(&keys[1]), 5), ended(None)]), Some(1));
+    assert_eq!(shown(&[ended(Some(&keys[2]))]), Some(2));
+    assert_eq!(shown(&[ended(None)]), None);
+    // Another upload that was begun in that second made another version.
+    assert_eq!(shown(&[begun(Some(&keys[0]), 6), ended(None)]), None);
+    assert_eq!(shown(&[begun(Some(&keys[0]), 6), begun(Some(&keys[1]), 5), ended(None)]), Some(1));
+    assert_eq!(shown(&[begun(None, 5), begun(Some(&keys[1]), 5), ended(None)]), None);
+    // Nor did it make what a copy or a put made.
+    let put = (answer(What::Write, Of::Version, Some(&keys[2])), MADE.modified.unwrap_or(0), NO_MARK);
+    assert_eq!(shown(&[begun(Some(&keys[0]), 6), put]), Some(2));
+}
+
+/// A report and a sighting of before re-keyings, but for what a clock or a table may be late.
+#[test]
+fn what_is_seen_just_before_the_first_re_keying_may_be_of_after_it() {
+    let keys = keys();
+    let row =
+        RowFacts { modified: Some(FIRST_REKEYING - 90_000_000), moment: Some(FIRST_REKEYING - 86_400_000), ..MADE };
+    let nothing = EvidenceAssumptions { logs_are_complete: false, ..LOGS_ARE_COMPLETE };
+    for (sight, before, seen) in [
+        (Sight::Lagging, 3_602_001, Some(1)),
+        (Sight::Lagging, 3_602_000, None),
+        (Sight::Prompt, 2_001, Some(1)),
+        (Sight::Prompt, 2_000, None),
+    ] {
+        let sighting = answer(What::Sighting(sight), Of::Version, Some(&keys[1]));
+        let sighting = (sighting, FIRST_REKEYING - before, NO_MARK);
+        assert_eq!(shown(&row, std::slice::from_ref(&sighting), nothing), seen, "{before}");
+        assert_eq!(shown(&row, &[sighting], LOGS_ARE_COMPLETE), Some(1), "{before}");
+    }
+}
+
+/// Of the null version, what names no second: a list of one key, or a re-keying.
+#[test]
+fn what_names_the_null_version_may_be_of_what_replaced_it() {
+    let keys = keys();
+    let (made, moment) = (MADE.modified.unwrap_or(0), MADE.moment.unwrap_or(0));
+    let row = RowFacts { version: RowVersion::Null, ..MADE };
+    let word = |what, key: Option<usize>, time| (answer(what, Of::NullVersion, key.map(|key| &keys[key])), time, 5);
+    let key = |mut said: Vec<(Answer, i64, u64)>| {
+        said.insert(0, word(What::Write, Some(0), made));
+        shown(&row, &said, LOGS_ARE_COMPLETE)
+    };
+    for what in [What::Sighting(Sight::Prompt), What::ReKeying] {
+        assert_eq!(key(vec![word(what, Some(1), moment - 3_000)]), Some(1));
+        // What was written just after the moment may be what was seen.
+        assert_eq!(key(vec![word(what, Some(1), moment + 1_000)]), None);
+        // An upload that ended since may have made the object of the report; one that ended after the moment has not.
+        assert_eq!(key(vec![word(what, Some(1), moment - 9_000), word(What::Upload, None, moment - 5_000)]), None);
+        assert_eq!(key(vec![word(what, Some(1), moment - 9_000), word(What::Upload, None, moment + 5_000)]), Some(1));
+    }
 }

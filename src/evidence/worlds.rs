@@ -203,7 +203,11 @@ impl<'a> World<'a> {
                 let at = if answer.what == What::Write { word.time.min(moment) } else { word.time };
                 let holds = match word.time {
                     UNDATED => self.nothing_unseen(row, None, moment),
-                    _ => self.nothing_unseen(row, Some(at.min(moment)), at.max(moment)),
+                    _ if at > moment => {
+                        let shown = at.saturating_add(CLOCKS_MS + lag_of(answer));
+                        self.nothing_unseen_until_seen(row, (at, shown))
+                    }
+                    _ => self.nothing_unseen(row, Some(at), moment),
                 };
                 Some((if holds { Weighed::Known } else { Weighed::Stale }, answer))
             }
@@ -212,9 +216,18 @@ impl<'a> World<'a> {
 
     /// Whether no re-keying of a row's version between these moments can have gone unseen.
     fn nothing_unseen(&self, row: &RowFacts, from: Option<i64>, to: i64) -> bool {
+        to < FIRST_REKEYING || self.is_ruled_out(row, from, to)
+    }
+
+    /// The same from the moment of a row to a later sighting, which may show what was so a while after its time.
+    fn nothing_unseen_until_seen(&self, row: &RowFacts, (seen, shown): (i64, i64)) -> bool {
+        shown < FIRST_REKEYING || self.is_ruled_out(row, row.moment, seen)
+    }
+
+    /// Whether what the operator states says that no re-keying went unseen.
+    fn is_ruled_out(&self, row: &RowFacts, from: Option<i64>, to: i64) -> bool {
         let is_young = || from.zip(self.assumed.max_age).is_some_and(|(from, age)| to.saturating_sub(from) <= age);
-        to < FIRST_REKEYING
-            || from.is_some_and(|from| to.saturating_sub(from) <= CLOCKS_MS)
+        from.is_some_and(|from| to.saturating_sub(from) <= CLOCKS_MS)
             || is_young()
             || self.logs.hold_all(row.first_rekeying(from), to)
     }
@@ -291,6 +304,12 @@ impl<'a> World<'a> {
             (RowVersion::Unlisted, _) if answer.what == What::Hint(Hint::Upload) => {
                 self.of_write_in(row, word.modified, second_of(row.modified?)).at_best_possible()
             }
+            // One write made a version with an id: whatever else was begun then made another.
+            (RowVersion::Named, Of::Any)
+                if answer.what == What::Hint(Hint::Upload) && self.is_write_told(row, words) =>
+            {
+                Bearing::None
+            }
             (_, Of::Any) => Bearing::of_any(row, word),
             (RowVersion::Named, Of::Version) => Bearing::Certain,
             // A change that names the second may be of any version of it. Complete logs have it as well, by its version.
@@ -311,7 +330,7 @@ impl<'a> World<'a> {
             Bearing::Certain => false,
         };
         let at = (word.time != UNDATED).then_some(word.time);
-        let said = row.saying(answer);
+        let said = self.said_of_write(row, word, answer, words);
         let kind = match answer.what {
             What::Sighting(_) => Kind::Seen,
             What::Write | What::Upload | What::Hint(Hint::Upload) => Kind::Write,
@@ -323,8 +342,7 @@ impl<'a> World<'a> {
             What::Hint(Hint::DataKey | Hint::ForeignDataKey) => return None,
         };
         let order = answer.spelling.map(|spelling| (spelling, word.mark));
-        let lag = if answer.what == What::Sighting(Sight::Lagging) { TABLE_LAG_MS } else { 0 };
-        Some(Statement { kind, at, said, order, is_possible_only, lag })
+        Some(Statement { kind, at, said, order, is_possible_only, lag: lag_of(answer) })
     }
 
     /// Whether logs have a change as well that a journal does not name the version of.
@@ -353,7 +371,11 @@ impl<'a> World<'a> {
                     What::Update => Bearing::Possible,
                     _ => Bearing::None,
                 },
-                () if at >= second.saturating_add(2) => self.unless_replaced(row, word, words),
+                () if at >= second.saturating_add(2) => match row.is_at_or_after_moment(word) {
+                    // It may be of what replaced the object just after the moment.
+                    true => Bearing::Possible,
+                    false => self.unless_replaced(row, word, words),
+                },
                 () if at.saturating_add(2) >= second => Bearing::Possible,
                 () => Bearing::None,
             },
@@ -376,7 +398,13 @@ impl<'a> World<'a> {
             answer.is_some_and(|answer| answer.what == What::Upload)
         };
         let mut completions = words.iter().filter(is_completion);
-        let is_later = |other: &Word| other.time == UNDATED || other.time.saturating_add(CLOCKS_MS) >= word.time;
+        // What replaces the object after the moment did not make the one of the report.
+        let is_too_late =
+            |other: &Word| row.moment.is_some_and(|moment| word.time <= moment) && row.is_after_moment(other);
+        let is_later = |other: &Word| {
+            let is_later = other.time == UNDATED || other.time.saturating_add(CLOCKS_MS) >= word.time;
+            is_later && !is_too_late(other)
+        };
         match self.has_all_since_write(row) && !completions.any(is_later) {
             true => Bearing::Certain,
             false => Bearing::Possible,
@@ -431,6 +459,32 @@ impl<'a> World<'a> {
         words.iter().filter(|_| upload != NO_MARK).find(is_begin).map(|word| word.modified)
     }
 
+    /// What a word says; an upload is encrypted as its beginning said, where its end says nothing.
+    fn said_of_write(&self, row: &RowFacts, word: &Word, answer: &'a Answer, words: &[Word]) -> Saying<'a> {
+        let said = row.saying(answer);
+        if answer.what != What::Upload || word.mark == NO_MARK || !matches!(said, Saying::Keyless) {
+            return said;
+        }
+        let begun = words.iter().filter(|begun| begun.mark == word.mark);
+        let begun = begun.filter_map(|begun| self.answers.get(begun.answer as usize));
+        let mut keys =
+            begun.filter(|begun| begun.what == What::Hint(Hint::Upload)).map(|begun| row.saying(begun).key());
+        let Some(first) = keys.next().flatten() else { return said };
+        let is_agreed = keys.all(|key| key.is_some_and(|key| key.id == first.id));
+        if is_agreed { Saying::Key(first) } else { said }
+    }
+
+    /// Whether the write that made a version with an id says how.
+    fn is_write_told(&self, row: &RowFacts, words: &[Word]) -> bool {
+        words.iter().any(|word| {
+            let answer = self.answers.get(word.answer as usize);
+            let is_own =
+                |answer: &&Answer| answer.of == Of::Version && matches!(answer.what, What::Write | What::Upload);
+            let said = answer.filter(is_own).map(|answer| self.said_of_write(row, word, answer, words));
+            said.is_some_and(|said| !matches!(said, Saying::Keyless))
+        })
+    }
+
     /// The write that hints show, where they may decide: all of them name one key, and no write names another.
     fn decisive_hint(&self, row: &RowFacts, words: &[Word]) -> Option<Statement<'a>> {
         if !self.assumed.hints_decide || row.has_bucket_key || !row.has_kms() {
@@ -450,7 +504,9 @@ impl<'a> World<'a> {
             let is_near = match answer.what {
                 What::Write if answer.of == Of::Version => true,
                 What::Hint(_) | What::Write => near(&word),
-                What::Upload => true,
+                What::Upload if answer.of == Of::Version => true,
+                // Whatever ended before made another object.
+                What::Upload => !matches!(self.of_upload(row, word, second_of(at), words), Bearing::None),
                 _ => false,
             };
             if !is_near {
@@ -488,7 +544,7 @@ impl<'a> World<'a> {
         let last = first.saturating_add(CLOCKS_MS);
         let those = || certain().filter(|one| one.at.is_some_and(|at| at > end && at <= last));
         let shown = last.saturating_add(those().map(|one| one.lag).max().unwrap_or(0));
-        if !self.nothing_unseen(all.row, Some(all.moment), first) || all.may_rekey(all.moment - CLOCKS_MS, shown) {
+        if !self.nothing_unseen_until_seen(all.row, (first, shown)) || all.may_rekey(all.moment - CLOCKS_MS, shown) {
             return None;
         }
         let mut possible = Possible::default();
@@ -519,6 +575,11 @@ impl<'a> World<'a> {
         }
         Some(possible)
     }
+}
+
+/// How long after its time it may have been so, in milliseconds.
+fn lag_of(answer: &Answer) -> i64 {
+    if answer.what == What::Sighting(Sight::Lagging) { TABLE_LAG_MS } else { 0 }
 }
 
 /// What a word has to do with a row.
