@@ -108,8 +108,6 @@ struct Search<'w> {
     row: &'w Row,
     stated: Statements,
     items: Vec<Item>,
-    /// When the logs have re-keyings that may be of this object.
-    changes: Vec<Second>,
     /// Re-keyings that may be of this object: from, until, what to.
     loose: Vec<(Second, Second, Encryptions)>,
     /// How the row's write may have been encrypted.
@@ -123,7 +121,10 @@ struct Search<'w> {
     may_be_at_once: bool,
     /// When the upload that made the row's object can have been completed, if that is in the logs.
     completions: Vec<(Second, Second)>,
-    may_be_written_again: bool,
+    /// Since when it was made at the earliest, because what was there before was replaced.
+    replaced_from: Second,
+    /// From when on something else may have been written since.
+    written_again_from: Option<Second>,
     slots: Vec<Second>,
     /// While not all of these words are accounted for, something may happen unseen before the moment.
     latest: Option<usize>,
@@ -179,7 +180,6 @@ impl<'w> Search<'w> {
             row,
             stated,
             items: Vec::new(),
-            changes: Vec::new(),
             loose: Vec::new(),
             written: Encryptions::ANY,
             exists_from: row.modified,
@@ -189,8 +189,15 @@ impl<'w> Search<'w> {
                 || writes().any(|word| word.kind == Kind::Write && word.order.is_none())
                 || !writes().any(|word| matches!(word.kind, Kind::Completed { .. })),
             completions: Vec::new(),
-            may_be_written_again: !is_version
-                && (!stated.complete || own.iter().any(|word| word.is_write_after(row.moment - CLOCK))),
+            replaced_from: replaced_from(row, &own, stated),
+            written_again_from: match stated.complete {
+                _ if is_version => None,
+                false => Some(row.moment),
+                true => {
+                    let again = own.iter().filter(|word| word.is_write_after(row.moment - CLOCK));
+                    again.map(|word| window(word, row).0).min()
+                }
+            },
             slots: vec![
                 row.modified,
                 row.moment,
@@ -201,8 +208,6 @@ impl<'w> Search<'w> {
             latest: None,
             next: None,
         };
-        search.changes =
-            own.iter().filter(|word| word.kind == Kind::Rekeying).filter_map(|word| word.dated()).collect();
         let completed = writes().filter(|word| matches!(word.kind, Kind::Completed { .. }));
         search.completions = completed.map(|word| window(word, row)).collect();
         search.slots.extend(search.completions.iter().flat_map(|(from, until)| [*from, from + CLOCK, *until]));
@@ -235,6 +240,7 @@ impl<'w> Search<'w> {
         search.written = hints.iter().copied().fold(search.written, Encryptions::and);
         search.find_ages(!hints.is_empty() || is_version && told().any(Encryptions::have_one_key));
         search.slots.push(search.exists_from);
+        search.slots.extend(search.written_again_from);
         search.slots.sort_unstable();
         search.slots.dedup();
         search
@@ -265,11 +271,11 @@ impl<'w> Search<'w> {
             (RowOf::Null, Of::Unsaid) | (RowOf::Current, _) if names_second && is_alone.of_name => Some(Before::Never),
             _ => None,
         };
-        // Where logs are complete, a journal tells of no other changes than they do.
-        let is_new = what == What::Changed || what == What::Noted && self.may_have_changed(word);
-        let what = if what == What::Noted && !is_new { What::Seen } else { what };
+        // Where logs are complete, they have every change with a word of its own: a record of a journal shows what came of
+        // it, and is none beside it.
+        let what = if what == What::Noted && self.stated.complete { What::Seen } else { what };
         let Some(before) = before else {
-            if is_new && (what == What::Changed || !self.stated.complete) {
+            if what != What::Seen {
                 self.loose.push((from, until, word.encryptions.and(Encryptions::KMS)));
             }
             return;
@@ -277,10 +283,7 @@ impl<'w> Search<'w> {
         if what == What::Seen && word.encryptions == Encryptions::ANY {
             return;
         }
-        let nominal = match word.when {
-            When::At(at) | When::Lagging(at) => Some(at),
-            When::Sometime => None,
-        };
+        let nominal = word.nominal();
         let is_late = nominal.is_some_and(|at| at >= row.modified + 2);
         let is_certain = is_version || is_same || is_late && (names_second || !self.may_be_upload);
         self.items.push(Item {
@@ -295,12 +298,6 @@ impl<'w> Search<'w> {
             said: nominal.filter(|_| is_certain && word.encryptions.have_one_key()),
             word: number,
         });
-    }
-
-    /// Whether a record of a journal can tell of a change.
-    fn may_have_changed(&self, word: &Word) -> bool {
-        let is_near = |at: &Second| matches!(word.when, When::At(noted) if (noted - at).abs() <= 2 * CLOCK);
-        !self.stated.complete || self.changes.iter().any(is_near)
     }
 
     /// What the statement about ages covers.
@@ -341,15 +338,18 @@ impl<'w> Search<'w> {
         let is_completed =
             !self.stated.complete || self.completions.iter().any(|(from, until)| (*from..=*until).contains(&slot));
         let can_begin = phase == Phase::UntilTheMoment
+            && slot >= self.replaced_from
             && (is_first && self.may_be_at_once || self.may_be_upload && slot > self.row.modified && is_completed);
         for mask in 0..states.row.len() {
             if states.earlier[mask] && can_begin {
                 states.row[mask] = states.row[mask].or(self.written);
             }
-            if slot >= self.row.modified && !states.row[mask].is_empty() {
+            // An upload that is not completed has nothing that could be changed, by whatever word.
+            if slot >= self.exists_from && !states.row[mask].is_empty() {
                 states.row[mask] = self.changed(states.row[mask], mask, slot, phase);
             }
-            if phase == Phase::Afterwards && self.may_be_written_again && !states.row[mask].is_empty() {
+            let is_written_again = self.written_again_from.is_some_and(|from| slot >= from);
+            if phase == Phase::Afterwards && is_written_again && !states.row[mask].is_empty() {
                 states.later[mask] = true;
             }
             for (at, item) in self.items.iter().enumerate() {
@@ -380,8 +380,7 @@ impl<'w> Search<'w> {
             Phase::Afterwards => self.next.is_some_and(|next| mask & next != next),
         };
         let is_now = (slot - self.row.moment).abs() <= UNDISTURBED;
-        let may_exist = slot >= self.exists_from;
-        if !self.stated.complete && !is_seen && !is_now && may_exist && slot >= IN_PLACE_SINCE {
+        if !self.stated.complete && !is_seen && !is_now && slot >= IN_PLACE_SINCE {
             return set.or(Encryptions::KMS);
         }
         let loose = self.loose.iter().filter(|(from, until, _)| (*from..=*until).contains(&slot));
@@ -447,6 +446,21 @@ fn is_of(row: &Row, word: &Word) -> bool {
     let is_of_second = word.modified.is_none_or(|modified| modified == row.modified);
     let is_of_etag = word.etag.is_none() || row.etag.is_none() || word.etag == row.etag;
     is_of_version && is_of_second && is_of_etag
+}
+
+/// When an upload last replaced whatever was there, with the time of its beginning: the row's object was made then, or
+/// later. Of a row without version that is known only if no version of the key has a name.
+fn replaced_from(row: &Row, words: &[&Word], stated: Statements) -> Second {
+    let is_null = |word: &&&Word| matches!(word.of, Of::Null | Of::Absent);
+    let writes = || words.iter().filter(|word| word.kind.is_write());
+    let replaces = match row.of {
+        RowOf::Version(_) => false,
+        RowOf::Null => true,
+        RowOf::Current => stated.complete && writes().all(|word| is_null(&word)),
+    };
+    let completions = writes().filter(|word| replaces && matches!(word.kind, Kind::Completed { .. })).filter(is_null);
+    let windows = completions.map(|word| window(word, row));
+    windows.filter(|(_, until)| *until <= row.moment).map(|(from, _)| from).max().unwrap_or(Second::MIN)
 }
 
 /// Whether a word names the ETag of the row: every write has another one.
