@@ -24,6 +24,14 @@ pub const KEYS: [&str; 4] = [
     "arn:aws:kms:us-east-1:444455556666:key/99999999-09fe-87dc-65ba-ab0987654321",
 ];
 
+/// An alias of each.
+pub const ALIASES: [&str; 4] = [
+    "arn:aws:kms:us-east-1:111122223333:alias/archive",
+    "arn:aws:kms:us-east-1:111122223333:alias/previous",
+    "arn:aws:kms:us-east-1:111122223333:alias/other",
+    "arn:aws:kms:us-east-1:444455556666:alias/archive",
+];
+
 /// How something is encrypted: the method, and the key where KMS has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encryption {
@@ -179,6 +187,26 @@ pub struct World {
     /// Whether tables of S3 Metadata have these columns.
     pub tables_have_versions: bool,
     pub tables_have_times: bool,
+    /// Whether it is known which keys aliases name.
+    pub has_aliases: bool,
+    /// Whether lists of one key have times.
+    pub lists_have_times: bool,
+    /// What of the evidence is whole, if something is.
+    pub whole: Option<Whole>,
+}
+
+/// Evidence that, with what is stated beside it, says the key of every object: nothing of it is lost or undated, and
+/// nothing beside it cannot be attributed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whole {
+    /// Every write and every re-keying is in the logs.
+    Logs,
+    /// Every object was asked for, so close to the moment that nothing changed unseen.
+    Heads,
+    /// Every object is in a table of S3 Metadata that was taken so close.
+    Tables,
+    /// Every data key is in the logs, and the report is older than re-keyings.
+    DataKeys,
 }
 
 impl World {
@@ -188,7 +216,7 @@ impl World {
         let versions = random.pick(&[Versions::Off, Versions::On, Versions::On, Versions::Suspended]);
         let is_damaged = random.chance(20);
         let states = |random: &mut Random, percent| random.chance(percent);
-        Self {
+        let world = Self {
             versions,
             created,
             has_version_column: match versions {
@@ -211,7 +239,33 @@ impl World {
             lists_have_versions: random.chance(70),
             share: random.pick(&[20, 40, 60, 80, 100]),
             tables_have_versions: random.chance(80),
-            tables_have_times: false,
+            tables_have_times: random.chance(50),
+            has_aliases: random.chance(50),
+            lists_have_times: random.chance(50),
+            whole: None,
+        };
+        let whole = random.pick(&[Whole::Logs, Whole::Heads, Whole::Tables, Whole::DataKeys]);
+        if random.chance(20) { world.made_whole(whole) } else { world }
+    }
+
+    fn made_whole(self, whole: Whole) -> Self {
+        let before = IN_PLACE_SINCE - (self.created - IN_PLACE_SINCE).abs();
+        Self {
+            whole: Some(whole),
+            created: if whole == Whole::DataKeys { before } else { self.created },
+            max_age: match whole {
+                Whole::Heads | Whole::Tables => self.max_age.or(Some(7 * DAY)),
+                Whole::Logs | Whole::DataKeys => self.max_age,
+            },
+            logs_complete: self.logs_complete || whole == Whole::Logs,
+            hints_decide: self.hints_decide || whole == Whole::DataKeys,
+            is_damaged: false,
+            loose_words: 0,
+            lists_have_versions: true,
+            lists_have_times: true,
+            tables_have_versions: true,
+            tables_have_times: true,
+            ..self
         }
     }
 }
@@ -288,7 +342,8 @@ impl History {
         let mut next = first_moment(random, world);
         for at in 0..count {
             let is_null = is_null_at(at);
-            let version = (!is_null).then(|| random.number() % 1_000_000);
+            // No two of a key have one.
+            let version = (!is_null).then(|| random.number() % 100_000 * 10 + at as u64);
             let mut write = random_write(random, world, next, version);
             if writes.iter().any(|other: &Write| other.modified == write.modified) {
                 (write.way, write.shown) = (Way::Put, write.modified);

@@ -5,8 +5,10 @@
 
 use std::fmt::Write as _;
 
+use super::Listed;
 use super::history::{
-    Change, DAY, Encryption, Encryptions, HOUR, History, KEYS, MINUTE, Second, Versions, Way, World, Write,
+    ALIASES, Change, DAY, Encryption, Encryptions, HOUR, History, KEYS, MINUTE, Second, Versions, Way, Whole, World,
+    Write,
 };
 use crate::delivery::{BUCKET, iso_time};
 use crate::random::Random;
@@ -39,6 +41,14 @@ impl Word {
         match self.when {
             When::At(at) => Some(at),
             When::Lagging(_) | When::Sometime => None,
+        }
+    }
+
+    /// The same of a table, whose rows are of an hour before it.
+    pub fn nominal(&self) -> Option<Second> {
+        match self.when {
+            When::At(at) | When::Lagging(at) => Some(at),
+            When::Sometime => None,
         }
     }
 
@@ -198,17 +208,20 @@ fn header(encryption: Encryption) -> Option<&'static str> {
 enum Naming {
     Arn,
     Id,
+    /// The ARN of an alias, where it is known which key that is.
+    KnownAlias,
     /// An alias that nothing resolves.
     Alias,
     Nothing,
 }
 
 impl Naming {
-    fn random(random: &mut Random) -> Self {
+    fn random(random: &mut Random, world: &World) -> Self {
         match random.below(25) {
             0 => Self::Id,
             1 => Self::Alias,
             2 => Self::Nothing,
+            3 if world.has_aliases => Self::KnownAlias,
             _ => Self::Arn,
         }
     }
@@ -216,7 +229,10 @@ impl Naming {
     fn name(self, key: usize) -> Option<&'static str> {
         match self {
             Self::Arn => Some(KEYS[key]),
-            Self::Id => Some(&KEYS[key][KEYS[key].len() - 36..]),
+            // Without an account it is a key of the caller's.
+            Self::Id if KEYS[key].contains(ACCOUNT) => Some(&KEYS[key][KEYS[key].len() - 36..]),
+            Self::Id => Some(KEYS[key]),
+            Self::KnownAlias => Some(ALIASES[key]),
             Self::Alias => Some("alias/whatever"),
             Self::Nothing => None,
         }
@@ -226,13 +242,13 @@ impl Naming {
     fn tells(self, encryption: Encryption) -> Encryptions {
         match self {
             _ if encryption.key().is_none() => encryption.into(),
-            Self::Arn | Self::Id => encryption.into(),
+            Self::Arn | Self::Id | Self::KnownAlias => encryption.into(),
             Self::Alias | Self::Nothing => encryption.alike(),
         }
     }
 }
 
-/// All traces that are given of an object.
+/// All traces that are given of an object; nothing if what must be whole cannot be.
 pub struct Tracing<'r, 'w> {
     random: &'r mut Random,
     world: &'w World,
@@ -252,9 +268,10 @@ impl<'r, 'w> Tracing<'r, 'w> {
         random: &'r mut Random,
         world: &'w World,
         history: &'w History,
+        rows: &[Listed],
         number: usize,
         loose_left: &'r mut usize,
-    ) -> Vec<Trace> {
+    ) -> Option<Vec<Trace>> {
         let journal_clock = if world.clocks_err { random.pick(&[-1, 0, 1]) } else { 0 };
         let (key, journal, traces) = (object_key(number), Vec::new(), Vec::new());
         let mut tracing = Self { random, world, history, key, journal_clock, loose_left, journal, traces };
@@ -269,9 +286,13 @@ impl<'r, 'w> Tracing<'r, 'w> {
         for _ in 0..tracing.random.pick(&[0, 1, 1, 1, 2, 3]) {
             tracing.trace_sighting();
         }
+        let is_whole = match world.whole {
+            Some(Whole::Heads | Whole::Tables) => rows.iter().all(|listed| tracing.trace_row(listed)),
+            Some(Whole::Logs | Whole::DataKeys) | None => true,
+        };
         tracing.trace_noise();
         tracing.put_journal_in_order();
-        tracing.traces
+        is_whole.then_some(tracing.traces)
     }
 
     fn is_given(&mut self) -> bool {
@@ -281,6 +302,20 @@ impl<'r, 'w> Tracing<'r, 'w> {
     /// Whether a call that wrote has its record in the logs.
     fn is_logged(&mut self) -> bool {
         self.world.logs_complete || self.is_given()
+    }
+
+    /// Where evidence is whole, a key has its name everywhere.
+    fn naming(&mut self) -> Naming {
+        match Naming::random(self.random, self.world) {
+            Naming::Alias | Naming::Nothing if self.world.whole.is_some() => Naming::Arn,
+            // What nothing resolves is another name, and taken for another key.
+            Naming::Id if self.world.whole.is_some() && !self.world.has_aliases => Naming::Arn,
+            naming => naming,
+        }
+    }
+
+    fn is_data_key_logged(&mut self) -> bool {
+        self.world.whole == Some(Whole::DataKeys) || self.is_given()
     }
 
     /// What a clock of evidence says.
@@ -317,7 +352,7 @@ impl<'r, 'w> Tracing<'r, 'w> {
         if write.way == Way::Upload {
             self.trace_upload(at);
         } else if self.is_logged() {
-            let naming = Naming::random(self.random);
+            let naming = self.naming();
             let name = if write.way == Way::Put { "PutObject" } else { "CopyObject" };
             let time = self.clock(write.modified);
             let (of, version) = self.version_header(write);
@@ -329,7 +364,7 @@ impl<'r, 'w> Tracing<'r, 'w> {
             let record = self.call(name, time, "", &version, &headers(write.first, naming));
             self.log(Some(word), record);
         }
-        if !write.has_bucket_key && write.first.key().is_some() && self.is_given() {
+        if !write.has_bucket_key && write.first.key().is_some() && self.is_data_key_logged() {
             self.trace_data_key(at, write.modified, write.first);
         }
         if self.has_journal() && self.is_given() {
@@ -341,7 +376,7 @@ impl<'r, 'w> Tracing<'r, 'w> {
         let (write, upload) = (self.write(at), self.random.number() % 1_000_000_000);
         let parameter = format!(r#","uploadId":"{upload}""#);
         if self.is_logged() {
-            let (time, naming) = (self.clock(write.modified), Naming::random(self.random));
+            let (time, naming) = (self.clock(write.modified), self.naming());
             let encryptions = told_by_headers(write.first, naming);
             let when = When::At(time);
             let word =
@@ -351,7 +386,7 @@ impl<'r, 'w> Tracing<'r, 'w> {
             self.log(Some(word), record);
         }
         if self.is_logged() {
-            let (time, naming) = (self.clock(write.shown), Naming::random(self.random));
+            let (time, naming) = (self.clock(write.shown), self.naming());
             let (of, version) = self.version_header(write);
             // Many of them say nothing of encryption.
             let says = self.random.chance(50);
@@ -394,7 +429,7 @@ impl<'r, 'w> Tracing<'r, 'w> {
         if self.is_logged() {
             self.log_change(at, number, change);
         }
-        if !change.has_bucket_key && self.is_given() {
+        if !change.has_bucket_key && self.is_data_key_logged() {
             self.trace_data_key(at, change.at, change.to);
         }
         if self.has_journal() && self.is_given() {
@@ -415,9 +450,9 @@ impl<'r, 'w> Tracing<'r, 'w> {
             None => (Of::Null, Some("null".to_owned())),
         };
         let version = version.map(|id| format!(r#","versionId":"{id}""#)).unwrap_or_default();
-        let naming = Naming::random(self.random);
+        let naming = self.naming();
         let told = match naming {
-            Naming::Arn | Naming::Id => change.to.into(),
+            Naming::Arn | Naming::Id | Naming::KnownAlias => change.to.into(),
             Naming::Alias | Naming::Nothing => Encryptions::KMS,
         };
         let name = naming.name(key).unwrap_or("HIDDEN_DUE_TO_SECURITY_REASONS");
@@ -506,7 +541,8 @@ impl<'r, 'w> Tracing<'r, 'w> {
     ) {
         let (write, time) = (self.write(at), truly + self.journal_clock);
         // Of what was gone before it was looked at, the key is not there.
-        let naming = if self.random.chance(8) { Naming::Nothing } else { Naming::Arn };
+        let is_gone = self.world.whole.is_none() && self.random.chance(8);
+        let naming = if is_gone { Naming::Nothing } else { Naming::Arn };
         let kind = match name {
             "CREATE" => Kind::Write,
             "UPDATE_METADATA" => Kind::Updated,
@@ -575,9 +611,9 @@ impl<'r, 'w> Tracing<'r, 'w> {
     fn trace_sighting(&mut self) {
         let form = self.random.below(10);
         let is_dated = match form {
-            0..5 => self.random.chance(75),
+            0..5 => self.random.chance(75) || self.world.whole.is_some(),
             5..8 => self.world.tables_have_times,
-            _ => false,
+            _ => self.world.lists_have_versions && self.world.lists_have_times,
         };
         let (at, first) = (self.random.below(self.history.writes.len()), self.world.created);
         let time = match self.world.as_of {
@@ -619,29 +655,69 @@ impl<'r, 'w> Tracing<'r, 'w> {
             0..5 => self.head(at, is_dated, time, encryption, has_bucket_key),
             // A table of the hour after the moment may show what was before it or after.
             5..8 if (self.world.created - 3..=self.world.created + 2 * HOUR + 5).contains(&time) => {}
-            5..8 => {
-                let when = match (is_dated, self.world.as_of) {
-                    (true, _) => When::Lagging(time - HOUR),
-                    (false, Some(as_of)) => When::Lagging(as_of - HOUR),
-                    (false, None) => When::Sometime,
-                };
-                let naming = if self.random.chance(5) { Naming::Nothing } else { Naming::Arn };
-                let word = Word {
-                    of: self.of_row(at),
-                    modified: Some(write.modified),
-                    etag: Some(write.etag),
-                    encryptions: naming.tells(encryption),
-                    ..self.word(Kind::Sighting, at, when, truly)
-                };
-                let row = TableRow {
-                    arn: encryption.key().and_then(|key| naming.name(key)),
-                    as_of: is_dated.then_some(time),
-                    ..self.table_row(at, encryption, has_bucket_key)
-                };
-                self.traces.push(Trace { word: Some(word), form: Form::Table(row) });
-            }
-            _ => self.list(at, truly, encryption),
+            5..8 => self.table(at, is_dated, time, truly),
+            _ => self.list(at, is_dated, truly, encryption),
         }
+    }
+
+    /// What says the key of an object of the report within the age that is stated; tells whether anything can.
+    fn trace_row(&mut self, listed: &Listed) -> bool {
+        let (write, moment) = (self.write(listed.write), listed.row.moment);
+        let is_table = self.world.whole == Some(Whole::Tables);
+        // Clocks are a second early or late, and tables an hour.
+        let lag = if is_table { HOUR } else { 0 };
+        let max_age = self.world.max_age.unwrap_or(0) - 2;
+        let is_good = |time: &Second| {
+            let said = time - lag;
+            let is_changed = write.changes.iter().any(|change| (moment + 1..=*time).contains(&change.at));
+            (said - moment).abs() <= max_age
+                && said >= write.modified + 3
+                && write.is_there_at(said)
+                && write.is_there_at(*time)
+                && !is_changed
+        };
+        let after = if is_table { [3 * HOUR, 5 * HOUR, DAY, 5 * DAY] } else { [10, HOUR, DAY, 5 * DAY] };
+        let offsets = [-20 * DAY, -5 * DAY, -DAY + HOUR + MINUTE, -2 * HOUR, -10].into_iter().chain(after);
+        let times: Vec<Second> = offsets.map(|offset| moment + offset).filter(is_good).collect();
+        if times.is_empty() {
+            return false;
+        }
+        let time = self.random.pick(&times);
+        let (encryption, has_bucket_key) = (write.encryption_at(time), write.has_bucket_key_at(time));
+        match is_table {
+            true => {
+                let truly = time - self.random.pick(&[0, 5, MINUTE, HOUR]);
+                self.table(listed.write, true, time, truly);
+            }
+            false => self.head(listed.write, true, time, encryption, has_bucket_key),
+        }
+        true
+    }
+
+    fn table(&mut self, at: usize, is_dated: bool, time: Second, truly: Second) {
+        let write = self.write(at);
+        let (encryption, has_bucket_key) = (write.encryption_at(truly), write.has_bucket_key_at(truly));
+        let time = if is_dated { self.clock(time) } else { time };
+        let when = match (is_dated, self.world.as_of) {
+            (true, _) => When::Lagging(time - HOUR),
+            (false, Some(as_of)) => When::Lagging(as_of - HOUR),
+            (false, None) => When::Sometime,
+        };
+        let is_blank = self.world.whole.is_none() && self.random.chance(5);
+        let naming = if is_blank { Naming::Nothing } else { Naming::Arn };
+        let word = Word {
+            of: self.of_row(at),
+            modified: Some(write.modified),
+            etag: Some(write.etag),
+            encryptions: naming.tells(encryption),
+            ..self.word(Kind::Sighting, at, when, truly)
+        };
+        let row = TableRow {
+            arn: encryption.key().and_then(|key| naming.name(key)),
+            as_of: is_dated.then_some(time),
+            ..self.table_row(at, encryption, has_bucket_key)
+        };
+        self.traces.push(Trace { word: Some(word), form: Form::Table(row) });
     }
 
     fn undated(&self) -> When {
@@ -649,7 +725,7 @@ impl<'r, 'w> Tracing<'r, 'w> {
     }
 
     fn head(&mut self, at: usize, is_dated: bool, truly: Second, encryption: Encryption, has_bucket_key: bool) {
-        let (write, naming) = (self.write(at), Naming::random(self.random));
+        let (write, naming) = (self.write(at), self.naming());
         let time = self.clock(truly);
         let of = match write.version {
             Some(version) => Of::Version(version),
@@ -662,13 +738,13 @@ impl<'r, 'w> Tracing<'r, 'w> {
             Of::Null => text.push_str(r#","VersionId":"null""#),
             Of::Absent | Of::Unsaid => {}
         }
-        let names_second = self.random.chance(90);
+        let names_second = self.random.chance(90) || self.world.whole.is_some();
         if names_second {
             let utc = utc(write.modified);
             let zone = self.random.pick(&["Z", "+00:00"]);
             write!(text, r#","LastModified":"{}{zone}""#, utc.trim_end_matches('Z')).unwrap();
         }
-        let names_etag = self.random.chance(50);
+        let names_etag = self.random.chance(50) || self.world.whole.is_some();
         if names_etag {
             write!(text, r#","ETag":"\"{}\"""#, etag(write.etag)).unwrap();
         }
@@ -697,7 +773,7 @@ impl<'r, 'w> Tracing<'r, 'w> {
         self.traces.push(Trace { word: Some(word), form: Form::Head(text) });
     }
 
-    fn list(&mut self, at: usize, truly: Second, encryption: Encryption) {
+    fn list(&mut self, at: usize, is_dated: bool, truly: Second, encryption: Encryption) {
         let Some(key) = encryption.key() else { return };
         let (of, version) = match self.write(at).version {
             _ if !self.world.lists_have_versions => (Of::Unsaid, String::new()),
@@ -707,8 +783,15 @@ impl<'r, 'w> Tracing<'r, 'w> {
         if of == Of::Unsaid && self.history.current_at(truly) != Some(at) {
             return;
         }
-        let line = format!("{BUCKET},{}{version}\n", self.key);
-        let word = Word { of, encryptions: under(key), ..self.word(Kind::Sighting, at, self.undated(), truly) };
+        let (when, as_of) = match is_dated {
+            true => {
+                let time = self.clock(truly);
+                (When::At(time), format!(",{}", utc(time)))
+            }
+            false => (self.undated(), String::new()),
+        };
+        let line = format!("{BUCKET},{}{version}{as_of}\n", self.key);
+        let word = Word { of, encryptions: under(key), ..self.word(Kind::Sighting, at, when, truly) };
         self.traces.push(Trace { word: Some(word), form: Form::List { key, line } });
     }
 
@@ -757,7 +840,8 @@ impl<'r, 'w> Tracing<'r, 'w> {
                 "",
             ),
             3 => record("s3.amazonaws.com", "GetObject", time, CALLER, "192.0.2.7", &place(BUCKET), "null", ""),
-            // Anybody may ask for a data key in the name of any object.
+            // Anybody may ask for a data key in the name of any object, and then no data key of it decides.
+            4 if self.world.whole.is_some() => return,
             4 => data_key(&self.key, time, key, CALLER, "192.0.2.7"),
             _ => {
                 let response = format!("{{{}}}", headers(kms, Naming::Arn));
@@ -776,6 +860,7 @@ impl<'r, 'w> Tracing<'r, 'w> {
     }
 }
 
+const ACCOUNT: &str = ":111122223333:";
 const CALLER: &str = r#"{"type":"AssumedRole","accountId":"111122223333"}"#;
 
 fn separated(members: &str) -> String {
