@@ -328,6 +328,18 @@ fn what_is_seen_just_before_the_first_re_keying_may_be_of_after_it() {
     }
 }
 
+#[test]
+fn an_upload_that_ends_at_the_moment_may_have_ended_after_it() {
+    let keys = keys();
+    let (made, moment) = (MADE.modified.unwrap_or(0), MADE.moment.unwrap_or(0));
+    let row = RowFacts { version: RowVersion::Null, ..MADE };
+    for (ended, key) in [(moment - 2_000, Some(0)), (moment - 1_000, None), (moment + 2_000, None)] {
+        let begun = (answer(What::Hint(Hint::Upload), Of::Any, Some(&keys[0])), made, 5);
+        let ended = (answer(What::Upload, Of::Unnamed, None), ended, 5);
+        assert_eq!(shown(&row, &[begun, ended], LOGS_ARE_COMPLETE), key);
+    }
+}
+
 /// Of the null version, what names no second: a list of one key, or a re-keying.
 #[test]
 fn what_names_the_null_version_may_be_of_what_replaced_it() {

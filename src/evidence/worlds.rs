@@ -443,6 +443,8 @@ impl<'a> World<'a> {
             return Bearing::None;
         }
         match self.begun_in(word.mark, words) {
+            // It may have ended after the moment, and the row is of what it replaced.
+            Some(begun) if row.is_at_or_after_moment(word) => self.of_write_in(row, begun, second).at_best_possible(),
             Some(begun) => self.of_write_in(row, begun, second),
             // It began in another second, or unseen.
             None if word.mark != NO_MARK && self.has_all_since_write(row) => Bearing::None,
