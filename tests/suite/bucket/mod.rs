@@ -26,8 +26,8 @@ mod written;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use history::{Encryption, Encryptions, HOUR, History, Way, World, Write};
-use possible::{MAX_ITEMS, ReliedOn, Row, RowOf, Statements, UNDISTURBED, possible};
+use history::{Encryption, Encryptions, HOUR, History, Second, Way, World, Write};
+use possible::{MAX_ITEMS, Row, RowOf, Statements, UNDISTURBED, possible, relied_on};
 use traces::{Form, Kind, Trace, Tracing, Word, relative, utc};
 use whole::{Wholes, excuse};
 use written::{Ruled, Verdict, rule};
@@ -100,20 +100,24 @@ impl Subject {
         let stated = statements(world, false);
         is_of_its_time
             && is_undisturbed
-            && (world.max_age.is_none()
-                || self.rows.iter().all(|listed| {
-                    let relied = ReliedOn::of(&listed.row, words, stated);
-                    let truly = |those: &[usize]| those.iter().map(|at| words[*at].truly).max();
-                    let write = &self.history.writes[listed.write];
-                    let before = relied.before.map(|those| truly(&those).unwrap_or(write.shown));
-                    let after = relied.after.and_then(|those| truly(&those));
-                    let moment = listed.row.moment;
-                    untold(listed.write).all(|at| {
-                        let is_before = before.is_some_and(|from| from <= at && at <= moment);
-                        let is_after = after.is_some_and(|until| moment <= at && at <= until);
-                        !is_before && !is_after
-                    })
-                }))
+            && world.max_age.is_none_or(|max_age| {
+                self.rows.iter().all(|listed| {
+                    let (from, until) = self.unchanged(listed, words, max_age, stated);
+                    untold(listed.write).all(|at| !(from..=until).contains(&at))
+                })
+            })
+    }
+
+    /// From when until when nothing changed unseen, as the operator states of what is said at most so long before the
+    /// moment of a row, or after it.
+    fn unchanged(&self, listed: &Listed, words: &[&Word], max_age: Second, stated: Statements) -> (Second, Second) {
+        let (moment, write) = (listed.row.moment, &self.history.writes[listed.write]);
+        let relied = relied_on(&listed.row, words, stated);
+        let before = relied.map(|those| those.iter().map(|at| words[*at].truly).max().unwrap_or(write.shown));
+        let seen = words.iter().filter(|word| word.kind == Kind::Sighting && word.write == listed.write);
+        let is_young = |word: &&&Word| word.nominal().is_some_and(|at| at > moment && at - moment <= max_age);
+        let after = seen.filter(is_young).map(|word| word.truly).max();
+        (before.unwrap_or(moment), after.unwrap_or(moment))
     }
 }
 
@@ -365,6 +369,7 @@ impl Trial {
             }
             writeln!(shown, ", gone {:?}", write.gone.map(|gone| relative(gone, moment))).unwrap();
         }
+        writeln!(shown, "of {} words, these suffice:", subject.traces.len()).unwrap();
         for trace in small.traces.iter().chain(loose.iter().flat_map(|loose| &loose.traces)) {
             match &trace.word {
                 Some(word) => writeln!(shown, "  {}\n    {:?}", word.text(moment), trace.form).unwrap(),

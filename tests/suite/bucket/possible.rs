@@ -185,9 +185,10 @@ impl<'w> Search<'w> {
             exists_from: row.modified,
             written_at: row.modified,
             may_be_upload,
-            may_be_at_once: !stated.complete
-                || writes().any(|word| word.kind == Kind::Write && word.order.is_none())
-                || !writes().any(|word| matches!(word.kind, Kind::Completed { .. })),
+            may_be_at_once: row.is_upload != Some(true)
+                && (!stated.complete
+                    || writes().any(|word| word.kind == Kind::Write && word.order.is_none())
+                    || !writes().any(|word| matches!(word.kind, Kind::Completed { .. }))),
             completions: Vec::new(),
             replaced_from: replaced_from(row, &own, stated),
             written_again_from: match stated.complete {
@@ -388,22 +389,15 @@ impl<'w> Search<'w> {
     }
 }
 
-/// The words that a statement about ages makes the last before the moment, and the first after it.
-pub struct ReliedOn {
-    /// Nothing: no word is young enough. No words: it is the write.
-    pub before: Option<Vec<usize>>,
-    pub after: Option<Vec<usize>>,
-}
-
-impl ReliedOn {
-    pub fn of(row: &Row, words: &[&Word], stated: Statements) -> Self {
-        let search = Search::new(row, words, stated);
-        let words = |mask: usize| {
-            let those = search.items.iter().enumerate().filter(|(at, _)| mask & 1 << at != 0);
-            those.map(|(_, item)| item.word).collect()
-        };
-        Self { before: search.latest.map(words), after: search.next.map(words) }
-    }
+/// The words that a statement about ages makes the last before the moment: nothing if none is young enough, no words if
+/// it is the write.
+pub fn relied_on(row: &Row, words: &[&Word], stated: Statements) -> Option<Vec<usize>> {
+    let search = Search::new(row, words, stated);
+    let those = |mask: usize| {
+        let those = search.items.iter().enumerate().filter(|(at, _)| mask & 1 << at != 0);
+        those.map(|(_, item)| item.word).collect()
+    };
+    search.latest.map(those)
 }
 
 impl Item {
@@ -449,10 +443,10 @@ fn is_of(row: &Row, word: &Word) -> bool {
 }
 
 /// When an upload last replaced whatever was there, with the time of its beginning: the row's object was made then, or
-/// later. Of a row without version that is known only if no version of the key has a name.
+/// later. Of a row without version that is known only if no version of the key has a name, by all logs.
 fn replaced_from(row: &Row, words: &[&Word], stated: Statements) -> Second {
     let is_null = |word: &&&Word| matches!(word.of, Of::Null | Of::Absent);
-    let writes = || words.iter().filter(|word| word.kind.is_write());
+    let writes = || words.iter().filter(|word| word.kind.is_write() && word.order.is_none());
     let replaces = match row.of {
         RowOf::Version(_) => false,
         RowOf::Null => true,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::history::{Encryption, Second, Versions, Whole, World};
+use super::history::{Encryption, Second, Versions, Way, Whole, World};
 use super::possible::RowOf;
 use super::traces::{Kind, Of, Word};
 use super::written::Verdict;
@@ -27,11 +27,14 @@ pub fn excuse(world: &World, subject: &Subject, listed: &Listed, words: &[&Word]
     let is_other = |one: &Word, other: &Word| one.encryptions != other.encryptions && is_change(one);
     let has_names = world.versions != Versions::Off;
     let is_asked_for = matches!(whole, Whole::Heads | Whole::Tables);
-    // What names the null version may be of an object that was replaced, but where every write is known.
+    // A version says nothing to a report that has none; and what names the null version may be of an object that was
+    // replaced, but where every write is known.
+    let lacks_names = row.of == RowOf::Current && has_names;
     let is_of_one = |word: &Word| match word.of {
-        Of::Version(_) => true,
-        Of::Unsaid => word.modified.is_some(),
-        Of::Null | Of::Absent => word.modified.is_some() || world.logs_complete,
+        _ if word.modified.is_some() => true,
+        Of::Version(_) => !lacks_names,
+        Of::Null | Of::Absent => !lacks_names && world.logs_complete,
+        Of::Unsaid => false,
     };
     // The second of a write tells whether it made the row's object.
     let is_moved = |word: &&Word| {
@@ -41,12 +44,14 @@ pub fn excuse(world: &World, subject: &Subject, listed: &Listed, words: &[&Word]
     let others = || subject.history.writes.iter().enumerate().filter(|(at, _)| *at != listed.write);
     match () {
         // Clocks cannot tell whether it was before the moment or after.
-        () if changes().any(|(_, at)| is_one(at, row.moment)) => Some("a change at the moment"),
+        () if changes().any(|(word, at)| is_one(at, row.moment) || is_one(word.truly, row.moment)) => {
+            Some("a change at the moment")
+        }
         // Nor which was the last.
         () if changes().any(|(one, at)| dated().any(|(other, then)| is_other(one, other) && is_one(at, then))) => {
             Some("a change and something else at once")
         }
-        () if row.of == RowOf::Current && has_names && !(is_asked_for && world.has_etag_column) => {
+        () if lacks_names && !(is_asked_for && world.has_etag_column) => {
             Some("a report without versions, of a bucket that has them")
         }
         () if said().any(|word| !is_of_one(word)) => Some("a word that may be of another object"),
@@ -56,10 +61,16 @@ pub fn excuse(world: &World, subject: &Subject, listed: &Listed, words: &[&Word]
         // No object under DSSE-KMS is re-keyed by S3 as it is.
         () if matches!(write.encryption_at(row.moment), Encryption::Dsse(_)) => Some("dual-layer encryption"),
         () if matches!(row.of, RowOf::Version(_)) => None,
+        () if write.way == Way::Upload && is_one(write.shown, row.moment) => Some("an upload that ends at the moment"),
         () if whole == Whole::Logs && words.iter().copied().any(|word| is_moved(&word)) => {
             Some("a write in another second")
         }
-        () if changes().any(|(_, at)| is_one(at, row.modified)) => Some("a write and a change at once"),
+        () if dated().any(|(word, at)| {
+            (is_change(word) || word.modified.is_none()) && (is_one(at, write.modified) || is_one(at, write.shown))
+        }) =>
+        {
+            Some("a write and something else at once")
+        }
         () if others().any(|(_, other)| is_one(other.modified, row.modified) || is_one(other.shown, row.modified)) => {
             Some("two writes at once")
         }
