@@ -280,7 +280,12 @@ fn answer(what: What, of: Of, key: Option<&KnownKey>) -> Answer {
 fn shown(row: &RowFacts, said: &[(Answer, i64, u64)], assumed: EvidenceAssumptions) -> Option<u32> {
     let answers: Vec<Answer> = said.iter().map(|(answer, ..)| answer.clone()).collect();
     let word = |(number, (answer, time, mark)): (u32, &(Answer, i64, u64))| {
-        let modified = if matches!(answer.what, What::Write | What::Hint(_)) { second_of(*time) } else { NO_SECOND };
+        let modified = match answer.what {
+            // A journal names the second.
+            What::Write if answer.spelling.is_some() => second_of(row.modified.unwrap_or(0)),
+            What::Write | What::Hint(_) => second_of(*time),
+            _ => NO_SECOND,
+        };
         Word { time: *time, mark: *mark, modified, answer: number }
     };
     let words: Vec<Word> = std::iter::zip(0.., said).map(word).collect();
@@ -335,8 +340,14 @@ fn an_upload_that_ends_at_the_moment_may_have_ended_after_it() {
     let row = RowFacts { version: RowVersion::Null, ..MADE };
     for (ended, key) in [(moment - 2_000, Some(0)), (moment - 1_000, None), (moment + 2_000, None)] {
         let begun = (answer(What::Hint(Hint::Upload), Of::Any, Some(&keys[0])), made, 5);
+        let recorded = Answer {
+            spelling: Some(Spelling { len: 16, digits: Digits::Upper }),
+            ..answer(What::Write, Of::Unnamed, Some(&keys[0]))
+        };
+        let recorded = (recorded, ended, 1);
         let ended = (answer(What::Upload, Of::Unnamed, None), ended, 5);
         assert_eq!(shown(&row, &[begun, ended], LOGS_ARE_COMPLETE), key);
+        assert_eq!(shown(&row, &[recorded], LOGS_ARE_COMPLETE), key);
     }
 }
 

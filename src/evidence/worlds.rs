@@ -379,7 +379,7 @@ impl<'a> World<'a> {
                 () if at.saturating_add(2) >= second => Bearing::Possible,
                 () => Bearing::None,
             },
-            What::Write => self.of_write_in(row, word.modified, second),
+            What::Write => self.of_made(row, word, second),
             What::Upload => self.of_upload(row, word, second, words),
             What::ReKeying => match () {
                 () if word.time < modified.saturating_sub(CLOCKS_MS) => Bearing::None,
@@ -421,10 +421,21 @@ impl<'a> World<'a> {
             }
             What::Sighting(_) if row.has_etag_of(word, what) && !is_within_write(word, second) => Bearing::Certain,
             What::Sighting(_) | What::Update => Bearing::Possible,
-            What::Write => self.of_write_in(row, word.modified, second),
+            What::Write => self.of_made(row, word, second),
             What::ReKeying if word.time < modified.saturating_sub(CLOCKS_MS) => Bearing::None,
             What::ReKeying => Bearing::Possible,
             What::Upload | What::Hint(_) => Bearing::None,
+        }
+    }
+
+    /// Whether a write made the row's object. A record of a journal has the time at which an upload ended, which may have been
+    /// after the moment.
+    fn of_made(&self, row: &RowFacts, word: &Word, second: u32) -> Bearing {
+        let bearing = self.of_write_in(row, word.modified, second);
+        let is_upload = word.modified.saturating_add(2) < second_of(word.time);
+        match is_upload && row.moment.is_some() && row.is_at_or_after_moment(word) {
+            true => bearing.at_best_possible(),
+            false => bearing,
         }
     }
 
