@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::history::{Encryption, Second, Versions, Way, Whole, World};
+use super::history::{Second, Versions, Way, Whole, World};
 use super::possible::RowOf;
 use super::traces::{Kind, Of, Word};
 use super::written::Verdict;
@@ -41,6 +41,7 @@ pub fn excuse(world: &World, subject: &Subject, listed: &Listed, words: &[&Word]
         let begins = matches!(word.kind, Kind::Write | Kind::Begun { .. });
         begins && word.write == listed.write && word.dated() != Some(word.truly)
     };
+    let uploads = || subject.history.writes.iter().filter(|write| write.way == Way::Upload);
     let others = || subject.history.writes.iter().enumerate().filter(|(at, _)| *at != listed.write);
     match () {
         // Clocks cannot tell whether it was before the moment or after.
@@ -58,10 +59,8 @@ pub fn excuse(world: &World, subject: &Subject, listed: &Listed, words: &[&Word]
         // A record of a journal may be a re-keying.
         () if is_asked_for && changes().any(|(_, at)| at > row.moment) => Some("a change between moment and sighting"),
         () if whole == Whole::DataKeys && row.has_bucket_key => Some("a data key of the bucket"),
-        // No object under DSSE-KMS is re-keyed by S3 as it is.
-        () if matches!(write.encryption_at(row.moment), Encryption::Dsse(_)) => Some("dual-layer encryption"),
         () if matches!(row.of, RowOf::Version(_)) => None,
-        () if write.way == Way::Upload && is_one(write.shown, row.moment) => Some("an upload that ends at the moment"),
+        () if uploads().any(|upload| is_one(upload.shown, row.moment)) => Some("an upload that ends at the moment"),
         () if whole == Whole::Logs && words.iter().copied().any(|word| is_moved(&word)) => {
             Some("a write in another second")
         }
