@@ -151,7 +151,7 @@ pub fn audit(
     let ring = KeyRing::new(checker, aliases);
     let evidence = match &options.evidence {
         Some(evidence) => {
-            Some(load_evidence(evidence, (plan, shard), &ring, &output, jobs, (cancel, progress), delivered)?)
+            Some(load_evidence(evidence, (plan, options.shard), &ring, &output, jobs, (cancel, progress), delivered)?)
         }
         None => None,
     };
@@ -205,7 +205,7 @@ impl Progress for Beside<'_> {
 /// Its temporary files are in a folder of their own, which disappears when they have been read.
 fn load_evidence(
     options: &EvidenceOptions,
-    of: (&Plan, Shard),
+    of: (&Plan, Option<Shard>),
     ring: &KeyRing<'_>,
     output: &OutputFolder,
     jobs: usize,
@@ -235,7 +235,7 @@ fn terms(
         checksums: options.checksums,
         manifest_rows: options.remediation.manifest_rows,
         remediates_undetermined: options.remediation.includes_undetermined,
-        evidence: facts.evidence.as_ref().map(|evidence| evidence.fingerprint.clone()),
+        evidence: facts.evidence.as_ref().and_then(|evidence| evidence.fingerprint.clone()),
         assumptions,
         evidence_as_of: options.evidence.as_ref().and_then(|evidence| evidence.as_of).map(Timestamp::as_millis),
         aliases,

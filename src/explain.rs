@@ -127,7 +127,7 @@ pub fn explain(
     let evidence = match options {
         Some(options) => {
             let folder = options.temp_dir.as_deref().map_or_else(tempfile::tempdir, tempfile::tempdir_in)?;
-            let (of, jobs) = ((plan, Shard::WHOLE), crate::audit::default_jobs());
+            let (of, jobs) = ((plan, None), crate::audit::default_jobs());
             Some(evidence::load(options, of, &ring, folder, jobs, (&Cancel::default(), &NoProgress), None)?)
         }
         None => None,

@@ -43,6 +43,8 @@ struct Work<'e> {
     progress: &'e dyn Progress,
     /// The paths as they were given, harmless to show.
     given: Vec<String>,
+    /// Whether contents are hashed.
+    is_hashed: bool,
     /// Logs that digests list.
     listed: Option<Reading>,
 }
@@ -102,10 +104,11 @@ enum Task {
     },
 }
 
-/// Reads all evidence and makes it ready for the inventories of a plan. It is held against what digests say was delivered.
+/// Reads all evidence and makes it ready for the inventories of a plan. It is hashed for a shard: others must have read the
+/// same. It is held against what digests say was delivered.
 pub(crate) fn load(
     options: &EvidenceOptions,
-    (plan, shard): (&Plan, Shard),
+    (plan, shard): (&Plan, Option<Shard>),
     ring: &KeyRing<'_>,
     folder: TempDir,
     jobs: usize,
@@ -138,6 +141,7 @@ pub(crate) fn load(
         cancel,
         progress,
         given: given.names,
+        is_hashed: shard.is_some(),
         listed: delivered.map(Reading::new),
     };
     work.run_all(jobs)?;
@@ -146,7 +150,7 @@ pub(crate) fn load(
     let mut unattributed = std::mem::take(&mut *lock(&work.unattributed));
     let mut list = answers.list();
     let Found { sources, faults, spoiled, passed, contents, .. } = found;
-    let fingerprint = given.labels.fingerprint(&contents);
+    let fingerprint = shard.map(|_| given.labels.fingerprint(&contents));
     let sources = in_order(sources, &mut list);
     let faults = faults.into_iter().map(|(path, (what, why))| EvidenceFault { path: shown(&path), what, why });
     let moments = moments(plan, options.as_of);
@@ -159,7 +163,7 @@ pub(crate) fn load(
     let known = match records.has_spilled() {
         false => Known::Tables(records.into_tables(jobs, &keep)?),
         true => Known::Joined(join_inventory(
-            plan.units(shard).collect(),
+            plan.units(shard.unwrap_or(Shard::WHOLE)).collect(),
             &records,
             (&hasher, ways),
             &keep,
@@ -307,7 +311,9 @@ impl Work<'_> {
         match task {
             Task::Rows { file, kind, rows, opened, bytes } => {
                 // First, so that what is read for it is still at hand when it is decoded.
-                self.note_content(&file, bytes.start, opened.hash_of(bytes)?);
+                if self.is_hashed {
+                    self.note_content(&file, bytes.start, opened.hash_of(bytes)?);
+                }
                 to.begin(self.source(&file, kind), file.number, Waits::No);
                 self.read_rows(rows, kind, to, scratch)?;
                 opened.check_unchanged()?;
@@ -319,7 +325,7 @@ impl Work<'_> {
                     None => Table::of(&file.path, &opened).map_err(FileFault::from)?,
                     Some(_) => Table::No,
                 };
-                let opened = Arc::new(if table == Table::No { opened.hashed() } else { opened });
+                let opened = Arc::new(if self.is_hashed && table == Table::No { opened.hashed() } else { opened });
                 let read = match table {
                     Table::Whole => self.open_table(&file, &opened),
                     Table::Damaged => Err(no_table()),
@@ -330,7 +336,10 @@ impl Work<'_> {
                 if !matches!(read, Ok(false) | Err(Stop::Passed(_)))
                     && let Some(opened) = Arc::into_inner(opened)
                 {
-                    self.note_content(&file, 0, opened.into_hash()?);
+                    match self.is_hashed {
+                        true => self.note_content(&file, 0, opened.into_hash()?),
+                        false => opened.check_unchanged()?,
+                    }
                 }
                 read
             }
@@ -389,7 +398,8 @@ impl Work<'_> {
         // All bytes are those of some rows.
         match tasks.last_mut() {
             Some(Task::Rows { bytes, .. }) => bytes.end = u64::MAX,
-            _ => self.note_content(file, 0, opened.hash_of(0..u64::MAX)?),
+            _ if self.is_hashed => self.note_content(file, 0, opened.hash_of(0..u64::MAX)?),
+            _ => {}
         }
         // Before other files: the rows of one file share what the system has cached of it.
         let mut queue = lock(&self.queue);

@@ -199,8 +199,8 @@ pub struct EvidenceSummary {
     pub faults: Vec<EvidenceFault>,
     /// Files in the folders that are known to be no evidence.
     pub passed: BTreeMap<Passed, u64>,
-    /// Of the lengths of all files, so that shards with other evidence are not merged.
-    pub fingerprint: String,
+    /// Of the content of all files, so that shards with other evidence are not merged; only a shard has one.
+    pub fingerprint: Option<String>,
     /// What digests prove of logs that are stated to be complete. Shards have none.
     #[serde(skip)]
     pub delivery: Option<Delivery>,

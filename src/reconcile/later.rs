@@ -11,7 +11,7 @@ use super::{LaterInventory, ReconcileError, ReconcileOptions, escaped};
 use crate::assumptions::{AssumptionLine, Assumptions};
 use crate::engine::{Cancel, NoProgress};
 use crate::evidence::{self, Aliases, EvidenceError, EvidenceOptions, KeyRing};
-use crate::plan::{Plan, Shard, Source};
+use crate::plan::{Plan, Source};
 use crate::policy::{Checker, Policy};
 use crate::sinks::OutputFolder;
 use crate::timestamp::Timestamp;
@@ -66,7 +66,7 @@ impl<'l> Later<'l> {
                 let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
                 let folder = tempfile::tempdir_in(folder).map_err(EvidenceError::Folder)?;
                 let watch = (cancel, &NoProgress as &dyn crate::engine::Progress);
-                let loaded = evidence::load(options, (&self.plan, Shard::WHOLE), &ring, folder, jobs, watch, None);
+                let loaded = evidence::load(options, (&self.plan, None), &ring, folder, jobs, watch, None);
                 Some(loaded.map_err(|error| match error {
                     EvidenceError::Cancelled => ReconcileError::Cancelled,
                     error => error.into(),
