@@ -326,7 +326,9 @@ impl Trial {
             let subjects: Vec<Subject> = std::iter::once(small.clone()).chain(loose.iter().cloned()).collect();
             let ruled = rule(&Desk::new(), 0, &world, &subjects);
             let faults = faults(&world, subjects.iter(), &ruled, None);
-            faults.iter().find(|fault| fault.what == what).map(|fault| (fault.what, fault.possible))
+            // Without evidence everything is open.
+            let is_such = |fault: &&Fault<'_>| fault.what == what && (what != LEFT_OPEN || is_certain(fault.possible));
+            faults.iter().find(is_such).map(|fault| (fault.what, fault.possible))
         };
         let mut shown = String::new();
         if fails(&small).is_none() {

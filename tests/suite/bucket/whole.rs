@@ -31,7 +31,7 @@ pub fn excuse(world: &World, subject: &Subject, listed: &Listed, words: &[&Word]
     // replaced, but where every write is known.
     let lacks_names = row.of == RowOf::Current && has_names;
     let is_of_one = |word: &Word| match word.of {
-        _ if word.modified.is_some() => true,
+        _ if word.modified.is_some() => !(lacks_names && is_change(word)),
         Of::Version(_) => !lacks_names,
         Of::Null | Of::Absent => !lacks_names && world.logs_complete,
         Of::Unsaid => false,
