@@ -6,8 +6,9 @@
 //! ```
 //!
 //! A source says that a version was seen, made, or given another key at some time ([`words`]). The words are joined with the
-//! rows of an inventory by (bucket, key, version); [`worlds`] decides which keys an object may have had at the moment of the
-//! report. Nothing is summed up before: whatever was said stays until a row asks for it.
+//! rows of an inventory by (bucket, key, version). [`statements`] tells what each of them says of a row, [`possible`] which
+//! keys all of them leave, and [`worlds`] which of these an object may have had at the moment of the report. Nothing is
+//! summed up before: whatever was said stays until a row asks for it.
 
 pub mod cloudtrail;
 mod collect;
@@ -20,8 +21,10 @@ mod lists;
 mod load;
 mod metadata;
 mod names;
+mod possible;
 mod recognise;
 mod said;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -55,9 +58,10 @@ pub use keys::TooManyKeys;
 pub(crate) use keys::{Aliases, KeyId, KeyRing, KnownKey};
 pub(crate) use load::load;
 pub use recognise::Passed;
+pub(crate) use statements::{RowFacts, RowVersion};
 pub(crate) use unattributed::{Elsewhere, Unattributed};
 pub(crate) use words::{Answer, NO_MARK, Word};
-pub(crate) use worlds::{Decided, RowFacts, RowVersion, Weighed, World};
+pub(crate) use worlds::{Decided, Weighed, World};
 
 /// What to take as evidence.
 #[derive(Clone, Debug)]

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::KnownKey;
+use super::statements::{RowFacts, RowVersion};
 use super::unattributed::Elsewhere;
 use super::words::{
     Answer, CLOCKS_MS, Claim, Digits, Hint, Keeper, NO_MARK, NO_SECOND, Of, SaidKey, Sight, Spelling, UNDATED, What,
     Word, second_of,
 };
-use super::worlds::{FIRST_REKEYING, RowFacts, RowVersion, World};
+use super::worlds::{FIRST_REKEYING, World};
 use crate::delivery::{CompleteLogs, Delivery};
 use crate::policy::{Checker, EvidenceAssumptions, KeyArn, KeyName, Policy, Status};
 use crate::timestamp::Timestamp;

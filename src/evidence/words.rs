@@ -111,6 +111,28 @@ pub(crate) struct Spelling {
     pub(crate) digits: Digits,
 }
 
+impl Spelling {
+    /// The spelling of a sequence number, and the beginning of it as a number in the order of texts. Where that does not
+    /// tell two records apart, their times do.
+    pub(crate) fn of(number: &[u8]) -> (Self, u64) {
+        let is_of = |digit: fn(&u8) -> bool| number.len() >= 16 && number.iter().all(digit);
+        let digits = match () {
+            () if is_of(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) => Digits::Upper,
+            () if is_of(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) => Digits::Lower,
+            () => Digits::Text,
+        };
+        let spelling = Self { len: number.len() as u32, digits };
+        let first = number.iter().copied().chain(std::iter::repeat(0));
+        let order = match digits {
+            Digits::Text => first.take(8).fold(0, |order, byte| order << 8 | u64::from(byte)),
+            _ => {
+                first.take(16).fold(0, |order, byte| order << 4 | u64::from(char::from(byte).to_digit(16).unwrap_or(0)))
+            }
+        };
+        (spelling, order)
+    }
+}
+
 /// What the characters of a sequence number are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Digits {
