@@ -84,7 +84,6 @@ impl<'a> Told<'_, 'a> {
         let told = Told { statements: &others, ..*self };
         let nothing = || (Possible { is_open: true, has_doubt: true, ..Possible::default() }, None);
         let (mut possible, latest) = told.before_as_said(world).unwrap_or_else(nothing);
-        let latest = latest.or_else(|| late.iter().filter_map(|one| one.at).max());
         for one in late.iter().filter(|one| !self.gets_after(one, self.moment.saturating_sub(CLOCKS_MS))) {
             possible.add_doubt(one.said.key());
         }

@@ -135,7 +135,7 @@ impl<'a> World<'a> {
             Bearing::Possible => true,
             Bearing::Certain => false,
         };
-        let at = (word.time != UNDATED).then_some(word.time);
+        let at = (word.time != UNDATED).then_some(said_at(row, word, answer));
         let said = self.said_of_write(row, word, answer, words);
         let kind = match answer.what {
             What::Sighting(_) => Kind::Seen,
@@ -148,7 +148,8 @@ impl<'a> World<'a> {
             What::Hint(Hint::DataKey | Hint::ForeignDataKey) => return None,
         };
         let order = answer.spelling.map(|spelling| (spelling, word.mark));
-        Some(Statement { kind, at, said, order, is_possible_only, lag: lag_of(answer) })
+        let lag = lag_of(answer) + at.map_or(0, |at| word.time - at);
+        Some(Statement { kind, at, said, order, is_possible_only, lag })
     }
 
     /// Whether logs have a change as well that a journal does not name the version of.
@@ -359,6 +360,12 @@ impl<'a> World<'a> {
 /// How long after its time it may have been so, in milliseconds.
 pub(super) fn lag_of(answer: &Answer) -> i64 {
     if answer.what == What::Sighting(Sight::Lagging) { TABLE_LAG_MS } else { 0 }
+}
+
+/// When something was said. Clocks do not make a table one of the very moment: it may show what was done in the hour after.
+pub(super) fn said_at(row: &RowFacts, word: &Word, answer: &Answer) -> i64 {
+    let is_near = |moment: &i64| lag_of(answer) > 0 && word.time.abs_diff(*moment) <= CLOCKS_MS.unsigned_abs();
+    row.moment.filter(is_near).map_or(word.time, |moment| moment - CLOCKS_MS - 1)
 }
 
 /// What a word has to do with a row.

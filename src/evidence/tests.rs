@@ -352,6 +352,39 @@ fn an_upload_that_ends_at_the_moment_may_have_ended_after_it() {
     }
 }
 
+/// It is older than the moment by an unknown time, whatever else was said later.
+#[test]
+fn a_late_table_does_not_make_an_undated_word_young() {
+    let keys = keys();
+    let moment = MADE.moment.unwrap_or(0);
+    let word = |what, key: usize, time| (answer(what, Of::Version, Some(&keys[key])), time, NO_MARK);
+    let said = [
+        word(What::Sighting(Sight::Prompt), 2, UNDATED),
+        word(What::Sighting(Sight::Lagging), 1, moment - 600_000),
+        word(What::ReKeying, 1, moment + 900_000),
+    ];
+    let young = EvidenceAssumptions { max_age: Some(21_600_000), logs_are_complete: false, hints_decide: false };
+    assert_eq!(shown(&MADE, &said, young), None);
+}
+
+#[test]
+fn a_table_is_never_of_the_very_moment() {
+    let keys = keys();
+    let moment = MADE.moment.unwrap_or(0);
+    let young = EvidenceAssumptions { max_age: Some(60_000), logs_are_complete: false, hints_decide: false };
+    let nothing = EvidenceAssumptions { max_age: None, ..young };
+    for offset in [-2_000, 0, 2_000] {
+        let seen = |sight| (answer(What::Sighting(sight), Of::Version, Some(&keys[1])), moment + offset, NO_MARK);
+        assert_eq!(shown(&MADE, &[seen(Sight::Prompt)], nothing), Some(1));
+        assert_eq!(shown(&MADE, &[seen(Sight::Lagging)], nothing), None);
+        assert_eq!(shown(&MADE, &[seen(Sight::Lagging)], young), Some(1));
+        // It may show what the version got within the hour.
+        let got = |at| (answer(What::ReKeying, Of::Version, Some(&keys[1])), moment + at, NO_MARK);
+        assert_eq!(shown(&MADE, &[seen(Sight::Lagging), got(offset + 3_602_000)], young), None);
+        assert_eq!(shown(&MADE, &[seen(Sight::Lagging), got(offset + 3_603_000)], young), Some(1));
+    }
+}
+
 /// Of the null version, what names no second: a list of one key, or a re-keying.
 #[test]
 fn what_names_the_null_version_may_be_of_what_replaced_it() {

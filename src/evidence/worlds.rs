@@ -7,7 +7,7 @@
 
 use super::KnownKey;
 use super::possible::{Possible, Told, agreed};
-use super::statements::{Kind, RowFacts, RowVersion, Saying, Statement, lag_of};
+use super::statements::{Kind, RowFacts, RowVersion, Saying, Statement, lag_of, said_at};
 use super::unattributed::{Deed, Elsewhere};
 use super::words::{Answer, CLOCKS_MS, Of, TOO_MANY, UNDATED, What, Word};
 use crate::delivery::CompleteLogs;
@@ -64,7 +64,8 @@ impl<'a> World<'a> {
             Saying::Keyless => Some((Weighed::Keyless, answer)),
             Saying::Method(_) => None,
             Saying::Key(_) => {
-                let at = if answer.what == What::Write { word.time.min(moment) } else { word.time };
+                let at = said_at(row, word, answer);
+                let at = if answer.what == What::Write { at.min(moment) } else { at };
                 let holds = match word.time {
                     UNDATED => self.nothing_unseen(row, None, moment),
                     _ if at > moment => {
