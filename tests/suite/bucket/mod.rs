@@ -9,9 +9,9 @@
 //! name.
 //!
 //! Narrower than the world: by the fifth rule of evidence, what does not say when it was seen was seen before the moment;
-//! nothing unseen happens within three seconds of the moment; tables of S3 Metadata are not taken in the two hours after
-//! it; an upload does not begin in the very second of another write of its key, and versions are not switched on within a
-//! second; where `hints` may decide, nothing is re-keyed within seconds of a write.
+//! nothing unseen happens within three seconds of the moment; an upload does not begin in the very second of another write
+//! of its key, and versions are not switched on within a second; where `hints` may decide, nothing is re-keyed within
+//! seconds of a write.
 //!
 //! `LOGSEAL_HISTORIES` says how many histories are made (200,000 unless it is set; 5,000,000 in a long run of a quarter of
 //! an hour), `LOGSEAL_SEED` which audit is the first. What fails is made as small as it fails still, and printed with its
@@ -115,9 +115,9 @@ impl Subject {
         let relied = relied_on(&listed.row, words, stated);
         let before = relied.map(|those| those.iter().map(|at| words[*at].truly).max().unwrap_or(write.shown));
         let seen = words.iter().filter(|word| word.kind == Kind::Sighting && word.write == listed.write);
-        let is_young = |word: &&&Word| word.nominal().is_some_and(|at| at > moment && at - moment <= max_age);
+        let is_young = |word: &&&Word| word.truly > moment && word.nominal().is_some_and(|at| at - moment <= max_age);
         let after = seen.filter(is_young).map(|word| word.truly).max();
-        (before.unwrap_or(moment), after.unwrap_or(moment))
+        (before.unwrap_or(moment).min(moment), after.unwrap_or(moment))
     }
 }
 

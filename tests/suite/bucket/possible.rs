@@ -305,21 +305,31 @@ impl<'w> Search<'w> {
     fn find_ages(&mut self, write_says_the_key: bool) {
         let Some(max_age) = self.stated.max_age else { return };
         let moment = self.row.moment;
-        let all_at = |time: Second| {
-            let those = self.items.iter().enumerate().filter(|(_, item)| item.said == Some(time));
+        let said = |item: &Item| item.said;
+        // What a table shows may have been so after the moment: then the word before decides, as it does where clocks cannot
+        // tell a word from the moment.
+        let spans = |item: &Item| {
+            let at_most = item.said.is_some_and(|at| at <= moment && moment - at <= max_age);
+            let lags = item.until - item.from > 2 * CLOCK;
+            item.what == What::Seen && lags && at_most && item.until > moment - UNDISTURBED
+        };
+        let write = write_says_the_key.then_some(self.written_at.min(moment));
+        let plain = || self.items.iter().filter(|item| !spans(item)).filter_map(said).chain(write);
+        let last_until = |end: Second| plain().filter(|at| *at <= end).max();
+        let is_young = |at: &Second| moment - at <= max_age;
+        let masks = |those: &dyn Fn(&Item) -> bool| {
+            let those = self.items.iter().enumerate().filter(|(_, item)| those(item));
             those.map(|(at, _)| 1 << at).sum::<usize>()
         };
-        let said = |item: &Item| item.said;
-        // What clocks cannot tell from the moment may have come after it: then the word before decides.
-        let write = write_says_the_key.then_some(self.written_at.min(moment));
-        let last_until = |end: Second| self.items.iter().filter_map(said).chain(write).filter(|at| *at <= end).max();
-        let is_young = |at: &Second| moment - at <= max_age;
-        let latest = last_until(moment - UNDISTURBED).filter(is_young).or_else(|| last_until(moment));
+        let all_at = |time: Second| masks(&|item| item.said == Some(time) && !spans(item));
+        let spanning = Some(masks(&spans)).filter(|those| *those > 0);
         // Nothing has to be accounted for before the write.
-        self.latest = latest.filter(is_young).map(all_at);
+        let latest_until = |end: Second| last_until(end).filter(is_young).map(all_at);
+        let latest = latest_until(moment - UNDISTURBED).or(spanning).or_else(|| latest_until(moment));
         let seen = self.items.iter().filter(|item| item.what == What::Seen).filter_map(said);
-        let next = seen.filter(|at| *at > moment).min();
-        self.next = next.filter(|at| at - moment <= max_age).map(all_at);
+        let next = seen.filter(|at| *at > moment).min().filter(|at| at - moment <= max_age).map(all_at);
+        let next = next.map_or(spanning, |next| Some(next | spanning.unwrap_or(0)));
+        (self.latest, self.next) = (latest, next);
     }
 
     fn begin(&self) -> States {

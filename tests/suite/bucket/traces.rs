@@ -653,8 +653,6 @@ impl<'r, 'w> Tracing<'r, 'w> {
         let (encryption, has_bucket_key) = (write.encryption_at(truly), write.has_bucket_key_at(truly));
         match form {
             0..5 => self.head(at, is_dated, time, encryption, has_bucket_key),
-            // A table of the hour after the moment may show what was before it or after.
-            5..8 if (self.world.created - 3..=self.world.created + 2 * HOUR + 5).contains(&time) => {}
             5..8 => self.table(at, is_dated, time, truly),
             _ => self.list(at, is_dated, truly, encryption),
         }

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::history::{Second, Versions, Way, Whole, World};
+use super::history::{HOUR, Second, Versions, Way, Whole, World};
 use super::possible::RowOf;
-use super::traces::{Kind, Of, Word};
+use super::traces::{Kind, Of, When, Word};
 use super::written::Verdict;
 use super::{Listed, Subject};
 
@@ -41,12 +41,20 @@ pub fn excuse(world: &World, subject: &Subject, listed: &Listed, words: &[&Word]
         let begins = matches!(word.kind, Kind::Write | Kind::Begun { .. });
         begins && word.write == listed.write && word.dated() != Some(word.truly)
     };
+    // A table shows what was so in the hour before it.
+    let spans = |word: &Word| match word.when {
+        When::Lagging(at) => (at - ONE_MOMENT..=at + HOUR + ONE_MOMENT).contains(&row.moment),
+        When::At(_) | When::Sometime => false,
+    };
     let uploads = || subject.history.writes.iter().filter(|write| write.way == Way::Upload);
     let others = || subject.history.writes.iter().enumerate().filter(|(at, _)| *at != listed.write);
     match () {
         // Clocks cannot tell whether it was before the moment or after.
         () if changes().any(|(word, at)| is_one(at, row.moment) || is_one(word.truly, row.moment)) => {
             Some("a change at the moment")
+        }
+        () if said().any(spans) && changes().any(|(_, at)| at > row.moment - ONE_MOMENT) => {
+            Some("a table that may show a later change")
         }
         // Nor which was the last.
         () if changes().any(|(one, at)| dated().any(|(other, then)| is_other(one, other) && is_one(at, then))) => {
@@ -64,10 +72,7 @@ pub fn excuse(world: &World, subject: &Subject, listed: &Listed, words: &[&Word]
         () if whole == Whole::Logs && words.iter().copied().any(|word| is_moved(&word)) => {
             Some("a write in another second")
         }
-        () if dated().any(|(word, at)| {
-            (is_change(word) || word.modified.is_none()) && (is_one(at, write.modified) || is_one(at, write.shown))
-        }) =>
-        {
+        () if dated().any(|(_, at)| is_one(at, write.modified) || is_one(at, write.shown)) => {
             Some("a write and something else at once")
         }
         () if others().any(|(_, other)| is_one(other.modified, row.modified) || is_one(other.shown, row.modified)) => {
