@@ -113,7 +113,7 @@ impl Subject {
     fn unchanged(&self, listed: &Listed, words: &[&Word], max_age: Second, stated: Statements) -> (Second, Second) {
         let (moment, write) = (listed.row.moment, &self.history.writes[listed.write]);
         let relied = relied_on(&listed.row, words, stated);
-        let before = relied.map(|those| those.iter().map(|at| words[*at].truly).max().unwrap_or(write.shown));
+        let before = relied.map(|those| those.iter().map(|at| words[*at].truly).min().unwrap_or(write.shown));
         let seen = words.iter().filter(|word| word.kind == Kind::Sighting && word.write == listed.write);
         let is_young = |word: &&&Word| word.truly > moment && word.nominal().is_some_and(|at| at - moment <= max_age);
         let after = seen.filter(is_young).map(|word| word.truly).max();

@@ -128,6 +128,8 @@ struct Search<'w> {
     slots: Vec<Second>,
     /// While not all of these words are accounted for, something may happen unseen before the moment.
     latest: Option<usize>,
+    /// One of them is enough.
+    is_one_enough: bool,
     /// Once all of these are, something may happen unseen after it.
     next: Option<usize>,
 }
@@ -167,7 +169,8 @@ enum Phase {
 impl<'w> Search<'w> {
     fn new(row: &'w Row, words: &[&Word], stated: Statements) -> Self {
         let is_version = matches!(row.of, RowOf::Version(_));
-        let own: Vec<&Word> = words.iter().copied().filter(|word| is_of(row, word)).collect();
+        let is_own = |word: &Word| is_of(row, word) && !is_of_another_version(row, word, words);
+        let own: Vec<&Word> = words.iter().copied().filter(|word| is_own(word)).collect();
         let writes = || own.iter().filter(|word| word.kind.is_write() && may_be_the_write(row, word, &own));
         let may_be_upload = !is_version
             && row.is_upload != Some(false)
@@ -207,13 +210,14 @@ impl<'w> Search<'w> {
                 IN_PLACE_SINCE,
             ],
             latest: None,
+            is_one_enough: false,
             next: None,
         };
         let completed = writes().filter(|word| matches!(word.kind, Kind::Completed { .. }));
         search.completions = completed.map(|word| window(word, row)).collect();
         search.slots.extend(search.completions.iter().flat_map(|(from, until)| [*from, from + CLOCK, *until]));
         search.may_be_upload &= !stated.complete || !search.completions.is_empty();
-        for (number, word) in words.iter().enumerate().filter(|(_, word)| is_of(row, word)) {
+        for (number, word) in words.iter().enumerate().filter(|(_, word)| is_own(word)) {
             search.add(number, word, is_alone);
         }
         assert!(search.items.len() <= MAX_ITEMS, "too many words to search: {words:#?}");
@@ -329,7 +333,7 @@ impl<'w> Search<'w> {
         let seen = self.items.iter().filter(|item| item.what == What::Seen).filter_map(said);
         let next = seen.filter(|at| *at > moment).min().filter(|at| at - moment <= max_age).map(all_at);
         let next = next.map_or(spanning, |next| Some(next | spanning.unwrap_or(0)));
-        (self.latest, self.next) = (latest, next);
+        (self.is_one_enough, self.latest, self.next) = (latest == spanning, latest, next);
     }
 
     fn begin(&self) -> States {
@@ -387,7 +391,10 @@ impl<'w> Search<'w> {
             return set;
         }
         let is_seen = match phase {
-            Phase::UntilTheMoment => self.latest.is_some_and(|latest| mask & latest == latest),
+            Phase::UntilTheMoment => self.latest.is_some_and(|latest| match self.is_one_enough {
+                true => mask & latest != 0,
+                false => mask & latest == latest,
+            }),
             Phase::Afterwards => self.next.is_some_and(|next| mask & next != next),
         };
         let is_now = (slot - self.row.moment).abs() <= UNDISTURBED;
@@ -465,6 +472,12 @@ fn replaced_from(row: &Row, words: &[&Word], stated: Statements) -> Second {
     let completions = writes().filter(|word| replaces && matches!(word.kind, Kind::Completed { .. })).filter(is_null);
     let windows = completions.map(|word| window(word, row));
     windows.filter(|(_, until)| *until <= row.moment).map(|(from, _)| from).max().unwrap_or(Second::MIN)
+}
+
+/// Whether a word names another version than one that is known to be the row's by its ETag.
+fn is_of_another_version(row: &Row, word: &Word, words: &[&Word]) -> bool {
+    let is_named = |other: &&&Word| matches!(other.of, Of::Version(_)) && is_same_write(row, other);
+    matches!(word.of, Of::Version(_)) && words.iter().find(is_named).is_some_and(|own| own.of != word.of)
 }
 
 /// Whether a word names the ETag of the row: every write has another one.
