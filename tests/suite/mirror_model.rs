@@ -427,6 +427,8 @@ struct Question {
     until: Option<Second>,
     starts: bool,
     ends: bool,
+    /// Files whose path has this are accepted.
+    accepted: Option<&'static str>,
 }
 
 impl Question {
@@ -444,7 +446,8 @@ impl Question {
             (Some(since), Some(until)) if since > until => (Some(until), Some(since)),
             sides => sides,
         };
-        Self { since, until, starts: random.chance(70), ends: random.chance(70) }
+        let accepted = random.chance(40).then(|| random.pick(&["PLANTED", "/x.", "-Future/", "/444455556666/"]));
+        Self { since, until, starts: random.chance(70), ends: random.chance(70), accepted }
     }
 
     /// One to which a mirror that nobody has tampered with has an answer.
@@ -518,7 +521,9 @@ fn is_proven(history: &History<'_>, question: &Question) -> Result<(), String> {
     for (path, stored) in &history.tree {
         let Some(below) = path_of(path).filter(|below| is_in_log_folder(below)) else { continue };
         let log = world.logs.iter().zip(&listed).find(|(log, _)| path_of(&log.object.path) == Some(below));
-        if log.is_some_and(|(log, is_listed)| *is_listed && log.object.stored == *stored) || is_ours(below, stored) {
+        let is_accepted = question.accepted.is_some_and(|part| path.contains(part));
+        let is_listed = log.is_some_and(|(log, is_listed)| *is_listed && log.object.stored == *stored);
+        if is_listed || is_accepted || is_ours(below, stored) {
             continue;
         }
         let time = match (log, history.planted.get(below)) {
@@ -580,7 +585,7 @@ fn run(history: &History<'_>, question: &Question, desk: &Path, keys: &Path, is_
         log_contents: LogContents::Hashed,
         window: Window { since: time(question.since), until: time(question.until) },
         accepted_edges: AcceptedEdges { starts: question.starts, ends: question.ends },
-        accepted_unreferenced: Vec::new(),
+        accepted_unreferenced: question.accepted.iter().map(|part| format!("*{part}*")).collect(),
         inventory_lag: DEFAULT_INVENTORY_LAG,
         jobs: 1,
         memory: DEFAULT_MEMORY,
