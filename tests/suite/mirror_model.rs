@@ -215,6 +215,8 @@ struct History<'w> {
     world: &'w World,
     layout: Layout,
     tree: BTreeMap<String, Vec<u8>>,
+    /// What the archives in the tree hold.
+    archived: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     /// From when until when files are that nobody delivered, by their paths from `AWSLogs` on; nothing for any time.
     planted: BTreeMap<String, Option<(Second, Second)>>,
     is_harmless: bool,
@@ -240,7 +242,15 @@ impl<'w> History<'w> {
             tree.insert(home, proof.object.stored.clone());
         }
         tree.extend(world.logs.iter().map(|log| (layout.home(&log.object.path), log.object.stored.clone())));
-        Self { world, layout, tree, planted: BTreeMap::new(), is_harmless: true, done: Vec::new() }
+        Self {
+            world,
+            layout,
+            tree,
+            archived: BTreeMap::new(),
+            planted: BTreeMap::new(),
+            is_harmless: true,
+            done: Vec::new(),
+        }
     }
 
     fn pick(&self, random: &mut Random, what: &str) -> Option<String> {
@@ -364,6 +374,7 @@ impl<'w> History<'w> {
                     Layout::Bare => "backup.tar".to_owned(),
                     _ => format!("{}/backup.tar", path.split('/').next().unwrap()),
                 };
+                self.archived.insert(name.clone(), self.tree.clone());
                 self.tree.insert(name, whole);
                 self.tree.remove(&path);
             }
@@ -404,10 +415,14 @@ impl<'w> History<'w> {
         self.tree.insert(before + &path, stored);
     }
 
-    /// Whether an object is where it belongs, as it was delivered. Copies of buckets may be anywhere where no bucket is.
+    /// Whether an object is where it belongs, as it was delivered. Copies of buckets may be anywhere where no bucket is, and
+    /// in an archive.
     fn has(&self, object: &Delivered) -> bool {
         let home = self.layout.home(&object.path);
-        let is_at = |path: &String| self.tree.get(path) == Some(&object.stored);
+        let is_at = |path: &String| {
+            let archived = self.archived.values().filter(|_| self.layout == Layout::Copies);
+            archived.chain([&self.tree]).any(|tree| tree.get(path) == Some(&object.stored))
+        };
         is_at(&home)
             || self.layout == Layout::Copies
                 && (is_at(&self.layout.trash(&home)) || is_at(&self.layout.elsewhere(&home)))
