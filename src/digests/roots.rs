@@ -20,6 +20,7 @@ use super::mirrors::RootId;
 use super::slot::{ObjectKind, Place, may_hold_logs};
 use super::{DigestsError, shown};
 use crate::engine::{Cancel, WORKER_NAME, lock};
+use crate::escape::escape;
 use crate::policy::Globs;
 use crate::source::{BufferedFile, Folder, SourceFile};
 
@@ -416,6 +417,25 @@ impl<'w> Walk<'w> {
         Ok(())
     }
 
+    /// Whether a member of an archive is an archive itself, which is not read; one that may hold logs or digests is a fault.
+    fn is_archive_inside(&self, (file, path): (&Path, &[u8]), member: Member, collector: &mut Collector<'_>) -> bool {
+        let is_object = collector.place_of(path).is_some_and(|place| place.kind != ObjectKind::Other);
+        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
+        let Some(called) = called(name).filter(|_| !is_object && matches!(member, Member::File(_))) else {
+            return false;
+        };
+        match called {
+            _ if self.accepted.matches(path) => collector.count_other(),
+            Called::Archive | Called::Unreadable if may_hold_logs(path) => {
+                let why =
+                    "an archive inside of another is not read: unpack it, or accept it with --accept-unreferenced";
+                collector.fault("archive_not_read", &format!("{}: {}", shown(file), escape(path)), why);
+            }
+            _ => collector.count_other_archive(),
+        }
+        true
+    }
+
     fn read_archive(&self, (root, file): (RootId, &Path), collector: &mut Collector<'_>) -> Result<(), Stop> {
         let mut tar = Tar::open(file)?;
         collector.enter(root);
@@ -427,6 +447,9 @@ impl<'w> Walk<'w> {
             };
             collector.advance(tar.position() - told);
             told = tar.position();
+            if self.is_archive_inside((file, tar.path()), member, collector) {
+                continue;
+            }
             if let Err(stop) = read_member((&mut tar, member), &mut batch, collector) {
                 match stop {
                     Stop::Damage(damage) => break Err(damage),

@@ -1196,6 +1196,32 @@ fn archives_in_the_mirror_of_a_bucket_prove_nothing() {
 }
 
 #[test]
+fn archives_inside_of_archives_prove_nothing() {
+    let chain = chain();
+    let inner = Tree::of(&chain).to_tar();
+    let cases = [
+        ("backup.tar", 3),
+        ("org-trail-logs/backup.tar.gz", 3),
+        ("org-trail-logs/AWSLogs/backup.tar.xz", 3),
+        ("org-trail-logs/AWSLogs/111122223333/vpcflowlogs/us-east-1/a.tar", 0),
+        ("org-trail-logs/a.zip", 0),
+        ("org-trail-logs/notes.txt", 0),
+    ];
+    for (name, code) in cases {
+        let mut tree = Tree::of(&chain);
+        tree.0.insert(name.to_owned(), inner.clone());
+        let root = Tree([("mirror.tar".to_owned(), tree.to_tar())].into());
+        let verified = verify(&root, &["--logs"]);
+        assert_eq!(verified.ran.code, Some(code), "{name}: {verified:?}");
+        if code == 3 {
+            assert_eq!(verified.summary()["faults"], json!({"archive_not_read": 1}), "{name}");
+            let accepted = verify(&root, &["--logs", "--accept-unreferenced", "*.tar*"]);
+            assert_eq!(accepted.ran.code, Some(0), "{name}: {accepted:?}");
+        }
+    }
+}
+
+#[test]
 fn copies_of_one_bucket_are_no_inventory_of_another() {
     let chain = chain();
     let rows = |bucket: &str| -> Vec<Row> {

@@ -416,11 +416,12 @@ impl<'w> History<'w> {
     }
 
     /// Whether an object is where it belongs, as it was delivered. Copies of buckets may be anywhere where no bucket is, and
-    /// in an archive.
+    /// in an archive where nothing else is.
     fn has(&self, object: &Delivered) -> bool {
         let home = self.layout.home(&object.path);
+        let is_left = self.layout == Layout::Copies && !self.tree.keys().any(|path| path_of(path).is_some());
         let is_at = |path: &String| {
-            let archived = self.archived.values().filter(|_| self.layout == Layout::Copies);
+            let archived = self.archived.values().filter(|_| is_left);
             archived.chain([&self.tree]).any(|tree| tree.get(path) == Some(&object.stored))
         };
         is_at(&home)
