@@ -415,11 +415,11 @@ impl<'w> History<'w> {
         self.tree.insert(before + &path, stored);
     }
 
-    /// Whether an object is where it belongs, as it was delivered. Copies of buckets may be anywhere where no bucket is, and
-    /// in an archive where nothing else is.
+    /// Whether an object is where it belongs, as it was delivered. Copies of buckets may be anywhere where no bucket is. Where
+    /// only archives are left, they are the mirror.
     fn has(&self, object: &Delivered) -> bool {
         let home = self.layout.home(&object.path);
-        let is_left = self.layout == Layout::Copies && !self.tree.keys().any(|path| path_of(path).is_some());
+        let is_left = !self.tree.keys().any(|path| path_of(path).is_some());
         let is_at = |path: &String| {
             let archived = self.archived.values().filter(|_| is_left);
             archived.chain([&self.tree]).any(|tree| tree.get(path) == Some(&object.stored))
