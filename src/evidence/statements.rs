@@ -136,7 +136,7 @@ impl<'a> World<'a> {
             Bearing::Certain => false,
         };
         let at = (word.time != UNDATED).then_some(said_at(row, word, answer));
-        let said = self.said_of_write(row, word, answer, words);
+        let said = row.saying(answer);
         let kind = match answer.what {
             What::Sighting(_) => Kind::Seen,
             What::Write | What::Upload | What::Hint(Hint::Upload) => Kind::Write,
@@ -279,28 +279,13 @@ impl<'a> World<'a> {
         words.iter().filter(|_| upload != NO_MARK).find(is_begin).map(|word| word.modified)
     }
 
-    /// What a word says; an upload is encrypted as its beginning said, where its end says nothing.
-    fn said_of_write(&self, row: &RowFacts, word: &Word, answer: &'a Answer, words: &[Word]) -> Saying<'a> {
-        let said = row.saying(answer);
-        if answer.what != What::Upload || word.mark == NO_MARK || !matches!(said, Saying::Keyless) {
-            return said;
-        }
-        let begun = words.iter().filter(|begun| begun.mark == word.mark);
-        let begun = begun.filter_map(|begun| self.answers.get(begun.answer as usize));
-        let mut keys =
-            begun.filter(|begun| begun.what == What::Hint(Hint::Upload)).map(|begun| row.saying(begun).key());
-        let Some(first) = keys.next().flatten() else { return said };
-        let is_agreed = keys.all(|key| key.is_some_and(|key| key.id == first.id));
-        if is_agreed { Saying::Key(first) } else { said }
-    }
-
     /// Whether the write that made a version with an id says how.
     fn is_write_told(&self, row: &RowFacts, words: &[Word]) -> bool {
         words.iter().any(|word| {
             let answer = self.answers.get(word.answer as usize);
             let is_own =
                 |answer: &&Answer| answer.of == Of::Version && matches!(answer.what, What::Write | What::Upload);
-            let said = answer.filter(is_own).map(|answer| self.said_of_write(row, word, answer, words));
+            let said = answer.filter(is_own).map(|answer| row.saying(answer));
             said.is_some_and(|said| !matches!(said, Saying::Keyless))
         })
     }

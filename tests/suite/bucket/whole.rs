@@ -46,6 +46,7 @@ pub fn excuse(world: &World, subject: &Subject, listed: &Listed, words: &[&Word]
         When::Lagging(at) => (at - ONE_MOMENT..=at + HOUR + ONE_MOMENT).contains(&row.moment),
         When::At(_) | When::Sometime => false,
     };
+    let is_keyless_end = |word: &Word| matches!(word.kind, Kind::Completed { .. }) && !word.encryptions.have_one_key();
     let uploads = || subject.history.writes.iter().filter(|write| write.way == Way::Upload);
     let others = || subject.history.writes.iter().enumerate().filter(|(at, _)| *at != listed.write);
     match () {
@@ -67,6 +68,10 @@ pub fn excuse(world: &World, subject: &Subject, listed: &Listed, words: &[&Word]
         // A record of a journal may be a re-keying.
         () if is_asked_for && changes().any(|(_, at)| at > row.moment) => Some("a change between moment and sighting"),
         () if whole == Whole::DataKeys && row.has_bucket_key => Some("a data key of the bucket"),
+        // What its beginning says is a hint.
+        () if write.way == Way::Upload && words.iter().any(|word| is_keyless_end(word)) => {
+            Some("an upload whose end names no key")
+        }
         () if matches!(row.of, RowOf::Version(_)) => None,
         () if uploads().any(|upload| is_one(upload.shown, row.moment)) => Some("an upload that ends at the moment"),
         () if whole == Whole::Logs && words.iter().copied().any(|word| is_moved(&word)) => {
