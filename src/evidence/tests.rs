@@ -346,7 +346,7 @@ fn an_upload_that_ends_at_the_moment_may_have_ended_after_it() {
             ..answer(What::Write, Of::Unnamed, Some(&keys[0]))
         };
         let recorded = (recorded, ended, 1);
-        let ended = (answer(What::Upload, Of::Unnamed, None), ended, 5);
+        let ended = (answer(What::Upload, Of::Unnamed, Some(&keys[0])), ended, 5);
         assert_eq!(shown(&row, &[begun, ended], LOGS_ARE_COMPLETE), key);
         assert_eq!(shown(&row, &[recorded], LOGS_ARE_COMPLETE), key);
     }
