@@ -400,7 +400,8 @@ fn tell_without_chain(lines: &[NoChain], to: &Sorter, worst: &mut Worst) -> Resu
     let mut findings = Findings::new(to);
     for NoChain { account, region, logs } in lines {
         let key = format!("AWSLogs/{account}/CloudTrail-Digest/{region}/");
-        let detail = format!("{logs} logs of account {account} in {region}, and no hourly chain");
+        let logs = if *logs == 1 { "1 log".to_owned() } else { format!("{logs} logs") };
+        let detail = format!("{logs} of account {account} in {region}, and no hourly chain");
         let told = findings.push(Matter::NoChain, b"", key.as_bytes(), detail.as_bytes());
         told.map_err(DigestsError::Temporary)?;
     }

@@ -232,7 +232,7 @@ pub(crate) struct Evidence {
 pub(crate) struct Ways {
     /// The second of last modification, of null versions and of rows that do not name versions.
     pub(crate) by_second: bool,
-    /// The same of all rows.
+    /// The same of all rows; only with the other.
     pub(crate) by_second_of_any: bool,
     /// The key alone.
     pub(crate) by_key: bool,

@@ -186,7 +186,7 @@ impl<'c> RowKeys<'c> {
             let all = (0..batch.len as u32).collect();
             self.find_more((evidence, tables), batch, all, |_| VersionPart::Any);
         }
-        if ways.by_second || ways.by_second_of_any {
+        if ways.by_second {
             let second = |at: u32| {
                 let modified = batch.last_modified.get(at as usize).time().ok().flatten();
                 modified.map(|time| time.as_millis().div_euclid(1000))
