@@ -13,52 +13,19 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::batch::{Column, ColumnSet};
 use crate::evidence::{Evidence, KeyRing};
 use crate::examine::Examiner;
+use crate::fault::UnitFault;
 use crate::partial::{MergeError, Partial, Rollups, Terms};
 use crate::plan::{Format, Unit, UnitId};
 use crate::policy::Checker;
-use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFault, UnitFile, UnitReader};
+use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFile, UnitReader};
 use crate::remediation::{Groups, Targets};
 use crate::sinks::{Ended, Extent, OrderedLists, OutputError, Spools};
-
-/// Who wants to know how far the work has come.
-pub trait Progress: Sync {
-    /// So many bytes are to be read beside those of the plan.
-    fn expect(&self, bytes: u64);
-
-    /// More of the input is behind us.
-    fn advance(&self, bytes: u64, rows: u64);
-}
-
-/// Nobody does.
-pub struct NoProgress;
-
-impl Progress for NoProgress {
-    fn expect(&self, _bytes: u64) {}
-
-    fn advance(&self, _bytes: u64, _rows: u64) {}
-}
-
-/// A switch that ends the work early.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Ends the work early.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the work should end.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+use crate::work::{Cancel, Progress, WORKER_NAME, lock};
 
 /// Why the work could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -227,14 +194,6 @@ fn wanted_columns(checker: &Checker, rollups: Rollups, evidence: Option<&Evidenc
         (Rollups::UpTo(_), None) => wanted.union(grouped),
         (Rollups::None, None) => wanted,
     }
-}
-
-/// How the names of worker threads begin. A panic in one of them is a fault, not a crash.
-pub const WORKER_NAME: &str = "worker-";
-
-/// A lock whose holder panicked guards plain data; the unit of the panic is a fault anyway.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'w> Work<'w> {

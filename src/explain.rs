@@ -9,14 +9,15 @@ use std::thread;
 
 use crate::assumptions::AssumptionName;
 use crate::batch::{Batch, ColumnSet, Flag};
-use crate::engine::{Cancel, NoProgress, WORKER_NAME};
 use crate::evidence::{self, Aliases, EvidenceError, EvidenceFault, EvidenceOptions, KeyRing};
 use crate::examine::{Row, RowJudge};
+use crate::fault::UnitFault;
 use crate::object_key::ObjectKey;
 use crate::plan::{MadeFault, Plan, Shard, Unit, check_newest};
 use crate::policy::{Alternative, BucketKey, Checker, KeyState, Object, Ruling, Status, Verdict};
-use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
+use crate::readers::{Part, Scratch, UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
+use crate::work::{Cancel, NoProgress, WORKER_NAME};
 
 /// The object that is asked about.
 #[derive(Clone, Debug)]
@@ -127,7 +128,7 @@ pub fn explain(
     let evidence = match options {
         Some(options) => {
             let folder = options.temp_dir.as_deref().map_or_else(tempfile::tempdir, tempfile::tempdir_in)?;
-            let (of, jobs) = ((plan, None), crate::audit::default_jobs());
+            let (of, jobs) = ((plan, None), crate::work::default_jobs());
             Some(evidence::load(options, of, &ring, folder, jobs, (&Cancel::default(), &NoProgress), None)?)
         }
         None => None,

@@ -16,6 +16,7 @@
 //! audit wanted done; [`digests::verify_digests`] proves with CloudTrail's digests that logs are complete and untouched. Three kinds of bad news are never mixed: a *verdict* is what we concluded about an object, a *fault*
 //! is something that we could not examine, an *error* means that we could not run.
 
+pub mod amounts;
 pub mod assumptions;
 pub mod audit;
 pub mod batch;
@@ -27,11 +28,12 @@ pub mod escape;
 pub mod evidence;
 mod examine;
 pub mod explain;
+pub mod fault;
 pub mod generate;
 mod hashes;
 mod join;
-pub mod merge;
 pub mod object_key;
+pub mod outcome;
 pub mod partial;
 pub mod plan;
 pub mod policy;
@@ -43,5 +45,6 @@ pub mod rollup;
 pub mod sinks;
 pub mod source;
 mod spans;
-mod tally;
 pub mod timestamp;
+mod words;
+pub mod work;

@@ -353,38 +353,6 @@ serde_as_text!(Account, Account::parse, "an account of 12 digits");
 serde_as_text!(Region, Region::parse, "a Region");
 serde_as_text!(RollupKind, RollupKind::named, "a kind");
 
-/// Whether a form-encoded text differs from what it stands for.
-#[inline]
-pub fn is_form_encoded(encoded: &[u8]) -> bool {
-    memchr::memchr2(b'%', b'+', encoded).is_some()
-}
-
-/// Appends the bytes that a key of a CSV inventory stands for: `+` is a space, `%XX` a byte.
-///
-/// Returns `false`, with an unspecified rest of the key appended, when a `%` is not followed by two hexadecimal digits.
-#[must_use]
-pub fn decode_form(encoded: &[u8], decoded: &mut Vec<u8>) -> bool {
-    let mut rest = encoded;
-    while let Some(at) = memchr::memchr2(b'%', b'+', rest) {
-        decoded.extend_from_slice(&rest[..at]);
-        if rest[at] == b'+' {
-            decoded.push(b' ');
-            rest = &rest[at + 1..];
-            continue;
-        }
-        let Some(byte) = rest.get(at + 1..at + 3).and_then(hex_byte) else { return false };
-        decoded.push(byte);
-        rest = &rest[at + 3..];
-    }
-    decoded.extend_from_slice(rest);
-    true
-}
-
-fn hex_byte(digits: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    Some((digit(digits[0])? * 16 + digit(digits[1])?) as u8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -563,19 +531,6 @@ mod tests {
         }
         for text in ["", "11112222333", "1111222233334", "11112222333x", "+11112222333"] {
             assert_eq!(Account::parse(text.as_bytes()), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn form_encoding_is_undone() {
-        let decode = |text: &str| {
-            let mut decoded = Vec::new();
-            decode_form(text.as_bytes(), &mut decoded).then_some(decoded)
-        };
-        assert_eq!(decode("a+b%2Bc%7e/%C3%A9"), Some("a b+c~/é".as_bytes().to_vec()));
-        assert_eq!(decode("%ff"), Some(vec![0xff]));
-        for bad in ["%", "%4", "%zz", "a%+1", "%2"] {
-            assert_eq!(decode(bad), None, "{bad}");
         }
     }
 }

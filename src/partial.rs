@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::amounts::{Amount, Verdicts};
 use crate::assumptions::Assumptions;
 use crate::batch::ColumnSet;
-use crate::evidence::Weighed;
+use crate::evidence::KeyCounts;
 use crate::plan::{Checksums, UnitId};
 use crate::policy::{Reason, Status, Verdict};
 use crate::readers::UnitFacts;
@@ -121,19 +122,6 @@ pub enum Rollups {
     UpTo(usize),
 }
 
-/// Objects and their bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Amount {
-    /// How many objects.
-    pub objects: u64,
-    /// The sum of their sizes.
-    pub bytes: u64,
-}
-
-/// Objects by verdict, in the order of [`Verdict`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdicts([u64; 5]);
-
 /// What was read of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceCounts {
@@ -196,62 +184,6 @@ pub struct Partial {
     pub keys: KeyCounts,
 }
 
-/// What is known of the keys of objects.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyCounts {
-    /// Objects by the key that they are known to be encrypted under.
-    pub by_key: BTreeMap<String, Amount>,
-    /// Objects encrypted with KMS whose key is known.
-    pub known: u64,
-    /// Those of them of which all that is known is older than they are.
-    pub stale: u64,
-    /// Those of them about which sources disagree.
-    pub conflicting: u64,
-    /// Objects that may have got another key after the moment that is audited.
-    pub rekeyed_since: u64,
-    /// What became of what each source of evidence says.
-    pub by_source: BTreeMap<usize, SourceUse>,
-}
-
-/// What became of what a source of evidence says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceUse {
-    /// Objects that it counts for.
-    pub matched: u64,
-    /// Objects that are newer than what it says.
-    pub stale: u64,
-    /// Objects about which it disagrees with others.
-    pub conflicting: u64,
-}
-
-impl SourceUse {
-    pub(crate) fn add(&mut self, weighed: Weighed, objects: u64) {
-        match weighed {
-            Weighed::Known | Weighed::Keyless => self.matched += objects,
-            Weighed::Stale => self.stale += objects,
-            Weighed::Conflict => self.conflicting += objects,
-            Weighed::Nothing => {}
-        }
-    }
-}
-
-impl KeyCounts {
-    /// Adds what others have counted.
-    pub(crate) fn merge(&mut self, other: Self) {
-        other.by_key.into_iter().for_each(|(key, amount)| self.by_key.entry(key).or_default().add(amount));
-        self.known = self.known.saturating_add(other.known);
-        self.stale = self.stale.saturating_add(other.stale);
-        self.conflicting = self.conflicting.saturating_add(other.conflicting);
-        self.rekeyed_since = self.rekeyed_since.saturating_add(other.rekeyed_since);
-        for (source, used) in other.by_source {
-            let sum = self.by_source.entry(source).or_default();
-            sum.matched = sum.matched.saturating_add(used.matched);
-            sum.stale = sum.stale.saturating_add(used.stale);
-            sum.conflicting = sum.conflicting.saturating_add(used.conflicting);
-        }
-    }
-}
-
 /// Why two partials cannot be merged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -277,37 +209,6 @@ pub(crate) struct Cell {
     pub(crate) status: Status,
     pub(crate) ruling: crate::policy::Ruling,
     pub(crate) amount: Amount,
-}
-
-impl Amount {
-    /// One object of this size.
-    pub fn object(bytes: u64) -> Self {
-        Self { objects: 1, bytes }
-    }
-
-    /// Adds, and stops at the largest number.
-    pub fn add(&mut self, other: Self) {
-        self.objects = self.objects.saturating_add(other.objects);
-        self.bytes = self.bytes.saturating_add(other.bytes);
-    }
-}
-
-impl Verdicts {
-    /// The number for a verdict.
-    pub fn get(&self, verdict: Verdict) -> u64 {
-        self.0[verdict as usize]
-    }
-
-    pub(crate) fn count(&mut self, verdict: Verdict, number: u64) {
-        let sum = &mut self.0[verdict as usize];
-        *sum = sum.saturating_add(number);
-    }
-
-    pub(crate) fn add(&mut self, other: &Self) {
-        for (sum, number) in self.0.iter_mut().zip(other.0) {
-            *sum = sum.saturating_add(number);
-        }
-    }
 }
 
 impl Partial {

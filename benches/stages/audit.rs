@@ -1,12 +1,11 @@
 //! Whole audits, from manifests to a folder of evidence.
 
-use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, audit};
-use logseal::engine::{Cancel, NoProgress};
+use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, Summary, audit};
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::Checker;
-use logseal::report::Summary;
 use logseal::timestamp::Timestamp;
+use logseal::work::{Cancel, NoProgress};
 
 use crate::exports::scratch_folder;
 use crate::judge;

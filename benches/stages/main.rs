@@ -26,8 +26,8 @@ mod trail;
 
 use std::env;
 
-use logseal::audit::default_jobs;
 use logseal::generate::Format;
+use logseal::work::default_jobs;
 
 use exports::{ALL_BAD, Exports, SCATTERED, SHAPES, Shape};
 use measure::{Input, MEASURE, Measured, Order, Work};

@@ -6,13 +6,12 @@ use std::time::Duration;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use logseal::audit::{DEFAULT_MANIFEST_ROWS, DEFAULT_MAX_GROUPS};
+use logseal::campaign::{RoleArn, S3Location};
 use logseal::evidence::{EvidenceOptions, EvidencePath};
 use logseal::generate;
 use logseal::object_key::Account;
 use logseal::plan::{Checksums, PlanOptions, Shard};
-use logseal::policy::EvidenceAssumptions;
-use logseal::policy::Preset;
-use logseal::remediation::{RoleArn, S3Location};
+use logseal::policy::{EvidenceAssumptions, Preset};
 use logseal::timestamp::{Timestamp, parse_span};
 
 /// Check every stored log object's encryption against a policy, offline
@@ -543,7 +542,7 @@ impl GenerateArgs {
             accounts: self.accounts,
             regions: self.regions,
             years: self.years,
-            jobs: self.jobs.unwrap_or_else(logseal::audit::default_jobs),
+            jobs: self.jobs.unwrap_or_else(logseal::work::default_jobs),
         }
     }
 }

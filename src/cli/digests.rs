@@ -1,15 +1,18 @@
 //! `digests`: proof that CloudTrail logs are complete and untouched.
 
-use logseal::audit::default_jobs;
 use logseal::digests::{
-    AcceptedEdges, DEFAULT_MEMORY, DigestsError, DigestsOptions, DigestsSummary, LogContents, Window, render,
-    verify_digests,
+    AcceptedEdges, DEFAULT_MEMORY, DigestsError, DigestsOptions, DigestsSummary, LogContents, Window, verify_digests,
 };
 use logseal::plan::Plan;
+use logseal::report::render_digests;
 use logseal::timestamp::Timestamp;
+use logseal::work::default_jobs;
 
+use super::Failure;
 use super::args::{AcceptedArgs, DigestsArgs, DigestsOfAuditArgs};
-use super::{Failure, cancel_on_interrupt, progress, say};
+use super::cancel_on_interrupt;
+use super::progress;
+use super::say;
 
 impl From<DigestsError> for Failure {
     fn from(error: DigestsError) -> Self {
@@ -87,6 +90,6 @@ pub(super) fn run(args: DigestsArgs) -> Result<u8, Failure> {
     if !args.stdout.quiet {
         warn(&summary);
     }
-    args.stdout.show(&summary, |style| render(&summary, &args.out.to_string_lossy(), style))?;
+    args.stdout.show(&summary, |style| render_digests(&summary, &args.out.to_string_lossy(), style))?;
     Ok(summary.outcome.exit_code())
 }

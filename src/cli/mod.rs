@@ -15,18 +15,20 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use logseal::audit::{AuditError, AuditOptions, RemediationOptions, audit, default_jobs};
-use logseal::campaign::CampaignOptions;
-use logseal::engine::{Cancel, EngineError, WORKER_NAME};
+use logseal::audit::{
+    AuditError, AuditOptions, CampaignOptions, RemediationOptions, Summary, audit,
+    merge::{MergeJobError, merge},
+};
+use logseal::campaign::{JobSettings, Prices};
+use logseal::engine::EngineError;
 use logseal::escape::{escape, harmless};
 use logseal::generate::generate;
-use logseal::merge::{MergeJobError, merge};
 use logseal::partial::Rollups;
 use logseal::plan::{Plan, PlanError, Shard};
 use logseal::policy::Checker;
-use logseal::remediation::{JobSettings, Prices};
-use logseal::report::{Style, Summary, render};
+use logseal::report::{Style, render_audit};
 use logseal::timestamp::Timestamp;
+use logseal::work::{Cancel, WORKER_NAME, default_jobs};
 use serde::Serialize;
 
 use args::{AuditArgs, CampaignArgs, Cli, Command, Format, GenerateArgs, MergeArgs, Rollup, StdoutArgs};
@@ -223,7 +225,7 @@ fn run_generate(args: &GenerateArgs) -> Result<u8, Failure> {
 }
 
 fn show(summary: &Summary, out: &Path, stdout: &StdoutArgs) -> Result<u8, Failure> {
-    stdout.show(summary, |style| render(summary, &out.to_string_lossy(), style))?;
+    stdout.show(summary, |style| render_audit(summary, &out.to_string_lossy(), style))?;
     Ok(summary.outcome.exit_code())
 }
 

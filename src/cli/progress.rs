@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use logseal::engine::Progress;
+use logseal::work::Progress;
 
 /// A bar on stderr, where that is a terminal.
 pub(super) struct Bar {

@@ -1,10 +1,13 @@
 //! `reconcile`: reports of jobs against what an audit wanted done.
 
-use logseal::audit::default_jobs;
-use logseal::reconcile::{LaterInventory, ReconcileError, ReconcileOptions, reconcile, render};
+use logseal::reconcile::{LaterInventory, ReconcileError, ReconcileOptions, reconcile};
+use logseal::report::render_reconciliation;
+use logseal::work::default_jobs;
 
+use super::Failure;
 use super::args::ReconcileArgs;
-use super::{Failure, cancel_on_interrupt, policy};
+use super::cancel_on_interrupt;
+use super::policy;
 
 impl From<ReconcileError> for Failure {
     fn from(error: ReconcileError) -> Self {
@@ -38,6 +41,6 @@ pub(super) fn run(args: ReconcileArgs) -> Result<u8, Failure> {
         jobs: args.jobs.unwrap_or_else(default_jobs),
     };
     let result = reconcile(&options, &cancel)?;
-    args.stdout.show(&result, |style| render(&result, &options.out.to_string_lossy(), style))?;
+    args.stdout.show(&result, |style| render_reconciliation(&result, &options.out.to_string_lossy(), style))?;
     Ok(result.outcome.exit_code())
 }

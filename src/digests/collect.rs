@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use serde::Serialize;
 
+use super::DigestsError;
+use super::LogContents;
+use super::Window;
 use super::content::{Content, parse_signature};
 use super::keys::Sha;
 use super::member::{Damage, Inflater, Stored};
@@ -14,13 +17,12 @@ use super::metadata::{self, MAX_ANSWER_LEN, Metadata};
 use super::mirrors::{Lies, Name, RootId, RootPath, Seen};
 use super::records::{CarriedRecord, DigestRecord, Found, LogRecord, State, put_metadata};
 use super::slot::{DigestName, KeptPlace, ObjectKind, Place, Places, SIDECAR_SUFFIX, path_of};
-use super::{DigestsError, LogContents, Window};
-use crate::engine::{Progress, lock};
 use crate::escape::escape;
 use crate::hashes::sha256::{Hashed, MAX_QUEUED_LEN, Sha256, Sha256Queue};
 use crate::join::{BucketHasher, JoinKey, KeyHasher, Varied, VariedWriter, VersionPart};
 use crate::source::BufferedFile;
 use crate::timestamp::Timestamp;
+use crate::work::{Progress, lock};
 
 /// What a digest may inflate to. One with 10,000 logs has about 4 MB.
 const MAX_DIGEST_LEN: usize = 64 << 20;

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::fields::{Fields, PutFields as _};
+use super::keys::{Fingerprint, Sha};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
-use super::fields::{Fields, PutFields as _};
-use super::keys::{Fingerprint, Sha};
-use crate::source::hex;
+use crate::escape::hex::{hex, hex_byte, parse_hex};
 use crate::timestamp::Timestamp;
 
 /// A digest taken apart. Nothing in it has been verified.
@@ -171,19 +171,6 @@ impl<'de> Deserialize<'de> for Logs {
     }
 }
 
-/// So many bytes from twice as many hexadecimal digits.
-fn parse_hex<const LEN: usize>(text: &str) -> Option<[u8; LEN]> {
-    let mut bytes = [0; LEN];
-    let digits = text.as_bytes();
-    if digits.len() != 2 * LEN {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
-        *byte = hex_byte(*pair)?;
-    }
-    Some(bytes)
-}
-
 /// The bytes of a signature. One that is not hexadecimal is none, and verifies nothing.
 pub(super) fn parse_signature(text: &str) -> Vec<u8> {
     /// The longest key that is taken has 8,192 bits.
@@ -196,21 +183,3 @@ pub(super) fn parse_signature(text: &str) -> Vec<u8> {
     bytes.extend(pairs.iter().map_while(|pair| hex_byte(*pair)));
     if bytes.len() == pairs.len() { bytes } else { Vec::new() }
 }
-
-/// A digest has more than a thousand digits: each is looked up.
-#[inline]
-fn hex_byte([high, low]: [u8; 2]) -> Option<u8> {
-    let (high, low) = (HEX[usize::from(high)], HEX[usize::from(low)]);
-    if high | low < 16 { Some(high << 4 | low) } else { None }
-}
-
-/// The value of each digit, and 16 for what is none.
-const HEX: [u8; 256] = {
-    let (mut values, mut digit) = ([16; 256], 0);
-    while digit < 16 {
-        values[b"0123456789abcdef"[digit] as usize] = digit as u8;
-        values[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
-        digit += 1;
-    }
-    values
-};

@@ -19,12 +19,13 @@ use super::slot::ObjectKind;
 use super::status::LogStatus;
 use crate::assumptions::Assumptions;
 use crate::batch::{Batch, Column, ColumnSet, Flag};
-use crate::engine::{Cancel, WORKER_NAME, lock};
 use crate::escape::escape;
 use crate::examine::Row;
+use crate::fault::UnitFault;
 use crate::plan::{Completeness, Plan, Shard, Unit};
-use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
+use crate::readers::{Part, Scratch, UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
+use crate::work::{Cancel, WORKER_NAME, lock};
 
 /// What was read of it.
 #[derive(Clone, Debug, Serialize)]

@@ -15,7 +15,7 @@ use super::mirrors::{Lies, Mirrors, Name, RootPath};
 use super::records::{CarriedRecord, DigestRecord, SlotRecord, State};
 use super::slot::{ChainKind, DigestName};
 use super::status::{DigestStatus, DigestTally};
-use crate::source::hex;
+use crate::escape::hex::hex;
 use crate::timestamp::Timestamp;
 
 /// What became of each digest, by number.

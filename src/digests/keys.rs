@@ -14,10 +14,11 @@ use md5::{Digest as _, Md5};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{DigestsError, shown};
-use crate::escape::escape;
+use super::DigestsError;
+use super::shown;
+use crate::escape::{escape, hex::hex};
 use crate::hashes::sha256::Sha256;
-use crate::source::{SourceFile, hex, unicode};
+use crate::source::{SourceFile, unicode};
 use crate::timestamp::Timestamp;
 
 /// The MD5 of the DER of a key.

@@ -31,7 +31,6 @@ mod status;
 mod summary;
 #[cfg(test)]
 mod tests;
-pub(crate) mod text;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -44,7 +43,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::assumptions::{AssumptionName, Assumptions};
-use crate::engine::{Cancel, Progress, WORKER_NAME, lock};
 use crate::escape::escape;
 use crate::join::{PARTITIONS, Varied};
 use crate::object_key::{Account, Region};
@@ -52,6 +50,7 @@ use crate::plan::Plan;
 use crate::policy::Globs;
 use crate::sinks::{OutputError, OutputFolder, OutputKind, Sorter};
 use crate::timestamp::Timestamp;
+use crate::work::{Cancel, Progress, WORKER_NAME, lock};
 
 use chains::{ChainWalk, EventWriter, Walked};
 use collect::{Collector, Shared};
@@ -72,7 +71,6 @@ pub use keys::KeyList;
 pub use slot::ChainKind;
 pub use status::{DigestStatus, LogStatus};
 pub use summary::{AcceptedLine, DigestsReason, DigestsSummary, MonthPlace, NoChain, PlaceLine, WindowLine};
-pub use text::render;
 
 /// So many bytes are held in memory unless told otherwise.
 pub const DEFAULT_MEMORY: u64 = 128 << 20;

@@ -13,16 +13,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::DigestsError;
 use super::archive::{Called, Member, Tar, called};
 use super::collect::{Collector, Shared};
 use super::member::Damage;
 use super::mirrors::RootId;
+use super::shown;
 use super::slot::{ObjectKind, Place, may_hold_logs};
-use super::{DigestsError, shown};
-use crate::engine::{Cancel, WORKER_NAME, lock};
 use crate::escape::escape;
 use crate::policy::Globs;
 use crate::source::{BufferedFile, Folder, SourceFile};
+use crate::work::{Cancel, WORKER_NAME, lock};
 
 /// So many files are handed over together.
 const BATCH_FILES: usize = 64;

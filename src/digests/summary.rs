@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::DigestsOptions;
+use super::LogContents;
 use super::chains::{ChainLine, ChainTotal, Walked, Window};
 use super::collect::{Collected, Fault};
 use super::findings::Worst;
@@ -12,13 +14,13 @@ use super::inventory::InventoryFacts;
 use super::judge::DigestTotals;
 use super::keys::KeyList;
 use super::logs::LogTotals;
+use super::shown;
 use super::slot::ChainKind;
 use super::status::{DigestStatus, DigestTally, LogStatus, LogTally};
-use super::{DigestsOptions, LogContents, shown};
 use crate::assumptions::{AssumptionLine, Assumptions};
 use crate::delivery::Delivered;
 use crate::escape::escape;
-use crate::report::{Outcome, ToolFacts};
+use crate::outcome::{Outcome, ToolFacts};
 use crate::spans::Spans;
 use crate::timestamp::Timestamp;
 
@@ -136,7 +138,7 @@ pub struct DigestsSummary {
     pub timing: DigestsTiming,
     /// Lines of `findings.csv` that people should see first.
     #[serde(skip)]
-    pub(super) worst: Vec<String>,
+    pub(crate) worst: Vec<String>,
     /// For key evidence, if it was asked for.
     #[serde(skip)]
     delivered: Option<Delivered>,
@@ -220,7 +222,7 @@ pub(super) struct Facts<'f> {
     pub(super) walked: Walked,
     pub(super) no_chain: Vec<NoChain>,
     pub(super) collected: Collected,
-    pub(super) worst: Worst,
+    pub(crate) worst: Worst,
     pub(super) times: (Timestamp, Duration),
     /// Whether listed logs were kept.
     pub(super) keeps_listed: bool,

@@ -9,15 +9,18 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
+use super::EvidenceError;
+use super::EvidenceOptions;
+use super::EvidencePath;
+use super::TooManyKeys;
 use super::recognise::{self, Content, Passed};
-use super::{EvidenceError, EvidenceOptions, EvidencePath, TooManyKeys};
 use crate::batch::RowFault;
-use crate::escape::escape;
+use crate::escape::{escape, hex::hex};
+use crate::fault::UnitFault;
 use crate::hashes::sha256::Sha256;
 use crate::join::JoinError;
 use crate::policy::KeyArn;
-use crate::readers::UnitFault;
-use crate::source::{FileFault, SourceFile, TextStream, hex};
+use crate::source::{FileFault, SourceFile, TextStream};
 
 /// A file that is to be read.
 #[derive(Clone)]

@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::EvidenceError;
+use super::Ways;
 use super::words::Word;
-use super::{EvidenceError, Ways};
 use crate::batch::{Batch, Column, ColumnSet, RowState};
-use crate::engine::{Cancel, Progress, lock};
+use crate::fault::UnitFault;
 use crate::join::{JoinError, JoinKey, KeyHasher, PARTITIONS, Partitions, Value, VersionPart, Writer, join};
 use crate::plan::{Unit, UnitId};
-use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
+use crate::readers::{Part, Scratch, UnitFile, UnitReader};
 use crate::source::SourceFile;
+use crate::work::{Cancel, Progress, lock};
 
 /// The words about all rows, row by row: one file has the words, another says where those of each row end.
 pub(crate) struct Joined {

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 
-use crate::engine::lock;
+use crate::escape::hex::hex;
 use crate::hashes::sha256::Sha256;
 use crate::policy::{Checker, Key, KeyArn, KeyName};
-use crate::source::hex;
+use crate::work::lock;
 
 /// Keys beyond this are not names of keys but somebody's attempt to fill memory: nobody has so many.
 pub(super) const MAX_KEYS: usize = 100_000;

@@ -11,24 +11,37 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::Evidence;
+use super::EvidenceError;
+use super::EvidenceFacts;
+use super::EvidenceFault;
+use super::EvidenceKind;
+use super::EvidenceOptions;
+use super::EvidenceSummary;
+use super::KeyRing;
+use super::Known;
+use super::MAX_KEYS;
+use super::TooManyKeys;
 use super::collect::{Collected, Collector, Shared, Waits};
 use super::files::{Contents, EvidenceFile, Lines, Stop, find_files, shown};
+use super::join_inventory;
+use super::lacks_versions;
+use super::lists;
+use super::metadata;
 use super::recognise::{Content, Passed, Table};
+use super::text_file;
 use super::unattributed::Unattributed;
 use super::words::{Answer, Answers, Keeper, Word};
 use super::worlds::FIRST_REKEYING;
-use super::{
-    Evidence, EvidenceError, EvidenceFacts, EvidenceFault, EvidenceKind, EvidenceOptions, EvidenceSummary, KeyRing,
-    Known, MAX_KEYS, TooManyKeys, join_inventory, lacks_versions, lists, metadata, text_file,
-};
 use crate::delivery::{Delivered, Reading};
-use crate::engine::{Cancel, Progress, WORKER_NAME, lock};
 use crate::escape::escape;
+use crate::fault::UnitFault;
 use crate::join::{JoinError, KeyHasher, Partitions};
 use crate::plan::{Plan, Shard};
-use crate::readers::{Part, Rows, Scratch, Split, UnitFault, UnitReader, split_strict};
+use crate::readers::{Part, Rows, Scratch, Split, UnitReader, split_strict};
 use crate::source::{FileFault, SourceFile};
 use crate::timestamp::Timestamp;
+use crate::work::{Cancel, Progress, WORKER_NAME, lock};
 
 /// The work of all threads.
 struct Work<'e> {

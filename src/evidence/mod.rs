@@ -12,6 +12,7 @@
 
 pub mod cloudtrail;
 mod collect;
+mod counts;
 mod documents;
 mod files;
 mod heads;
@@ -51,6 +52,7 @@ use crate::policy::EvidenceAssumptions;
 use crate::readers::{UnitFile, UnitReader};
 use crate::timestamp::{Timestamp, span_text};
 
+pub use counts::{KeyCounts, SourceUse};
 pub(crate) use joined::{Joined, join_inventory};
 pub use keys::AliasError;
 use keys::MAX_KEYS;

@@ -7,10 +7,11 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use super::{KnownKey, TooManyKeys};
-use crate::engine::lock;
+use super::KnownKey;
+use super::TooManyKeys;
 use crate::join::Value;
 use crate::policy::Status;
+use crate::work::lock;
 
 /// Times of different clocks that are no further apart are one moment, in milliseconds.
 pub(crate) const CLOCKS_MS: i64 = 2_000;

@@ -5,8 +5,8 @@
 //! judged once.
 
 use super::row::{Row, is_version_id};
+use crate::amounts::Amount;
 use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, RowState, Texts};
-use crate::partial::Amount;
 use crate::policy::{BucketKey, Status};
 
 /// Objects by their pair of statuses, and delete markers.

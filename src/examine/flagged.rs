@@ -1,11 +1,11 @@
 //! Rows that become findings, and where their cells are.
 
 use super::row::is_version_id;
+use super::tally::PlaceId;
 use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, RowFault, Texts};
 use crate::evidence::KeyId;
 use crate::policy::{Ruling, Status};
 use crate::sinks::Finding;
-use crate::tally::PlaceId;
 use crate::timestamp::Month;
 
 /// A row that becomes a finding, if what was deferred of it can be read.

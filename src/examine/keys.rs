@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use crate::amounts::Amount;
 use crate::batch::{Batch, Texts};
 use crate::delivery::CompleteLogs;
 use crate::evidence::{
-    Answer, Decided, Elsewhere, Evidence, KeyId, KeyRing, Known, KnownKey, NO_MARK, RowFacts, RowVersion, TooManyKeys,
-    Weighed, Word, World,
+    Answer, Decided, Elsewhere, Evidence, KeyCounts, KeyId, KeyRing, Known, KnownKey, NO_MARK, RowFacts, RowVersion,
+    SourceUse, TooManyKeys, Weighed, Word, World,
 };
 use crate::join::{BucketHasher, JoinKey, Tables, VersionPart};
-use crate::partial::{Amount, KeyCounts, Partial, SourceUse};
+use crate::partial::Partial;
 use crate::plan::Unit;
 use crate::policy::{BucketKey, EvidenceAssumptions, Key, KeyState, Status};
 use crate::sinks::OutputError;

@@ -11,17 +11,19 @@ mod places;
 mod remedies;
 mod row;
 mod stored;
+mod tally;
 
+use crate::amounts::Amount;
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::escape::escape;
 use crate::evidence::{Evidence, KeyRing};
-use crate::partial::{Amount, MAX_SAMPLE_LEN, Partial};
+use crate::fault::UnitFault;
+use crate::partial::{MAX_SAMPLE_LEN, Partial};
 use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
-use crate::readers::{Details, UnitFault};
+use crate::readers::Details;
 use crate::remediation::{Groups, Targets};
 use crate::sinks::{Extent, FindingWriter, LINES_LEN, List, ListId, OutputError, SpoolWriter, push_fault};
-use crate::tally::{CellId, PlaceId, Tally};
 use crate::timestamp::{Month, MonthMemo};
 
 use columnwise::{PairCounts, is_countable, pairs, sound_bucket};
@@ -33,6 +35,7 @@ use keys::{Basis, Counted, RowKeys};
 pub use row::Row;
 use stored::Encryptions;
 pub(crate) use stored::RowJudge;
+use tally::{CellId, PlaceId, Tally};
 
 /// The columns of the list of findings.
 const LISTED: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION.union(ColumnSet::EVIDENCE)).1;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::tally::PlaceId;
 use crate::escape::escape;
 use crate::object_key::{ObjectKey, has_folder, may_have_anchor};
 use crate::policy::{Checker, Scope};
 use crate::rollup::Place;
-use crate::tally::PlaceId;
 
 /// Prefixes beyond this are forgotten before more are kept.
 const MAX_PREFIXES_LEN: usize = 1 << 22;

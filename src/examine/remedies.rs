@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::flagged::{FlaggedColumn, Position};
+use crate::amounts::Amount;
 use crate::batch::{Batch, Column, ColumnSet, Numbers, Texts};
 use crate::escape::escape;
-use crate::partial::{Amount, Partial};
+use crate::partial::Partial;
 use crate::policy::Status;
-use crate::remediation::{
-    Counts, GroupId, GroupKind, Groups, Lane, Lock, Remedy, Stored, Targets, Why, push_list_row, push_manifest_row,
-};
-use crate::sinks::{Finding, LINES_LEN, ListId, OutputError, SpoolWriter};
+use crate::remediation::{Counts, GroupId, GroupKind, Groups, Lane, Lock, Remedy, Stored, Targets, Why};
+use crate::sinks::{Finding, LINES_LEN, ListId, OutputError, SpoolWriter, push_list_row, push_manifest_row};
 use crate::timestamp::{Month, MonthMemo, Timestamp};
 
 /// So many bytes of all groups are kept.

@@ -5,9 +5,9 @@
 
 use super::keys::{KeyFailure, RowKeys};
 use super::row::Row;
+use crate::amounts::Amount;
 use crate::batch::{Batch, Flags, Texts};
 use crate::evidence::{Evidence, KeyRing};
-use crate::partial::Amount;
 use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, KeyState, Object, Ruling, Status};
 

@@ -138,7 +138,7 @@ fn is_bare(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object_key::decode_form;
+    use crate::escape::percent::decode_form;
 
     #[test]
     fn keys_are_form_encoded_as_s3_does() {

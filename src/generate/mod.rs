@@ -95,7 +95,7 @@ impl Default for Options {
             accounts: 40,
             regions: 8,
             years: 3,
-            jobs: crate::audit::default_jobs(),
+            jobs: crate::work::default_jobs(),
         }
     }
 }

@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use super::*;
-use crate::object_key::decode_form;
+use crate::escape::percent::decode_form;
 use crate::policy::Verdict;
 use crate::source::Md5;
 use crate::timestamp::Timestamp;

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Options;
+use super::Spread;
 use super::rows::Block;
-use super::{Options, Spread};
-use crate::partial::Amount;
+use crate::amounts::Amount;
 use crate::policy::{Reason, Status, Verdict};
 
 const VERDICTS: [Verdict; 5] =

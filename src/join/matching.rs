@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::key::JoinKey;
 use super::partitions::{PARTITIONS, Partitions, Value};
 use super::table::{Table, Tables};
-use crate::engine::{Cancel, lock};
+use crate::work::{Cancel, lock};
 
 /// Why streams could not be joined.
 #[derive(Debug, thiserror::Error)]

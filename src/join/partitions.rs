@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::engine::lock;
+use crate::work::lock;
 
 /// How many partitions there are.
 pub(crate) const PARTITIONS: usize = 256;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use super::*;
-use crate::engine::Cancel;
+use crate::work::Cancel;
 
 impl Value for u64 {
     const LEN: usize = 8;
@@ -74,7 +74,7 @@ fn check(seed: u64, known: usize, probes: usize, room: u64, memory: u64) {
         Ok(())
     };
     let end = |worker: Vec<(u64, u64)>| {
-        crate::engine::lock(&found).extend(worker);
+        crate::work::lock(&found).extend(worker);
         Ok(())
     };
     if !known_side.has_spilled() {

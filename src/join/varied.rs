@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::key::JoinKey;
 use super::partitions::PARTITIONS;
-use crate::engine::lock;
+use crate::work::lock;
 
 /// Records with the keys that they are matched by. Workers share it, each through a [`VariedWriter`].
 pub(crate) struct Varied {

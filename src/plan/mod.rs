@@ -20,10 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::assumptions::{AssumptionName, Assumptions};
 use crate::batch::{Schema, SchemaError};
-use crate::escape::escape;
+use crate::escape::{escape, hex::hex};
+use crate::fault::UnitFault;
 use crate::hashes::sha256::Sha256;
-use crate::readers::UnitFault;
-use crate::source::{FileFault, Md5, hex, look_at};
+use crate::source::{FileFault, Md5, look_at};
 use crate::timestamp::Timestamp;
 
 pub use made::MadeFault;

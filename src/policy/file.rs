@@ -7,13 +7,24 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::{Datetime, Offset};
 
+use super::BucketKeyDemand;
+use super::EvidenceAssumptions;
+use super::Exception;
+use super::Globs;
+use super::KeyArn;
+use super::Method;
+use super::NamedKey;
+use super::Policy;
+use super::Remediation;
+use super::Rule;
+use super::RuleId;
+use super::Severity;
+use super::Unmatched;
+use super::Versions;
+use super::Where;
 use super::assumed::EvidenceEntry;
-use super::{
-    BucketKeyDemand, EvidenceAssumptions, Exception, Globs, KeyArn, Method, NamedKey, Policy, Remediation, Rule,
-    RuleId, Severity, Unmatched, Versions, Where,
-};
+use crate::escape::hex::hex;
 use crate::hashes::sha256::Sha256;
-use crate::source::hex;
 use crate::timestamp::Timestamp;
 
 /// More rules than anyone writes; the bound keeps a rule's number small.

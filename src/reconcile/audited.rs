@@ -16,12 +16,11 @@ use super::ReconcileError;
 use super::jobs::Action;
 use super::manifests::Manifest;
 use super::objects::ListId;
+use crate::campaign::{JobFacts, JobSettings, jobs};
 use crate::escape::{escape, unescape};
 use crate::policy::{KeyArn, Policy, Versions};
-use crate::remediation::{
-    Group, GroupFile, GroupKind, JobFacts, JobSettings, Lane, StorageClass, Target, VersionState, jobs,
-};
-use crate::sinks::REMEDIATION;
+use crate::remediation::{Group, GroupKind, Lane, StorageClass, Target, VersionState};
+use crate::sinks::{GroupFile, REMEDIATION};
 use crate::timestamp::Timestamp;
 
 /// The file that shards leave, and merges that lack some.

@@ -16,13 +16,14 @@ use super::objects::{ObjectHasher, ObjectId, Objects, Version};
 use super::state::Evidence as Found;
 use crate::assumptions::AssumptionName;
 use crate::batch::{Batch, ColumnSet, Flag};
-use crate::engine::{Cancel, WORKER_NAME, lock};
 use crate::evidence::{Evidence, KeyRing};
 use crate::examine::{Row, RowJudge};
+use crate::fault::UnitFault;
 use crate::plan::{Completeness, Plan, Shard, Source, SourceFault, Unit, check_newest};
 use crate::policy::{Checker, Verdict};
-use crate::readers::{Part, Scratch, UnitFault, UnitFile, UnitReader};
+use crate::readers::{Part, Scratch, UnitFile, UnitReader};
 use crate::timestamp::Timestamp;
+use crate::work::{Cancel, WORKER_NAME, lock};
 
 /// The columns that decide how an object is stored.
 const COLUMNS: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION).1;

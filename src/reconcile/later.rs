@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use super::LaterInventory;
+use super::ReconcileError;
+use super::ReconcileOptions;
 use super::audited::{Assumed, Audited};
+use super::escaped;
 use super::faults::{Fault, Faults};
 use super::inventory::{self, Search, Seen};
 use super::objects::{ObjectHasher, Objects};
 use super::summary::{InventoryLine, InventorySource};
-use super::{LaterInventory, ReconcileError, ReconcileOptions, escaped};
 use crate::assumptions::{AssumptionLine, Assumptions};
-use crate::engine::{Cancel, NoProgress};
 use crate::evidence::{self, Aliases, EvidenceError, EvidenceOptions, KeyRing};
 use crate::plan::{Plan, Source};
 use crate::policy::{Checker, Policy};
 use crate::sinks::OutputFolder;
 use crate::timestamp::Timestamp;
+use crate::work::{Cancel, NoProgress};
 
 /// A later inventory, before it is read.
 pub(super) struct Later<'l> {
@@ -65,7 +68,7 @@ impl<'l> Later<'l> {
             Some(options) => {
                 let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
                 let folder = tempfile::tempdir_in(folder).map_err(EvidenceError::Folder)?;
-                let watch = (cancel, &NoProgress as &dyn crate::engine::Progress);
+                let watch = (cancel, &NoProgress as &dyn crate::work::Progress);
                 let loaded = evidence::load(options, (&self.plan, None), &ring, folder, jobs, watch, None);
                 Some(loaded.map_err(|error| match error {
                     EvidenceError::Cancelled => ReconcileError::Cancelled,

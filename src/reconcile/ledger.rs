@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::ReconcileError;
 use super::audited::{Audited, List};
+use super::escaped;
 use super::manifests::{Manifest, ManifestRow};
 use super::matching::{self, Failures};
 use super::objects::{KeyHash, ListId, ObjectHasher, Objects, Version};
@@ -10,11 +12,10 @@ use super::retry::{Attempt, Retry};
 use super::state::{Evidence, FailureId, Progress, State};
 use super::summary::{BucketLine, Counts, FailureLine, ManifestLine, Standing};
 use super::tracked::Tracked;
-use super::{ReconcileError, escaped};
-use crate::engine::Cancel;
 use crate::escape::escape;
 use crate::policy::Verdict;
 use crate::remediation::Lane;
+use crate::work::Cancel;
 
 /// So many buckets are told apart. Only lists of objects without a manifest of their inventory can have more.
 const MAX_BUCKETS: usize = 10_000;

@@ -8,9 +8,11 @@ use serde_json::Value;
 use super::ReconcileError;
 use super::objects::{ListId, Version};
 use super::rows::Lines;
-use crate::engine::Cancel;
-use crate::remediation::{GroupFile, Lane};
+use crate::escape::percent::decode_percent;
+use crate::remediation::Lane;
+use crate::sinks::GroupFile;
 use crate::source::{Checksum, FileFault, Md5, SourceFile};
+use crate::work::Cancel;
 
 /// A manifest of an audit.
 #[derive(Clone, Debug)]
@@ -152,20 +154,6 @@ impl Decoded {
         let version = if count == 2 { Version::Unnamed } else { Version::of(&self.bytes[ends[1]..]) };
         (!bucket.is_empty() && !key.is_empty()).then_some(ManifestRow { bucket, key, version })
     }
-}
-
-/// Appends what `encoded` stands for: `%XX` is a byte, every other byte is itself. Says no where a `%` begins nothing.
-pub(super) fn decode_percent(mut encoded: &[u8], decoded: &mut Vec<u8>) -> bool {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    while let Some(at) = memchr::memchr(b'%', encoded) {
-        decoded.extend_from_slice(&encoded[..at]);
-        let [high, low, rest @ ..] = &encoded[at + 1..] else { return false };
-        let (Some(high), Some(low)) = (digit(high), digit(low)) else { return false };
-        decoded.push((high * 16 + low) as u8);
-        encoded = rest;
-    }
-    decoded.extend_from_slice(encoded);
-    true
 }
 
 #[cfg(test)]

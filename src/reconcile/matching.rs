@@ -11,17 +11,17 @@ use serde::Serialize;
 use super::audited::Audited;
 use super::faults::Faults;
 use super::jobs::{Action, Copied, Fit};
-use super::manifests::decode_percent;
 use super::objects::{KeyHash, ListId, ObjectHasher, ObjectId, Objects, Version};
 use super::reports::ReportFile;
 use super::rows::{Fields, NoRow, Rows};
 use super::state::{Evidence, FailureId};
-use crate::engine::Cancel;
-use crate::escape::escape;
-use crate::object_key::decode_form;
-use crate::remediation::push_percent_encoded;
+use crate::escape::{
+    escape,
+    percent::{decode_form, decode_percent, push_percent_encoded},
+};
 use crate::source::FileFault;
 use crate::timestamp::Timestamp;
+use crate::work::Cancel;
 
 /// How many reasons of failures are told apart.
 const MAX_FAILURES: usize = 200;

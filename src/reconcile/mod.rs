@@ -21,22 +21,21 @@ mod retry;
 mod rows;
 mod state;
 mod summary;
-mod text;
 mod tracked;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::engine::Cancel;
 use crate::escape::escape;
 use crate::evidence::{EvidenceError, EvidenceOptions};
+use crate::outcome::ToolFacts;
 use crate::plan::{PlanError, PlanOptions};
 use crate::policy::Policy;
-use crate::report::ToolFacts;
 use crate::sinks::{OutputError, OutputFolder, OutputKind, RECONCILIATION, REMEDIATION, RETRY};
 use crate::source::FileFault;
 use crate::timestamp::Timestamp;
+use crate::work::Cancel;
 
 use audited::Audited;
 use faults::{Fault, Faults};
@@ -57,7 +56,6 @@ pub use summary::{
     AuditLine, BucketLine, Counts, Done, DoneReason, FailureLine, InventoryCounts, InventoryLine, InventorySource,
     ManifestLine, Open, Reconciliation, ReportsLine, RetryLine,
 };
-pub use text::render;
 
 use reports::read_json;
 

@@ -6,15 +6,16 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::audited::{Assumed, Audited, Gap, List};
+use super::escaped;
 use super::faults::Fault;
 use super::jobs::{Action, Encryption, Operation};
 use super::later::Looked;
 use super::matching::RowCounts;
+use super::shown;
 use super::state::{Progress, State};
-use super::{escaped, shown};
+use crate::outcome::ToolFacts;
 use crate::policy::Verdict;
 use crate::remediation::Lane;
-use crate::report::ToolFacts;
 
 /// The name of this form of `reconcile.json`.
 pub const RECONCILE_SCHEMA: &str = "logseal.reconcile/1";

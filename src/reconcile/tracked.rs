@@ -5,8 +5,8 @@ use super::audited::Audited;
 use super::findings::{Findings, comparable};
 use super::manifests::Manifest;
 use super::objects::{Hashes, ListId, ObjectHasher, Objects, Sum};
-use crate::engine::Cancel;
 use crate::remediation::Lane;
+use crate::work::Cancel;
 
 /// The objects, and where they are listed.
 pub(super) struct Tracked {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::group::Group;
 use super::lane::{Lane, Why};
-use crate::partial::Amount;
+use crate::amounts::Amount;
 use crate::timestamp::Month;
 
 /// Objects that are to be put right, counted.

@@ -5,12 +5,10 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
-use super::LIST_HEADER;
 use super::lane::{Lane, StorageClass, Target, TargetMethod};
-use crate::engine::lock;
-use crate::escape::unescape;
+use crate::escape::{hex::hex, unescape};
 use crate::hashes::sha256::Sha256;
-use crate::source::hex;
+use crate::work::lock;
 
 /// What the objects of a list have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,11 +95,6 @@ impl Group {
     /// The folder of its files inside the folder of all remediation. Whoever names buckets does not choose where files go.
     pub fn folder(&self) -> String {
         format!("{}/{}", self.kind.lane.as_str(), folder_of_bucket(&self.bucket))
-    }
-
-    /// How many bytes of each of its files stand before the rows.
-    pub fn header_len(&self) -> u64 {
-        if self.kind.lane.has_manifests() { 0 } else { LIST_HEADER.len() as u64 }
     }
 
     /// How the names of its files begin.

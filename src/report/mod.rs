@@ -1,13 +1,23 @@
-//! What people and programs take away from an audit.
+//! Results for people: each at most 80 columns wide, the outcome first, what to do next last.
 
-mod campaign;
-mod summary;
-pub(crate) mod text;
+mod audit;
+mod digests;
+mod reconcile;
 
-pub use campaign::render_campaign;
-pub use summary::{
-    AccountLine, AccountLines, AuditFacts, ByteCounts, Counts, Coverage, GroupLine, LaneLine, MonthLine, MonthLines,
-    Outcome, OutcomeReason, PolicyFacts, RemediationFacts, RuleFacts, RuleLine, Run, Scope, SourceFacts, SourceLine,
-    Summary, Timing, ToolFacts,
-};
-pub use text::{Style, render};
+use std::fmt;
+
+use crate::assumptions::AssumptionLine;
+pub use crate::words::Style;
+use crate::words::Text;
+
+pub use audit::render_audit;
+pub use digests::render_digests;
+pub use reconcile::render_reconciliation;
+
+/// What the outcome takes for granted.
+fn assumptions(text: &mut Text, assumptions: &[AssumptionLine]) -> fmt::Result {
+    for (at, assumption) in assumptions.iter().enumerate() {
+        text.wrapped(if at == 0 { "Assumes" } else { "" }, &assumption.sentence())?;
+    }
+    Ok(())
+}

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::run::{Encoded, push_number};
+use crate::amounts::Verdicts;
 use crate::object_key::{Account, ObjectKey, Region, RollupKind};
-use crate::partial::Verdicts;
 use crate::policy::Verdict;
 use crate::timestamp::Month;
 

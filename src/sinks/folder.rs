@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tempfile::TempDir;
 
-use super::{GroupFiles, ListFile, Sources};
+use super::GroupFiles;
+use super::ListFile;
+use super::Sources;
 use crate::remediation::Groups;
 use crate::source::{FileFault, look_at};
 
@@ -38,7 +40,7 @@ impl OutputKind {
     /// What may be left of an earlier one that no new file takes the place of.
     fn stale_files(self) -> &'static [&'static str] {
         match self {
-            Self::Audit => &[crate::merge::PARTIAL_FILE, DIGESTS_FILE],
+            Self::Audit => &[PARTIAL_FILE, DIGESTS_FILE],
             Self::Reconciliation | Self::Digests => &[],
         }
     }
@@ -60,6 +62,8 @@ pub(crate) const RETRY: &str = "retry";
 /// The folder of everything that puts objects right.
 pub(crate) const REMEDIATION: &str = "remediation";
 
+/// What a shard leaves for merging.
+pub(crate) const PARTIAL_FILE: &str = "partial.json";
 /// What an audit finds in digests.
 pub(crate) const DIGESTS_FILE: &str = "digests.csv";
 

@@ -9,9 +9,25 @@ use std::thread::{self, JoinHandle};
 use super::OutputError;
 use super::held::Held;
 use super::list::{Piece, PieceError, Pieces, Sources, Stored, len_of_lines, truncate};
-use crate::engine::Cancel;
-use crate::remediation::{Group, GroupFile, LIST_HEADER};
+use super::remedies::{LIST_HEADER, header_len};
+use crate::remediation::Group;
 use crate::source::{Checksum, SourceFile, hash_all};
+use crate::work::Cancel;
+
+/// A file with the rows of a group, as it was written.
+#[derive(Clone, Debug)]
+pub struct GroupFile {
+    /// Whose rows they are.
+    pub group: Group,
+    /// Where it is in the folder of all remediation, with `/` between the parts.
+    pub path: String,
+    /// How many objects it lists.
+    pub objects: u64,
+    /// Its length in bytes.
+    pub len: u64,
+    /// The MD5 of its content, in hexadecimal: the ETag that S3 gives it when it is uploaded in one part without SSE-KMS.
+    pub md5: String,
+}
 
 /// The files of all groups, while rows are still appended.
 #[derive(Debug)]
@@ -200,7 +216,7 @@ impl Appender<'_> {
     fn room(&mut self) -> u64 {
         if self.files.last().is_none_or(|file| file.rows >= self.max_rows) {
             let path = format!("{}/{}-{:04}.csv", self.group.folder(), self.group.stem(), self.files.len() + 1);
-            self.files.push(Numbered { path, rows: 0, len: self.group.header_len() });
+            self.files.push(Numbered { path, rows: 0, len: header_len(self.group) });
             self.open = None;
         }
         self.max_rows - self.files.last().map_or(0, |file| file.rows)

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::engine::lock;
+use crate::work::lock;
 
 /// Writers of lines hand them over when so many bytes have come together.
 pub(crate) const LINES_LEN: usize = 1 << 16;

@@ -13,8 +13,8 @@ use memchr::memchr_iter;
 use super::OutputError;
 use super::held::Held;
 use super::sealed::{SealedFile, SealedFiles};
-use crate::engine::Cancel;
 use crate::source::FileFault;
+use crate::work::Cancel;
 
 /// Lines in the order of a list.
 #[derive(Debug, Default)]

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
+use super::Extent;
+use super::ListId;
+use super::OutputError;
+use super::UnitLengths;
 use super::groups::GroupFiles;
 use super::list::{ListFile, Piece, Pieces};
-use super::{Extent, ListId, OutputError, UnitLengths};
-use crate::engine::{Cancel, lock};
 use crate::plan::UnitId;
 use crate::remediation::Groups;
+use crate::work::{Cancel, lock};
 
 /// Puts lines into the lists as soon as everything before them is there, so that hardly any of them have to wait in a
 /// spool file. Lines of the first unit that has not ended go ahead; they are taken back if the unit turns out to be a
@@ -269,6 +272,7 @@ mod tests {
 
     use super::*;
     use crate::remediation::{Group, GroupKind, Lane};
+    use crate::sinks::header_len;
     use crate::sinks::{Lines, List, OutputFolder, Room, Sources, Spools, Stream};
 
     const WORKERS: u32 = 4;
@@ -366,7 +370,7 @@ mod tests {
         }
         for lane in [Lane::Copy, Lane::Blocked] {
             let files: Vec<_> = group_files.iter().filter(|file| file.group == group(lane)).collect();
-            let header_len = group(lane).header_len() as usize;
+            let header_len = header_len(&group(lane)) as usize;
             let mut text = Vec::new();
             for file in &files {
                 let bytes = fs::read(output.staging().join("remediation").join(&file.path)).expect("read");

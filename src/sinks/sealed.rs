@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use memchr::memchr_iter;
 
 use super::list::{PieceError, Stored, interrupted, len_of_rows};
-use crate::engine::Cancel;
+use crate::escape::hex::hex;
 use crate::hashes::sha256::Sha256;
-use crate::source::{SourceFile, hex};
+use crate::source::SourceFile;
+use crate::work::Cancel;
 
 /// A file, and what it must be.
 #[derive(Clone, Debug)]

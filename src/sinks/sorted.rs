@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::engine::lock;
+use crate::work::lock;
 
 /// So many runs of about the same length become one: few files are open at a time, and no record is copied often.
 const RUNS: usize = 64;

@@ -23,11 +23,13 @@ use md5::{Digest, Md5 as Md5Hasher};
 pub(crate) use system::Folder;
 pub(crate) use unicode::unicode;
 
-use crate::engine::lock;
-use crate::hashes::BLOCK_LEN;
-use crate::hashes::content::ContentHash;
 pub use crate::hashes::md5::Md5;
-use crate::hashes::md5::{Lane, MAX_LANES, update_all};
+use crate::hashes::{
+    BLOCK_LEN,
+    content::ContentHash,
+    md5::{Lane, MAX_LANES, update_all},
+};
+use crate::work::lock;
 
 /// What is at a path; nothing only if nothing of that name is there. What is there and cannot be looked at is an error, and
 /// so is a link that leads nowhere.
@@ -38,13 +40,6 @@ pub(crate) fn look_at(path: &Path) -> io::Result<Option<Metadata>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Why a file could not be examined.

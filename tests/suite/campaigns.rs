@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use logseal::engine::Cancel;
 use logseal::plan::PlanOptions;
 use logseal::policy::Policy;
 use logseal::reconcile::{Done, LaterInventory, ReconcileOptions, Reconciliation, reconcile};
+use logseal::work::Cancel;
 use serde_json::{Value, json};
 
 use crate::audits::{Audited, Desk};

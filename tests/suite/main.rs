@@ -17,6 +17,7 @@ mod evidence_files;
 mod formats;
 mod generate;
 mod inventories;
+mod layers;
 mod log_delivery;
 mod merge;
 mod mirror_model;

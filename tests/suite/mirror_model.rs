@@ -13,9 +13,9 @@ use logseal::digests::{
     AcceptedEdges, DEFAULT_INVENTORY_LAG, DEFAULT_MEMORY, DigestsOptions, DigestsSummary, LogContents, Window,
     verify_digests,
 };
-use logseal::engine::{Cancel, NoProgress};
-use logseal::report::Outcome;
+use logseal::outcome::Outcome;
 use logseal::timestamp::Timestamp;
+use logseal::work::{Cancel, NoProgress};
 use serde_json::json;
 
 use crate::random::Random;

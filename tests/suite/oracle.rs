@@ -9,12 +9,12 @@ use std::path::Path;
 
 use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, audit};
 use logseal::batch::Flag;
-use logseal::engine::{Cancel, NoProgress};
 use logseal::object_key::ObjectKey;
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::{BucketKey, Checker, Glob, KeyState, Object, Policy, Status};
 use logseal::timestamp::Timestamp;
+use logseal::work::{Cancel, NoProgress};
 use serde_json::{Value, json};
 
 use crate::audits::{Desk, Finding, decode_cell, read_findings};

@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, audit};
-use logseal::campaign::CampaignOptions;
-use logseal::engine::{Cancel, NoProgress};
-use logseal::merge::merge;
+use logseal::audit::{AuditOptions, CampaignOptions, DEFAULT_MAX_GROUPS, RemediationOptions, audit, merge::merge};
+use logseal::campaign::{JobSettings, Prices};
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions, Shard};
 use logseal::policy::{Checker, Policy};
-use logseal::remediation::{JobSettings, Prices};
 use logseal::timestamp::Timestamp;
+use logseal::work::{Cancel, NoProgress};
 use serde_json::{Value, json};
 
 use crate::audits::{Audited, Desk, FINAL_FILES, Ran, Steady, files_below, names_in};

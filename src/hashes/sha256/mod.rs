@@ -137,7 +137,7 @@ const CUBE_ROOTS: [u32; 64] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::hex;
+    use crate::escape::hex::hex;
 
     /// The examples of FIPS 180-2.
     #[test]

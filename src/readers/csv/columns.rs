@@ -9,8 +9,9 @@ use super::split::Split;
 use crate::batch::{
     Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, RowFault, RowState, Schema, Span, TextList, Texts,
 };
-use crate::object_key::{decode_form, is_form_encoded};
-use crate::readers::{Details, EachBatch, UnitFault};
+use crate::escape::percent::{decode_form, is_form_encoded};
+use crate::fault::UnitFault;
+use crate::readers::{Details, EachBatch};
 use crate::timestamp::TimeParser;
 
 /// The columns that every row is checked by.

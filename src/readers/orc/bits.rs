@@ -2,7 +2,8 @@
 //! Length Encoding", "Boolean Run Length Encoding").
 
 use super::stream::Stream;
-use crate::readers::{UnitFault, damaged};
+use crate::fault::UnitFault;
+use crate::readers::damaged;
 
 /// A header and 128 bytes.
 const MAX_RUN_LEN: usize = 129;

@@ -14,9 +14,12 @@ use super::ints::{IntForm, Ints, Sign, Version};
 use super::stream::{Budget, Compression, Stream};
 use super::stripe::StoredColumn;
 use crate::batch::{Flag, Flags, Number, Numbers, Span, TextList, Texts};
-use crate::readers::cells::{Cells, NULL_CODE, spread};
-use crate::readers::columns::{self, MAX_ROWS};
-use crate::readers::{UnitFault, damaged};
+use crate::fault::UnitFault;
+use crate::readers::{
+    cells::{Cells, NULL_CODE, spread},
+    columns::{self, MAX_ROWS},
+    damaged,
+};
 use crate::source::SourceFile;
 
 /// No name in S3 is longer than 1 KiB.

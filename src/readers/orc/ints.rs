@@ -5,7 +5,8 @@
 
 use super::proto::varint;
 use super::stream::Stream;
-use crate::readers::{UnitFault, damaged};
+use crate::fault::UnitFault;
+use crate::readers::damaged;
 
 /// No run is longer: 512 values of 8 bytes, what stands in front of them, and 31 patches of 8 bytes.
 const MAX_RUN_LEN: usize = 4 + 8 + 512 * 8 + 31 * 8;

@@ -10,7 +10,8 @@ use std::ops::Range;
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd::bulk::Decompressor;
 
-use crate::readers::{UnitFault, damaged};
+use crate::fault::UnitFault;
+use crate::readers::damaged;
 use crate::source::{FileFault, SourceFile};
 
 /// The header of a chunk: its length and whether it is stored as it is, in three bytes ("Compression").

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::cursor::{Streams, ValueKind};
 use super::proto::{Field, Fields};
 use super::tail::StripeInfo;
-use crate::readers::{UnitFault, damaged};
+use crate::fault::UnitFault;
+use crate::readers::damaged;
 
 /// A few bytes for each stream of a few dozen columns.
 const MAX_FOOTER_LEN: usize = 1 << 20;

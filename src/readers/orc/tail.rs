@@ -5,7 +5,8 @@
 
 use super::proto::{Field, Fields};
 use super::stream::{Budget, Compression, Stream, read_at};
-use crate::readers::{UnitFault, damaged};
+use crate::fault::UnitFault;
+use crate::readers::damaged;
 use crate::source::SourceFile;
 
 /// Statistics of a few dozen columns and thousands of stripes take less than a hundredth of it.

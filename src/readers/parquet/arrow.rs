@@ -12,10 +12,11 @@ use arrow_schema::{DataType, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{RowGroup, damaged};
+use super::RowGroup;
+use super::damaged;
 use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, Schema, Span, TextList, Texts};
-use crate::readers::columns::MAX_ROWS;
-use crate::readers::{EachBatch, NothingDeferred, UnitFault};
+use crate::fault::UnitFault;
+use crate::readers::{EachBatch, NothingDeferred, columns::MAX_ROWS};
 
 /// Hands over all rows in batches and says how many there were.
 pub(super) fn read(

@@ -9,9 +9,12 @@ use super::header::{DataHeader, DictionaryHeader, Encoding, LevelForm, PageHeade
 use super::hybrid::Hybrid;
 use super::pages::{ChunkRange, PageBytes, Pages, Window};
 use crate::batch::{Column, Flag, Flags, Number, Numbers, Span, TextList, Texts};
-use crate::readers::cells::{Cells, NULL_CODE, spread};
-use crate::readers::columns::{self, MAX_ROWS};
-use crate::readers::{UnitFault, damaged};
+use crate::fault::UnitFault;
+use crate::readers::{
+    cells::{Cells, NULL_CODE, spread},
+    columns::{self, MAX_ROWS},
+    damaged,
+};
 use crate::source::SourceFile;
 
 /// A column chunk that can be read with a cursor.

@@ -11,7 +11,8 @@ use parquet::basic::Compression;
 use zstd::bulk::Decompressor;
 
 use super::header::{LevelForm, PageHeader, PageKind};
-use crate::readers::{UnitFault, damaged};
+use crate::fault::UnitFault;
+use crate::readers::damaged;
 use crate::source::{FileFault, SourceFile};
 
 /// Writers close a page at about 1 MiB.

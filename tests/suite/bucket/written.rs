@@ -7,19 +7,20 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use logseal::audit::{AuditOptions, RemediationOptions, audit};
-use logseal::engine::{Cancel, NoProgress};
 use logseal::evidence::{DEFAULT_JOIN_MEMORY, EvidenceOptions, EvidencePath};
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::{Checker, Policy};
 use logseal::timestamp::Timestamp;
+use logseal::work::{Cancel, NoProgress};
 use parquet::arrow::ArrowWriter;
 use serde_json::json;
 
+use super::Listed;
+use super::Subject;
 use super::history::{ALIASES, DAY, KEYS, Second, World};
 use super::possible::{Row as SearchRow, RowOf};
 use super::traces::{Form, TableRow, etag, object_key, version_id};
-use super::{Listed, Subject};
 use crate::audits::{Desk, read_findings};
 use crate::delivery::{BUCKET, Delivery, Row, columns, gzip};
 use crate::random::Random;

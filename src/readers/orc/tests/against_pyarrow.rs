@@ -2,10 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{NAMES, at, fixture, read, read_all, stripes};
+use super::NAMES;
+use super::at;
+use super::fixture;
+use super::read;
+use super::read_all;
+use super::stripes;
 use crate::batch::{Column, ColumnSet, Flag, Number};
-use crate::readers::tests::{Cell, INVENTORY, Random, RowCells, cells, open, some_columns, some_rows};
-use crate::readers::{UnitFault, parquet};
+use crate::fault::UnitFault;
+use crate::readers::{
+    parquet,
+    tests::{Cell, INVENTORY, Random, RowCells, cells, open, some_columns, some_rows},
+};
 
 fn rows_of_pyarrow() -> Vec<RowCells> {
     let mut reader = parquet::Reader::new(open(&fixture("rows.parquet"))).expect("a file");

@@ -1,12 +1,20 @@
 //! Damaged files and files that lie: a fault or the rows that the footer counts, and no more memory than a stripe may take.
 
-use super::orc_file::{BIGINT, BOOLEAN, DATA, DICTIONARY_DATA, Encoded, LENGTH, OrcFile, PRESENT, STRING, Stripe};
-use super::orc_file::{TIMESTAMP, bits, unsigned};
-use super::{NAMES, at, fixture, read, read_all};
+use super::NAMES;
+use super::at;
+use super::fixture;
+use super::orc_file::{
+    BIGINT, BOOLEAN, DATA, DICTIONARY_DATA, Encoded, LENGTH, OrcFile, PRESENT, STRING, Stripe, TIMESTAMP, bits,
+    unsigned,
+};
+use super::read;
+use super::read_all;
 use crate::batch::{Column, ColumnSet, Flag, Number};
-use crate::readers::UnitFault;
-use crate::readers::orc::stream::{Budget, Compression, Stream};
-use crate::readers::tests::{Cell, Random, RowCells, open, some_columns, some_rows};
+use crate::fault::UnitFault;
+use crate::readers::{
+    orc::stream::{Budget, Compression, Stream},
+    tests::{Cell, Random, RowCells, open, some_columns, some_rows},
+};
 
 /// Rows are those that the footer counts, or the file is at fault.
 #[track_caller]

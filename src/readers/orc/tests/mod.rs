@@ -9,9 +9,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Reader, Scratch, Stripe};
+use super::Reader;
+use super::Scratch;
+use super::Stripe;
 use crate::batch::{Column, ColumnSet};
-use crate::readers::UnitFault;
+use crate::fault::UnitFault;
 use crate::readers::tests::{RowCells, cells};
 use crate::source::SourceFile;
 

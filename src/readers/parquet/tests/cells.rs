@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use crate::batch::ColumnSet;
-use crate::readers::UnitFault;
-use crate::readers::parquet::columns::{self, columns};
-use crate::readers::parquet::{Reader, RowGroup, arrow};
-use crate::readers::tests::{RowCells, cells};
+use crate::fault::UnitFault;
+use crate::readers::{
+    parquet::{
+        Reader, RowGroup, arrow,
+        columns::{self, columns},
+    },
+    tests::{RowCells, cells},
+};
 use crate::source::SourceFile;
 
 /// The parts of a file.

@@ -1,0 +1,48 @@
+//! Why an audit could not be done.
+
+use crate::digests::DigestsError;
+use crate::engine::EngineError;
+use crate::evidence::EvidenceError;
+use crate::sinks::OutputError;
+
+/// Why an audit could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuditError {
+    /// Nothing could be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The work could not be done.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The key evidence cannot be used.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// The digests cannot be verified.
+    #[error(transparent)]
+    Digests(DigestsError),
+    /// Every shard would verify all of them.
+    #[error("digests cannot be verified with a shard")]
+    DigestsOfShard,
+}
+
+impl From<DigestsError> for AuditError {
+    fn from(error: DigestsError) -> Self {
+        match error {
+            DigestsError::Cancelled => EngineError::Cancelled.into(),
+            error => Self::Digests(error),
+        }
+    }
+}
+
+impl AuditError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Output(error) | Self::Engine(EngineError::Output(error)) => error.hint(),
+            Self::Digests(error) => error.hint(),
+            Self::DigestsOfShard => Some("verify them once, with `logseal digests`"),
+            Self::Engine(_) | Self::Evidence(_) => None,
+        }
+    }
+}

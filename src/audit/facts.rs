@@ -1,0 +1,192 @@
+//! What an audit is about, beside what it found.
+
+use serde::{Deserialize, Serialize};
+
+use crate::assumptions::AssumptionName;
+use crate::escape::{escape, hex::hex};
+use crate::evidence::EvidenceSummary;
+use crate::hashes::sha256::Sha256;
+use crate::partial::Partial;
+use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault, check_newest};
+use crate::policy::{Checker, Severity, Versions};
+use crate::sinks::{FINDINGS_HEADER, List, push_fault};
+use crate::timestamp::Timestamp;
+
+/// What an audit is about, beside what it found. It travels with the partial of a shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditFacts {
+    /// The policy.
+    pub policy: PolicyFacts,
+    /// The sources, as they were planned.
+    pub sources: Vec<SourceFacts>,
+    /// All units of the plan.
+    pub units: u64,
+    /// Whether something says what must be covered.
+    pub completeness: Completeness,
+    /// Whether a result without any object in scope is fine.
+    pub allow_empty: bool,
+    /// What says which keys objects are encrypted under.
+    pub evidence: Option<EvidenceSummary>,
+}
+
+/// The policy, as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyFacts {
+    /// What it calls itself.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The file, or `preset:` and a name.
+    pub source: String,
+    /// The SHA-256 of its text.
+    pub sha256: String,
+    /// The SHA-256 of what it demands: the same whatever is stated about evidence.
+    pub identity: String,
+    /// Which versions of an object it is about.
+    pub versions: Versions,
+    /// Its rules, in order.
+    pub rules: Vec<RuleFacts>,
+    /// Exceptions that no longer hold.
+    pub expired_exceptions: Vec<String>,
+    /// What violating objects should become.
+    pub remediation: Option<RemediationFacts>,
+}
+
+/// What violating objects should become, as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemediationFacts {
+    /// The ARN of the key to encrypt them under.
+    pub key: String,
+    /// Whether to use a Bucket Key.
+    pub bucket_key: bool,
+}
+
+/// A rule, as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFacts {
+    /// Its id.
+    pub id: String,
+    /// How bad a violation is.
+    pub severity: Severity,
+}
+
+/// A source, as it was planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// As it was given, or the run that was picked.
+    pub path: String,
+    /// The bucket that it is about.
+    pub bucket: Option<String>,
+    /// The format of its data files.
+    pub format: Format,
+    /// When S3 began to list the bucket.
+    pub created_at: Option<String>,
+    /// Its data files.
+    pub files: u64,
+    /// Files beside them that the manifest does not name.
+    pub ignored_files: u64,
+    /// Newer runs that were passed over.
+    pub skipped_runs: Vec<String>,
+    /// What is wrong with it as a whole: name and sentence.
+    pub faults: Vec<(String, String)>,
+    /// A number for what its manifest says.
+    pub fingerprint: String,
+}
+
+impl AuditFacts {
+    /// The facts of a plan and a policy; `source` says where the policy is from.
+    pub fn new(plan: &Plan, checker: &Checker, source: &str, allow_empty: bool) -> Self {
+        let policy = checker.policy();
+        let rules = policy.rules.iter().map(|rule| RuleFacts { id: rule.id.clone(), severity: rule.severity });
+        let expired = checker.expired_exceptions().map(|exception| exception.id.clone());
+        Self {
+            policy: PolicyFacts {
+                name: policy.name.clone(),
+                version: policy.version.clone(),
+                source: source.to_owned(),
+                sha256: policy.sha256.clone(),
+                identity: policy.identity.clone(),
+                versions: policy.versions,
+                rules: rules.collect(),
+                expired_exceptions: expired.collect(),
+                remediation: policy.remediation.as_ref().map(|remediation| RemediationFacts {
+                    key: remediation.key.as_str().to_owned(),
+                    bucket_key: remediation.bucket_key,
+                }),
+            },
+            sources: plan.sources().iter().map(SourceFacts::new).collect(),
+            units: plan.units(Shard::WHOLE).count() as u64,
+            completeness: plan.completeness(),
+            allow_empty,
+            evidence: None,
+        }
+    }
+}
+
+impl AuditFacts {
+    /// Notes a fault of each source that lists what did not exist when it was made, as it says; returns what has been
+    /// noted. The rows of all shards must be known.
+    pub(crate) fn note_wrong_times(&mut self, partial: &Partial) -> Vec<(String, SourceFault)> {
+        if partial.terms.assumptions.has(AssumptionName::ManifestTimeAccepted) {
+            return Vec::new();
+        }
+        let mut noted = Vec::new();
+        for (id, source) in self.sources.iter_mut().enumerate() {
+            let newest = partial.sources.get(&id).and_then(|read| read.newest);
+            let made = source.created_at.as_ref().and_then(|made| Timestamp::parse(made.as_bytes()));
+            let (Some(newest), Some(made)) = (newest, made) else { continue };
+            let newest = Timestamp::from_millis(newest).unwrap_or(Timestamp::MAX);
+            if let Err(fault) = check_newest(made, newest) {
+                let fault = SourceFault::from(fault);
+                source.faults.push((fault.code().to_owned(), fault.to_string()));
+                source.created_at = None;
+                noted.push((source.path.clone(), fault));
+            }
+        }
+        noted
+    }
+
+    /// What a list holds before the lines of its units: a header, or the faults of whole sources.
+    pub(crate) fn preamble(&self, list: List) -> Vec<u8> {
+        let mut lines = Vec::new();
+        match list {
+            List::Findings => lines.extend_from_slice(FINDINGS_HEADER.as_bytes()),
+            List::Faults => {
+                let evidence = self.evidence.iter().flat_map(|evidence| &evidence.faults);
+                evidence.for_each(|fault| push_fault(&mut lines, &fault.what, &fault.path, None, None, &fault.why));
+                for source in &self.sources {
+                    source
+                        .faults
+                        .iter()
+                        .for_each(|(what, why)| push_fault(&mut lines, what, &source.path, None, None, why));
+                }
+            }
+        }
+        lines
+    }
+
+    /// A number for everything that is to be examined, the same on every machine.
+    pub fn plan_fingerprint(&self) -> String {
+        let mut hasher = Sha256::new();
+        self.sources.iter().for_each(|source| hasher.update(&source.fingerprint));
+        hex(&hasher.finish())
+    }
+}
+
+impl SourceFacts {
+    fn new(source: &Source) -> Self {
+        let why = |fault: &SourceFault| escape(fault.to_string().as_bytes()).into_owned();
+        let faults = source.faults.iter().map(|fault| (fault.code().to_owned(), why(fault)));
+        Self {
+            path: source.display_path(),
+            bucket: source.bucket.as_ref().map(|bucket| escape(bucket.as_bytes()).into_owned()),
+            format: source.format,
+            created_at: source.created_at.map(|time| time.to_string()),
+            files: source.file_count(),
+            ignored_files: source.ignored_files,
+            skipped_runs: source.skipped_runs.clone(),
+            faults: faults.collect(),
+            fingerprint: source.fingerprint(),
+        }
+    }
+}

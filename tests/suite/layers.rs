@@ -1,0 +1,101 @@
+//! The layers of the source: arrows point down, and what stands in one row does not meet.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From top to bottom. `ARCHITECTURE.md` shows the same table and says what each part is for.
+const ROWS: &[&[&str]] = &[
+    &["main"],
+    &["cli"],
+    &["report"],
+    &["audit", "reconcile", "digests", "explain", "generate"],
+    &["engine"],
+    &["examine", "campaign"],
+    &["partial"],
+    &["evidence", "sinks"],
+    &["remediation", "rollup", "readers"],
+    &["amounts", "join", "plan"],
+    &["policy", "fault"],
+    &["assumptions", "batch", "delivery", "source", "words"],
+    &["work", "outcome", "object_key", "timestamp", "escape", "hashes", "spans"],
+];
+
+/// The only neighbours that meet: an audit verifies digests, too.
+const NEIGHBOURS: [(&str, &str); 1] = [("audit", "digests")];
+
+/// What must not be even where the rows would allow it.
+const NEVER: [(&str, &str); 2] = [("readers", "policy"), ("plan", "policy")];
+
+fn row_of(part: &str) -> Option<usize> {
+    ROWS.iter().position(|row| row.contains(&part))
+}
+
+/// What is wrong with one part using another.
+fn wrong(from: &str, to: &str) -> Option<String> {
+    let Some((above, below)) = row_of(from).zip(row_of(to)) else {
+        return Some(format!("{from} -> {to}: give both a row in this table and in ARCHITECTURE.md"));
+    };
+    let is_down = above < below || NEIGHBOURS.contains(&(from, to));
+    (!is_down || NEVER.contains(&(from, to))).then(|| format!("{from} -> {to}"))
+}
+
+/// The source files of the library and the command, without tests, by the part that they belong to.
+fn files() -> Vec<(String, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let inside = path.strip_prefix(&root).expect("a file of ours");
+            let part = inside.iter().next().and_then(|part| Path::new(part).file_stem()?.to_str()).expect("a name");
+            let is_test = inside.iter().any(|name| matches!(name.to_str(), Some("tests" | "tests.rs" | "samples.rs")));
+            match path.extension().and_then(|ending| ending.to_str()) {
+                _ if is_test || part == "lib" => {}
+                Some("rs") => files.push((part.to_owned(), path.clone())),
+                _ if path.is_dir() => folders.push(path),
+                _ => {}
+            }
+        }
+    }
+    files
+}
+
+/// The code of a file: no comments, and nothing that is only compiled for tests.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a source file");
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+}
+
+/// The parts that some code names, as `crate::part` or, in the command, `logseal::part`.
+fn used(code: &str) -> impl Iterator<Item = &str> {
+    ["crate::", "logseal::"].into_iter().flat_map(|root| {
+        code.split(root).skip(1).map(|rest| {
+            assert!(!rest.starts_with('{'), "one statement for each part, so that this test can read it");
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+        })
+    })
+}
+
+#[test]
+fn arrows_point_down() {
+    let mut found = Vec::new();
+    for (part, path) in files() {
+        let code = code(&path);
+        let others = used(&code).filter(|other| *other != part);
+        found.extend(others.filter_map(|other| Some(format!("{}: {}", path.display(), wrong(&part, other)?))));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn an_arrow_that_is_turned_round_is_found() {
+    let allowed = |from: &str, to: &str| wrong(from, to).is_none();
+    for row in ROWS.windows(2) {
+        let (above, below) = (row[0][0], row[1][0]);
+        assert!(allowed(above, below) && !allowed(below, above), "{above} {below}");
+    }
+    assert!(!allowed("evidence", "sinks") && allowed("audit", "digests") && !allowed("digests", "audit"));
+    assert!(!allowed("readers", "policy") && !allowed("audit", "no_such_part"));
+    assert_eq!(used("use crate::plan::Plan;\nfn f(x: crate::batch::Row) {}").collect::<Vec<_>>(), ["plan", "batch"]);
+}
