@@ -11,13 +11,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::batch::{Column, ColumnSet};
-use crate::evidence::{Evidence, KeyRing};
-use crate::examine::Examiner;
+use crate::evidence::{Evidence, KeyError, Keys};
+use crate::examine::{ExamineError, Examiner};
 use crate::fault::UnitFault;
 use crate::partial::{MergeError, Partial, Rollups, Terms};
 use crate::plan::{Format, Unit, UnitId};
@@ -25,27 +23,33 @@ use crate::policy::Checker;
 use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFile, UnitReader};
 use crate::remediation::{Groups, Targets};
 use crate::sinks::{Ended, Extent, OrderedLists, OutputError, Spools};
-use crate::work::{Cancel, Progress, WORKER_NAME, lock};
+use crate::work::{Crew, Progress, Stopped, Watch, caught, lock};
 
 /// Why the work could not be done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// It was ended early.
-    #[error("interrupted")]
-    Cancelled,
-    /// The operating system gave no thread.
-    #[error("cannot start a worker: {0}")]
-    Thread(io::Error),
+    /// The workers stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// Findings could not be written down.
     #[error(transparent)]
     Output(#[from] OutputError),
-    /// Our own mistake: a worker stopped in a way that it should not.
-    #[error("internal error: {0}")]
-    Panicked(UnitFault),
+    /// The keys of rows cannot be told.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// Our own mistake: a unit was examined twice.
     #[error(transparent)]
     Merge(#[from] MergeError),
+}
+
+impl From<ExamineError> for EngineError {
+    fn from(error: ExamineError) -> Self {
+        match error {
+            ExamineError::Keys(error) => error.into(),
+            ExamineError::Output(error) => error.into(),
+        }
+    }
 }
 
 /// What all workers share.
@@ -57,8 +61,7 @@ struct Work<'w> {
     terms: Arc<Terms>,
     total: Mutex<Partial>,
     lists: &'w OrderedLists<'w>,
-    failed: Mutex<Option<EngineError>>,
-    cancel: &'w Cancel,
+    crew: Crew<'w, EngineError>,
     progress: &'w dyn Progress,
 }
 
@@ -131,8 +134,7 @@ pub(crate) struct Outcome<'w> {
     pub(crate) targets: &'w Targets,
     /// The groups of objects that are put right together.
     pub(crate) groups: &'w Groups,
-    /// The names of keys, and what is known of the keys of objects.
-    pub(crate) keys: (&'w KeyRing<'w>, Option<&'w Evidence>),
+    pub(crate) keys: Keys<'w>,
 }
 
 /// Examines the units with `jobs` workers. Returns the total.
@@ -141,43 +143,23 @@ pub(crate) fn run<'w>(
     checker: &'w Checker,
     Outcome { total, spools, lists, targets, groups, keys }: Outcome<'w>,
     jobs: usize,
-    cancel: &'w Cancel,
-    progress: &'w dyn Progress,
+    Watch { cancel, progress }: Watch<'w>,
 ) -> Result<Partial, EngineError> {
     let queue = Queue::new(units);
     let work = Work {
         queue: Mutex::new(queue),
         checker,
-        wanted: wanted_columns(checker, total.terms.rollups, keys.1),
+        wanted: wanted_columns(checker, total.terms.rollups, keys.evidence),
         terms: Arc::clone(&total.terms),
         total: Mutex::new(total),
         lists,
-        failed: Mutex::new(None),
-        cancel,
+        crew: Crew::new(jobs, cancel),
         progress,
     };
-    std::thread::scope(|scope| {
-        for worker in 0..jobs {
-            let (work, spool) = (&work, spools.writer(worker as u32));
-            let body = move || {
-                let run = AssertUnwindSafe(|| work.run_worker(Examiner::new(checker, targets, groups, keys, spool)));
-                if let Err(panic) = catch_unwind(run) {
-                    work.fail(EngineError::Panicked(UnitFault::panicked(&*panic)));
-                }
-            };
-            let started = std::thread::Builder::new().name(format!("{WORKER_NAME}{worker}")).spawn_scoped(scope, body);
-            if let Err(error) = started {
-                work.fail(EngineError::Thread(error));
-            }
-        }
-    });
-    // First, because being interrupted can be why something failed.
-    if cancel.is_cancelled() {
-        return Err(EngineError::Cancelled);
-    }
-    if let Some(error) = lock(&work.failed).take() {
-        return Err(error);
-    }
+    work.crew.run(|number| {
+        work.run_worker(Examiner::new(checker, targets, groups, keys, spools.writer(number as u32)));
+        Ok(())
+    })?;
     Ok(work.total.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -199,11 +181,11 @@ fn wanted_columns(checker: &Checker, rollups: Rollups, evidence: Option<&Evidenc
 impl<'w> Work<'w> {
     fn run_worker(&self, mut examiner: Examiner<'w>) {
         let mut scratch = Scratch::default();
-        while !self.is_over()
+        while !self.crew.is_over()
             && let Some(task) = self.next_task()
         {
             if let Err(error) = self.run_task(task, &mut examiner, &mut scratch) {
-                self.fail(error);
+                self.crew.fail(error);
             }
         }
     }
@@ -219,14 +201,6 @@ impl<'w> Work<'w> {
                 group.iter().try_for_each(|open| self.leave(open, examiner))
             }
         }
-    }
-
-    fn is_over(&self) -> bool {
-        self.cancel.is_cancelled() || lock(&self.failed).is_some()
-    }
-
-    fn fail(&self, error: EngineError) {
-        lock(&self.failed).get_or_insert(error);
     }
 
     /// The first open unit that another worker speeds up; or else the next units to open; or else any unit with parts left.
@@ -261,7 +235,7 @@ impl<'w> Work<'w> {
                 Err(fault) => open.fail(None, fault),
             }
         }
-        FileChecksum::check_all(&checksums, &|| self.is_over(), &mut |at, checked| match checked {
+        FileChecksum::check_all(&checksums, &|| self.crew.is_over(), &mut |at, checked| match checked {
             Ok(()) => lock(&units[at].found).is_unverified = false,
             Err(fault) => units[at].fail(None, fault),
         });
@@ -287,8 +261,8 @@ impl<'w> Work<'w> {
     /// Examines parts of the unit until it has no more.
     fn visit(&self, open: &Arc<OpenUnit<'w>>, examiner: &mut Examiner<'w>, scratch: &mut Scratch) {
         let (mut visit, mut part_number) = (self.nothing(), 0);
-        let examined = catch_unwind(AssertUnwindSafe(|| -> Result<(), UnitFault> {
-            while !self.is_over()
+        let examined = caught(|| -> Result<(), UnitFault> {
+            while !self.crew.is_over()
                 && let Some(part) = self.next_part(open, scratch, &mut part_number)?
             {
                 match part {
@@ -296,19 +270,19 @@ impl<'w> Work<'w> {
                     Part::Checksum(checksum) => {
                         // Its number is not waited for.
                         self.end_part(open, part_number, Vec::new());
-                        checksum.check(&|| self.is_over())?;
+                        checksum.check(&|| self.crew.is_over())?;
                     }
                 }
             }
             examiner.fold(&mut visit);
             Ok(())
-        }));
-        let examined = examined.unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic)));
+        });
+        let examined = examined.unwrap_or_else(|why| Err(UnitFault::Panicked(why)));
         let Err(fault) = examined else {
             let mut found = lock(&open.found);
             found.blank_lines += examiner.take_blank_lines();
             if let Err(error) = found.partial.merge(visit) {
-                self.fail(error.into());
+                self.crew.fail(error.into());
             }
             return;
         };
@@ -352,20 +326,20 @@ impl<'w> Work<'w> {
         // When a report was made is held against the newest of its rows.
         let wanted = if rows.is_dated { self.wanted } else { self.wanted.with(Column::LastModifiedDate) };
         examiner.begin_part(self.lists.is_first(open.unit.id));
-        rows.read(wanted, scratch, &|| self.is_over(), &mut |batch, details| {
+        rows.read(wanted, scratch, &|| self.crew.is_over(), &mut |batch, details| {
             self.progress.advance(0, batch.len as u64);
             examiner.examine(&open.unit, batch, details, visit)
         })?;
         match examiner.end_part() {
             Ok(lines) => self.end_part(open, number, lines),
-            Err(error) => self.fail(error.into()),
+            Err(error) => self.crew.fail(error.into()),
         }
         Ok(())
     }
 
     fn end_part(&self, open: &OpenUnit<'w>, number: u32, lines: Vec<Extent>) {
         if let Err(error) = self.lists.end_part(open.unit.id, number, lines) {
-            self.fail(error.into());
+            self.crew.fail(error.into());
         }
     }
 
@@ -386,7 +360,7 @@ impl<'w> Work<'w> {
 
     /// Adds the unit to the total: what was found, or one fault and nothing else.
     fn finish(&self, open: &OpenUnit<'w>, examiner: &mut Examiner<'w>) -> Result<(), EngineError> {
-        if self.is_over() {
+        if self.crew.is_over() {
             return Ok(());
         }
         let mut found = lock(&open.found);

@@ -4,20 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
 
 use crate::assumptions::AssumptionName;
 use crate::batch::{Batch, ColumnSet, Flag};
-use crate::evidence::{self, Aliases, EvidenceError, EvidenceFault, EvidenceOptions, KeyRing};
+use crate::evidence::{self, Aliases, EvidenceError, EvidenceFault, EvidenceOptions, KeyError, KeyRing, Keys, Wanted};
 use crate::examine::{Row, RowJudge};
 use crate::fault::UnitFault;
 use crate::object_key::ObjectKey;
 use crate::plan::{MadeFault, Plan, Shard, Unit, check_newest};
 use crate::policy::{Alternative, BucketKey, Checker, KeyState, Object, Ruling, Status, Verdict};
-use crate::readers::{Part, Scratch, UnitFile, UnitReader};
+use crate::readers::{NotWhole, WholeReader};
 use crate::timestamp::Timestamp;
-use crate::work::{Cancel, NoProgress, WORKER_NAME};
+use crate::work::{Cancel, Crew, NoProgress, Stopped, Watch, default_jobs, lock};
 
 /// The object that is asked about.
 #[derive(Clone, Debug)]
@@ -107,12 +106,18 @@ pub struct Answers {
 /// Why an object cannot be looked for.
 #[derive(Debug, thiserror::Error)]
 pub enum ExplainError {
-    /// The operating system gave no thread, or no temporary folder.
+    /// The operating system gave no temporary folder.
     #[error(transparent)]
-    System(#[from] io::Error),
+    Folder(#[from] io::Error),
     /// The key evidence cannot be used.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    /// The keys of rows cannot be told.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The worker stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Looks for the object in all units. All rows are judged, and no more than `limit` are kept.
@@ -125,66 +130,57 @@ pub fn explain(
 ) -> Result<Answers, ExplainError> {
     let aliases = options.map_or(&[][..], |options| &options.aliases);
     let ring = KeyRing::new(checker, Aliases::read(checker, aliases).map_err(EvidenceError::Aliases)?);
+    let cancel = Cancel::default();
     let evidence = match options {
         Some(options) => {
             let folder = options.temp_dir.as_deref().map_or_else(tempfile::tempdir, tempfile::tempdir_in)?;
-            let (of, jobs) = ((plan, None), crate::work::default_jobs());
-            Some(evidence::load(options, of, &ring, folder, jobs, (&Cancel::default(), &NoProgress), None)?)
+            let wanted = Wanted { options, plan, shard: None, ring: &ring, delivered: None };
+            let watch = Watch { cancel: &cancel, progress: &NoProgress };
+            Some(evidence::load(wanted, folder, default_jobs(), watch)?)
         }
         None => None,
     };
     let evidence_faults = evidence.iter().flat_map(|evidence| evidence.summary.faults.clone()).collect();
-    let mut answers = Answers { evidence_faults, ..Answers::default() };
-    // In a worker's thread, because a reader that panics is a fault there.
-    thread::scope(|scope| {
-        let search_all = || {
-            let (mut scratch, mut judge) = (Scratch::default(), RowJudge::new(checker, &ring, evidence.as_ref()));
-            for unit in plan.units(Shard::WHOLE) {
-                let search =
-                    AssertUnwindSafe(|| search(&unit, &mut judge, question, limit, &mut scratch, &mut answers));
-                let searched = catch_unwind(search).unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic)));
-                answers.faults.extend(searched.err().map(|fault| (unit.key(), fault)));
+    let answers = Mutex::new(Answers { evidence_faults, ..Answers::default() });
+    // One worker: the first rows are those that are shown.
+    Crew::<ExplainError>::new(1, &cancel).run(|_| {
+        let (mut answers, mut reader) = (lock(&answers), WholeReader::default());
+        let mut judge = RowJudge::new(checker, Keys { ring: &ring, evidence: evidence.as_ref() });
+        for unit in plan.units(Shard::WHOLE) {
+            let mut each = |batch: &Batch<'_>| look_for(question, (&unit, batch), &mut judge, limit, &mut answers);
+            match reader.read(&unit, ColumnSet::ALL, &|| false, &mut each) {
+                Ok(_) | Err(NotWhole::Cancelled) => {}
+                Err(NotWhole::Fault(fault)) => answers.faults.push((unit.key(), fault)),
+                Err(NotWhole::Taker(error)) => return Err(error.into()),
             }
-        };
-        thread::Builder::new().name(format!("{WORKER_NAME}0")).spawn_scoped(scope, search_all).map(drop)
+        }
+        Ok(())
     })?;
+    let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
     answers.check_times(plan);
     Ok(answers)
 }
 
-fn search(
-    unit: &Unit<'_>,
-    judge: &mut RowJudge<'_>,
+/// Answers with the rows of a batch that are about the object.
+fn look_for(
     question: &Question,
+    (unit, batch): (&Unit<'_>, &Batch<'_>),
+    judge: &mut RowJudge<'_>,
     limit: usize,
-    scratch: &mut Scratch,
     answers: &mut Answers,
-) -> Result<(), UnitFault> {
-    let mut reader = UnitReader::new(unit, UnitFile::open(unit)?)?;
-    while let Some(part) = reader.next_part(scratch)? {
-        let rows = match part {
-            Part::Rows(rows) => rows,
-            Part::Checksum(checksum) => {
-                checksum.check(&|| false)?;
-                continue;
+) -> Result<(), KeyError> {
+    let newest = answers.newest.entry(unit.source_id).or_default();
+    *newest = batch.last_modified.latest().map_or(*newest, |millis| millis.max(*newest));
+    let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
+    for at in 0..batch.len {
+        match Row::read(batch, at, bucket) {
+            Ok(Some(row)) if question.is_about(&row) => {
+                judge.begin_batch(unit, batch)?;
+                answers.note(answer(unit, judge, (batch, at), &row), limit);
             }
-        };
-        rows.read(ColumnSet::ALL, scratch, &|| false, &mut |batch, _| {
-            let newest = answers.newest.entry(unit.source_id).or_default();
-            *newest = batch.last_modified.latest().map_or(*newest, |millis| millis.max(*newest));
-            let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
-            for at in 0..batch.len {
-                match Row::read(batch, at, bucket) {
-                    Ok(Some(row)) if question.is_about(&row) => {
-                        judge.begin_batch(unit, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
-                        answers.note(answer(unit, judge, (batch, at), &row), limit);
-                    }
-                    Ok(_) => {}
-                    Err(_) => answers.rows_rejected += 1,
-                }
-            }
-            Ok(())
-        })?;
+            Ok(_) => {}
+            Err(_) => answers.rows_rejected += 1,
+        }
     }
     Ok(())
 }

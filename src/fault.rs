@@ -1,7 +1,5 @@
 //! Why a unit could not be examined: what is said of a file, whichever reader met it.
 
-use std::any::Any;
-
 use crate::batch::SchemaError;
 use crate::source::FileFault;
 
@@ -54,12 +52,6 @@ pub enum UnitFault {
 }
 
 impl UnitFault {
-    /// The fault of a reader that panicked.
-    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
-        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Self::Panicked(text.unwrap_or("without a message").to_owned())
-    }
-
     /// The name of the fault in `faults.jsonl`.
     pub fn code(&self) -> &'static str {
         match self {

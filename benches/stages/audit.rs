@@ -5,7 +5,7 @@ use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::Checker;
 use logseal::timestamp::Timestamp;
-use logseal::work::{Cancel, NoProgress};
+use logseal::work::{Cancel, NoProgress, Watch};
 
 use crate::exports::scratch_folder;
 use crate::judge;
@@ -35,5 +35,5 @@ pub fn audit_once(input: &Input) -> Work {
 fn run(input: &Input, options: &AuditOptions) -> Summary {
     let plan = Plan::new(std::slice::from_ref(&input.run), &PlanOptions::default()).expect("a plan");
     let checker = Checker::new(judge::cis(), Timestamp::now());
-    audit(&plan, &checker, options, &Cancel::default(), &NoProgress).expect("an audit")
+    audit(&plan, &checker, options, Watch { cancel: &Cancel::default(), progress: &NoProgress }).expect("an audit")
 }

@@ -4,6 +4,7 @@ use crate::digests::DigestsError;
 use crate::engine::EngineError;
 use crate::evidence::EvidenceError;
 use crate::sinks::OutputError;
+use crate::work::Stopped;
 
 /// Why an audit could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -20,19 +21,13 @@ pub enum AuditError {
     Evidence(#[from] EvidenceError),
     /// The digests cannot be verified.
     #[error(transparent)]
-    Digests(DigestsError),
+    Digests(#[from] DigestsError),
+    /// Somebody ended it early, or a worker stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// Every shard would verify all of them.
     #[error("digests cannot be verified with a shard")]
     DigestsOfShard,
-}
-
-impl From<DigestsError> for AuditError {
-    fn from(error: DigestsError) -> Self {
-        match error {
-            DigestsError::Cancelled => EngineError::Cancelled.into(),
-            error => Self::Digests(error),
-        }
-    }
 }
 
 impl AuditError {
@@ -42,7 +37,7 @@ impl AuditError {
             Self::Output(error) | Self::Engine(EngineError::Output(error)) => error.hint(),
             Self::Digests(error) => error.hint(),
             Self::DigestsOfShard => Some("verify them once, with `logseal digests`"),
-            Self::Engine(_) | Self::Evidence(_) => None,
+            Self::Engine(_) | Self::Evidence(_) | Self::Stopped(_) => None,
         }
     }
 }

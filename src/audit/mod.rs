@@ -14,17 +14,16 @@ use std::time::Instant;
 
 use crate::assumptions::Assumptions;
 use crate::campaign::{JobSettings, Prices, PricesError};
-use crate::delivery::Delivered;
 use crate::digests::{DigestsOptions, DigestsSummary, Verification};
-use crate::engine::{self, EngineError, Outcome};
-use crate::evidence::{self, Aliases, Evidence, EvidenceError, EvidenceOptions, KeyRing};
+use crate::engine::{self, Outcome};
+use crate::evidence::{self, Aliases, Evidence, EvidenceError, EvidenceOptions, KeyRing, Keys, Wanted};
 use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
 use crate::remediation::{Groups, Targets};
 use crate::sinks::{DIGESTS_FILE, OrderedLists, OutputFolder, Room, Sources, Spools, with_groups};
 use crate::timestamp::Timestamp;
-use crate::work::{Cancel, Progress};
+use crate::work::{Progress, Stopped, Watch};
 
 pub use campaign::CampaignOptions;
 pub use error::AuditError;
@@ -92,13 +91,8 @@ impl RemediationOptions {
 }
 
 /// Examines the plan and writes what was found. The folder gets its files only when all of them are complete.
-pub fn audit(
-    plan: &Plan,
-    checker: &Checker,
-    options: &AuditOptions,
-    cancel: &Cancel,
-    progress: &dyn Progress,
-) -> Result<Summary, AuditError> {
+pub fn audit(plan: &Plan, checker: &Checker, options: &AuditOptions, watch: Watch<'_>) -> Result<Summary, AuditError> {
+    let Watch { cancel, progress } = watch;
     let (clock, started_at) = (Instant::now(), Timestamp::now());
     let mut facts = AuditFacts::new(plan, checker, &options.policy_source, options.allow_empty);
     let jobs = options.jobs.max(1);
@@ -109,7 +103,11 @@ pub fn audit(
     let are_logs_stated = options.evidence.is_some() && checker.policy().evidence.logs_are_complete;
     let mut output = OutputFolder::create(&options.out, options.overwrite)?;
     let verify = |digests: Verification<'_>| {
-        digests.keep_listed(are_logs_stated).run(&mut output, DIGESTS_FILE, cancel, &Beside(progress))
+        digests.keep_listed(are_logs_stated).run(
+            &mut output,
+            DIGESTS_FILE,
+            Watch { cancel, progress: &Beside(progress) },
+        )
     };
     let mut digests = verification.map(verify).transpose()?;
     let delivered = digests.as_mut().and_then(DigestsSummary::take_delivered);
@@ -120,7 +118,8 @@ pub fn audit(
     let ring = KeyRing::new(checker, aliases);
     let evidence = match &options.evidence {
         Some(evidence) => {
-            Some(load_evidence(evidence, (plan, options.shard), &ring, &output, jobs, (cancel, progress), delivered)?)
+            let wanted = Wanted { options: evidence, plan, shard: options.shard, ring: &ring, delivered };
+            Some(load_evidence(wanted, &output, jobs, watch)?)
         }
         None => None,
     };
@@ -137,12 +136,12 @@ pub fn audit(
     let assumptions = assumptions(plan, checker, &ring, evidence.as_ref());
     let terms = terms(checker, options, &facts, (assumptions, aliases_read));
     let total = Partial::new(Arc::new(terms), facts.policy.rules.len());
-    let keys = (&ring, evidence.as_ref());
+    let keys = Keys { ring: &ring, evidence: evidence.as_ref() };
     let outcome = Outcome { total, spools: &spools, lists: &lists, targets: &targets, groups: &groups, keys };
-    let partial = engine::run(units, checker, outcome, jobs, cancel, progress)?;
+    let partial = engine::run(units, checker, outcome, jobs, watch)?;
     let finished = lists.finish();
     if cancel.is_cancelled() {
-        return Err(EngineError::Cancelled.into());
+        return Err(Stopped::Cancelled.into());
     }
     let (files, lengths) = finished?;
     // Freeing a gigabyte takes a while, in which the lists are brought to the disk.
@@ -173,20 +172,14 @@ impl Progress for Beside<'_> {
 
 /// Its temporary files are in a folder of their own, which disappears when they have been read.
 fn load_evidence(
-    options: &EvidenceOptions,
-    of: (&Plan, Option<Shard>),
-    ring: &KeyRing<'_>,
+    wanted: Wanted<'_>,
     output: &OutputFolder,
     jobs: usize,
-    watch: (&Cancel, &dyn Progress),
-    delivered: Option<Delivered>,
-) -> Result<Evidence, AuditError> {
-    let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
+    watch: Watch<'_>,
+) -> Result<Evidence, EvidenceError> {
+    let folder = wanted.options.temp_dir.as_deref().unwrap_or(output.staging());
     let folder = tempfile::tempdir_in(folder).map_err(EvidenceError::Folder)?;
-    evidence::load(options, of, ring, folder, jobs, watch, delivered).map_err(|error| match error {
-        EvidenceError::Cancelled => EngineError::Cancelled.into(),
-        error => error.into(),
-    })
+    evidence::load(wanted, folder, jobs, watch)
 }
 
 /// Everything that decides a verdict, or what is written about it.

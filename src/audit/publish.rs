@@ -9,15 +9,13 @@ use super::Scope;
 use super::Summary;
 use super::campaign::{CampaignOptions, write_campaign};
 use super::shard::{FileSeal, ShardFile, ShardGroupFile, Shards, seal};
-use crate::engine::EngineError;
-use crate::fault::UnitFault;
 use crate::partial::Partial;
 use crate::remediation::Group;
 use crate::sinks::{
     GroupFile, List, ListFile, ListFiles, OutputError, OutputFolder, PARTIAL_FILE, REMEDIATION, Sources, Stream,
     UnitLengths, push_fault,
 };
-use crate::work::Cancel;
+use crate::work::{Cancel, Stopped};
 
 /// Everything but the lists.
 pub(super) struct Findings {
@@ -74,7 +72,7 @@ pub(super) fn write(
     }
     let files = finish_lists(lists.files, cancel)?;
     if cancel.is_cancelled() {
-        return Err(EngineError::Cancelled.into());
+        return Err(Stopped::Cancelled.into());
     }
     write_campaign(&output, &result.facts, &result.partial, &files, campaign)?;
     let run = run();
@@ -99,11 +97,11 @@ pub(super) fn write(
 fn finish_lists(ListFiles { named, groups }: ListFiles, cancel: &Cancel) -> Result<Vec<GroupFile>, AuditError> {
     thread::scope(|scope| {
         let finish_named = || named.into_iter().try_for_each(ListFile::finish);
-        let finishing = thread::Builder::new().spawn_scoped(scope, finish_named).map_err(EngineError::Thread)?;
+        let finishing = thread::Builder::new().spawn_scoped(scope, finish_named).map_err(Stopped::Thread)?;
         let files = groups.finish(cancel)?;
         match finishing.join() {
             Ok(finished) => Ok(finished.map(|()| files)?),
-            Err(panic) => Err(EngineError::Panicked(UnitFault::panicked(&*panic)).into()),
+            Err(_) => Err(Stopped::Panicked("the lists were not finished".to_owned()).into()),
         }
     })
 }

@@ -6,7 +6,7 @@ use logseal::digests::{
 use logseal::plan::Plan;
 use logseal::report::render_digests;
 use logseal::timestamp::Timestamp;
-use logseal::work::default_jobs;
+use logseal::work::{Watch, default_jobs};
 
 use super::Failure;
 use super::args::{AcceptedArgs, DigestsArgs, DigestsOfAuditArgs};
@@ -84,7 +84,12 @@ pub(super) fn run(args: DigestsArgs) -> Result<u8, Failure> {
         temp_dir: args.temp_dir,
     };
     let bar = progress::Bar::open_ended("digests", args.no_progress || args.stdout.quiet);
-    let summary = verify_digests(&options, inventory.as_ref(), (&args.out, args.force), &cancel, &bar);
+    let summary = verify_digests(
+        &options,
+        inventory.as_ref(),
+        (&args.out, args.force),
+        Watch { cancel: &cancel, progress: &bar },
+    );
     bar.finish();
     let summary = summary?;
     if !args.stdout.quiet {

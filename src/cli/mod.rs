@@ -20,7 +20,6 @@ use logseal::audit::{
     merge::{MergeJobError, merge},
 };
 use logseal::campaign::{JobSettings, Prices};
-use logseal::engine::EngineError;
 use logseal::escape::{escape, harmless};
 use logseal::generate::generate;
 use logseal::partial::Rollups;
@@ -28,7 +27,7 @@ use logseal::plan::{Plan, PlanError, Shard};
 use logseal::policy::Checker;
 use logseal::report::{Style, render_audit};
 use logseal::timestamp::Timestamp;
-use logseal::work::{Cancel, WORKER_NAME, default_jobs};
+use logseal::work::{Cancel, WORKER_NAME, Watch, default_jobs};
 use serde::Serialize;
 
 use args::{AuditArgs, CampaignArgs, Cli, Command, Format, GenerateArgs, MergeArgs, Rollup, StdoutArgs};
@@ -60,10 +59,7 @@ impl From<PlanError> for Failure {
 
 impl From<AuditError> for Failure {
     fn from(error: AuditError) -> Self {
-        match &error {
-            AuditError::Engine(EngineError::Cancelled) => Self::new("interrupted: nothing was written"),
-            error => Self::with_hint(error, error.hint()),
-        }
+        Self::with_hint(&error, error.hint())
     }
 }
 
@@ -171,7 +167,7 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
     };
     let bytes = plan.units(options.shard.unwrap_or(Shard::WHOLE)).map(|unit| unit.size_hint()).sum();
     let bar = progress::Bar::new(bytes, args.no_progress || args.stdout.quiet);
-    let summary = audit(&plan, &checker, &options, &cancel, &bar);
+    let summary = audit(&plan, &checker, &options, Watch { cancel: &cancel, progress: &bar });
     bar.finish();
     let summary = summary?;
     if !args.stdout.quiet {

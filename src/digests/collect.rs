@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
 
-use super::DigestsError;
 use super::LogContents;
 use super::Window;
 use super::content::{Content, parse_signature};
@@ -43,8 +42,6 @@ pub(super) struct Shared<'s> {
     pub(super) progress: &'s dyn Progress,
     next_digest: AtomicU32,
     total: Mutex<Collected>,
-    has_failed: AtomicBool,
-    failure: Mutex<Option<DigestsError>>,
 }
 
 /// What is counted on the way.
@@ -93,22 +90,7 @@ impl<'s> Shared<'s> {
             progress,
             next_digest: AtomicU32::new(0),
             total: Mutex::default(),
-            has_failed: AtomicBool::new(false),
-            failure: Mutex::default(),
         }
-    }
-
-    pub(super) fn fail(&self, error: DigestsError) {
-        lock(&self.failure).get_or_insert(error);
-        self.has_failed.store(true, Ordering::Release);
-    }
-
-    pub(super) fn has_failed(&self) -> bool {
-        self.has_failed.load(Ordering::Acquire)
-    }
-
-    pub(super) fn take_failure(&self) -> Option<DigestsError> {
-        lock(&self.failure).take()
     }
 
     /// How many digests have a number.

@@ -5,10 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -21,11 +18,10 @@ use crate::assumptions::Assumptions;
 use crate::batch::{Batch, Column, ColumnSet, Flag};
 use crate::escape::escape;
 use crate::examine::Row;
-use crate::fault::UnitFault;
 use crate::plan::{Completeness, Plan, Shard, Unit};
-use crate::readers::{Part, Scratch, UnitFile, UnitReader};
+use crate::readers::{NotWhole, WholeReader};
 use crate::timestamp::Timestamp;
-use crate::work::{Cancel, WORKER_NAME, lock};
+use crate::work::{Cancel, Crew, lock};
 
 /// What was read of it.
 #[derive(Clone, Debug, Serialize)]
@@ -88,15 +84,6 @@ impl InventoryFacts {
     }
 }
 
-struct Search<'s> {
-    units: Vec<Unit<'s>>,
-    next: AtomicUsize,
-    shared: &'s Shared<'s>,
-    cancel: &'s Cancel,
-    /// Of each source.
-    counts: Mutex<Vec<Counts>>,
-}
-
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     rows: u64,
@@ -113,24 +100,32 @@ pub(super) fn read(
 ) -> Result<InventoryFacts, DigestsError> {
     let units: Vec<_> = plan.units(Shard::WHOLE).collect();
     let counts = Mutex::new(vec![Counts::default(); plan.sources().len()]);
-    let search = Search { units, next: AtomicUsize::new(0), shared, cancel, counts };
-    thread::scope(|scope| {
-        (0..jobs).try_for_each(|worker| {
-            let name = format!("{WORKER_NAME}{worker}");
-            thread::Builder::new().name(name).spawn_scoped(scope, || search.run()).map(drop)
-        })
-    })
-    .map_err(DigestsError::Thread)?;
-    if let Some(error) = shared.take_failure() {
-        return Err(error);
-    }
+    let crew = Crew::<DigestsError>::new(jobs, cancel);
+    let begin = || (Collector::new(shared), WholeReader::default());
+    let each = |(collector, reader): &mut (Collector<'_>, WholeReader), at: usize| {
+        let unit = &units[at];
+        match read_unit(unit, reader, collector, &|| crew.is_over()) {
+            Ok(seen) => {
+                if let Some(counts) = lock(&counts).get_mut(unit.source_id) {
+                    counts.rows += seen.rows;
+                    counts.rejected += seen.rejected;
+                    counts.units += 1;
+                }
+            }
+            Err(NotWhole::Fault(fault)) => collector.fault("inventory_fault", &unit.key(), &fault.to_string()),
+            Err(NotWhole::Taker(error)) => return Err(DigestsError::Temporary(error)),
+            Err(NotWhole::Cancelled) => {}
+        }
+        Ok(())
+    };
+    crew.each(units.len(), begin, each, |(collector, _)| collector.finish().map_err(DigestsError::Temporary))?;
     let mut collector = Collector::new(shared);
     for source in plan.sources() {
         for fault in &source.faults {
             collector.fault("inventory_fault", &source.display_path(), &fault.to_string());
         }
     }
-    let counts = std::mem::take(&mut *lock(&search.counts));
+    let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (rows, rejected) = counts.iter().fold((0, 0), |sum, one| (sum.0 + one.rows, sum.1 + one.rejected));
     if rejected > 0 {
         collector.fault("inventory_rows_rejected", "", &format!("{rejected} rows could not be read"));
@@ -142,7 +137,7 @@ pub(super) fn read(
     let mut times: BTreeMap<Vec<u8>, InventoryTime> = BTreeMap::new();
     let mut is_whole = true;
     for ((id, source), counts) in plan.sources().iter().enumerate().zip(&counts) {
-        let units = search.units.iter().filter(|unit| unit.source_id == id).count();
+        let units = units.iter().filter(|unit| unit.source_id == id).count();
         let is_proven = source.completeness == Completeness::Proven && source.faults.is_empty();
         let is = InventoryTime {
             created: source.created_at,
@@ -176,66 +171,26 @@ pub(super) fn read(
     })
 }
 
-impl Search<'_> {
-    fn run(&self) {
-        let (mut collector, mut scratch) = (Collector::new(self.shared), Scratch::default());
-        while !self.cancel.is_cancelled() && !self.shared.has_failed() {
-            let Some(unit) = self.units.get(self.next.fetch_add(1, Ordering::Relaxed)) else { break };
-            let read = catch_unwind(AssertUnwindSafe(|| self.read(unit, &mut scratch, &mut collector)));
-            match read.unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic))) {
-                Ok(seen) => {
-                    if let Some(counts) = lock(&self.counts).get_mut(unit.source_id) {
-                        counts.rows += seen.rows;
-                        counts.rejected += seen.rejected;
-                        counts.units += 1;
-                    }
-                }
-                Err(fault) => {
-                    // Whatever state the reader left it in.
-                    scratch = Scratch::default();
-                    collector.fault("inventory_fault", &unit.key(), &fault.to_string());
-                }
-            }
-        }
-        if let Err(error) = collector.finish() {
-            self.shared.fail(DigestsError::Temporary(error));
-        }
-    }
-
-    /// Reads a data file to its end.
-    fn read(&self, unit: &Unit<'_>, scratch: &mut Scratch, to: &mut Collector<'_>) -> Result<Counts, UnitFault> {
-        let cancelled = || self.cancel.is_cancelled();
-        let mut reader = UnitReader::new(unit, UnitFile::open(unit)?)?;
-        let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
-        let columns = [Column::Bucket, Column::Key, Column::IsLatest, Column::IsDeleteMarker, Column::LastModifiedDate];
-        let wanted = columns.into_iter().fold(ColumnSet::NONE, ColumnSet::with);
-        let (mut seen, mut blank) = (Counts::default(), 0);
-        while let Some(part) = reader.next_part(scratch)? {
-            match part {
-                Part::Checksum(checksum) => checksum.check(&cancelled)?,
-                Part::Rows(rows) => rows.read(wanted, scratch, &cancelled, &mut |batch, _| {
-                    blank += note(batch, bucket, to, &mut seen).unwrap_or_else(|error| {
-                        self.shared.fail(DigestsError::Temporary(error));
-                        0
-                    });
-                    Ok(())
-                })?,
-            }
-        }
-        let (expected, found) = (reader.facts().rows, seen.rows + seen.rejected + blank);
-        if expected != found && !cancelled() {
-            return Err(UnitFault::RowCount { expected, found });
-        }
-        Ok(seen)
-    }
+/// Reads a data file to its end.
+fn read_unit(
+    unit: &Unit<'_>,
+    reader: &mut WholeReader,
+    to: &mut Collector<'_>,
+    is_over: &dyn Fn() -> bool,
+) -> Result<Counts, NotWhole<io::Error>> {
+    let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
+    let columns = [Column::Bucket, Column::Key, Column::IsLatest, Column::IsDeleteMarker, Column::LastModifiedDate];
+    let wanted = columns.into_iter().fold(ColumnSet::NONE, ColumnSet::with);
+    let mut seen = Counts::default();
+    reader.read(unit, wanted, is_over, &mut |batch| note(batch, bucket, to, &mut seen))?;
+    Ok(seen)
 }
 
-/// Notes the logs of a batch. Returns how many lines were blank.
-fn note(batch: &Batch<'_>, bucket: Option<&[u8]>, to: &mut Collector<'_>, seen: &mut Counts) -> io::Result<u64> {
-    let mut blank = 0;
+/// Notes the logs of a batch.
+fn note(batch: &Batch<'_>, bucket: Option<&[u8]>, to: &mut Collector<'_>, seen: &mut Counts) -> io::Result<()> {
     for at in 0..batch.len {
         match Row::read(batch, at, bucket) {
-            Ok(None) => blank += 1,
+            Ok(None) => {}
             Err(_) => seen.rejected += 1,
             Ok(Some(row)) => {
                 seen.rows += 1;
@@ -248,5 +203,5 @@ fn note(batch: &Batch<'_>, bucket: Option<&[u8]>, to: &mut Collector<'_>, seen: 
             }
         }
     }
-    Ok(blank)
+    Ok(())
 }

@@ -35,11 +35,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::assumptions::{AssumptionName, Assumptions};
@@ -50,7 +47,7 @@ use crate::plan::Plan;
 use crate::policy::Globs;
 use crate::sinks::{OutputError, OutputFolder, OutputKind, Sorter};
 use crate::timestamp::Timestamp;
-use crate::work::{Cancel, Progress, WORKER_NAME, lock};
+use crate::work::{Cancel, Crew, Stopped, Watch, lock};
 
 use chains::{ChainWalk, EventWriter, Walked};
 use collect::{Collector, Shared};
@@ -154,18 +151,12 @@ pub enum DigestsError {
         /// What the operating system says.
         error: io::Error,
     },
-    /// The operating system gave no thread.
-    #[error("cannot start a worker: {0}")]
-    Thread(io::Error),
     /// Temporary files.
     #[error("temporary files: {0}")]
-    Temporary(io::Error),
-    /// It was ended early.
-    #[error("interrupted: nothing was written")]
-    Cancelled,
-    /// Our own mistake.
-    #[error("internal error: a worker failed")]
-    Panicked,
+    Temporary(#[source] io::Error),
+    /// The workers stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// Nothing could be written.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -208,15 +199,14 @@ pub fn verify_digests(
     options: &DigestsOptions,
     inventory: Option<&Plan>,
     (out, overwrite): (&Path, bool),
-    cancel: &Cancel,
-    progress: &dyn Progress,
+    watch: Watch<'_>,
 ) -> Result<DigestsSummary, DigestsError> {
     let verification = Verification::new(options, inventory)?;
     let mut output = OutputFolder::create_for(OutputKind::Digests, out, overwrite)?;
-    let summary = verification.run(&mut output, "findings.csv", cancel, progress)?;
+    let summary = verification.run(&mut output, "findings.csv", watch)?;
     output.write_json("summary.json", &summary)?;
-    if cancel.is_cancelled() {
-        return Err(DigestsError::Cancelled);
+    if watch.cancel.is_cancelled() {
+        return Err(Stopped::Cancelled.into());
     }
     output.publish()?;
     Ok(summary)
@@ -248,8 +238,7 @@ impl<'v> Verification<'v> {
         self,
         output: &mut OutputFolder,
         file: &'static str,
-        cancel: &Cancel,
-        progress: &dyn Progress,
+        Watch { cancel, progress }: Watch<'_>,
     ) -> Result<DigestsSummary, DigestsError> {
         let Self { options, inventory, keys, key_lists, keeps_listed } = self;
         let (started, started_at) = (Instant::now(), Timestamp::now());
@@ -440,39 +429,13 @@ fn each_partition<W>(
     each: &(dyn Fn(&mut W, usize) -> io::Result<()> + Sync),
     end: &(dyn Fn(W) -> io::Result<()> + Sync),
 ) -> Result<(), DigestsError> {
-    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
-    let work = || -> io::Result<()> {
-        let mut worker = begin();
-        loop {
-            let partition = next.fetch_add(1, Ordering::Relaxed);
-            if partition >= PARTITIONS || cancel.is_cancelled() || lock(&failed).is_some() {
-                return end(worker);
-            }
-            each(&mut worker, partition)?;
-        }
-    };
-    thread::scope(|scope| {
-        for worker in 0..jobs {
-            let name = format!("{WORKER_NAME}{worker}");
-            let started = thread::Builder::new().name(name).spawn_scoped(scope, || {
-                let done = catch_unwind(AssertUnwindSafe(work));
-                let failure = match done {
-                    Ok(Ok(())) => return,
-                    Ok(Err(error)) => DigestsError::Temporary(error),
-                    Err(_) => DigestsError::Panicked,
-                };
-                lock(&failed).get_or_insert(failure);
-            });
-            if let Err(error) = started {
-                lock(&failed).get_or_insert(DigestsError::Thread(error));
-            }
-        }
-    });
-    match lock(&failed).take() {
-        _ if cancel.is_cancelled() => Err(DigestsError::Cancelled),
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
+    let temporary = DigestsError::Temporary;
+    Crew::new(jobs, cancel).each(
+        PARTITIONS,
+        begin,
+        |worker, partition| each(worker, partition).map_err(temporary),
+        |worker| end(worker).map_err(temporary),
+    )
 }
 
 /// Reads what is known of digests from outside: an object a line.

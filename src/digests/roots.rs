@@ -9,9 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::DigestsError;
 use super::archive::{Called, Member, Tar, called};
@@ -23,7 +21,7 @@ use super::slot::{ObjectKind, Place, may_hold_logs};
 use crate::escape::escape;
 use crate::policy::Globs;
 use crate::source::{BufferedFile, Folder, SourceFile};
-use crate::work::{Cancel, WORKER_NAME, lock};
+use crate::work::{Cancel, Crew, Tasks, lock};
 
 /// So many files are handed over together.
 const BATCH_FILES: usize = 64;
@@ -37,10 +35,17 @@ const MAX_MEMBER_LEN: u64 = 1 << 20;
 
 /// What is to be done, each the last one first.
 #[derive(Default)]
-struct Tasks {
+struct Waiting {
     holders: Vec<Holder>,
     /// These are done before others are made.
     batches: Vec<Batch>,
+}
+
+impl Waiting {
+    fn take(&mut self) -> Option<Task> {
+        let batch = self.batches.pop().map(Task::Read);
+        batch.or_else(|| self.holders.pop().map(Task::List))
+    }
 }
 
 enum Task {
@@ -180,13 +185,10 @@ pub(super) struct Walk<'w> {
     roots: &'w Roots,
     /// What may lie in roots without having been delivered.
     accepted: &'w Globs,
-    tasks: Mutex<Tasks>,
+    tasks: Tasks<Waiting>,
     archives: Mutex<Vec<Found>>,
-    /// How many tasks somebody is doing: they may lead to others.
-    busy: AtomicU64,
-    jobs: usize,
+    crew: Crew<'w, DigestsError>,
     shared: &'w Shared<'w>,
-    cancel: &'w Cancel,
 }
 
 impl<'w> Walk<'w> {
@@ -202,9 +204,8 @@ impl<'w> Walk<'w> {
         };
         let mut holders: Vec<_> = (0..).zip(&roots.0).map(holder).collect();
         holders.reverse();
-        let tasks = Mutex::new(Tasks { holders, batches: Vec::new() });
-        let (archives, busy) = (Mutex::default(), AtomicU64::new(0));
-        Self { roots, accepted, tasks, archives, busy, jobs, shared, cancel }
+        let tasks = Tasks::new(Waiting { holders, batches: Vec::new() });
+        Self { roots, accepted, tasks, archives: Mutex::default(), crew: Crew::new(jobs, cancel), shared }
     }
 
     /// Reads everything.
@@ -236,56 +237,12 @@ impl<'w> Walk<'w> {
     }
 
     fn run_tasks(&self) -> Result<(), DigestsError> {
-        thread::scope(|scope| {
-            for worker in 0..self.jobs {
-                let name = format!("{WORKER_NAME}{worker}");
-                let started = thread::Builder::new().name(name).spawn_scoped(scope, || self.work());
-                if let Err(error) = started {
-                    self.shared.fail(DigestsError::Thread(error));
-                }
-            }
-        });
-        match self.shared.take_failure() {
-            _ if self.cancel.is_cancelled() => Err(DigestsError::Cancelled),
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
-    }
-
-    fn work(&self) {
-        let mut collector = Collector::new(self.shared);
-        while !self.is_over() {
-            let Some(task) = self.next() else {
-                // Whoever is busy may find more to do.
-                if self.busy.load(Ordering::Acquire) == 0 {
-                    break;
-                }
-                thread::sleep(Duration::from_millis(1));
-                continue;
-            };
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run_task(task, &mut collector)));
-            match done {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => self.shared.fail(DigestsError::Temporary(error)),
-                Err(_) => self.shared.fail(DigestsError::Panicked),
-            }
-            self.busy.fetch_sub(1, Ordering::Release);
-        }
-        if let Err(error) = collector.finish() {
-            self.shared.fail(DigestsError::Temporary(error));
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.cancel.is_cancelled() || self.shared.has_failed()
-    }
-
-    fn next(&self) -> Option<Task> {
-        let mut tasks = lock(&self.tasks);
-        let batch = tasks.batches.pop().map(Task::Read);
-        let task = batch.or_else(|| tasks.holders.pop().map(Task::List))?;
-        self.busy.fetch_add(1, Ordering::AcqRel);
-        Some(task)
+        self.crew.run(|_| {
+            let mut collector = Collector::new(self.shared);
+            let each = |task| self.run_task(task, &mut collector).map_err(DigestsError::Temporary);
+            self.tasks.work_off(&self.crew, Waiting::take, each)?;
+            collector.finish().map_err(DigestsError::Temporary)
+        })
     }
 
     fn run_task(&self, task: Task, collector: &mut Collector<'_>) -> io::Result<()> {
@@ -310,20 +267,21 @@ impl<'w> Walk<'w> {
     }
 
     fn add(&self, holder: Holder) {
-        lock(&self.tasks).holders.push(holder);
+        self.tasks.with(|waiting| waiting.holders.push(holder));
     }
 
     /// Hands a batch to whoever is free, or reads it here if enough of them wait.
     fn share(&self, batch: Batch, collector: &mut Collector<'_>) -> io::Result<()> {
-        {
-            let mut tasks = lock(&self.tasks);
-            let waiting = tasks.batches.iter().map(Batch::len).sum::<usize>();
-            if waiting < WAITING_LEN || tasks.batches.len() < 2 * self.jobs {
-                tasks.batches.push(batch);
-                return Ok(());
+        let left = self.tasks.with(|Waiting { batches, .. }| {
+            let is_full =
+                batches.iter().map(Batch::len).sum::<usize>() >= WAITING_LEN && batches.len() >= 2 * self.crew.jobs();
+            if is_full {
+                return Some(batch);
             }
-        }
-        batch.read(collector)
+            batches.push(batch);
+            None
+        });
+        left.map_or(Ok(()), |batch| batch.read(collector))
     }
 
     fn list(&self, (root, folder, path): (RootId, &Path, &[u8]), collector: &mut Collector<'_>) -> io::Result<()> {
@@ -373,7 +331,7 @@ impl<'w> Walk<'w> {
                 self.share(batch, collector)?;
                 collector.enter(root);
             }
-            if self.is_over() {
+            if self.crew.is_over() {
                 return Ok(());
             }
         }
@@ -410,7 +368,7 @@ impl<'w> Walk<'w> {
                 collector.fault("archive_in_mirror", &shown(file), why);
                 return Ok(());
             }
-            if self.is_over() {
+            if self.crew.is_over() {
                 return Ok(());
             }
         }
@@ -461,7 +419,7 @@ impl<'w> Walk<'w> {
                 self.share(Batch::Members(root, std::mem::take(&mut batch)), collector)?;
                 collector.enter(root);
             }
-            if self.is_over() {
+            if self.crew.is_over() {
                 return Ok(());
             }
         };

@@ -5,19 +5,17 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::EvidenceError;
 use super::Ways;
 use super::words::Word;
 use crate::batch::{Batch, Column, ColumnSet, RowState};
-use crate::fault::UnitFault;
 use crate::join::{JoinError, JoinKey, KeyHasher, PARTITIONS, Partitions, Value, VersionPart, Writer, join};
 use crate::plan::{Unit, UnitId};
-use crate::readers::{Part, Scratch, UnitFile, UnitReader};
+use crate::readers::{NotWhole, WholeReader};
 use crate::source::SourceFile;
-use crate::work::{Cancel, Progress, lock};
+use crate::work::{Cancel, Crew, Room, Watch, lock};
 
 /// The words about all rows, row by row: one file has the words, another says where those of each row end.
 pub(crate) struct Joined {
@@ -55,12 +53,13 @@ pub(crate) fn join_inventory(
     (hasher, ways): (&KeyHasher, Ways),
     keep: &(dyn Fn(&mut Vec<Word>) + Sync),
     folder: &Path,
-    (memory, jobs): (u64, usize),
-    (cancel, progress): (&Cancel, &dyn Progress),
+    Room { memory, jobs }: Room,
+    watch: Watch<'_>,
 ) -> Result<Joined, EvidenceError> {
+    let Watch { cancel, progress } = watch;
     let probes = Partitions::new(0, folder, "rows");
     progress.expect(units.iter().map(Unit::size_hint).sum());
-    let rows = probe_all(&units, &probes, hasher, ways, jobs, (cancel, progress))?;
+    let rows = probe_all(&units, &probes, hasher, ways, jobs, watch)?;
     let (mut sum, mut first_rows) = (0, Vec::with_capacity(units.len()));
     for (unit, rows) in units.iter().zip(&rows) {
         first_rows.push((unit.id, sum));
@@ -79,11 +78,11 @@ pub(crate) fn join_inventory(
         writer.push((row / range) as usize, Hit { row, word })
     };
     let end = |mut writer: Writer<'_, Hit>| writer.flush();
-    join((words, &probes), (memory, jobs), keep, &begin, &each, &end, cancel)?;
+    join((words, &probes), Room { memory, jobs }, keep, &begin, &each, &end, cancel)?;
     let paths = ["evidence.words", "evidence.ends"].map(|name| folder.join(name));
     put_in_order(&hits, &paths, (range, sum), jobs, cancel)?;
     let open = |path: &PathBuf| {
-        let opened = SourceFile::open(path, None).map_err(|fault| EvidenceError::Join(fault.to_string()))?;
+        let opened = SourceFile::open(path, None).map_err(JoinError::Read)?;
         Ok::<_, EvidenceError>(Arc::new(opened))
     };
     Ok(Joined { words: open(&paths[0])?, ends: open(&paths[1])?, first_rows })
@@ -97,76 +96,24 @@ fn probe_all(
     hasher: &KeyHasher,
     ways: Ways,
     jobs: usize,
-    (cancel, progress): (&Cancel, &dyn Progress),
-) -> Result<Vec<u64>, EvidenceError> {
-    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
-    let counts = Mutex::new(vec![0_u64; units.len()]);
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                let (mut writer, mut scratch) = (probes.writer(), Scratch::default());
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(unit) = units.get(at).filter(|_| !cancel.is_cancelled()) else { break };
-                    let mut each = |batch: &Batch<'_>| probe(batch, at as u32, hasher, ways, &mut writer);
-                    match read_unit(unit, &mut scratch, cancel, &mut each) {
-                        Ok(rows) => lock(&counts)[at] = rows,
-                        Err(Some(error)) => {
-                            lock(&failed).get_or_insert(error);
-                            break;
-                        }
-                        Err(None) => {}
-                    }
-                    progress.advance(unit.size_hint(), 0);
-                }
-                if let Err(error) = writer.flush() {
-                    lock(&failed).get_or_insert(error);
-                }
-            });
+    Watch { cancel, progress }: Watch<'_>,
+) -> Result<Vec<u64>, JoinError> {
+    let counts = Mutex::new(vec![0; units.len()]);
+    let crew = Crew::<JoinError>::new(jobs, cancel);
+    let begin = || (probes.writer(), WholeReader::default());
+    let each = |(writer, reader): &mut (Writer<'_, _>, WholeReader), at: usize| {
+        let unit = &units[at];
+        let mut each = |batch: &Batch<'_>| probe(batch, at as u32, hasher, ways, writer);
+        match reader.read_unchecked(unit, COLUMNS, &|| crew.is_over(), &mut each) {
+            Ok(facts) => lock(&counts)[at] = facts.rows,
+            Err(NotWhole::Taker(error)) => return Err(error.into()),
+            Err(NotWhole::Fault(_) | NotWhole::Cancelled) => {}
         }
-    });
-    if cancel.is_cancelled() {
-        return Err(EvidenceError::Cancelled);
-    }
-    match lock(&failed).take() {
-        Some(error) => Err(JoinError::File(error).into()),
-        None => Ok(std::mem::take(&mut *lock(&counts))),
-    }
-}
-
-/// Hands over all batches of a unit and says how many rows it has; an error of `each`, or nothing if the unit is at fault.
-fn read_unit(
-    unit: &Unit<'_>,
-    scratch: &mut Scratch,
-    cancel: &Cancel,
-    each: &mut dyn FnMut(&Batch<'_>) -> io::Result<()>,
-) -> Result<u64, Option<io::Error>> {
-    let mut failed = None;
-    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> Result<u64, UnitFault> {
-        let mut file = UnitFile::open(unit)?;
-        // The audit compares it.
-        drop(file.take_checksum());
-        let mut reader = UnitReader::new(unit, file)?;
-        while let Some(part) = reader.next_part(scratch)? {
-            let Part::Rows(rows) = part else { continue };
-            rows.read(COLUMNS, scratch, &|| cancel.is_cancelled(), &mut |batch, _| {
-                if failed.is_none() {
-                    failed = each(batch).err();
-                }
-                Ok(())
-            })?;
-            if failed.is_some() {
-                break;
-            }
-        }
-        Ok(reader.facts().rows)
-    }));
-    match (failed, read) {
-        (Some(error), _) => Err(Some(error)),
-        (None, Ok(Ok(rows))) => Ok(rows),
-        // As many rows as can be asked for are then unknown: none.
-        (None, _) => Err(None),
-    }
+        progress.advance(unit.size_hint(), 0);
+        Ok(())
+    };
+    crew.each(units.len(), begin, each, |(mut writer, _)| Ok(writer.flush()?))?;
+    Ok(counts.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn probe(
@@ -212,37 +159,18 @@ fn put_in_order(
     (range, rows): (u64, u64),
     jobs: usize,
     cancel: &Cancel,
-) -> Result<(), EvidenceError> {
-    let failed_io = |error: io::Error| EvidenceError::from(JoinError::File(error));
+) -> Result<(), JoinError> {
     let [words, ends] = paths.each_ref().map(File::create);
-    let files = [words.map_err(failed_io)?, ends.map_err(failed_io)?];
+    let files = [words?, ends?];
     // How many words stand before those of each range.
     let mut before = vec![0];
     (0..PARTITIONS).for_each(|at| before.push(before[at] + hits.len(at)));
-    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let first = at as u64 * range;
-                    if first >= rows || cancel.is_cancelled() {
-                        return;
-                    }
-                    let len = range.min(rows - first) as usize;
-                    if let Err(error) = put_range(hits, (at, before[at]), (first, len), &files) {
-                        lock(&failed).get_or_insert(error);
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    match lock(&failed).take() {
-        Some(error) => Err(failed_io(error)),
-        None if cancel.is_cancelled() => Err(EvidenceError::Cancelled),
-        None => Ok(()),
-    }
+    let put = |_: &mut (), at| {
+        let first = at as u64 * range;
+        let len = range.min(rows - first) as usize;
+        Ok(put_range(hits, (at, before[at]), (first, len), &files)?)
+    };
+    Crew::<JoinError>::new(jobs, cancel).each(rows.div_ceil(range) as usize, || (), put, Ok)
 }
 
 /// Writes the words of a range of rows; `before` so many stand before them.

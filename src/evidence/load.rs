@@ -2,12 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -33,26 +30,24 @@ use super::text_file;
 use super::unattributed::Unattributed;
 use super::words::{Answer, Answers, Keeper, Word};
 use super::worlds::FIRST_REKEYING;
+use crate::batch::Batch;
 use crate::delivery::{Delivered, Reading};
 use crate::escape::escape;
 use crate::fault::UnitFault;
 use crate::join::{JoinError, KeyHasher, Partitions};
 use crate::plan::{Plan, Shard};
-use crate::readers::{Part, Rows, Scratch, Split, UnitReader, split_strict};
+use crate::readers::{NotWhole, Part, Rows, Scratch, Split, UnitReader, WholeReader, split_strict};
 use crate::source::{FileFault, SourceFile};
 use crate::timestamp::Timestamp;
-use crate::work::{Cancel, Progress, WORKER_NAME, lock};
+use crate::work::{Crew, Progress, Room, Tasks, Watch, caught, lock};
 
 /// The work of all threads.
 struct Work<'e> {
     shared: Shared<'e>,
-    queue: Mutex<VecDeque<Task>>,
-    /// How many tasks somebody is doing: they may lead to others.
-    busy: AtomicU64,
+    tasks: Tasks<VecDeque<Task>>,
     found: Mutex<Found>,
     unattributed: Mutex<Unattributed>,
-    failed: Mutex<Option<EvidenceError>>,
-    cancel: &'e Cancel,
+    crew: Crew<'e, EvidenceError>,
     progress: &'e dyn Progress,
     /// The paths as they were given, harmless to show.
     given: Vec<String>,
@@ -117,17 +112,25 @@ enum Task {
     },
 }
 
-/// Reads all evidence and makes it ready for the inventories of a plan. It is hashed for a shard: others must have read the
-/// same. It is held against what digests say was delivered.
+/// What evidence is read for.
+pub(crate) struct Wanted<'w> {
+    pub(crate) options: &'w EvidenceOptions,
+    pub(crate) plan: &'w Plan,
+    /// It is hashed for a shard: others must have read the same.
+    pub(crate) shard: Option<Shard>,
+    pub(crate) ring: &'w KeyRing<'w>,
+    /// What digests say was delivered, which it is held against.
+    pub(crate) delivered: Option<Delivered>,
+}
+
+/// Reads all evidence and makes it ready for the inventories of a plan.
 pub(crate) fn load(
-    options: &EvidenceOptions,
-    (plan, shard): (&Plan, Option<Shard>),
-    ring: &KeyRing<'_>,
+    Wanted { options, plan, shard, ring, delivered }: Wanted<'_>,
     folder: TempDir,
     jobs: usize,
-    (cancel, progress): (&Cancel, &dyn Progress),
-    delivered: Option<Delivered>,
+    watch: Watch<'_>,
 ) -> Result<Evidence, EvidenceError> {
+    let Watch { cancel, progress } = watch;
     let given = find_files(options)?;
     progress.expect(given.files.iter().map(|file| file.len).sum());
     let (answers, hasher) = (Answers::default(), KeyHasher::new());
@@ -146,18 +149,16 @@ pub(crate) fn load(
             has_etags: AtomicBool::new(false),
             has_hints: AtomicBool::new(false),
         },
-        queue: Mutex::new(given.files.into_iter().map(Task::File).collect()),
-        busy: AtomicU64::new(0),
+        tasks: Tasks::new(given.files.into_iter().map(Task::File).collect()),
         found: Mutex::default(),
         unattributed: Mutex::default(),
-        failed: Mutex::new(None),
-        cancel,
+        crew: Crew::new(jobs, cancel),
         progress,
         given: given.names,
         is_hashed: shard.is_some(),
         listed: delivered.map(Reading::new),
     };
-    work.run_all(jobs)?;
+    work.crew.run(|_| work.run())?;
     let (ways, mut found) = (work.shared.ways(), std::mem::take(&mut *lock(&work.found)));
     given.others.into_iter().for_each(|(path, why)| found.note_unrecognised(path, why));
     let mut unattributed = std::mem::take(&mut *lock(&work.unattributed));
@@ -174,15 +175,15 @@ pub(crate) fn load(
     let keeper = Keeper { answers: &list, moments: &moments, is_spoiled: &is_spoiled };
     let keep = |words: &mut Vec<Word>| keeper.keep(words);
     let known = match records.has_spilled() {
-        false => Known::Tables(records.into_tables(jobs, &keep)?),
+        false => Known::Tables(records.into_tables(jobs, &keep, cancel)?),
         true => Known::Joined(join_inventory(
             plan.units(shard.unwrap_or(Shard::WHOLE)).collect(),
             &records,
             (&hasher, ways),
             &keep,
             folder.path(),
-            (options.memory, jobs),
-            (cancel, progress),
+            Room { memory: options.memory, jobs },
+            watch,
         )?),
     };
     let (as_of, is_before_rekeyings) = (options.as_of, moments.iter().any(|moment| *moment < FIRST_REKEYING));
@@ -212,57 +213,25 @@ fn in_order(sources: Vec<FoundSource>, answers: &mut [Answer]) -> Vec<EvidenceFa
 }
 
 impl Work<'_> {
-    fn run_all(&self, jobs: usize) -> Result<(), EvidenceError> {
-        thread::scope(|scope| {
-            for worker in 0..jobs.max(1) {
-                let started =
-                    thread::Builder::new().name(format!("{WORKER_NAME}{worker}")).spawn_scoped(scope, || self.run());
-                if let Err(error) = started {
-                    self.fail(JoinError::File(error).into());
-                }
-            }
-        });
-        match lock(&self.failed).take() {
-            _ if self.cancel.is_cancelled() => Err(EvidenceError::Cancelled),
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Work<'_> {
-    fn run(&self) {
-        let (mut collector, mut scratch) = (Collector::new(&self.shared), Scratch::default());
-        while !self.is_over() {
-            let Some(task) = self.next() else {
-                // Whoever is busy may find more to do.
-                if self.busy.load(Ordering::Acquire) == 0 {
-                    break;
-                }
-                thread::sleep(Duration::from_millis(1));
-                continue;
-            };
+    fn run(&self) -> Result<(), EvidenceError> {
+        let (mut collector, mut reader) = (Collector::new(&self.shared), WholeReader::default());
+        self.tasks.work_off(&self.crew, VecDeque::pop_front, |task| {
             let (file, len) = (task.file().clone(), task.len());
-            let done = catch_unwind(AssertUnwindSafe(|| self.run_task(task, &mut collector, &mut scratch)));
-            let done = done.unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic).into()));
-            match done.and_then(|is_read| Ok((is_read, collector.end().map_err(JoinError::File)?))) {
-                Ok((true, collected)) => {
-                    self.progress.advance(len, 0);
-                    self.note(collected);
-                }
-                Ok((false, _)) => {}
+            let done = caught(|| self.run_task(task, &mut collector, &mut reader));
+            match done.unwrap_or_else(|why| Err(UnitFault::Panicked(why).into())) {
+                Ok(false) => return Ok(()),
+                Ok(true) => self.note(collector.end().map_err(JoinError::File)?),
                 Err(stop) => {
-                    self.progress.advance(len, 0);
                     collector.forget();
                     self.stop(&file, stop);
                 }
             }
-            self.busy.fetch_sub(1, Ordering::Release);
-        }
-        match collector.finish() {
-            Ok(unattributed) => lock(&self.unattributed).merge(unattributed),
-            Err(error) => self.fail(JoinError::File(error).into()),
-        }
+            self.progress.advance(len, 0);
+            Ok(())
+        })?;
+        let unattributed = collector.finish().map_err(JoinError::File)?;
+        lock(&self.unattributed).merge(unattributed);
+        Ok(())
     }
 
     /// Notes what was read of a source.
@@ -276,29 +245,14 @@ impl Work<'_> {
             *found.facts.in_use.entry(bucket).or_default().entry(key).or_default() += count;
         }
         if found.facts.in_use.values().map(BTreeMap::len).sum::<usize>() > MAX_KEYS {
-            self.fail(TooManyKeys.into());
+            self.crew.fail(TooManyKeys.into());
         }
-    }
-
-    fn is_over(&self) -> bool {
-        self.cancel.is_cancelled() || lock(&self.failed).is_some()
-    }
-
-    fn fail(&self, error: EvidenceError) {
-        lock(&self.failed).get_or_insert(error);
-    }
-
-    fn next(&self) -> Option<Task> {
-        let mut queue = lock(&self.queue);
-        let task = queue.pop_front()?;
-        self.busy.fetch_add(1, Ordering::AcqRel);
-        Some(task)
     }
 
     fn stop(&self, file: &EvidenceFile, stop: Stop) {
         match stop {
             Stop::Unknown { why, .. } if file.is_named => {
-                self.fail(EvidenceError::Path { path: file.path.clone(), why });
+                self.crew.fail(EvidenceError::Path { path: file.path.clone(), why });
             }
             Stop::Passed(passed) => {
                 let found = &mut *lock(&self.found);
@@ -310,7 +264,7 @@ impl Work<'_> {
                 found.spoiled.insert(file.number);
                 found.note_unrecognised(file.path.clone(), &why);
             }
-            Stop::Error(error) => self.fail(error),
+            Stop::Error(error) => self.crew.fail(error),
             Stop::Fault { what, why } => {
                 let mut found = lock(&self.found);
                 found.spoiled.insert(file.number);
@@ -320,7 +274,7 @@ impl Work<'_> {
     }
 
     /// Reads a file, or some rows of one, to the end; says no if only others are to be read for it.
-    fn run_task(&self, task: Task, to: &mut Collector<'_, '_>, scratch: &mut Scratch) -> Result<bool, Stop> {
+    fn run_task(&self, task: Task, to: &mut Collector<'_, '_>, reader: &mut WholeReader) -> Result<bool, Stop> {
         match task {
             Task::Rows { file, kind, rows, opened, bytes } => {
                 // First, so that what is read for it is still at hand when it is decoded.
@@ -328,7 +282,7 @@ impl Work<'_> {
                     self.note_content(&file, bytes.start, opened.hash_of(bytes)?);
                 }
                 to.begin(self.source(&file, kind), file.number, Waits::No);
-                self.read_rows(rows, kind, to, scratch)?;
+                self.read_rows(rows, kind, to, reader)?;
                 opened.check_unchanged()?;
                 Ok(true)
             }
@@ -342,7 +296,7 @@ impl Work<'_> {
                 let read = match table {
                     Table::Whole => self.open_table(&file, &opened),
                     Table::Damaged => Err(no_table()),
-                    Table::No => self.read_whole(&file, &opened, to, scratch),
+                    Table::No => self.read_whole(&file, &opened, to, reader),
                 }
                 .map_err(|stop| stop.in_place_of(&file));
                 // What a table holds is hashed with its rows, and what is passed over does not matter.
@@ -364,16 +318,16 @@ impl Work<'_> {
         file: &EvidenceFile,
         opened: &Arc<SourceFile>,
         to: &mut Collector<'_, '_>,
-        scratch: &mut Scratch,
+        reader: &mut WholeReader,
     ) -> Result<bool, Stop> {
         let opened = Arc::clone(opened);
         if let Some(key) = file.key.clone() {
-            return self.read_list(file, opened, &key, to, scratch);
+            return self.read_list(file, opened, &key, to, reader);
         }
         let mut begin = |kind, to: &mut Collector<'_, '_>| {
             to.begin(self.source(file, kind), file.number, Waits::ForTheEnd);
         };
-        text_file::read(file, opened, self.listed.as_ref(), to, &mut begin, &|| self.is_over())?;
+        text_file::read(file, opened, self.listed.as_ref(), to, &mut begin, &|| self.crew.is_over())?;
         Ok(true)
     }
 
@@ -415,8 +369,7 @@ impl Work<'_> {
             _ => {}
         }
         // Before other files: the rows of one file share what the system has cached of it.
-        let mut queue = lock(&self.queue);
-        tasks.into_iter().rev().for_each(|task| queue.push_front(task));
+        self.tasks.with(|waiting| tasks.into_iter().rev().for_each(|task| waiting.push_front(task)));
         Ok(false)
     }
 
@@ -425,16 +378,15 @@ impl Work<'_> {
         rows: Rows,
         kind: EvidenceKind,
         to: &mut Collector<'_, '_>,
-        scratch: &mut Scratch,
+        reader: &mut WholeReader,
     ) -> Result<(), Stop> {
-        let (is_journal, mut collected) = (kind == EvidenceKind::MetadataJournal, Ok(()));
-        rows.read(metadata::columns(kind), scratch, &|| self.is_over(), &mut |batch, _| {
-            if collected.is_ok() {
-                collected = metadata::collect(batch, is_journal, to);
-            }
-            Ok(())
-        })?;
-        collected
+        let is_journal = kind == EvidenceKind::MetadataJournal;
+        let mut each = |batch: &Batch<'_>| metadata::collect(batch, is_journal, to);
+        match reader.read_rows(rows, metadata::columns(kind), &|| self.crew.is_over(), &mut each) {
+            Err(NotWhole::Fault(fault)) => Err(fault.into()),
+            Err(NotWhole::Taker(stop)) => Err(stop),
+            Ok(()) | Err(NotWhole::Cancelled) => Ok(()),
+        }
     }
 
     fn read_list(
@@ -443,7 +395,7 @@ impl Work<'_> {
         opened: Arc<SourceFile>,
         key: &str,
         to: &mut Collector<'_, '_>,
-        scratch: &mut Scratch,
+        reader: &mut WholeReader,
     ) -> Result<bool, Stop> {
         let mut line = Vec::new();
         Lines::new(Arc::clone(&opened))?.next(&mut line)?;
@@ -455,19 +407,13 @@ impl Work<'_> {
         };
         let schema = lists::schema(fields).ok_or_else(no_list)?.map_err(|_| no_list())?;
         to.begin(self.source(file, EvidenceKind::OneKeyList), file.number, Waits::ForTheEnd);
-        let mut reader = UnitReader::of_list(opened, Arc::new(schema))?;
-        while let Some(part) = reader.next_part(scratch)? {
-            let Part::Rows(rows) = part else { continue };
-            let mut collected = Ok(());
-            rows.read(lists::COLUMNS, scratch, &|| self.is_over(), &mut |batch, _| {
-                if collected.is_ok() {
-                    collected = lists::collect(batch, key, to);
-                }
-                Ok(())
-            })?;
-            collected?;
+        let open = || UnitReader::of_list(opened, Arc::new(schema));
+        let mut each = |batch: &Batch<'_>| lists::collect(batch, key, to);
+        match reader.read_all(open, lists::COLUMNS, &|| self.crew.is_over(), &mut each) {
+            Err(NotWhole::Fault(fault)) => Err(fault.into()),
+            Err(NotWhole::Taker(stop)) => Err(stop),
+            Ok(_) | Err(NotWhole::Cancelled) => Ok(true),
         }
-        Ok(true)
     }
 }
 

@@ -51,6 +51,7 @@ use crate::plan::{Plan, Shard, Unit};
 use crate::policy::EvidenceAssumptions;
 use crate::readers::{UnitFile, UnitReader};
 use crate::timestamp::{Timestamp, span_text};
+use crate::work::Stopped;
 
 pub use counts::{KeyCounts, SourceUse};
 pub(crate) use joined::{Joined, join_inventory};
@@ -58,7 +59,7 @@ pub use keys::AliasError;
 use keys::MAX_KEYS;
 pub use keys::TooManyKeys;
 pub(crate) use keys::{Aliases, KeyId, KeyRing, KnownKey};
-pub(crate) use load::load;
+pub(crate) use load::{Wanted, load};
 pub use recognise::Passed;
 pub(crate) use statements::{RowFacts, RowVersion};
 pub(crate) use unattributed::{Elsewhere, Unattributed};
@@ -133,19 +134,38 @@ pub enum EvidenceError {
     TooManyKeys(#[from] TooManyKeys),
     /// Temporary files.
     #[error("the join of the key evidence: {0}")]
-    Join(String),
-    /// It was ended early.
-    #[error("interrupted")]
-    Cancelled,
+    Join(#[source] JoinError),
+    /// The workers stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl From<JoinError> for EvidenceError {
     fn from(error: JoinError) -> Self {
         match error {
-            JoinError::Cancelled => Self::Cancelled,
-            error => Self::Join(error.to_string()),
+            JoinError::Stopped(stopped) => Self::Stopped(stopped),
+            error => Self::Join(error),
         }
     }
+}
+
+/// Why the keys of rows cannot be told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// What was joined before cannot be read again.
+    #[error("the key evidence: its temporary file cannot be read: {0}")]
+    Joined(#[source] io::Error),
+    /// More keys than anybody has.
+    #[error("the key evidence: {0}")]
+    TooManyKeys(#[source] TooManyKeys),
+}
+
+/// The names of keys, and what is known of the keys of objects.
+#[derive(Clone, Copy)]
+pub(crate) struct Keys<'k> {
+    pub(crate) ring: &'k KeyRing<'k>,
+    pub(crate) evidence: Option<&'k Evidence>,
 }
 
 /// The forms of evidence.

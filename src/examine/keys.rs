@@ -1,7 +1,6 @@
 //! The keys that rows are encrypted under: what evidence knows of them, and what a report says itself.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -10,14 +9,13 @@ use crate::amounts::Amount;
 use crate::batch::{Batch, Texts};
 use crate::delivery::CompleteLogs;
 use crate::evidence::{
-    Answer, Decided, Elsewhere, Evidence, KeyCounts, KeyId, KeyRing, Known, KnownKey, NO_MARK, RowFacts, RowVersion,
-    SourceUse, TooManyKeys, Weighed, Word, World,
+    Answer, Decided, Elsewhere, Evidence, KeyCounts, KeyError, KeyId, KeyRing, Keys, Known, KnownKey, NO_MARK,
+    RowFacts, RowVersion, SourceUse, TooManyKeys, Weighed, Word, World,
 };
 use crate::join::{BucketHasher, JoinKey, Tables, VersionPart};
 use crate::partial::Partial;
 use crate::plan::Unit;
 use crate::policy::{BucketKey, EvidenceAssumptions, Key, KeyState, Status};
-use crate::sinks::OutputError;
 use crate::timestamp::Timestamp;
 
 /// Finds the keys of rows. Belongs to one worker.
@@ -99,24 +97,9 @@ pub(crate) struct Counted {
     weighed: Option<(Option<u32>, Weighed)>,
 }
 
-/// Why the keys of a batch cannot be told.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KeyFailure {
-    #[error("its temporary file cannot be read: {0}")]
-    Join(io::Error),
-    #[error(transparent)]
-    TooManyKeys(TooManyKeys),
-}
-
-impl From<KeyFailure> for OutputError {
-    fn from(failure: KeyFailure) -> Self {
-        Self::KeyEvidence(failure.to_string())
-    }
-}
-
 impl<'c> RowKeys<'c> {
     /// `assumed` is what the operator states about evidence.
-    pub(crate) fn new(ring: &'c KeyRing<'c>, evidence: Option<&'c Evidence>, assumed: EvidenceAssumptions) -> Self {
+    pub(crate) fn new(Keys { ring, evidence }: Keys<'c>, assumed: EvidenceAssumptions) -> Self {
         let logs = evidence.map_or(CompleteLogs::Never, |evidence| evidence.complete_logs(assumed));
         let answers = evidence.map_or(&[][..], |evidence| &evidence.list);
         Self {
@@ -145,12 +128,12 @@ impl<'c> RowKeys<'c> {
     }
 
     /// Looks up all rows of a batch.
-    pub(crate) fn begin_batch(&mut self, unit: &Unit<'_>, batch: &Batch<'_>) -> Result<(), KeyFailure> {
+    pub(crate) fn begin_batch(&mut self, unit: &Unit<'_>, batch: &Batch<'_>) -> Result<(), KeyError> {
         self.is_active = self.evidence.is_some() || !batch.kms_key_arn.is_absent();
         if !self.is_active {
             return Ok(());
         }
-        self.name_keys(&batch.kms_key_arn, batch.len).map_err(KeyFailure::TooManyKeys)?;
+        self.name_keys(&batch.kms_key_arn, batch.len).map_err(KeyError::TooManyKeys)?;
         let as_of = self.evidence.and_then(|evidence| evidence.as_of);
         self.moment = unit.source.created_at.or(as_of).map(Timestamp::as_millis);
         self.words.clear();
@@ -159,7 +142,7 @@ impl<'c> RowKeys<'c> {
             None => ends.resize(batch.len, 0),
             Some(Evidence { known: Known::Joined(joined), .. }) => joined
                 .read(unit.id, batch.first_row, batch.len, (words, ends), &mut self.bytes)
-                .map_err(KeyFailure::Join)?,
+                .map_err(KeyError::Joined)?,
             Some(evidence @ Evidence { known: Known::Tables(tables), .. }) => self.look_up(evidence, tables, batch),
         }
         Ok(())

@@ -16,7 +16,7 @@ mod tally;
 use crate::amounts::Amount;
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::escape::escape;
-use crate::evidence::{Evidence, KeyRing};
+use crate::evidence::{KeyError, Keys};
 use crate::fault::UnitFault;
 use crate::partial::{MAX_SAMPLE_LEN, Partial};
 use crate::plan::Unit;
@@ -59,7 +59,20 @@ pub(crate) struct Examiner<'c> {
     findings: Vec<u8>,
     faults: Vec<u8>,
     /// The first error of the spool; nothing more is written after it.
-    error: Option<OutputError>,
+    error: Option<ExamineError>,
+}
+
+/// Why rows cannot be examined, whatever they are.
+#[derive(Debug)]
+pub(crate) enum ExamineError {
+    Keys(KeyError),
+    Output(OutputError),
+}
+
+impl From<OutputError> for ExamineError {
+    fn from(error: OutputError) -> Self {
+        Self::Output(error)
+    }
 }
 
 /// What was judged last, when nothing else could have changed the answer: objects that share it share the answer.
@@ -87,7 +100,7 @@ impl<'c> Examiner<'c> {
         checker: &'c Checker,
         targets: &'c Targets,
         groups: &'c Groups,
-        (ring, evidence): (&'c KeyRing<'c>, Option<&'c Evidence>),
+        keys: Keys<'c>,
         spool: SpoolWriter,
     ) -> Self {
         Self {
@@ -98,7 +111,7 @@ impl<'c> Examiner<'c> {
             spool,
             remedies: Remedies::new(targets, groups),
             encryptions: Encryptions::default(),
-            keys: RowKeys::new(ring, evidence, checker.policy().evidence),
+            keys: RowKeys::new(keys, checker.policy().evidence),
             months: MonthMemo::default(),
             writer: FindingWriter::new(checker.policy()),
             flagged: Vec::new(),
@@ -119,10 +132,10 @@ impl<'c> Examiner<'c> {
     }
 
     /// Ends a part: its lines.
-    pub(crate) fn end_part(&mut self) -> Result<Vec<Extent>, OutputError> {
+    pub(crate) fn end_part(&mut self) -> Result<Vec<Extent>, ExamineError> {
         self.flush_lines(0);
         if self.error.is_none() {
-            self.error = self.remedies.flush(&mut self.spool).err();
+            self.error = self.remedies.flush(&mut self.spool).err().map(ExamineError::Output);
         }
         match self.error.take() {
             Some(error) => Err(error),
@@ -140,8 +153,8 @@ impl<'c> Examiner<'c> {
     ) -> Result<(), UnitFault> {
         let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
         self.encryptions.read(batch);
-        if let Err(failure) = self.keys.begin_batch(unit, batch) {
-            self.error.get_or_insert(failure.into());
+        if let Err(error) = self.keys.begin_batch(unit, batch) {
+            self.error.get_or_insert(ExamineError::Keys(error));
             return Ok(());
         }
         if let Some(newest) = batch.last_modified.latest() {
@@ -320,7 +333,7 @@ impl<'c> Examiner<'c> {
     }
 
     /// Notes the fault of a unit, in the place of all its lines.
-    pub(crate) fn fail_unit(&mut self, unit: &Unit<'_>, what: &str, why: &str) -> Result<Vec<Extent>, OutputError> {
+    pub(crate) fn fail_unit(&mut self, unit: &Unit<'_>, what: &str, why: &str) -> Result<Vec<Extent>, ExamineError> {
         self.begin_part(true);
         let source = unit.source.display_path();
         let key = unit.key();
@@ -402,7 +415,7 @@ impl<'c> Examiner<'c> {
                     if let Some(remedy) = remedy
                         && let Err(error) = self.remedies.push(&finding, remedy, &details, &mut self.spool)
                     {
-                        self.error.get_or_insert(error);
+                        self.error.get_or_insert(error.into());
                     }
                     self.tally.add(place, month, status, ruling, Amount::object(finding.size.unwrap_or(0)));
                     self.writer.push(&mut self.findings, &finding);
@@ -428,7 +441,7 @@ impl<'c> Examiner<'c> {
                 continue;
             }
             match self.error {
-                None => self.error = self.spool.write(ListId::Named(list), lines, 0).err(),
+                None => self.error = self.spool.write(ListId::Named(list), lines, 0).err().map(ExamineError::Output),
                 Some(_) => lines.clear(),
             }
         }

@@ -3,11 +3,11 @@
 //! Audits, explanations and reconciliations all make their objects here, so that a row is judged the same way wherever
 //! it is met, whatever the source spells. [`RowJudge`] judges rows one at a time, the plain way.
 
-use super::keys::{KeyFailure, RowKeys};
+use super::keys::RowKeys;
 use super::row::Row;
 use crate::amounts::Amount;
 use crate::batch::{Batch, Flags, Texts};
-use crate::evidence::{Evidence, KeyRing};
+use crate::evidence::{KeyError, Keys};
 use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, KeyState, Object, Ruling, Status};
 
@@ -53,16 +53,12 @@ pub(crate) struct RowJudge<'c> {
 }
 
 impl<'c> RowJudge<'c> {
-    pub(crate) fn new(checker: &'c Checker, ring: &'c KeyRing<'c>, evidence: Option<&'c Evidence>) -> Self {
-        Self {
-            checker,
-            keys: RowKeys::new(ring, evidence, checker.policy().evidence),
-            encryptions: Encryptions::default(),
-        }
+    pub(crate) fn new(checker: &'c Checker, keys: Keys<'c>) -> Self {
+        Self { checker, keys: RowKeys::new(keys, checker.policy().evidence), encryptions: Encryptions::default() }
     }
 
     /// Rows are now those of this batch.
-    pub(crate) fn begin_batch(&mut self, unit: &Unit<'_>, batch: &Batch<'_>) -> Result<(), KeyFailure> {
+    pub(crate) fn begin_batch(&mut self, unit: &Unit<'_>, batch: &Batch<'_>) -> Result<(), KeyError> {
         self.encryptions.read(batch);
         self.keys.begin_batch(unit, batch)
     }

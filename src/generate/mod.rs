@@ -20,8 +20,8 @@ use std::fmt::Debug;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
-use std::{fs, io, iter, thread};
+use std::sync::{Mutex, PoisonError};
+use std::{fs, io, iter};
 
 use export::{Encoding, Export, ManifestFile};
 use place::REGIONS;
@@ -29,6 +29,7 @@ use rows::{BLOCK_ROWS, Block, Recipe};
 use truth::{Tally, TruthUnit, truth};
 
 use crate::source::Checksum;
+use crate::work::{Cancel, Crew, Stopped, lock};
 
 const TRUTH: &str = "truth.json";
 
@@ -145,6 +146,9 @@ pub enum GenerateError {
         #[source]
         error: io::Error,
     },
+    /// The workers stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl GenerateError {
@@ -227,28 +231,24 @@ struct Unit {
     files: Vec<ManifestFile>,
 }
 
-/// Threads take the next unit until none is left or one failed; the units are returned in order.
+/// Workers take the next unit until none is left or one failed; the units are returned in order.
 fn make_units(options: &Options, exports: &[Export]) -> Result<Vec<Unit>, GenerateError> {
-    let (recipe, next) = (Recipe::new(options), AtomicU32::new(0));
+    let (recipe, next, made) = (Recipe::new(options), AtomicU32::new(0), Mutex::new(Vec::new()));
     let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < options.files);
     let make = |number| make_unit(number, options, &recipe, exports).map(|tally| (number, tally));
-    let make_some = || -> Option<Result<Vec<Unit>, _>> {
-        match iter::from_fn(take).take(Checksum::MAX_TOGETHER).map(make).collect::<Result<Vec<_>, _>>() {
-            Ok(made) if made.is_empty() => None,
-            made => Some(made.and_then(|made| describe_units(made, exports))),
+    let cancel = Cancel::default();
+    let crew = Crew::<GenerateError>::new(options.jobs, &cancel);
+    crew.run(|_| {
+        while !crew.is_over() {
+            let some: Vec<_> = iter::from_fn(take).take(Checksum::MAX_TOGETHER).map(make).collect::<Result<_, _>>()?;
+            if some.is_empty() {
+                break;
+            }
+            lock(&made).extend(describe_units(some, exports)?);
         }
-    };
-    let made: Result<Vec<_>, _> = thread::scope(|scope| {
-        let (sender, made) = mpsc::channel();
-        for _ in 0..options.jobs {
-            let (sender, make_some) = (sender.clone(), &make_some);
-            // The first failure closes the channel, and then nobody makes more.
-            scope.spawn(move || while make_some().is_some_and(|units| sender.send(units).is_ok()) {});
-        }
-        drop(sender);
-        made.into_iter().collect()
-    });
-    let mut units: Vec<Unit> = made?.into_iter().flatten().collect();
+        Ok(())
+    })?;
+    let mut units: Vec<Unit> = made.into_inner().unwrap_or_else(PoisonError::into_inner);
     units.sort_by_key(|unit| unit.number);
     Ok(units)
 }

@@ -1,27 +1,27 @@
 //! Both sides in partitions: partition by partition, several at a time.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::key::JoinKey;
 use super::partitions::{PARTITIONS, Partitions, Value};
 use super::table::{Table, Tables};
-use crate::work::{Cancel, lock};
+use crate::source::FileFault;
+use crate::work::{Cancel, Crew, Room, Stopped, lock};
 
 /// Why streams could not be joined.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum JoinError {
+#[non_exhaustive]
+pub enum JoinError {
     /// A temporary file failed.
     #[error("temporary files of the join: {0}")]
     File(#[from] io::Error),
-    /// It was ended early.
-    #[error("interrupted")]
-    Cancelled,
-    /// Our own mistake.
-    #[error("a worker of the join failed")]
-    Panicked,
+    /// What was joined cannot be read again.
+    #[error(transparent)]
+    Read(#[from] FileFault),
+    /// The workers stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Records with what they are matched by.
@@ -32,47 +32,19 @@ pub(crate) type Keyed<V> = Partitions<(JoinKey, V)>;
 /// `end` takes it in the end.
 pub(crate) fn join<V: Value, P: Value, W>(
     (known, probes): (&Keyed<V>, &Keyed<P>),
-    (memory, jobs): (u64, usize),
+    Room { memory, jobs }: Room,
     keep: &(dyn Fn(&mut Vec<V>) + Sync),
     begin: &(dyn Fn() -> W + Sync),
     each: &(dyn Fn(&mut W, P, V) -> io::Result<()> + Sync),
     end: &(dyn Fn(W) -> io::Result<()> + Sync),
     cancel: &Cancel,
 ) -> Result<(), JoinError> {
-    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+    let crew = Crew::<JoinError>::new(jobs, cancel);
     let room = memory / jobs.max(1) as u64;
-    let work = || -> Result<(), JoinError> {
-        let mut worker = begin();
-        loop {
-            let partition = next.fetch_add(1, Ordering::Relaxed);
-            if partition >= PARTITIONS {
-                return Ok(end(worker)?);
-            }
-            join_partition(
-                partition,
-                known,
-                probes,
-                room,
-                keep,
-                &mut |probe, value| each(&mut worker, probe, value),
-                cancel,
-            )?;
-            if lock(&failed).is_some() {
-                return Ok(());
-            }
-        }
+    let each = |worker: &mut W, partition| {
+        join_partition(partition, known, probes, room, keep, &mut |probe, value| each(worker, probe, value), &crew)
     };
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(JoinError::Panicked));
-                if let Err(error) = done {
-                    lock(&failed).get_or_insert(error);
-                }
-            });
-        }
-    });
-    lock(&failed).take().map_or(Ok(()), Err)
+    crew.each(PARTITIONS, begin, each, |worker| Ok(end(worker)?))
 }
 
 fn join_partition<V: Value, P: Value>(
@@ -82,14 +54,14 @@ fn join_partition<V: Value, P: Value>(
     room: u64,
     keep: &dyn Fn(&mut Vec<V>),
     each: &mut dyn FnMut(P, V) -> io::Result<()>,
-    cancel: &Cancel,
+    crew: &Crew<'_, JoinError>,
 ) -> Result<(), JoinError> {
     // Beside the records they are held once more in the order of the table, and then as its entries.
     let bytes = known.len(partition).saturating_mul(3 * size_of::<(JoinKey, V)>() as u64);
     let slices = bytes.div_ceil(room.max(1)).clamp(1, MAX_SLICES);
     for slice in 0..slices {
-        if cancel.is_cancelled() {
-            return Err(JoinError::Cancelled);
+        if crew.is_over() {
+            return Ok(());
         }
         // The hash's lowest bits choose neither partitions nor places.
         let is_here = |key: &JoinKey| key.0[0] % slices == slice;
@@ -132,22 +104,21 @@ impl<V: Value> Value for (JoinKey, V) {
 
 impl<V: Value> Partitions<(JoinKey, V)> {
     /// One table for each partition, if no record is in a file.
-    pub(crate) fn into_tables(self, jobs: usize, keep: &(dyn Fn(&mut Vec<V>) + Sync)) -> Result<Tables<V>, JoinError> {
-        let tables: Vec<Mutex<Option<Table<V>>>> = (0..PARTITIONS).map(|_| Mutex::new(None)).collect();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut records = Vec::new();
-            loop {
-                let partition = next.fetch_add(1, Ordering::Relaxed);
-                let Some(table) = tables.get(partition) else { return };
-                *lock(table) = Some(Table::new(&self.take_held(partition), &mut records, keep));
-            }
+    pub(crate) fn into_tables(
+        self,
+        jobs: usize,
+        keep: &(dyn Fn(&mut Vec<V>) + Sync),
+        cancel: &Cancel,
+    ) -> Result<Tables<V>, JoinError> {
+        let tables = Mutex::new(Vec::with_capacity(PARTITIONS));
+        let make = |records: &mut _, partition| {
+            let table = Table::new(&self.take_held(partition), records, keep);
+            lock(&tables).push((partition, table));
+            Ok(())
         };
-        let done = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
-            workers.into_iter().all(|worker| worker.join().is_ok())
-        });
-        let tables: Option<Vec<_>> = tables.into_iter().map(|table| lock(&table).take()).collect();
-        tables.filter(|_| done).map(Tables).ok_or(JoinError::Panicked)
+        Crew::<JoinError>::new(jobs, cancel).each(PARTITIONS, Vec::new, make, |_| Ok(()))?;
+        let mut tables = tables.into_inner().unwrap_or_else(PoisonError::into_inner);
+        tables.sort_unstable_by_key(|(partition, _)| *partition);
+        Ok(Tables(tables.into_iter().map(|(_, table)| table).collect()))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use super::*;
-use crate::work::Cancel;
+use crate::work::{Cancel, Room};
 
 impl Value for u64 {
     const LEN: usize = 8;
@@ -77,6 +77,7 @@ fn check(seed: u64, known: usize, probes: usize, room: u64, memory: u64) {
         crate::work::lock(&found).extend(worker);
         Ok(())
     };
+    let cancel = Cancel::default();
     if !known_side.has_spilled() {
         let probes: Vec<(JoinKey, u64)> = {
             let mut all = Vec::new();
@@ -84,7 +85,7 @@ fn check(seed: u64, known: usize, probes: usize, room: u64, memory: u64) {
             all
         };
         let [known_side, _] = sides;
-        let tables = known_side.into_tables(3, &keep).expect("tables");
+        let tables = known_side.into_tables(3, &keep, &cancel).expect("tables");
         let (keys, mut values): (Vec<_>, _) = (probes.iter().map(|(key, _)| *key).collect(), Vec::new());
         tables.find_all(&keys, |found| values.push(found.iter().map(|(_, value)| *value).collect::<Vec<_>>()));
         assert_eq!(values.len(), keys.len());
@@ -93,8 +94,8 @@ fn check(seed: u64, known: usize, probes: usize, room: u64, memory: u64) {
         };
         end(probes.iter().zip(values).flat_map(pairs).collect()).expect("kept");
     } else {
-        let cancel = Cancel::default();
-        join((known_side, probe_side), (memory, 3), &keep, &Vec::new, &each, &end, &cancel).expect("joined");
+        join((known_side, probe_side), Room { memory, jobs: 3 }, &keep, &Vec::new, &each, &end, &cancel)
+            .expect("joined");
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "files are left");
     }
     let mut found = found.into_inner().expect("no panic");

@@ -11,6 +11,7 @@ mod orc;
 mod parquet;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::plan::{Format, Unit};
 use crate::source::{Checksum, Md5, SourceFile};
 
 pub(crate) use csv::{Split, split_strict};
+pub(crate) use whole::{NotWhole, WholeReader};
 
 /// The type that inventories give a column, for people.
 fn type_of(column: Column) -> &'static str {

@@ -5,25 +5,23 @@
 //! audited. Nothing is concluded from last-modified dates: changing the encryption in place leaves them as they are.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
 
 use super::faults::{Fault, Faults};
 use super::objects::{ObjectHasher, ObjectId, Objects, Version};
 use super::state::Evidence as Found;
 use crate::assumptions::AssumptionName;
 use crate::batch::{Batch, ColumnSet, Flag};
-use crate::evidence::{Evidence, KeyRing};
+use crate::evidence::{KeyError, Keys};
 use crate::examine::{Row, RowJudge};
 use crate::fault::UnitFault;
 use crate::plan::{Completeness, Plan, Shard, Source, SourceFault, Unit, check_newest};
 use crate::policy::{Checker, Verdict};
-use crate::readers::{Part, Scratch, UnitFile, UnitReader};
+use crate::readers::{NotWhole, WholeReader};
+use crate::reconcile::ReconcileError;
 use crate::timestamp::Timestamp;
-use crate::work::{Cancel, WORKER_NAME, lock};
+use crate::work::{Cancel, Crew, lock};
 
 /// The columns that decide how an object is stored.
 const COLUMNS: ColumnSet = ColumnSet::ALL.partition(ColumnSet::REMEDIATION).1;
@@ -54,7 +52,6 @@ struct OfFile {
     lacks_versions: bool,
     /// Objects that were wrong, and a bit for each verdict.
     judged: Vec<(ObjectId, u8)>,
-    blank: u64,
     /// The newest last-modified, in milliseconds since the epoch.
     newest: Option<i64>,
 }
@@ -63,7 +60,7 @@ struct OfFile {
 pub(super) struct Search<'s> {
     pub(super) plan: &'s Plan,
     pub(super) checker: &'s Checker,
-    pub(super) keys: (&'s KeyRing<'s>, Option<&'s Evidence>),
+    pub(super) keys: Keys<'s>,
     /// Of each source: whether it is newer than what was audited.
     pub(super) are_newer: &'s [bool],
     pub(super) objects: &'s Objects,
@@ -71,27 +68,30 @@ pub(super) struct Search<'s> {
     pub(super) cancel: &'s Cancel,
 }
 
-/// The work of all workers.
-struct Work<'s> {
-    of: &'s Search<'s>,
-    units: Vec<Unit<'s>>,
-    next: AtomicUsize,
-    found: Mutex<(Seen, Vec<(usize, UnitFault)>)>,
-}
-
 /// Judges every object that was wrong and that the sources list.
-pub(super) fn look(search: &Search<'_>, faults: &mut Faults, jobs: usize) -> std::io::Result<Seen> {
+pub(super) fn look<'s>(search: &'s Search<'s>, faults: &mut Faults, jobs: usize) -> Result<Seen, ReconcileError> {
     let plan = search.plan;
     let units: Vec<Unit<'_>> = plan.units(Shard::WHOLE).collect();
     let planned = units.len() as u64;
-    let search = Work { of: search, units, next: AtomicUsize::new(0), found: Mutex::default() };
-    thread::scope(|scope| {
-        (0..jobs).try_for_each(|worker| {
-            let name = format!("{WORKER_NAME}{worker}");
-            thread::Builder::new().name(name).spawn_scoped(scope, || search.run()).map(drop)
-        })
-    })?;
-    let (mut looked, mut unit_faults) = search.found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let found: Mutex<(Seen, Vec<(usize, UnitFault)>)> = Mutex::default();
+    let crew = Crew::<ReconcileError>::new(jobs, search.cancel);
+    let begin = || (RowJudge::new(search.checker, search.keys), WholeReader::default());
+    let each = |(judge, reader): &mut (RowJudge<'s>, WholeReader), at: usize| {
+        let unit = &units[at];
+        match search.read(unit, judge, reader) {
+            Ok(file) => search.take(unit, file, &mut lock(&found).0),
+            Err(NotWhole::Fault(fault)) => {
+                // Whatever state a reader that panicked left it in.
+                *judge = RowJudge::new(search.checker, search.keys);
+                lock(&found).1.push((at, fault));
+            }
+            Err(NotWhole::Taker(error)) => return Err(error.into()),
+            Err(NotWhole::Cancelled) => {}
+        }
+        Ok(())
+    };
+    crew.each(units.len(), begin, each, |_| Ok(()))?;
+    let (mut looked, mut unit_faults) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     unit_faults.sort_by_key(|(at, _)| *at);
     for source in plan.sources() {
         for fault in &source.faults {
@@ -102,7 +102,7 @@ pub(super) fn look(search: &Search<'_>, faults: &mut Faults, jobs: usize) -> std
         faults.add(Fault::of_file(fault.code(), &source.path, &fault.to_string()));
     }
     for (at, fault) in &unit_faults {
-        faults.add(Fault::of_file(fault.code(), Path::new(&search.units[*at].key()), &fault.to_string()));
+        faults.add(Fault::of_file(fault.code(), Path::new(&units[*at].key()), &fault.to_string()));
     }
     looked.units = planned;
     looked.is_whole = plan.completeness() == Completeness::Proven
@@ -126,34 +126,13 @@ fn wrong_times<'p>(plan: &'p Plan, newest: &BTreeMap<usize, i64>) -> Vec<(&'p So
     dated.filter_map(wrong).collect()
 }
 
-impl Work<'_> {
-    fn run(&self) {
-        let (ring, evidence) = self.of.keys;
-        let mut scratch = Scratch::default();
-        let mut judge = RowJudge::new(self.of.checker, ring, evidence);
-        while !self.of.cancel.is_cancelled() {
-            let at = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(unit) = self.units.get(at) else { return };
-            let search = AssertUnwindSafe(|| self.read(unit, &mut judge, &mut scratch));
-            match catch_unwind(search).unwrap_or_else(|panic| Err(UnitFault::panicked(&*panic))) {
-                Ok(file) => self.take(unit, file),
-                Err(fault) => {
-                    // Whatever state the reader left it in.
-                    scratch = Scratch::default();
-                    judge = RowJudge::new(self.of.checker, ring, evidence);
-                    lock(&self.found).1.push((at, fault));
-                }
-            }
-        }
-    }
-
-    fn take(&self, unit: &Unit<'_>, file: OfFile) {
+impl Search<'_> {
+    fn take(&self, unit: &Unit<'_>, file: OfFile, seen: &mut Seen) {
         for (id, verdicts) in file.judged {
             for verdict in Verdict::ALL.into_iter().filter(|verdict| verdicts & bit_of(*verdict) != 0) {
-                self.of.objects.note(id, Found::Judged(verdict));
+                self.objects.note(id, Found::Judged(verdict));
             }
         }
-        let (seen, _) = &mut *lock(&self.found);
         seen.units_examined += 1;
         seen.rows += file.rows;
         seen.rows_rejected += file.rows_rejected;
@@ -164,30 +143,17 @@ impl Work<'_> {
     }
 
     /// Reads a data file to its end.
-    fn read(&self, unit: &Unit<'_>, judge: &mut RowJudge<'_>, scratch: &mut Scratch) -> Result<OfFile, UnitFault> {
-        let cancelled = || self.of.cancel.is_cancelled();
-        let mut reader = UnitReader::new(unit, UnitFile::open(unit)?)?;
-        let is_newer = self.of.are_newer.get(unit.source_id).copied().unwrap_or_default();
+    fn read(
+        &self,
+        unit: &Unit<'_>,
+        judge: &mut RowJudge<'_>,
+        reader: &mut WholeReader,
+    ) -> Result<OfFile, NotWhole<KeyError>> {
+        let is_newer = self.are_newer.get(unit.source_id).copied().unwrap_or_default();
         let mut seen = OfFile::default();
-        while let Some(part) = reader.next_part(scratch)? {
-            match part {
-                Part::Checksum(checksum) => checksum.check(&cancelled)?,
-                Part::Rows(rows) => {
-                    let mut judged = Ok(());
-                    rows.read(COLUMNS, scratch, &cancelled, &mut |batch, _| {
-                        if judged.is_ok() {
-                            judged = self.judge(unit, batch, is_newer, judge, &mut seen);
-                        }
-                        Ok(())
-                    })?;
-                    judged?;
-                }
-            }
-        }
-        let (expected, found) = (reader.facts().rows, seen.rows + seen.rows_rejected + seen.blank);
-        if expected != found && !cancelled() {
-            return Err(UnitFault::RowCount { expected, found });
-        }
+        reader.read(unit, COLUMNS, &|| self.cancel.is_cancelled(), &mut |batch| {
+            self.judge(unit, batch, is_newer, judge, &mut seen)
+        })?;
         Ok(seen)
     }
 
@@ -198,14 +164,14 @@ impl Work<'_> {
         is_newer: bool,
         judge: &mut RowJudge<'_>,
         seen: &mut OfFile,
-    ) -> Result<(), UnitFault> {
+    ) -> Result<(), KeyError> {
         let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
-        judge.begin_batch(unit, batch).map_err(|failure| UnitFault::Decode(failure.to_string()))?;
+        judge.begin_batch(unit, batch)?;
         seen.lacks_versions |= batch.version_id.is_absent();
         seen.newest = seen.newest.max(batch.last_modified.latest());
         for at in 0..batch.len {
             match Row::read(batch, at, bucket) {
-                Ok(None) => seen.blank += 1,
+                Ok(None) => {}
                 Err(_) => seen.rows_rejected += 1,
                 Ok(Some(row)) => {
                     seen.rows += 1;
@@ -215,14 +181,14 @@ impl Work<'_> {
                 }
             }
         }
-        if seen.judged.len() >= MIN_HELD.max(self.of.objects.len() * 2) {
+        if seen.judged.len() >= MIN_HELD.max(self.objects.len() * 2) {
             seen.compact();
         }
         Ok(())
     }
 
     fn judge_row(&self, batch: &Batch<'_>, at: usize, row: &Row<'_>, judge: &mut RowJudge<'_>, seen: &mut OfFile) {
-        let find = |version| self.of.objects.find(self.of.hasher.hash(row.bucket, row.key, version));
+        let find = |version| self.objects.find(self.hasher.hash(row.bucket, row.key, version));
         // Without the column, it is the current version, whose id is not known.
         let named = (!batch.version_id.is_absent()).then(|| find(Version::of(row.version_id))).flatten();
         let unnamed = (row.is_latest != Flag::False).then(|| find(Version::Unnamed)).flatten();

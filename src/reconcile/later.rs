@@ -12,12 +12,12 @@ use super::inventory::{self, Search, Seen};
 use super::objects::{ObjectHasher, Objects};
 use super::summary::{InventoryLine, InventorySource};
 use crate::assumptions::{AssumptionLine, Assumptions};
-use crate::evidence::{self, Aliases, EvidenceError, EvidenceOptions, KeyRing};
+use crate::evidence::{self, Aliases, EvidenceError, EvidenceOptions, KeyRing, Keys, Wanted};
 use crate::plan::{Plan, Source};
 use crate::policy::{Checker, Policy};
 use crate::sinks::OutputFolder;
 use crate::timestamp::Timestamp;
-use crate::work::{Cancel, NoProgress};
+use crate::work::{Cancel, NoProgress, Watch};
 
 /// A later inventory, before it is read.
 pub(super) struct Later<'l> {
@@ -68,12 +68,9 @@ impl<'l> Later<'l> {
             Some(options) => {
                 let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
                 let folder = tempfile::tempdir_in(folder).map_err(EvidenceError::Folder)?;
-                let watch = (cancel, &NoProgress as &dyn crate::work::Progress);
-                let loaded = evidence::load(options, (&self.plan, None), &ring, folder, jobs, watch, None);
-                Some(loaded.map_err(|error| match error {
-                    EvidenceError::Cancelled => ReconcileError::Cancelled,
-                    error => error.into(),
-                })?)
+                let watch = Watch { cancel, progress: &NoProgress };
+                let wanted = Wanted { options, plan: &self.plan, shard: None, ring: &ring, delivered: None };
+                Some(evidence::load(wanted, folder, jobs, watch)?)
             }
         };
         let mut assumptions = Assumptions::default();
@@ -87,13 +84,13 @@ impl<'l> Later<'l> {
         let search = Search {
             plan: &self.plan,
             checker: &self.checker,
-            keys: (&ring, evidence.as_ref()),
+            keys: Keys { ring: &ring, evidence: evidence.as_ref() },
             are_newer: &self.are_newer,
             objects,
             hasher,
             cancel,
         };
-        let seen = inventory::look(&search, faults, jobs).map_err(ReconcileError::Thread)?;
+        let seen = inventory::look(&search, faults, jobs)?;
         if seen.rows_rejected > 0 {
             *faults.counts.entry("inventory_rows_rejected").or_default() += seen.rows_rejected;
         }

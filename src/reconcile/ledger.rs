@@ -15,7 +15,7 @@ use super::tracked::Tracked;
 use crate::escape::escape;
 use crate::policy::Verdict;
 use crate::remediation::Lane;
-use crate::work::Cancel;
+use crate::work::{Cancel, Stopped};
 
 /// So many buckets are told apart. Only lists of objects without a manifest of their inventory can have more.
 const MAX_BUCKETS: usize = 10_000;
@@ -69,7 +69,7 @@ impl<'l> Ledger<'l> {
         for manifest in &audited.manifests {
             self.add_manifest(manifest)?;
             if cancel.is_cancelled() {
-                return Err(ReconcileError::Cancelled);
+                return Err(Stopped::Cancelled.into());
             }
         }
         tracked.findings.read_without(audited, |finding, list| {

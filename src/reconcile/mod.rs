@@ -28,14 +28,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::escape::escape;
-use crate::evidence::{EvidenceError, EvidenceOptions};
+use crate::evidence::{EvidenceError, EvidenceOptions, KeyError};
 use crate::outcome::ToolFacts;
 use crate::plan::{PlanError, PlanOptions};
 use crate::policy::Policy;
 use crate::sinks::{OutputError, OutputFolder, OutputKind, RECONCILIATION, REMEDIATION, RETRY};
 use crate::source::FileFault;
 use crate::timestamp::Timestamp;
-use crate::work::Cancel;
+use crate::work::{Cancel, Stopped};
 
 use audited::Audited;
 use faults::{Fault, Faults};
@@ -160,12 +160,12 @@ pub enum ReconcileError {
     /// The later inventory cannot be taken.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The operating system gave no thread.
-    #[error("cannot start a worker: {0}")]
-    Thread(io::Error),
-    /// It was ended early.
-    #[error("interrupted: nothing was written")]
-    Cancelled,
+    /// The keys of rows of the later inventory cannot be told.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The workers stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// Nothing could be written.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -222,7 +222,7 @@ pub fn reconcile(options: &ReconcileOptions, cancel: &Cancel) -> Result<Reconcil
     let look = |later: &Later<'_>| later.look((&tracked.objects, &hasher), &mut faults, options, &output, cancel);
     let looked = later.as_ref().map(look).transpose()?;
     if cancel.is_cancelled() {
-        return Err(ReconcileError::Cancelled);
+        return Err(Stopped::Cancelled.into());
     }
 
     let (staged, path) = output.begin_folder()?;

@@ -6,7 +6,7 @@ use super::findings::{Findings, comparable};
 use super::manifests::Manifest;
 use super::objects::{Hashes, ListId, ObjectHasher, Objects, Sum};
 use crate::remediation::Lane;
-use crate::work::Cancel;
+use crate::work::{Cancel, Stopped};
 
 /// The objects, and where they are listed.
 pub(super) struct Tracked {
@@ -19,7 +19,7 @@ impl Tracked {
     pub(super) fn read(audited: &Audited, hasher: &ObjectHasher, cancel: &Cancel) -> Result<Self, ReconcileError> {
         audited.manifests.iter().try_for_each(|manifest| manifest.check(cancel))?;
         if cancel.is_cancelled() {
-            return Err(ReconcileError::Cancelled);
+            return Err(Stopped::Cancelled.into());
         }
         let findings = Findings::open(audited)?;
         let counted = findings.count(audited, hasher)?;

@@ -106,9 +106,6 @@ pub enum OutputError {
     /// A file that lines are taken from is not what it should be.
     #[error("the file is not as it was written: {}", .0.display())]
     Changed(PathBuf),
-    /// What is known of keys cannot be had.
-    #[error("the key evidence: {0}")]
-    KeyEvidence(String),
     /// The operating system refused.
     #[error("cannot write to {}: {error}", path.display())]
     Write {
@@ -123,7 +120,6 @@ impl OutputError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::KeyEvidence(_) => None,
             Self::TooManyGroups => Some("audit data files without a manifest bucket by bucket"),
             Self::Finished(_) | Self::FinishedReconciliation(_) | Self::FinishedDigests(_) => {
                 Some("name another folder, or add --force to replace it")

@@ -8,7 +8,7 @@ them. Each `README.md` beside them must have shell that parses and documents tha
 requests of those that copy in parts must have members that the model of S3 knows.
 
     python3 -m venv venv && venv/bin/pip install botocore==1.44.5
-    LOGSEAL_JOB_SAMPLES=$PWD/samples cargo test --lib remediation::samples
+    LOGSEAL_JOB_SAMPLES=$PWD/samples cargo test --lib campaign::samples
     venv/bin/python tests/jobs/validate.py --mistakes samples/*
 """
 

@@ -15,7 +15,7 @@ use logseal::digests::{
 };
 use logseal::outcome::Outcome;
 use logseal::timestamp::Timestamp;
-use logseal::work::{Cancel, NoProgress};
+use logseal::work::{Cancel, NoProgress, Watch};
 use serde_json::json;
 
 use crate::random::Random;
@@ -608,7 +608,13 @@ fn run(history: &History<'_>, question: &Question, desk: &Path, keys: &Path, is_
         memory: DEFAULT_MEMORY,
         temp_dir: None,
     };
-    verify_digests(&options, None, (&desk.join("out"), true), &Cancel::default(), &NoProgress).unwrap()
+    verify_digests(
+        &options,
+        None,
+        (&desk.join("out"), true),
+        Watch { cancel: &Cancel::default(), progress: &NoProgress },
+    )
+    .unwrap()
 }
 
 #[expect(clippy::print_stdout, reason = "the shares are for people")]

@@ -14,7 +14,7 @@ use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::{BucketKey, Checker, Glob, KeyState, Object, Policy, Status};
 use logseal::timestamp::Timestamp;
-use logseal::work::{Cancel, NoProgress};
+use logseal::work::{Cancel, NoProgress, Watch};
 use serde_json::{Value, json};
 
 use crate::audits::{Desk, Finding, decode_cell, read_findings};
@@ -549,7 +549,7 @@ fn run_audit(desk: &Desk, sources: &[&Path], checker: &Checker, case: u64) -> (V
         digests: None,
     };
     let plan = Plan::new(&sources, &PlanOptions::default()).unwrap();
-    let summary = audit(&plan, checker, &options, &Cancel::default(), &NoProgress).unwrap();
+    let summary = audit(&plan, checker, &options, Watch { cancel: &Cancel::default(), progress: &NoProgress }).unwrap();
     let findings = read_findings(&std::fs::read(out.join("findings.csv")).unwrap());
     (json!(summary), findings)
 }

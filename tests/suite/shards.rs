@@ -12,7 +12,7 @@ use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions, Shard};
 use logseal::policy::{Checker, Policy};
 use logseal::timestamp::Timestamp;
-use logseal::work::{Cancel, NoProgress};
+use logseal::work::{Cancel, NoProgress, Watch};
 use serde_json::{Value, json};
 
 use crate::audits::{Audited, Desk, FINAL_FILES, Ran, Steady, files_below, names_in};
@@ -519,7 +519,7 @@ fn any_number_of_shards_is_merged_with_few_open_files() {
             evidence: None,
             digests: None,
         };
-        audit(&plan, &checker, &options, &Cancel::default(), &NoProgress).unwrap();
+        audit(&plan, &checker, &options, Watch { cancel: &Cancel::default(), progress: &NoProgress }).unwrap();
     };
     (1..=SHARDS).for_each(audit_shard);
     let merged = desk.path("merged");

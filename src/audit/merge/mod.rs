@@ -25,12 +25,11 @@ use super::Scope;
 use super::Summary;
 use super::publish::{Findings, FinishedLists, write};
 use super::shard::{Broken, ShardFile, Shards};
-use crate::engine::EngineError;
 use crate::partial::{MergeError, Partial};
 use crate::sinks::{OutputError, OutputFolder, PARTIAL_FILE};
 use crate::source::FileFault;
 use crate::timestamp::Timestamp;
-use crate::work::Cancel;
+use crate::work::{Cancel, Stopped};
 
 /// Why shards cannot be merged.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +132,7 @@ pub fn merge(
     let manifest_rows = whole.partial.terms.manifest_rows;
     let written = whole.lists.write(&mut output, &whole.facts, manifest_rows, cancel);
     if cancel.is_cancelled() {
-        return Err(AuditError::from(EngineError::Cancelled).into());
+        return Err(AuditError::from(Stopped::Cancelled).into());
     }
     let files = written?;
     let part = (!whole.is_whole()).then(|| (whole.shards, whole.lists.lengths()));

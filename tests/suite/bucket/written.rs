@@ -12,7 +12,7 @@ use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::{Checker, Policy};
 use logseal::timestamp::Timestamp;
-use logseal::work::{Cancel, NoProgress};
+use logseal::work::{Cancel, NoProgress, Watch};
 use parquet::arrow::ArrowWriter;
 use serde_json::json;
 
@@ -136,7 +136,8 @@ pub fn rule(desk: &Desk, seed: u64, world: &World, subjects: &[Subject]) -> Rule
         }),
         digests: None,
     };
-    let summary = audit(&plan, &checker, &options, &Cancel::default(), &NoProgress).unwrap();
+    let summary =
+        audit(&plan, &checker, &options, Watch { cancel: &Cancel::default(), progress: &NoProgress }).unwrap();
     let summary = json!(summary);
     let is_pass = summary["outcome"] == "pass";
     assert!(lost.is_empty() || !is_pass, "a pass with evidence that cannot be read");
