@@ -2,7 +2,7 @@
 //!
 //! A [`Campaign`] is the plan: steps, what they cost and how long they take. [`jobs`] makes the requests that run a file of
 //! rows, [`commands`] are shell functions for them, a [`Script`] copies what no job can, and [`readme`] tells people what to
-//! do with all of them.
+//! do with all of them. What people and shells read is written in `readme.md`, `commands.sh` and `script.sh`.
 
 mod commands;
 mod decimal;
@@ -16,6 +16,7 @@ mod readme;
 mod samples;
 mod script;
 mod settings;
+mod template;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;

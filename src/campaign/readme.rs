@@ -1,25 +1,25 @@
 //! `README.md` beside the lists: what to run in which order, with which permissions, and how to see that it worked.
+//! The sentences are in `readme.md`; here it is decided which of them are said.
 //!
 //! Names that strangers chose never reach a command or a policy unless S3 could have a bucket of that name; in the text
 //! they are written so that Markdown takes nothing in them for itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write as _};
-
-use serde_json::Value;
 
 use super::Script;
 use super::job::{ACCOUNT, JobFacts, MANIFESTS, REPORTS, RESTORED_DAYS, ROLE, bucket_name, jobs, operations};
 use super::permissions::{jobs_of, key_statement, role_policy, trust_policy};
+use super::template::{Parts, fill};
 use crate::remediation::{Group, Lane, StorageClass, TargetMethod, VersionState};
 use crate::sinks::GroupFile;
+
+const README: Parts = Parts::of_markdown(include_str!("readme.md"));
 
 /// The text of `README.md` for all files of a campaign. Without `facts`, which a policy without `[remediation]` does not
 /// give, only lists for people are spoken of.
 pub fn readme(files: &[GroupFile], facts: Option<&JobFacts<'_>>) -> String {
     let mut readme = Readme { files, text: String::new() };
-    // Writing to a string cannot fail.
-    let _ = readme.all(facts);
+    readme.all(facts);
     readme.text
 }
 
@@ -28,263 +28,233 @@ struct Readme<'a> {
     text: String,
 }
 
+/// Appends a part of `readme.md`: `say!(self, "name", placeholder = value)`.
+macro_rules! say {
+    ($readme:ident, $($part:tt)*) => {
+        $readme.text.push_str(&fill!(README, $($part)*))
+    };
+}
+
 impl Readme<'_> {
-    fn all(&mut self, facts: Option<&JobFacts<'_>>) -> fmt::Result {
-        self.contents()?;
-        if let Some(facts) = facts.filter(|_| jobs_of(self.files).next().is_some()) {
-            self.cautions()?;
-            self.text.push_str(VARIABLES);
-            self.buckets(facts)?;
-            self.permissions(facts)?;
-            self.placeholders(facts)?;
-            self.text.push_str(UPLOAD);
-            self.run(facts)?;
+    fn all(&mut self, facts: Option<&JobFacts<'_>>) {
+        self.contents();
+        if let Some(facts) = facts.filter(|_| self.has_jobs()) {
+            self.cautions();
+            self.buckets(facts);
+            self.permissions(facts);
+            self.placeholders(facts);
+            say!(self, "role-upload-create");
+            self.steps(facts);
         }
-        if let Some(facts) = facts {
-            self.scripts(facts)?;
+        if facts.is_some_and(|facts| self.files.iter().any(|file| Script::new(file, facts).is_some())) {
+            say!(self, "scripts");
         }
-        self.lists()?;
-        self.verify()
+        self.lists();
+        self.verify();
+    }
+
+    fn has_jobs(&self) -> bool {
+        self.has(|_| true)
     }
 
     fn has(&self, is_meant: impl Fn(&Group) -> bool) -> bool {
         jobs_of(self.files).any(is_meant)
     }
 
-    fn has_lane(&self, lane: Lane) -> bool {
-        self.has(|group| group.kind.lane == lane)
+    fn lanes(&self) -> BTreeSet<Lane> {
+        self.files.iter().map(|file| file.group.kind.lane).collect()
     }
 
-    fn has_copies(&self) -> bool {
-        self.has_lane(Lane::Copy) || self.has_lane(Lane::RestoreThenCopy)
-    }
-
-    fn contents(&mut self) -> fmt::Result {
-        self.text.push_str(CONTENTS);
-        let mut lines: BTreeMap<(Lane, &str), (usize, u64)> = BTreeMap::new();
+    fn contents(&mut self) {
+        say!(self, "contents");
+        let mut rows: BTreeMap<(Lane, &str), (usize, u64)> = BTreeMap::new();
         for file in self.files {
-            let (files, objects) = lines.entry((file.group.kind.lane, &file.group.bucket)).or_default();
+            let (files, objects) = rows.entry((file.group.kind.lane, &file.group.bucket)).or_default();
             *files += 1;
             *objects += file.objects;
         }
-        for ((lane, bucket), (files, objects)) in lines {
-            writeln!(self.text, "| `{}` | {} | {objects} | {files} |", lane.as_str(), shown(bucket))?;
+        for ((lane, bucket), (files, objects)) in rows {
+            say!(self, "row", lane = lane.as_str(), bucket = shown(bucket), objects = objects, files = files);
         }
-        let lanes: BTreeSet<Lane> = self.files.iter().map(|file| file.group.kind.lane).collect();
-        writeln!(self.text)?;
-        for lane in lanes {
-            writeln!(self.text, "- `{}`: {}", lane.as_str(), about(lane))?;
+        // A blank line ends the table.
+        self.text.push('\n');
+        for lane in self.lanes() {
+            match lane {
+                Lane::UpdateEncryption => say!(self, "about-update-encryption"),
+                Lane::Copy => say!(self, "about-copy"),
+                Lane::RestoreThenCopy => say!(self, "about-restore-then-copy"),
+                Lane::MultipartCopy => say!(self, "about-multipart-copy"),
+                Lane::OwnerKey => say!(self, "about-owner-key"),
+                Lane::Blocked => say!(self, "about-blocked"),
+                Lane::NoTarget => say!(self, "about-no-target"),
+            }
         }
         if self.files.iter().any(|file| file.group.kind.is_undetermined && file.group.kind.lane.has_manifests()) {
-            self.text.push_str(UNDETERMINED);
+            say!(self, "undetermined");
         }
         let groups = self.files.iter().map(|file| &file.group);
         let odd = groups.filter(|group| group.kind.lane.has_manifests() && operations(group).is_empty());
         let odd: BTreeSet<&str> = odd.map(|group| group.bucket.as_str()).collect();
         for bucket in odd {
-            writeln!(self.text, "\nNo job is made for {}: S3 has no buckets of such names.", shown(bucket))?;
+            say!(self, "odd-bucket", bucket = shown(bucket));
         }
-        Ok(())
     }
 
-    fn cautions(&mut self) -> fmt::Result {
-        if !self.has_copies() {
-            return Ok(());
+    fn cautions(&mut self) {
+        if !self.has(is_copied) {
+            return;
         }
-        self.text.push_str(COPY_CAUTIONS);
+        say!(self, "copy-cautions");
         if self.has(|group| is_copied(group) && group.kind.has_versions) {
-            self.text.push_str(VERSION_CAUTIONS);
+            say!(self, "version-cautions");
         }
-        if self.has(|group| group.kind.version == Some(VersionState::Noncurrent)) {
-            self.text.push_str(NONCURRENT_CAUTIONS);
+        if self.has(is_noncurrent) {
+            say!(self, "noncurrent-cautions");
         }
         if self.has(|group| group.kind.class == Some(StorageClass::ReducedRedundancy)) {
-            self.text.push_str(REDUCED_REDUNDANCY);
+            say!(self, "reduced-redundancy");
         }
-        Ok(())
     }
 
-    fn buckets(&mut self, facts: &JobFacts<'_>) -> fmt::Result {
-        self.text.push_str(BUCKETS);
-        let names: BTreeSet<&str> = jobs_of(self.files).filter_map(bucket_name).collect();
-        writeln!(self.text, "```sh\nfor bucket in{}; do", words(&names))?;
-        self.text.push_str(BUCKET_CHECKS);
-        let is_dsse = |group: &&Group| group.kind.target.is_some_and(|target| target.method == TargetMethod::DsseKms);
-        let dsse: BTreeSet<&str> = jobs_of(self.files).filter(is_dsse).filter_map(bucket_name).collect();
-        if dsse.is_empty() {
-            return Ok(());
+    fn buckets(&mut self, facts: &JobFacts<'_>) {
+        say!(self, "load-and-check", buckets = self.bucket_words(|_| true));
+        let is_dsse = |group: &Group| group.kind.target.is_some_and(|target| target.method == TargetMethod::DsseKms);
+        if self.has(is_dsse) {
+            say!(self, "dsse", buckets = self.bucket_words(is_dsse), key = facts.key.as_str());
         }
-        self.text.push_str(DSSE);
-        writeln!(self.text, "```sh\nfor bucket in{}; do", words(&dsse))?;
-        writeln!(self.text, "  aws s3api put-bucket-encryption --bucket \"$bucket\" \\")?;
-        writeln!(
-            self.text,
-            "    --server-side-encryption-configuration '{{\"Rules\":[{{\"ApplyServerSideEncryptionByDefault\":\
-             {{\"SSEAlgorithm\":\"aws:kms:dsse\",\"KMSMasterKeyID\":\"{}\"}}}}]}}'",
-            facts.key.as_str()
-        )?;
-        writeln!(self.text, "done\n```")
     }
 
-    fn permissions(&mut self, facts: &JobFacts<'_>) -> fmt::Result {
-        self.text.push_str(PERMISSIONS);
-        self.document("trust-policy.json", &trust_policy())?;
-        let policy = role_policy(self.files, facts);
-        self.document("role-policy.json", &policy)?;
+    /// Words of a command. They are names that need no quotes; they get them all the same.
+    fn bucket_words(&self, is_meant: impl Fn(&Group) -> bool) -> String {
+        let groups = jobs_of(self.files).filter(|group| is_meant(group));
+        let names: BTreeSet<&str> = groups.filter_map(bucket_name).collect();
+        joined(names.into_iter().map(|name| format!("'{name}'")), " ")
+    }
+
+    fn permissions(&mut self, facts: &JobFacts<'_>) {
+        let (trust, policy) = (trust_policy(), role_policy(self.files, facts));
+        say!(self, "permissions", trust_policy = format!("{trust:#}"), role_policy = format!("{policy:#}"));
         // As long as IAM counts it, without white space.
         if policy.to_string().len() > MAX_INLINE_POLICY {
-            self.text.push_str(LONG_POLICY);
+            say!(self, "long-policy");
         }
         if let Some(statement) = key_statement(self.files, facts) {
-            self.text.push_str(KEY_POLICY);
-            self.document("key-policy-statement.json", &statement)?;
+            say!(self, "key-policy", statement = format!("{statement:#}"));
         }
-        self.text.push_str(OLD_KEYS);
-        Ok(())
+        say!(self, "old-keys");
     }
 
-    /// A command that writes a file, so that nobody has to copy it by hand.
-    fn document(&mut self, name: &str, value: &Value) -> fmt::Result {
-        writeln!(self.text, "\n```sh\ncat > {name} <<'EOF'\n{value:#}\nEOF\n```")
-    }
-
-    fn placeholders(&mut self, facts: &JobFacts<'_>) -> fmt::Result {
+    fn placeholders(&mut self, facts: &JobFacts<'_>) {
         let missing = missing(facts);
         if !missing.is_empty() {
-            self.text.push_str(PLACEHOLDERS);
-            writeln!(self.text, "```sh\n. ./jobs.sh\nfind . \\( -name '*job.json' -o -name '*-policy*.json' \\) \\")?;
-            write!(self.text, "  -exec sed -i.bak")?;
-            for (variable, placeholder) in missing {
-                write!(self.text, " \\\n    -e \"s|{placeholder}|${variable}|g\"")?;
-            }
-            writeln!(self.text, " {{}} +\nfind . -name '*.json.bak' -exec rm {{}} +")?;
-            writeln!(
-                self.text,
-                "grep -rl --include='*.json' --include='*.sh' 'REPLACE-WITH-' . || echo 'nothing is left to fill in'"
-            )?;
-            writeln!(self.text, "```")?;
+            let replacement = |(variable, placeholder)| format!(r#"-e "s|{placeholder}|${variable}|g""#);
+            say!(self, "fill-in", replacements = joined(missing.into_iter().map(replacement), " \\\n    "));
         }
-        self.text.push_str(ROLE_COMMANDS);
-        Ok(())
     }
 
-    fn run(&mut self, facts: &JobFacts<'_>) -> fmt::Result {
-        self.text.push_str(RUN);
+    fn steps(&mut self, facts: &JobFacts<'_>) {
         let mut step = 0;
         let mut next = || {
             step += 1;
             step
         };
-        if self.has_lane(Lane::RestoreThenCopy) {
-            let globs = self.globs("restore-job", |group| group.kind.lane == Lane::RestoreThenCopy, facts);
-            self.step(next(), "ask for what is archived", &globs)?;
-            self.restores()?;
+        let is_restored = |group: &Group| group.kind.lane == Lane::RestoreThenCopy;
+        if self.has(is_restored) {
+            let commands = self.creates(is_restored, &[".restore-job.json"], facts);
+            say!(self, "step-restore", number = next(), commands = commands);
+            self.restores();
         }
-        if self.has_lane(Lane::UpdateEncryption) {
-            let globs = self.globs("job", |group| group.kind.lane == Lane::UpdateEncryption, facts);
-            self.step(next(), "update in place; restores may still be under way", &globs)?;
+        let is_updated = |group: &Group| group.kind.lane == Lane::UpdateEncryption;
+        if self.has(is_updated) {
+            let commands = self.creates(is_updated, &[".job.json"], facts);
+            say!(self, "step-update", number = next(), commands = commands);
         }
-        let is_first = |group: &Group| group.kind.version == Some(VersionState::Noncurrent);
-        if self.has(|group| is_copied(group) && is_first(group)) {
-            let globs = self.copies(is_first, facts);
-            self.step(next(), "copy noncurrent versions, when every restore is done", &globs)?;
-            self.text.push_str(AFTER_NONCURRENT);
+        // Of both lanes: an archived noncurrent version, too, must not be copied after the current one.
+        let copies = [".job.json", ".copy-job.json"];
+        let is_first = |group: &Group| is_copied(group) && is_noncurrent(group);
+        if self.has(is_first) {
+            let commands = self.creates(is_first, &copies, facts);
+            say!(self, "step-noncurrent", number = next(), commands = commands);
         }
-        if self.has(|group| is_copied(group) && !is_first(group)) {
-            let globs = self.copies(|group| !is_first(group), facts);
-            self.step(next(), "copy current versions, when all of the above is done", &globs)?;
+        let is_last = |group: &Group| is_copied(group) && !is_noncurrent(group);
+        if self.has(is_last) {
+            let commands = self.creates(is_last, &copies, facts);
+            say!(self, "step-current", number = next(), commands = commands);
         }
-        Ok(())
     }
 
-    /// Of both lanes: an archived noncurrent version, too, must not be copied after the current one.
-    fn copies(&self, is_meant: impl Fn(&Group) -> bool, facts: &JobFacts<'_>) -> BTreeSet<String> {
-        let mut globs = self.globs("job", |group| group.kind.lane == Lane::Copy && is_meant(group), facts);
-        globs.extend(self.globs("copy-job", |group| is_copied(group) && is_meant(group), facts));
-        globs
-    }
-
-    fn step(&mut self, number: u32, what: &str, globs: &BTreeSet<String>) -> fmt::Result {
-        writeln!(self.text, "\n**Step {number}**: {what}.\n\n```sh")?;
-        for glob in globs {
-            writeln!(self.text, "create {glob}")?;
+    /// Commands with patterns for the job files of some groups that end so, each for all buckets.
+    fn creates(&self, is_meant: impl Fn(&Group) -> bool, endings: &[&str], facts: &JobFacts<'_>) -> String {
+        let mut commands = BTreeSet::new();
+        for file in self.files.iter().filter(|file| is_meant(&file.group)) {
+            let (lane, names) = (file.group.kind.lane.as_str(), names_like(&file.group));
+            let jobs = jobs(file, facts);
+            let endings = endings.iter().filter(|ending| jobs.iter().any(|(name, _)| name.ends_with(**ending)));
+            commands.extend(endings.map(|ending| format!("create {lane}/*/{names}{ending}")));
         }
-        writeln!(self.text, "```")
+        joined(commands, "\n")
     }
 
-    /// Patterns for the job files of some groups, each for all buckets.
-    fn globs(&self, ending: &str, is_meant: impl Fn(&Group) -> bool, facts: &JobFacts<'_>) -> BTreeSet<String> {
-        let ending = format!(".{ending}.json");
-        let files = self.files.iter().filter(|file| is_meant(&file.group));
-        let files = files.filter(|file| jobs(file, facts).iter().any(|(name, _)| name.ends_with(&ending)));
-        files.map(|file| format!("{}/*/{}{ending}", file.group.kind.lane.as_str(), names_like(&file.group))).collect()
-    }
-
-    fn restores(&mut self) -> fmt::Result {
-        self.text.push_str(RESTORES);
-        let waits = [
-            (StorageClass::Glacier, "5 to 12 hours"),
-            (StorageClass::DeepArchive, "up to 48 hours"),
-            (StorageClass::IntelligentTiering, "5 to 12 hours for the Archive tier, up to 48 for Deep Archive"),
-        ];
-        for (class, wait) in waits {
-            if self.has(|group| group.kind.lane == Lane::RestoreThenCopy && group.kind.class == Some(class)) {
-                writeln!(self.text, "- `{}`: {wait}", class.as_str())?;
-            }
+    fn restores(&mut self) {
+        let is_from =
+            |class| move |group: &Group| group.kind.lane == Lane::RestoreThenCopy && group.kind.class == Some(class);
+        if self.has(is_from(StorageClass::Glacier)) {
+            say!(self, "wait-glacier");
+        }
+        if self.has(is_from(StorageClass::DeepArchive)) {
+            say!(self, "wait-deep-archive");
+        }
+        if self.has(is_from(StorageClass::IntelligentTiering)) {
+            say!(self, "wait-intelligent-tiering");
         }
         if self.has(|group| group.kind.class == Some(StorageClass::IntelligentTiering)) {
-            self.text.push_str(NOT_ARCHIVED);
+            say!(self, "not-archived");
         }
-        writeln!(
-            self.text,
-            "\nTo look at one object (add `--version-id` where the manifest has one): the restore is done when the answer\n\
-             has `ongoing-request=\"false\"`, or for Intelligent-Tiering no `ArchiveStatus` any more.\n\n\
-             ```sh\naws s3api head-object --region \"$REGION\" --bucket BUCKET --key KEY \\\n  \
-             --query '[Restore,ArchiveStatus,StorageClass]'\n```"
-        )?;
-        writeln!(
-            self.text,
-            "\nRestored objects of GLACIER and DEEP_ARCHIVE stay readable for {RESTORED_DAYS} days: their copies must be \
-             done by then.\nObjects above 5 GiB are restored with the others, but their copy fails: copy them in parts\n\
-             (`UploadPartCopy`) while they are readable."
-        )
+        say!(self, "restored", days = RESTORED_DAYS);
     }
 
-    fn scripts(&mut self, facts: &JobFacts<'_>) -> fmt::Result {
-        if !self.files.iter().any(|file| Script::new(file, facts).is_some()) {
-            return Ok(());
+    fn lists(&mut self) {
+        let mut lanes = self.lanes();
+        lanes.retain(|lane| !lane.has_manifests());
+        if !lanes.is_empty() {
+            say!(self, "lists");
         }
-        self.text.push_str(SCRIPTS);
-        Ok(())
+        for lane in lanes {
+            match lane {
+                Lane::UpdateEncryption | Lane::Copy | Lane::RestoreThenCopy => {}
+                Lane::MultipartCopy => say!(self, "list-multipart-copy"),
+                Lane::OwnerKey => say!(self, "list-owner-key"),
+                Lane::Blocked => say!(self, "list-blocked"),
+                Lane::NoTarget => say!(self, "list-no-target"),
+            }
+        }
     }
 
-    fn lists(&mut self) -> fmt::Result {
-        let lanes: BTreeSet<Lane> = self.files.iter().map(|file| file.group.kind.lane).collect();
-        let lists: Vec<Lane> = lanes.into_iter().filter(|lane| !lane.has_manifests()).collect();
-        if !lists.is_empty() {
-            self.text.push_str("\n## What no job can do\n\n");
+    fn verify(&mut self) {
+        say!(self, "verify");
+        if self.has_jobs() {
+            say!(self, "verify-reports");
         }
-        for lane in lists {
-            writeln!(self.text, "- `{}`: {}", lane.as_str(), advice(lane))?;
-        }
-        Ok(())
-    }
-
-    fn verify(&mut self) -> fmt::Result {
-        self.text.push_str("\n## See that it worked\n");
-        if jobs_of(self.files).next().is_some() {
-            self.text.push_str(VERIFY_REPORTS);
-        }
-        self.text.push_str(VERIFY);
+        say!(self, "verify-inventory");
         if self.has(|group| is_copied(group) && group.kind.has_versions) {
-            self.text.push_str(VERIFY_VERSIONS);
+            say!(self, "verify-versions");
         }
-        Ok(())
     }
 }
 
+/// What IAM takes as the policies inside one role.
+const MAX_INLINE_POLICY: usize = 10_240;
+
 fn is_copied(group: &Group) -> bool {
     matches!(group.kind.lane, Lane::Copy | Lane::RestoreThenCopy)
+}
+
+fn is_noncurrent(group: &Group) -> bool {
+    group.kind.version == Some(VersionState::Noncurrent)
+}
+
+fn joined(texts: impl IntoIterator<Item = String>, between: &str) -> String {
+    texts.into_iter().collect::<Vec<_>>().join(between)
 }
 
 /// A pattern for names of files of a group, and of others for which it is the same time.
@@ -307,11 +277,6 @@ fn missing(facts: &JobFacts<'_>) -> Vec<(&'static str, &'static str)> {
         (settings.report_location.is_none(), ("REPORT_BUCKET", REPORTS)),
     ];
     all.into_iter().filter(|(is_missing, _)| *is_missing).map(|(_, names)| names).collect()
-}
-
-/// Words of a command. They are names that need no quotes; they get them all the same.
-fn words(names: &BTreeSet<&str>) -> String {
-    names.iter().map(|name| format!(" '{name}'")).collect()
 }
 
 /// The longest name that is shown whole; buckets have at most 255 characters.
@@ -339,249 +304,10 @@ fn shown(name: &str) -> String {
     code
 }
 
-fn about(lane: Lane) -> &'static str {
-    match lane {
-        Lane::UpdateEncryption => {
-            "S3 changes the encryption where the object lies (`UpdateObjectEncryption`). Nothing is copied or\n  \
-             restored; versions, dates, ETags and storage classes stay."
-        }
-        Lane::Copy => {
-            "the object is copied over itself, since S3 cannot change its present encryption in place. The copy is\n  \
-             a new object with a new date."
-        }
-        Lane::RestoreThenCopy => "the same, but the object is archived and must be restored before.",
-        Lane::MultipartCopy => {
-            "the same, but too large for one copy or of a class that no job writes: a list and a\n  script."
-        }
-        Lane::OwnerKey => "encrypted with a key that only its owner has (SSE-C): a list.",
-        Lane::Blocked => "protected by Object Lock: a list with the reason.",
-        Lane::NoTarget => "the policy does not say what the object should become: a list.",
-    }
-}
-
-fn advice(lane: Lane) -> &'static str {
-    match lane {
-        Lane::MultipartCopy => {
-            "the script beside each list copies them; see above. Buckets that S3 cannot have get none."
-        }
-        Lane::OwnerKey => "whoever has the customer key reads the object with it and writes it again with the new one.",
-        Lane::Blocked => {
-            "nothing can be done while a compliance retention lasts. Governance retention and holds can be\n  lifted by \
-             those who may; the next audit then finds another lane."
-        }
-        _ => "add `[remediation]` with a key, or correct the rule, and audit again.",
-    }
-}
-
-const CONTENTS: &str = "\
-# Remediation
-
-`logseal` wrote these files and changed nothing. Run the commands in this folder, in `sh`, with an AWS command line that
-knows `aws s3api update-object-encryption` (2026 or later).
-
-| lane | bucket | objects | files |
-| --- | --- | ---: | ---: |
-";
-
-const UNDETERMINED: &str = "
-Files with `undetermined` in their names list objects that are not known to violate the policy. Changing the encryption
-of an object that has the right one already does no harm.
-";
-
-const COPY_CAUTIONS: &str = "
-## Before you copy
-
-- Copies keep metadata, tags and the storage class. They do not keep access control lists (buckets that enforce the
-  owner's ownership have none) nor Object Lock settings, and their dates start again: for lifecycle rules, too.
-- Digests of CloudTrail have their signatures in their metadata: copy them in no way that does not keep it. Then
-  `logseal digests` proves the copies as it did the originals.
-- Minimum storage times of the colder classes are billed again, and reading from them costs.
-- What was written after the report is not copied: such tasks fail with `PreconditionFailed`. Audit again for them.
-";
-
-const VERSION_CAUTIONS: &str = "\
-- Manifests name versions. **A version that was written over a listed one after the report is covered by the copy of the
-  older one.** Do not copy in a bucket whose objects are still being overwritten.
-- In a bucket with versioning the old version stays, as it is encrypted now, until you delete it or a lifecycle rule
-  expires it. Until then every audit finds it.
-";
-
-const NONCURRENT_CAUTIONS: &str = "\
-- **A copy of a noncurrent version becomes the current version.** Its object then shows old content, or comes back if it
-  was deleted, unless its current version is copied after it, which happens only if that one is in these lists, too.
-  The order of several noncurrent versions of one object is not kept. If old versions need not be kept, leave out the
-  `1-noncurrent-` jobs and let a lifecycle rule (`NoncurrentVersionExpiration`) remove them.
-";
-
-const REDUCED_REDUNDANCY: &str = "\
-- Objects of REDUCED_REDUNDANCY become STANDARD: jobs cannot write the other class.
-";
-
-const VARIABLES: &str = "
-## Load the commands
-
-`jobs.sh` holds the places, which other commands use too, and the functions of the steps below. Look at it, then:
-
-```sh
-. ./jobs.sh
-```
-";
-
-const BUCKETS: &str = "
-## Check the buckets
-
-New objects get the bucket's default encryption. If that is not what the policy wants, correct it first, or the next
-audit finds new violations.
-
-";
-
-const BUCKET_CHECKS: &str = r#"  echo "$bucket"
-  aws s3api get-bucket-encryption --bucket "$bucket"
-  aws s3api get-bucket-versioning --bucket "$bucket"
-  aws s3api get-bucket-location --bucket "$bucket"
-done
-```
-
-The key must be in the Region of the bucket, and belong to the account that owns it.
-"#;
-
-const DSSE: &str = "
-Jobs cannot ask for DSSE-KMS: their copies get the bucket's default encryption. **Before the jobs named `dsse-kms` run**,
-it must be DSSE-KMS. This replaces what it is now:
-
-";
-
-const PERMISSIONS: &str = "
-## Permissions
-
-Whoever creates the jobs needs `s3:CreateJob`, `s3:PutJobTagging`, `s3:DescribeJob`, `s3:UpdateJobStatus`, `iam:PassRole`
-for the role, and `s3:PutObject` for the manifests. The role that the jobs assume needs this trust policy and this policy:
-";
-
-/// What IAM takes as the policies inside one role.
-const MAX_INLINE_POLICY: usize = 10_240;
-
-const LONG_POLICY: &str = "
-This policy is longer than IAM takes inside a role (10,240 characters): name the buckets by a pattern, or split the
-policy into managed policies (at most 6,144 characters each) and attach those instead of `put-role-policy`.
-";
-
-const KEY_POLICY: &str = "
-The policy of the new key must let the role use it. Unless it leaves that to IAM, add this statement to it:
-";
-
-const OLD_KEYS: &str = "
-The same holds for the keys that the objects have now: their policies must let the role decrypt. If they are in another
-account, add them to the statement `OldKeys`.
-";
-
-const PLACEHOLDERS: &str = "
-## Fill in
-
-Give the variables in `jobs.sh` their values: the account in 12 digits, the role's ARN, bucket and prefix of the
-manifests (`BUCKET/PREFIX`), the bucket of the reports. Load it again and put the values into the other files, too:
-
-";
-
-const ROLE_COMMANDS: &str = r#"
-The role, unless there is one already:
-
-```sh
-aws iam create-role --role-name "${ROLE_ARN##*/}" --assume-role-policy-document file://trust-policy.json
-aws iam put-role-policy --role-name "${ROLE_ARN##*/}" --policy-name logseal-remediation \
-  --policy-document file://role-policy.json
-```
-"#;
-
-const UPLOAD: &str = "
-## Upload the manifests
-
-In one part, so that the ETag is the MD5 that the jobs name; and with SSE-S3 whatever the bucket's default is, since S3
-refuses manifests under SSE-KMS. Do not change the manifests: the jobs would refuse them.
-
-```sh
-upload
-```
-";
-
-const RUN: &str = "
-## Create, look, confirm
-
-`create` creates jobs and writes their ids to `jobs.txt`. A job reads its manifest and then waits, `Suspended`, until you
-confirm it. A file gives the same job however often it is created; to run it once more, change its `ClientRequestToken`.
-S3 runs a few jobs of an account at a time.
-
-After each step: `look`, and compare the numbers of objects with the table above. Then `confirm` the same files, and
-`look` until their jobs are `Complete`. The order matters.
-";
-
-const RESTORES: &str = "
-A restore job that is `Complete` has only asked for its objects. Then they take, as a rule:
-
-";
-
-const NOT_ARCHIVED: &str = "
-Objects of INTELLIGENT_TIERING that turn out not to be archived fail in the restore job. Their copy works all the same.
-";
-
-const AFTER_NONCURRENT: &str = "
-Go on at once: until the next step is done, the objects of this one show old content.
-";
-
-const SCRIPTS: &str = r#"
-## Copy in parts
-
-Scripts in `multipart-copy` copy what no job can, one object after the other, after all jobs. Read what they would do, then
-run them, in `bash`, from anywhere and as somebody who may read and write these objects, their versions and tags, read the
-buckets' versioning (`s3:GetBucketVersioning`), abort uploads, and use the new key and the old ones:
-
-```sh
-for script in multipart-copy/*/*.sh; do DRY_RUN=1 bash "$script"; done
-for script in multipart-copy/*/*.sh; do bash "$script"; done
-```
-
-- A script ends with 1 if anything failed, says what, and can be run again: what is right already is left alone.
-- It keeps metadata, tags and the storage class; not access control lists, Object Lock settings and annotations. Copies have
-  new dates, and checksums are made anew. Old versions stay as they are until they are deleted.
-- An object is copied if the listed version is still its current one, also where the report does not say which versions
-  are current. Where it tells no versions apart, whatever is current is copied.
-- Archived objects must be restored first. Where versioning is suspended, nothing is copied that could take the place of a
-  null version.
-- Noncurrent versions are left out unless `NONCURRENT=1` is set. **Each copy of one is the current version** until the script
-  copies the version before over it, which it does at once. What it has done is in a file `*.noncurrent` beside it, which
-  must stay there: if a run is interrupted, run the script again.
-- Large parts are quicker for S3 and slower to repeat: `PART_BYTES` (1 GiB) says how large.
-"#;
-
-const VERIFY_REPORTS: &str = r#"
-Each job writes a report of all its tasks below its own id. Failed tasks have a code and a message; `reconcile` counts
-them, and what was never attempted, and writes manifests for another attempt. `fetch` asks S3 what each job did, which it
-tells for 90 days. Reports alone cannot show that the versions that were copied are gone: exit code 3 says so.
-
-```sh
-fetch
-logseal reconcile .. --reports reports --out ../../reconciled
-```
-"#;
-
-const VERIFY: &str = "
-Let S3 Inventory write a new report (it can take 48 hours until it shows the changes). Where your policy is, audit that
-report under it:
-
-```sh
-aws s3 sync s3://DESTINATION/PREFIX/BUCKET/CONFIG later
-logseal audit later --policy policy.toml --out audit-later
-```
-
-Only that tells what is encrypted how. Dates do not: an update in place changes none of them.
-";
-
-const VERIFY_VERSIONS: &str = "
-Copied objects are in order when their newest version is; the versions that were copied are found until they are removed.
-";
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::campaign::{JobSettings, samples};
     use crate::timestamp::Timestamp;
@@ -624,6 +350,16 @@ mod tests {
         let lists = text(&[samples::group(Lane::Blocked, None, TargetMethod::SseKms)], &samples::settings());
         assert!(lists.contains("`blocked`: nothing can be done") && !lists.contains("create-job"));
         assert_eq!(lists, readme(&[samples::file(&samples::group(Lane::Blocked, None, TargetMethod::SseKms))], None));
+    }
+
+    #[test]
+    fn every_lane_is_spoken_of_by_its_name() {
+        for lane in Lane::ALL {
+            let text = readme(&[samples::file(&samples::group(lane, None, TargetMethod::SseKms))], None);
+            let items = text.matches(&format!("\n- `{}`: ", lane.as_str())).count();
+            // What it is, and for lists what to do.
+            assert_eq!(items, if lane.has_manifests() { 1 } else { 2 }, "{text}");
+        }
     }
 
     #[test]
