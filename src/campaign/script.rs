@@ -1,12 +1,13 @@
 //! The script beside a list of objects that no job can copy: it copies them with public commands of `aws s3api`.
 //!
-//! The functions are those of `script.sh`; what is made here is what stands before them, and a line for each object behind
-//! them. Names travel as JSON strings, of which all but bytes that are not UTF-8 is plain ASCII, so the text means the
-//! same in every locale; and as words in quotes, so the shell sees nothing in them.
+//! Its text is that of `script.sh`; what is made here are the values of its settings, and a line for each object. Names
+//! travel as JSON strings, of which all but bytes that are not UTF-8 is plain ASCII, so the text means the same in every
+//! locale; and as words in quotes, so the shell sees nothing in them.
 
 use std::io::{self, BufRead, Write};
 
 use super::job::{JobFacts, bucket_name};
+use super::template::{Parts, fill};
 use crate::batch::Flag;
 use crate::readers::Split;
 use crate::remediation::{Group, Lane, Target, TargetMethod};
@@ -17,7 +18,7 @@ use crate::sinks::{GroupFile, ListRow};
 pub struct Script {
     /// Where it is in the folder of all remediation.
     pub path: String,
-    settings: Vec<u8>,
+    settings: String,
 }
 
 impl Script {
@@ -35,41 +36,45 @@ impl Script {
     ///
     /// A row that we have not written is [`io::ErrorKind::InvalidData`].
     pub fn write<R: BufRead>(&self, open_list: impl Fn() -> io::Result<R>, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&self.settings)?;
+        out.write_all(self.settings.as_bytes())?;
         out.write_all(FUNCTIONS.as_bytes())?;
         for are_noncurrent in [true, false] {
             write_objects(open_list()?, are_noncurrent, out)?;
         }
-        out.write_all(b"\nfinish\n")
+        out.write_all(END.as_bytes())
     }
 }
 
-const FUNCTIONS: &str = include_str!("script.sh");
+const SCRIPT: Parts = Parts::of_shell(include_str!("script.sh"));
+const FUNCTIONS: &str = SCRIPT.get("functions", &[]);
+const END: &str = SCRIPT.get("end", &[]);
 
 /// What the functions take from variables.
-fn settings(group: &Group, target: Target, facts: &JobFacts<'_>) -> Vec<u8> {
+fn settings(group: &Group, target: Target, facts: &JobFacts<'_>) -> String {
     let mut bucket = Vec::new();
     push_json_string(&mut bucket, group.bucket.as_bytes());
     let account = facts.settings.account_id.map_or_else(String::new, |account| account.to_string());
-    let (method, key) = match target.method {
+    let (method, key_arn) = match target.method {
         TargetMethod::SseKms => ("aws:kms", facts.key.as_str()),
         TargetMethod::DsseKms => ("aws:kms:dsse", facts.key.as_str()),
         TargetMethod::SseS3 => ("AES256", ""),
     };
-    let mut text = b"#!/usr/bin/env bash\n# Written by logseal for the list beside it.\n\n".to_vec();
-    for (variable, value) in [
-        ("bucket", &bucket[..]),
-        ("account", account.as_bytes()),
-        ("method", method.as_bytes()),
-        ("key_arn", key.as_bytes()),
-        ("bucket_key", target.bucket_key.to_string().as_bytes()),
-    ] {
-        text.extend_from_slice(variable.as_bytes());
-        text.push(b'=');
-        push_word(&mut text, value);
-        text.push(b'\n');
-    }
-    text
+    fill!(
+        SCRIPT,
+        "settings",
+        bucket = word(&bucket),
+        account = word(account.as_bytes()),
+        method = word(method.as_bytes()),
+        key_arn = word(key_arn.as_bytes()),
+        bucket_key = word(target.bucket_key.to_string().as_bytes()),
+    )
+}
+
+/// Bytes as one word of bash: printable ASCII.
+fn word(bytes: &[u8]) -> String {
+    let mut word = Vec::new();
+    push_word(&mut word, bytes);
+    word.into_iter().map(char::from).collect()
 }
 
 /// Writes the lines of the objects that are noncurrent versions, or of all others.

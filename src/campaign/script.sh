@@ -1,3 +1,14 @@
+# A script that copies in parts. script.rs fills in the {placeholders} and writes a line for each object before the end.
+#-- settings
+#!/usr/bin/env bash
+# Written by logseal for the list beside it.
+
+bucket={bucket}
+account={account}
+method={method}
+key_arn={key_arn}
+bucket_key={bucket_key}
+#-- functions
 
 # Copies objects over themselves so that they get the encryption above: in parts where they are too large for one
 # request. It can be run again: what is right already is left alone.
@@ -326,3 +337,6 @@ run get-bucket-versioning "{\"Bucket\":$bucket$owner}" || exit 2
 member Status && versioning=$value
 cover_all
 
+#-- end
+
+finish

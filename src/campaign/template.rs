@@ -186,6 +186,7 @@ Hello {name}, {name} of {some_place}!
         let files = [
             (Parts::of_markdown(include_str!("readme.md")), include_str!("readme.rs")),
             (Parts::of_shell(include_str!("commands.sh")), include_str!("commands.rs")),
+            (Parts::of_shell(include_str!("script.sh")), include_str!("script.rs")),
         ];
         for (parts, code) in files {
             parts.names().for_each(|name| assert!(code.contains(&format!("\"{name}\"")), "{name}"));
