@@ -15,6 +15,7 @@ use crate::object_key::ObjectKey;
 use crate::plan::{MadeFault, Plan, Shard, Unit, check_newest};
 use crate::policy::{Alternative, BucketKey, Checker, KeyState, Object, Ruling, Status, Verdict};
 use crate::readers::{NotWhole, WholeReader};
+use crate::store;
 use crate::timestamp::Timestamp;
 use crate::work::{Cancel, Crew, NoProgress, Stopped, Watch, default_jobs, lock};
 
@@ -133,7 +134,7 @@ pub fn explain(
     let cancel = Cancel::default();
     let evidence = match options {
         Some(options) => {
-            let folder = options.temp_dir.as_deref().map_or_else(tempfile::tempdir, tempfile::tempdir_in)?;
+            let folder = store::temp_folder(options.temp_dir.as_deref())?;
             let wanted = Wanted { options, plan, shard: None, ring: &ring, delivered: None };
             let watch = Watch { cancel: &cancel, progress: &NoProgress };
             Some(evidence::load(wanted, folder, default_jobs(), watch)?)

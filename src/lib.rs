@@ -45,6 +45,7 @@ pub mod rollup;
 pub mod sinks;
 pub mod source;
 mod spans;
+mod store;
 pub mod timestamp;
 mod words;
 pub mod work;

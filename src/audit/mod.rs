@@ -22,6 +22,7 @@ use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
 use crate::remediation::{Groups, Targets};
 use crate::sinks::{DIGESTS_FILE, OrderedLists, OutputFolder, Room, Sources, Spools, with_groups};
+use crate::store;
 use crate::timestamp::Timestamp;
 use crate::work::{Progress, Stopped, Watch};
 
@@ -178,7 +179,7 @@ fn load_evidence(
     watch: Watch<'_>,
 ) -> Result<Evidence, EvidenceError> {
     let folder = wanted.options.temp_dir.as_deref().unwrap_or(output.staging());
-    let folder = tempfile::tempdir_in(folder).map_err(EvidenceError::Folder)?;
+    let folder = store::temp_folder(Some(folder)).map_err(EvidenceError::Folder)?;
     evidence::load(wanted, folder, jobs, watch)
 }
 

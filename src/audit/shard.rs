@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
@@ -25,6 +25,7 @@ use crate::plan::{Shard, UnitId};
 use crate::remediation::Group;
 use crate::sinks::{List, PARTIAL_FILE, UnitLengthList, UnitLengths};
 use crate::source::{FileFault, SourceFile};
+use crate::store;
 
 const HEAD: &str = r#"{"schema":"logseal.partial/2","partial":"#;
 const FOOT: &str = r#","sha256":""#;
@@ -258,7 +259,7 @@ pub(super) fn open_own(folder: &Path, path: &Path) -> Result<SourceFile, FileFau
 /// What a file that was written is to those who read it for merging.
 pub(super) fn seal(path: &Path) -> io::Result<FileSeal> {
     let (mut hasher, mut len) = (Sha256::new(), 0);
-    let mut file = BufReader::with_capacity(1 << 18, File::open(path)?);
+    let mut file = BufReader::with_capacity(1 << 18, store::read_back(path)?);
     loop {
         let bytes = file.fill_buf()?;
         if bytes.is_empty() {

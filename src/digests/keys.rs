@@ -4,7 +4,6 @@
 //! DER. It names the key and proves nothing, but an entry whose two halves do not belong together is left out.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Digest, SHA256};
@@ -18,7 +17,7 @@ use super::DigestsError;
 use super::shown;
 use crate::escape::{escape, hex::hex};
 use crate::hashes::sha256::Sha256;
-use crate::source::{SourceFile, unicode};
+use crate::source::{self, SourceFile, unicode};
 use crate::timestamp::Timestamp;
 
 /// The MD5 of the DER of a key.
@@ -112,7 +111,7 @@ fn read_list(path: &Path) -> Result<Vec<u8>, String> {
     if len > MAX_LIST_LEN {
         return Err("it is larger than 64 MiB".into());
     }
-    fs::read(path).map_err(|error| error.to_string())
+    source::read(path).map_err(|error| error.to_string())
 }
 
 fn parse_list(text: &[u8]) -> Result<Vec<Value>, String> {

@@ -33,7 +33,6 @@ mod summary;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -46,6 +45,8 @@ use crate::object_key::{Account, Region};
 use crate::plan::Plan;
 use crate::policy::Globs;
 use crate::sinks::{OutputError, OutputFolder, OutputKind, Sorter};
+use crate::source;
+use crate::store;
 use crate::timestamp::Timestamp;
 use crate::work::{Cancel, Crew, Stopped, Watch, lock};
 
@@ -242,11 +243,8 @@ impl<'v> Verification<'v> {
     ) -> Result<DigestsSummary, DigestsError> {
         let Self { options, inventory, keys, key_lists, keeps_listed } = self;
         let (started, started_at) = (Instant::now(), Timestamp::now());
-        let folder = match &options.temp_dir {
-            None => tempfile::tempdir_in(output.staging()),
-            Some(folder) => tempfile::tempdir_in(folder),
-        };
-        let folder = folder.map_err(DigestsError::Temporary)?;
+        let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
+        let folder = store::temp_folder(Some(folder)).map_err(DigestsError::Temporary)?;
         let jobs = options.jobs.max(1);
         let rooms = Rooms::new(options.memory, jobs);
         let slots = Varied::new(rooms.held, folder.path(), "digests");
@@ -443,7 +441,7 @@ fn read_metadata(paths: &[PathBuf], shared: &Shared<'_>) -> Result<(), DigestsEr
     let mut collector = Collector::new(shared);
     for path in paths {
         let open = |error| DigestsError::Root { path: path.clone(), error };
-        let mut lines = BufReader::new(File::open(path).map_err(open)?);
+        let mut lines = BufReader::new(source::open(path).map_err(open)?);
         let (mut line, mut number) = (Vec::new(), 0_u64);
         loop {
             line.clear();

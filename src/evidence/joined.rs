@@ -15,6 +15,7 @@ use crate::join::{JoinError, JoinKey, KeyHasher, PARTITIONS, Partitions, Value, 
 use crate::plan::{Unit, UnitId};
 use crate::readers::{NotWhole, WholeReader};
 use crate::source::SourceFile;
+use crate::store;
 use crate::work::{Cancel, Crew, Room, Watch, lock};
 
 /// The words about all rows, row by row: one file has the words, another says where those of each row end.
@@ -160,7 +161,7 @@ fn put_in_order(
     jobs: usize,
     cancel: &Cancel,
 ) -> Result<(), JoinError> {
-    let [words, ends] = paths.each_ref().map(File::create);
+    let [words, ends] = paths.each_ref().map(|path| store::create(path));
     let files = [words?, ends?];
     // How many words stand before those of each range.
     let mut before = vec![0];

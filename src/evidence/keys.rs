@@ -1,7 +1,6 @@
 //! Names of keys: ARNs as they are, aliases and bare ids through what the policy and `list-aliases` say.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +9,7 @@ use serde::Deserialize;
 use crate::escape::hex::hex;
 use crate::hashes::sha256::Sha256;
 use crate::policy::{Checker, Key, KeyArn, KeyName};
+use crate::source;
 use crate::work::lock;
 
 /// Keys beyond this are not names of keys but somebody's attempt to fill memory: nobody has so many.
@@ -69,7 +69,7 @@ impl Aliases {
     }
 
     fn add(&mut self, path: &Path) -> Result<(), String> {
-        let text = fs::read(path).map_err(|error| error.to_string())?;
+        let text = source::read(path).map_err(|error| error.to_string())?;
         self.sha256.push(Sha256::of(&text));
         let list: AliasList =
             serde_json::from_slice(&text).map_err(|error| format!("not what `aws kms list-aliases` says: {error}"))?;

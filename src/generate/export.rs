@@ -2,19 +2,21 @@
 //!
 //! `manifest.checksum` is written last, as S3 does.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::GenerateError;
+use super::Options;
 use super::csv::{self, CsvFile};
 use super::parquet::{self, ParquetFile};
 use super::place::{BUCKET, SCAN_START};
 use super::random::Stream;
 use super::rows::Block;
-use super::{GenerateError, Options};
 use crate::source::{FileFault, Md5, SourceFile, hash_all};
+use crate::store;
 
 const CONFIGURATION: &str = "weekly-all-versions";
 const RUN: &str = "2026-01-04T01-00Z";
@@ -89,7 +91,7 @@ impl<'o> Export<'o> {
         let configuration = root.join(encoding.folder).join(BUCKET).join(CONFIGURATION);
         let export = Self { encoding, configuration, options };
         for folder in ["data", RUN].map(|name| export.configuration.join(name)) {
-            fs::create_dir_all(&folder).map_err(GenerateError::at(&folder))?;
+            store::create_folders(&folder).map_err(GenerateError::at(&folder))?;
         }
         Ok(export)
     }
@@ -110,7 +112,7 @@ impl<'o> Export<'o> {
     }
 
     pub(super) fn create(&self, unit: u32) -> io::Result<Box<dyn DataFile>> {
-        (self.encoding.begin)(File::create_new(self.data_path(unit))?, self.options)
+        (self.encoding.begin)(store::create_new(&self.data_path(unit))?, self.options)
     }
 
     /// What the manifest says of finished files, as they have come to the disk.
@@ -146,7 +148,7 @@ impl<'o> Export<'o> {
         };
         let manifest = write_json(&folder.join("manifest.json"), &manifest)?;
         let path = folder.join("manifest.checksum");
-        fs::write(&path, format!("{}\n", Md5::of(&manifest))).map_err(GenerateError::at(&path))
+        store::write(&path, format!("{}\n", Md5::of(&manifest)).as_bytes()).map_err(GenerateError::at(&path))
     }
 
     /// Where the manifest is once all has been moved to `out`.
@@ -158,5 +160,5 @@ impl<'o> Export<'o> {
 /// Writes a file and returns its bytes.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, GenerateError> {
     let text = serde_json::to_vec_pretty(value).map_err(io::Error::from);
-    text.and_then(|text| fs::write(path, &text).map(|()| text)).map_err(GenerateError::at(path))
+    text.and_then(|text| store::write(path, &text).map(|()| text)).map_err(GenerateError::at(path))
 }

@@ -21,7 +21,7 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::{fs, io, iter};
+use std::{io, iter};
 
 use export::{Encoding, Export, ManifestFile};
 use place::REGIONS;
@@ -29,6 +29,7 @@ use rows::{BLOCK_ROWS, Block, Recipe};
 use truth::{Tally, TruthUnit, truth};
 
 use crate::source::Checksum;
+use crate::store;
 use crate::work::{Cancel, Crew, Stopped, lock};
 
 const TRUTH: &str = "truth.json";
@@ -161,8 +162,8 @@ impl GenerateError {
 pub fn generate(out: &Path, options: &Options) -> Result<Generated, GenerateError> {
     options.check()?;
     refuse_existing(out)?;
-    fs::create_dir_all(out).map_err(GenerateError::at(out))?;
-    let staging = tempfile::Builder::new().prefix(".logseal-").tempdir_in(out).map_err(GenerateError::at(out))?;
+    store::create_folders(out).map_err(GenerateError::at(out))?;
+    let staging = store::staging_folder(out).map_err(GenerateError::at(out))?;
     let begin = |encoding| Export::begin(staging.path(), encoding, options);
     let exports = options.format.encodings().iter().map(begin).collect::<Result<Vec<_>, _>>()?;
     let units = make_units(options, &exports)?;
@@ -172,7 +173,7 @@ pub fn generate(out: &Path, options: &Options) -> Result<Generated, GenerateErro
     write_truth(&staging.path().join(TRUTH), options, &exports, &units)?;
     for name in exports.iter().map(|export| export.encoding.folder).chain([TRUTH]) {
         let path = out.join(name);
-        fs::rename(staging.path().join(name), &path).map_err(GenerateError::at(&path))?;
+        store::rename(&staging.path().join(name), &path).map_err(GenerateError::at(&path))?;
     }
     Ok(Generated { runs: exports.iter().map(|export| export.run_folder(out)).collect(), truth: out.join(TRUTH) })
 }

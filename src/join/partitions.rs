@@ -1,11 +1,11 @@
 //! Records of one side, kept by partition: in memory while there is room, else in temporary files.
 
-use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::store;
 use crate::work::lock;
 
 /// How many partitions there are.
@@ -93,7 +93,7 @@ impl<V: Value> Partitions<V> {
         if stored == 0 {
             return Ok(());
         }
-        let mut file = File::open(path)?;
+        let mut file = store::read_back(&path)?;
         let mut bytes = vec![0; Self::CHUNK_RECORDS * V::LEN];
         let mut left = stored * V::LEN as u64;
         while left > 0 {
@@ -111,7 +111,7 @@ impl<V: Value> Partitions<V> {
         taken.chunks = Vec::new();
         if std::mem::take(&mut taken.stored) > 0 {
             // The folder is removed in the end, whatever is left in it.
-            let _ = fs::remove_file(self.path(partition));
+            let _ = store::remove(&self.path(partition));
         }
     }
 
@@ -156,7 +156,7 @@ impl<V: Value> Partitions<V> {
             return Ok(());
         }
         // There can be more partitions than files can be open.
-        let mut file = File::options().append(true).create(true).open(self.path(at))?;
+        let mut file = store::append(&self.path(at))?;
         for records in std::mem::take(&mut partition.chunks) {
             bytes.clear();
             records.iter().for_each(|record| record.put(bytes));

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::key::JoinKey;
 use super::partitions::PARTITIONS;
+use crate::store;
 use crate::work::lock;
 
 /// Records with the keys that they are matched by. Workers share it, each through a [`VariedWriter`].
@@ -110,7 +111,7 @@ impl Varied {
         if stored.is_empty() {
             return Ok(());
         }
-        let (mut file, mut chunk) = (File::open(&self.path)?, Vec::new());
+        let (mut file, mut chunk) = (store::read_back(&self.path)?, Vec::new());
         for (from, len) in stored {
             chunk.resize(len, 0);
             file.seek(SeekFrom::Start(from))?;
@@ -186,7 +187,7 @@ impl Varied {
         let Spilled { file, len } = &mut *spilled;
         let file = match file {
             Some(file) => file,
-            None => file.insert(File::create_new(&self.path)?),
+            None => file.insert(store::create_new(&self.path)?),
         };
         file.write_all(chunk)?;
         *len += chunk.len() as u64;

@@ -9,10 +9,14 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
+use super::Checksums;
+use super::DataFile;
+use super::Format;
+use super::PlanOptions;
+use super::SourceFault;
 use super::made::{CreationTimestamp, MadeFault, made};
-use super::{Checksums, DataFile, Format, PlanOptions, SourceFault};
 use crate::batch::Schema;
-use crate::source::{FileFault, HashingReader, Md5, look_at};
+use crate::source::{self, FileFault, HashingReader, Md5, look_at};
 use crate::timestamp::Timestamp;
 
 /// A manifest of a million files has a quarter of this.
@@ -120,7 +124,7 @@ fn check(manifest: &Path, md5: Md5) -> Result<Option<SourceFault>, SourceFault> 
     if !metadata.is_file() {
         return Err(SourceFault::ChecksumUnreadable(FileFault::NotAFile.to_string()));
     }
-    let text = if metadata.len() > 1024 { Vec::new() } else { fs::read(&path).map_err(unreadable)? };
+    let text = if metadata.len() > 1024 { Vec::new() } else { source::read(&path).map_err(unreadable)? };
     let expected = std::str::from_utf8(&text).ok().and_then(|text| Md5::parse(text.trim()));
     if expected == Some(md5) { Ok(None) } else { Err(SourceFault::Checksum) }
 }

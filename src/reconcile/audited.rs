@@ -4,7 +4,7 @@
 //! `findings.csv` must all tell the same. Where they do not, there is nothing to reconcile with.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::{self};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,7 @@ use crate::escape::{escape, unescape};
 use crate::policy::{KeyArn, Policy, Versions};
 use crate::remediation::{Group, GroupKind, Lane, StorageClass, Target, VersionState};
 use crate::sinks::{GroupFile, REMEDIATION};
+use crate::source;
 use crate::timestamp::Timestamp;
 
 /// The file that shards leave, and merges that lack some.
@@ -468,7 +469,7 @@ fn newest_of_buckets(sources: &[SourceLine]) -> BTreeMap<Vec<u8>, Timestamp> {
 }
 
 fn read_json<T: DeserializeOwned>(path: PathBuf) -> Result<T, ReconcileError> {
-    let read = File::open(&path).map_err(|error| error.to_string());
+    let read = source::open(&path).map_err(|error| error.to_string());
     let parsed = read.and_then(|file| serde_json::from_reader(BufReader::new(file)).map_err(|error| error.to_string()));
     parsed.map_err(|why| ReconcileError::NoAudit { path, why })
 }

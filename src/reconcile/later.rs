@@ -16,6 +16,7 @@ use crate::evidence::{self, Aliases, EvidenceError, EvidenceOptions, KeyRing, Ke
 use crate::plan::{Plan, Source};
 use crate::policy::{Checker, Policy};
 use crate::sinks::OutputFolder;
+use crate::store;
 use crate::timestamp::Timestamp;
 use crate::work::{Cancel, NoProgress, Watch};
 
@@ -67,7 +68,7 @@ impl<'l> Later<'l> {
             None => None,
             Some(options) => {
                 let folder = options.temp_dir.as_deref().unwrap_or(output.staging());
-                let folder = tempfile::tempdir_in(folder).map_err(EvidenceError::Folder)?;
+                let folder = store::temp_folder(Some(folder)).map_err(EvidenceError::Folder)?;
                 let watch = Watch { cancel, progress: &NoProgress };
                 let wanted = Wanted { options, plan: &self.plan, shard: None, ring: &ring, delivered: None };
                 Some(evidence::load(wanted, folder, jobs, watch)?)

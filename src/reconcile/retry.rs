@@ -1,11 +1,12 @@
 //! Manifests for another attempt: rows of the original manifests, byte for byte and in their order.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use super::manifests::Manifest;
 use crate::sinks::OutputError;
+use crate::store;
 
 /// What is appended to the names of manifests whose objects are restored and need nothing but their copy.
 const RESTORED: &str = "-restored";
@@ -96,8 +97,8 @@ impl Series {
             self.number += 1;
             self.rows = 0;
             let path = staged.join(self.file_name());
-            path.parent().map_or(Ok(()), fs::create_dir_all)?;
-            let file = BufWriter::with_capacity(1 << 18, File::create_new(&path)?);
+            path.parent().map_or(Ok(()), store::create_folders)?;
+            let file = BufWriter::with_capacity(1 << 18, store::create_new(&path)?);
             self.file = Some(file);
         }
         if let Some(file) = &mut self.file {
@@ -110,7 +111,7 @@ impl Series {
 
     fn close(&mut self) -> Result<(), (String, io::Error)> {
         let Some(file) = self.file.take() else { return Ok(()) };
-        let closed = file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all());
+        let closed = file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| store::sync(&file));
         self.rows = 0;
         closed.map_err(|error| (self.file_name(), error))
     }

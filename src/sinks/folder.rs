@@ -4,7 +4,6 @@
 //! comes last and goes first: a folder that holds `summary.json` holds a finished audit, one that holds `reconcile.json`
 //! a finished reconciliation.
 
-use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +15,7 @@ use super::ListFile;
 use super::Sources;
 use crate::remediation::Groups;
 use crate::source::{FileFault, look_at};
+use crate::store;
 
 /// What a folder is filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +142,8 @@ impl OutputFolder {
     pub(crate) fn create_for(kind: OutputKind, folder: &Path, overwrite: bool) -> Result<Self, OutputError> {
         let fail = |error| OutputError::Write { path: folder.to_owned(), error };
         refuse_finished(kind, folder, overwrite)?;
-        fs::create_dir_all(folder).map_err(fail)?;
-        let staging = tempfile::Builder::new().prefix(".logseal-").tempdir_in(folder).map_err(fail)?;
+        store::create_folders(folder).map_err(fail)?;
+        let staging = store::staging_folder(folder).map_err(fail)?;
         Ok(Self { folder: folder.to_owned(), staging, overwrite, kind, files: Vec::new() })
     }
 
@@ -188,7 +188,7 @@ impl OutputFolder {
 
     /// Opens one of those files to read it again.
     pub(crate) fn read_remediation(&self, path: &str) -> io::Result<impl BufRead + use<>> {
-        Ok(BufReader::with_capacity(BUFFER_LEN, File::open(self.staged_remediation(path))?))
+        Ok(BufReader::with_capacity(BUFFER_LEN, store::read_back(&self.staged_remediation(path))?))
     }
 
     fn staged_remediation(&self, path: &str) -> PathBuf {
@@ -223,7 +223,7 @@ impl OutputFolder {
     pub(crate) fn begin_folder(&mut self) -> Result<(PathBuf, PathBuf), OutputError> {
         let name = self.kind.folder().unwrap_or_default();
         let (staged, path) = (self.staging.path().join(name), self.folder.join(name));
-        fs::create_dir(&staged).map_err(|error| OutputError::Write { path: path.clone(), error })?;
+        store::create_folder(&staged).map_err(|error| OutputError::Write { path: path.clone(), error })?;
         self.files.push(name);
         Ok((staged, path))
     }
@@ -234,7 +234,7 @@ impl OutputFolder {
         let mark = self.kind.mark();
         for stale in [mark].iter().chain(self.kind.stale_files()) {
             let path = self.folder.join(stale);
-            match fs::remove_file(&path) {
+            match store::remove(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(OutputError::Write { path, error });
                 }
@@ -244,7 +244,7 @@ impl OutputFolder {
         // A folder takes the place of an empty one only.
         if let Some(name) = self.kind.folder() {
             let (old, stale) = (self.folder.join(name), self.staging.path().join("stale"));
-            match fs::rename(&old, stale) {
+            match store::rename(&old, &stale) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(OutputError::Write { path: old, error });
                 }
@@ -254,7 +254,8 @@ impl OutputFolder {
         self.files.sort_by_key(|name| *name == mark);
         for name in &self.files {
             let path = self.folder.join(name);
-            fs::rename(self.staging.path().join(name), &path).map_err(|error| OutputError::Write { path, error })?;
+            store::rename(&self.staging.path().join(name), &path)
+                .map_err(|error| OutputError::Write { path, error })?;
         }
         Ok(())
     }
@@ -262,9 +263,9 @@ impl OutputFolder {
 
 /// Writes a file that outlives a power failure.
 fn fill_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(BUFFER_LEN, File::create(path)?);
+    let mut out = BufWriter::with_capacity(BUFFER_LEN, store::create(path)?);
     fill(&mut out)?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    store::sync(&out.into_inner().map_err(io::IntoInnerError::into_error)?)
 }
 
 fn refuse_finished(kind: OutputKind, folder: &Path, overwrite: bool) -> Result<(), OutputError> {

@@ -1,7 +1,7 @@
 //! The files of objects that are put right together, each with no more rows than one job should have.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
@@ -12,6 +12,7 @@ use super::list::{Piece, PieceError, Pieces, Sources, Stored, len_of_lines, trun
 use super::remedies::{LIST_HEADER, header_len};
 use crate::remediation::Group;
 use crate::source::{Checksum, SourceFile, hash_all};
+use crate::store;
 use crate::work::Cancel;
 
 /// A file with the rows of a group, as it was written.
@@ -248,27 +249,27 @@ fn undo(
     begun: &[Numbered],
     (last, max_rows): (Option<&Numbered>, u64),
 ) -> io::Result<()> {
-    begun.iter().try_for_each(|file| fs::remove_file(staged.join(&file.path)))?;
+    begun.iter().try_for_each(|file| store::remove(&staged.join(&file.path)))?;
     if let Some(last) = last {
         // Nothing was appended to a full one, and it may be being hashed: to be cut to its own length would change it.
         if last.rows >= max_rows {
             return Ok(());
         }
-        return truncate(&mut File::options().write(true).open(staged.join(&last.path))?, last.len);
+        return truncate(&mut store::reopen(&staged.join(&last.path))?, last.len);
     }
     // Others may have files there.
     let folder = staged.join(group.folder());
-    folder.ancestors().take(2).for_each(|folder| drop(fs::remove_dir(folder)));
+    folder.ancestors().take(2).for_each(|folder| drop(store::remove_folder(folder)));
     Ok(())
 }
 
 /// Opens a file to append to it, or begins it and the folders that it is in. Lists for people have a header.
 fn open_file(path: &Path, group: &Group) -> io::Result<File> {
     // Not in append mode, in which the operating system does not copy from file to file.
-    match File::options().write(true).open(path) {
+    match store::reopen(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            path.parent().map_or(Ok(()), fs::create_dir_all)?;
-            let mut file = File::create_new(path)?;
+            path.parent().map_or(Ok(()), store::create_folders)?;
+            let mut file = store::create_new(path)?;
             if !group.kind.lane.has_manifests() {
                 file.write_all(LIST_HEADER.as_bytes())?;
             }
@@ -289,7 +290,9 @@ fn sync_and_hash(folder: &Path, paths: Vec<String>, cancel: &Cancel) -> Hashed {
     for some in paths.chunks(Checksum::MAX_TOGETHER) {
         let sync = || {
             some.iter().try_for_each(|path| {
-                File::open(folder.join(path)).and_then(|file| file.sync_all()).map_err(|error| (path.clone(), error))
+                store::read_back(&folder.join(path))
+                    .and_then(|file| store::sync(&file))
+                    .map_err(|error| (path.clone(), error))
             })
         };
         thread::scope(|scope| {

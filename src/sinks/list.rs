@@ -14,6 +14,7 @@ use super::OutputError;
 use super::held::Held;
 use super::sealed::{SealedFile, SealedFiles};
 use crate::source::FileFault;
+use crate::store;
 use crate::work::Cancel;
 
 /// Lines in the order of a list.
@@ -232,7 +233,7 @@ impl Sources {
 fn opened<'o>(paths: &[PathBuf], open: &'o mut [Option<File>], file: usize) -> io::Result<&'o mut File> {
     Ok(match &mut open[file] {
         Some(source) => source,
-        none => none.insert(File::open(&paths[file])?),
+        none => none.insert(store::read_back(&paths[file])?),
     })
 }
 
@@ -292,7 +293,7 @@ impl ListFile {
 
     /// Begins a list at `staged`, which will be at `path`, of pieces of these files.
     pub(super) fn create(staged: &Path, path: PathBuf, preamble: &[u8], sources: Sources) -> Result<Self, OutputError> {
-        let created = File::create(staged).and_then(|mut file| file.write_all(preamble).map(|()| file));
+        let created = store::create(staged).and_then(|mut file| file.write_all(preamble).map(|()| file));
         match created {
             Ok(file) => {
                 let len = preamble.len() as u64;
@@ -338,7 +339,7 @@ impl ListFile {
         self.end_sync()?;
         let file = self.file.try_clone()?;
         self.unsynced = 0;
-        self.syncing = Some(thread::Builder::new().spawn(move || file.sync_data())?);
+        self.syncing = Some(thread::Builder::new().spawn(move || store::sync_content(&file))?);
         Ok(())
     }
 
@@ -361,7 +362,7 @@ impl ListFile {
 
     /// Makes sure that the list outlives a power failure.
     pub(crate) fn finish(mut self) -> Result<(), OutputError> {
-        let synced = self.end_sync().and_then(|()| self.file.sync_all());
+        let synced = self.end_sync().and_then(|()| store::sync(&self.file));
         synced.map_err(|error| OutputError::Write { path: self.path, error })
     }
 }

@@ -2,12 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::store;
 use crate::work::lock;
 
 /// So many runs of about the same length become one: few files are open at a time, and no record is copied often.
@@ -79,11 +79,11 @@ impl Sorter {
     fn merge_to_run(&self, runs: Vec<Run>) -> io::Result<Run> {
         let level = runs.iter().map(|run| run.level).max().unwrap_or_default() + 1;
         let path = self.next_path();
-        let mut file = BufWriter::with_capacity(BUFFER_LEN, File::create(&path)?);
+        let mut file = BufWriter::with_capacity(BUFFER_LEN, store::create(&path)?);
         merge(&runs, &mut |record| put(&mut file, record))?;
         file.flush()?;
         // The folder is removed in the end, whatever is left in it.
-        runs.iter().for_each(|run| drop(fs::remove_file(&run.path)));
+        runs.iter().for_each(|run| drop(store::remove(&run.path)));
         Ok(Run { path, level })
     }
 
@@ -110,7 +110,7 @@ impl SortWriter<'_> {
         let Self { to, bytes, index } = self;
         index.sort_unstable_by(|one, other| bytes[one.0..one.1].cmp(&bytes[other.0..other.1]));
         let path = to.next_path();
-        let mut file = BufWriter::with_capacity(BUFFER_LEN, File::create(&path)?);
+        let mut file = BufWriter::with_capacity(BUFFER_LEN, store::create(&path)?);
         index.iter().try_for_each(|(from, to)| put(&mut file, &bytes[*from..*to]))?;
         file.flush()?;
         bytes.clear();
@@ -141,7 +141,7 @@ fn merge(runs: &[Run], each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Res
     let mut files = Vec::with_capacity(runs.len());
     let mut next = BinaryHeap::with_capacity(runs.len());
     for run in runs {
-        let mut file = BufReader::with_capacity(BUFFER_LEN, File::open(&run.path)?);
+        let mut file = BufReader::with_capacity(BUFFER_LEN, store::read_back(&run.path)?);
         let mut record = Vec::new();
         if take(&mut file, &mut record)? {
             next.push(Reverse((record, files.len())));

@@ -1,6 +1,6 @@
 //! The lines of each worker: held in memory while there is room, else written to spool files, which are read back once.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use super::OutputError;
 use super::held::Room;
 use super::list::{Piece, Stored};
 use crate::remediation::GroupId;
+use crate::store;
 
 /// A list that every audit writes as one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,7 +122,7 @@ impl Spools {
     /// Removes the spool files of these workers. Whatever cannot be removed goes with the folder.
     pub(crate) fn remove(&self, workers: Range<u32>) {
         for worker in workers {
-            Stream::ALL.into_iter().for_each(|stream| drop(fs::remove_file(self.path(worker, stream))));
+            Stream::ALL.into_iter().for_each(|stream| drop(store::remove(&self.path(worker, stream))));
         }
     }
 
@@ -180,7 +181,7 @@ impl SpoolWriter {
         let spool = match &mut self.files[stream.index()] {
             Some(spool) => spool,
             none => {
-                let file = File::create(self.spools.path(self.worker, stream))?;
+                let file = store::create(&self.spools.path(self.worker, stream))?;
                 none.insert(Spool { file, len: 0 })
             }
         };

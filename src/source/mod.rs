@@ -42,6 +42,16 @@ pub(crate) fn look_at(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
+/// A file that somebody named, whatever it is: also a pipe.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// What such a file holds.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    fs::read(path)
+}
+
 /// Why a file could not be examined.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
