@@ -44,10 +44,10 @@ fn files() -> Vec<(String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (mut folders, mut files) = (vec![root.clone()], Vec::new());
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let inside = path.strip_prefix(&root).expect("a file of ours");
-            let part = inside.iter().next().and_then(|part| Path::new(part).file_stem()?.to_str()).expect("a name");
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let inside = path.strip_prefix(&root).unwrap();
+            let part = inside.iter().next().and_then(|part| Path::new(part).file_stem()?.to_str()).unwrap();
             let is_test = inside.iter().any(|name| matches!(name.to_str(), Some("tests" | "tests.rs" | "samples.rs")));
             match path.extension().and_then(|ending| ending.to_str()) {
                 _ if is_test || part == "lib" => {}
@@ -62,7 +62,7 @@ fn files() -> Vec<(String, PathBuf)> {
 
 /// The code of a file: no comments, and nothing that is only compiled for tests.
 fn code(path: &Path) -> String {
-    let text = fs::read_to_string(path).expect("a source file");
+    let text = fs::read_to_string(path).unwrap();
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
 }
@@ -111,7 +111,7 @@ fn files_are_made_and_opened_in_one_place() {
     let mut found = Vec::new();
     // The command itself reads policies.
     for (_, path) in files().into_iter().filter(|(part, _)| part != "cli") {
-        let file = path.strip_prefix(&root).expect("a file of ours").to_str().expect("a name").replace('\\', "/");
+        let file = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
         let names = beside_the_seams(&file, &code(&path));
         found.extend((!names.is_empty()).then(|| format!("{file}: {}", names.join(", "))));
     }
