@@ -11,7 +11,9 @@ use crate::hashes::vectors::each_step;
 
 /// Whether the processor has what [`update`] needs, here and for single inputs.
 pub(super) fn is_available() -> bool {
-    std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512vl")
+    !cfg!(any(logseal_vectors = "none", logseal_vectors = "avx2"))
+        && std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512vl")
 }
 
 md5_of_vectors!(with "avx512f");

@@ -11,7 +11,7 @@ pub(crate) type Vector = __m256i;
 
 /// Whether the processor has what these functions need.
 pub(crate) fn is_available() -> bool {
-    std::arch::is_x86_feature_detected!("avx2")
+    !cfg!(logseal_vectors = "none") && std::arch::is_x86_feature_detected!("avx2")
 }
 
 lanes_of_vectors!(with "avx2");

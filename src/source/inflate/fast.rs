@@ -37,7 +37,10 @@ pub(super) fn decode(
     text: &mut Text<'_>,
 ) -> Result<(usize, Ended), Damage> {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi2") {
+    if !cfg!(logseal_vectors = "none")
+        && std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("bmi2")
+    {
         // SAFETY: the processor was asked.
         return unsafe { decode_with_bmi2(input, bits, tables, text) };
     }

@@ -7,7 +7,8 @@ use super::{CHUNK_LEN, Pen, Room, chunks};
 
 /// Whether the processor has what [`find`] needs.
 pub(super) fn is_available() -> bool {
-    std::arch::is_x86_feature_detected!("avx2")
+    !cfg!(logseal_vectors = "none")
+        && std::arch::is_x86_feature_detected!("avx2")
         && std::arch::is_x86_feature_detected!("bmi1")
         && std::arch::is_x86_feature_detected!("popcnt")
 }

@@ -7,7 +7,8 @@ use super::{CHUNK_LEN, Pen, Room, chunks};
 
 /// Whether the processor has what [`find`] needs.
 pub(super) fn is_available() -> bool {
-    std::arch::is_x86_feature_detected!("avx512f")
+    !cfg!(any(logseal_vectors = "none", logseal_vectors = "avx2"))
+        && std::arch::is_x86_feature_detected!("avx512f")
         && std::arch::is_x86_feature_detected!("avx512bw")
         && std::arch::is_x86_feature_detected!("avx512vbmi2")
         && std::arch::is_x86_feature_detected!("bmi1")
