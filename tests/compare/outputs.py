@@ -141,7 +141,7 @@ def compared(work, options, job, sums):
         return True
     spoilt = spoil(work / "run", random.Random(job.name))
     found = list(differences(work / "before", work / "run"))
-    is_told = [path for path, _ in found] == [spoilt]
+    is_told = spoilt in [path for path, _ in found]
     print(f"{'told       ' if is_told else 'NOT TOLD   '}{what}", flush=True)
     print(f"           {spoilt}: {found[0][1] if found else 'same'}", flush=True)
     return is_told
