@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 use crate::escape::escape;
 
 /// Whether the text goes to a terminal that shows colours.
@@ -108,13 +110,9 @@ pub(crate) fn wrap<'w>(text: &mut String, first: &str, words: impl Iterator<Item
     writeln!(text, "{}", line.trim_end())
 }
 
-/// How many columns a terminal needs at most: characters of some scripts take two.
+/// How many columns a text takes in a terminal.
 pub(crate) fn columns(text: &str) -> usize {
-    text.chars().map(char_columns).sum()
-}
-
-fn char_columns(c: char) -> usize {
-    if c.is_ascii() { 1 } else { 2 }
+    text.width()
 }
 
 /// A word in pieces that fit.
@@ -124,7 +122,7 @@ fn broken(word: &str, width: usize) -> impl Iterator<Item = &str> {
         let word = rest?;
         let mut used = 0;
         let end = word.char_indices().find(|(_, c)| {
-            used += char_columns(*c);
+            used += c.width().unwrap_or(0);
             used > width
         });
         let (piece, behind) = word.split_at(end.map_or(word.len(), |(at, _)| at));

@@ -45,7 +45,6 @@ pub(crate) struct Examiner<'c> {
     checker: &'c Checker,
     places: Places,
     tally: Tally,
-    last: Option<LastObject>,
     spool: SpoolWriter,
     remedies: Remedies<'c>,
     encryptions: Encryptions,
@@ -75,7 +74,8 @@ impl From<OutputError> for ExamineError {
     }
 }
 
-/// What was judged last, when nothing else could have changed the answer: objects that share it share the answer.
+/// What was judged last in a batch, when nothing else could have changed the answer: objects that share it share the answer.
+/// Its place and its cell mean something until the counts are folded, so it does not outlive the batch.
 #[derive(Clone, Copy, PartialEq)]
 struct LastObject {
     shared: Shared,
@@ -107,7 +107,6 @@ impl<'c> Examiner<'c> {
             checker,
             places: Places::default(),
             tally: Tally::default(),
-            last: None,
             spool,
             remedies: Remedies::new(targets, groups),
             encryptions: Encryptions::default(),
@@ -194,7 +193,7 @@ impl<'c> Examiner<'c> {
         partial: &mut Partial,
     ) {
         bucket.into_iter().for_each(|bucket| self.places.enter(bucket));
-        let (mut expected, mut at) = (bucket, 0);
+        let (mut expected, mut last, mut at) = (bucket, None, 0);
         while at < batch.len {
             match Row::read(batch, at, expected) {
                 Ok(None) => self.blank_lines += 1,
@@ -204,13 +203,13 @@ impl<'c> Examiner<'c> {
                         Some(_) => expected = Some(row.bucket),
                         None => self.places.enter(row.bucket),
                     }
-                    self.judge(&row, at, batch, partial);
+                    self.judge(&row, at, batch, partial, &mut last);
                 }
                 Err(fault) => self.reject(unit, batch.first_row + at as u64, fault, partial),
             }
             at += 1;
-            if are_sound {
-                at += self.examine_alike(batch, at);
+            if are_sound && let Some(last) = last {
+                at += self.examine_alike(batch, at, last);
             }
         }
     }
@@ -218,8 +217,8 @@ impl<'c> Examiner<'c> {
     /// Counts or flags the rows from this one on that are like the last one that was judged; says how many there are. What
     /// it holds on to fits into registers as long as it is a function of its own.
     #[inline(never)]
-    fn examine_alike(&mut self, batch: &Batch<'_>, from: usize) -> usize {
-        let Some(LastObject { shared, ruling, cell, counted }) = self.last else { return 0 };
+    fn examine_alike(&mut self, batch: &Batch<'_>, from: usize, last: LastObject) -> usize {
+        let LastObject { shared, ruling, cell, counted } = last;
         let Shared { place, month, status, .. } = shared;
         let Encryptions { statuses, bucket_keys } = &self.encryptions;
         let (statuses, bucket_keys) = (&statuses[from..batch.len], &bucket_keys[from..batch.len]);
@@ -311,7 +310,6 @@ impl<'c> Examiner<'c> {
         self.tally.fold(self.places.list(), partial);
         self.remedies.fold(partial);
         self.keys.fold(partial);
-        self.last = None;
         if self.places.is_full() {
             self.places = Places::default();
         }
@@ -328,7 +326,6 @@ impl<'c> Examiner<'c> {
         self.tally.clear();
         self.remedies.forget();
         self.keys.forget();
-        self.last = None;
         self.places = Places::default();
     }
 
@@ -342,7 +339,14 @@ impl<'c> Examiner<'c> {
     }
 
     #[inline]
-    fn judge(&mut self, row: &Row<'_>, at: usize, batch: &Batch<'_>, partial: &mut Partial) {
+    fn judge(
+        &mut self,
+        row: &Row<'_>,
+        at: usize,
+        batch: &Batch<'_>,
+        partial: &mut Partial,
+        last: &mut Option<LastObject>,
+    ) {
         let (status, bucket_key) = (self.encryptions.statuses[at], self.encryptions.bucket_keys[at]);
         let place = self.places.find(self.checker, row.key);
         let month = row.last_modified.map(|time| self.months.month(time));
@@ -355,7 +359,7 @@ impl<'c> Examiner<'c> {
         };
         let shared = Shared { place, month, status, bucket_key, basis };
         let amount = Amount::object(row.size.unwrap_or(0));
-        if let Some(last) = self.last
+        if let Some(last) = last
             && last.shared == shared
         {
             self.keys.count(last.counted, amount);
@@ -385,7 +389,7 @@ impl<'c> Examiner<'c> {
             false => Some(self.tally.add(place, month, status, ruling, amount)),
         };
         if is_settled && basis.is_some() && status != Status::Unrecognised {
-            self.last = Some(LastObject { shared, ruling, cell, counted });
+            *last = Some(LastObject { shared, ruling, cell, counted });
         }
         if cell.is_none() {
             self.flag(at, Flagged { place, month, status, ruling, key: counted.id });

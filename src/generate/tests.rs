@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs;
 use std::fs::File;
 
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;

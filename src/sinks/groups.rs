@@ -320,6 +320,7 @@ fn hash(folder: &Path, paths: &[String], cancel: &Cancel) -> Hashed {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::time::Duration;
 
     use super::*;
