@@ -91,10 +91,14 @@ pub struct Assumption {
 
 /// An assumption, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct AssumptionLine {
+    /// The name of the assumption, as [`AssumptionName::as_str`] spells it.
     pub name: &'static str,
+    /// What it was made with, such as a time or a pattern, as it was given and not escaped; empty if its name says
+    /// everything.
     pub value: String,
+    /// What is taken for granted, for people.
     pub text: &'static str,
 }
 

@@ -276,19 +276,30 @@ pub enum RowState {
 /// Why a row was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "explained by `why`")]
 pub enum RowFault {
+    /// It does not have as many fields as the schema.
     Ragged,
+    /// A quote is not closed, or text stands beside a quoted field.
     Quoting,
+    /// It is longer than 512 KiB.
     TooLong,
+    /// Its key has a `%` that two hexadecimal digits do not follow.
     KeyEncoding,
+    /// Its bucket or its key is blank.
     NoKey,
+    /// The name of its bucket is longer than any bucket's.
     BucketName,
+    /// It is about another bucket than the manifest.
     OtherBucket,
+    /// Its version id is none.
     VersionId,
+    /// IsLatest is neither true nor false.
     IsLatest,
+    /// IsDeleteMarker is neither true nor false.
     IsDeleteMarker,
+    /// Its size is not a number of bytes.
     Size,
+    /// Its last-modified is no time from 1970 to 9999 in the form of its format.
     LastModified,
 }
 
@@ -516,9 +527,8 @@ impl Numbers<'_> {
     }
 }
 
-/// Some neighbouring rows.
+/// Some neighbouring rows, column by column. Each column is absent if the report lacks it or if it is `deferred`.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(missing_docs, reason = "the columns are named after the fields of S3 Inventory")]
 pub struct Batch<'a> {
     /// How many rows there are, bad and blank ones included.
     pub len: usize,
@@ -528,27 +538,49 @@ pub struct Batch<'a> {
     pub states: Option<&'a [RowState]>,
     /// Columns that are absent here and may still be asked for.
     pub deferred: ColumnSet,
+    /// The name of the bucket.
     pub bucket: Texts<'a>,
+    /// The key of the object, decoded.
     pub key: Texts<'a>,
+    /// The id of the version; that of the null version may be blank or `null`.
     pub version_id: Texts<'a>,
+    /// Whether it is the current version.
     pub is_latest: Flags<'a>,
+    /// Whether it is a delete marker, and no object.
     pub is_delete_marker: Flags<'a>,
+    /// The size in bytes.
     pub size: Numbers<'a>,
+    /// When it was last modified, in milliseconds since the epoch.
     pub last_modified: Numbers<'a>,
+    /// The storage class, as the report spells it.
     pub storage_class: Texts<'a>,
+    /// How the object is encrypted, as the report spells it.
     pub encryption_status: Texts<'a>,
+    /// Whether it uses a Bucket Key, as the report spells it: `ENABLED` or `DISABLED`.
     pub bucket_key_status: Texts<'a>,
+    /// The access tier of Intelligent-Tiering, as the report spells it.
     pub intelligent_tiering_access_tier: Texts<'a>,
+    /// The mode of retention, as the report spells it: `COMPLIANCE` or `GOVERNANCE`.
     pub object_lock_mode: Texts<'a>,
+    /// When its retention ends, in milliseconds since the epoch.
     pub object_lock_retain_until_date: Numbers<'a>,
+    /// Whether a legal hold is on it, as the report spells it: `ON` or `OFF`.
     pub object_lock_legal_hold_status: Texts<'a>,
+    /// Whether an event hold is on it, as the report spells it: `ON` or `OFF`.
     pub object_lock_event_hold_status: Texts<'a>,
+    /// The ETag of the object.
     pub etag: Texts<'a>,
+    /// The KMS key that encrypts it. Only tables of S3 Metadata have it.
     pub kms_key_arn: Texts<'a>,
+    /// Whether it uses a Bucket Key. Only tables of S3 Metadata have it.
     pub is_bucket_key_enabled: Flags<'a>,
+    /// What orders the records of one object. Only journal tables of S3 Metadata have it.
     pub sequence_number: Texts<'a>,
+    /// What a record is about: `CREATE`, `UPDATE_METADATA`, `DELETE`. Only journal tables of S3 Metadata have it.
     pub record_type: Texts<'a>,
+    /// When a record was made, in milliseconds since the epoch. Only journal tables of S3 Metadata have it.
     pub record_timestamp: Numbers<'a>,
+    /// When evidence was taken, in milliseconds since the epoch. Whoever takes it adds the column.
     pub evidence_as_of: Numbers<'a>,
 }
 

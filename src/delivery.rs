@@ -67,23 +67,30 @@ pub struct Delivery {
     why_not: Option<&'static str>,
 }
 
-/// The same in `summary.json`.
+/// What is proven of the delivery of logs, and what is not, in `summary.json`.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "docs/key-evidence.md explains the fields")]
+#[non_exhaustive]
 pub struct DeliveryLine {
+    /// From when until when all that was delivered is in verified digests and was read; the last 1,000 of such spans,
+    /// in order.
     pub proven: Vec<SpanLine>,
+    /// How many logs digests list, of the kinds that may have data events.
     pub logs_listed: u64,
+    /// How many of `logs_listed` were not read as key evidence without a fault, or have no hash that is known.
     pub logs_not_read: u64,
-    /// The moments of reports that proven logs do not reach 24 hours beyond.
+    /// The moments of reports that proven logs do not reach 24 hours beyond, in UTC.
     pub reports_not_covered: Vec<String>,
+    /// The same in words: the value of the assumption `evidence_logs_complete`, where that counts.
     pub says: String,
 }
 
 /// From when on and until when.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "as it says")]
+#[non_exhaustive]
 pub struct SpanLine {
+    /// Its beginning, in UTC to the second.
     pub from: String,
+    /// Its end, in UTC to the second.
     pub until: String,
 }
 

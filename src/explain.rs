@@ -30,9 +30,8 @@ pub struct Question {
     pub version_id: Option<Vec<u8>>,
 }
 
-/// A row that answers the question, and what follows from it.
+/// A row that answers the question, and what follows from it. Names are raw bytes; who shows them escapes them.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "named after the columns")]
 pub struct Explanation {
     /// The source, as it was given.
     pub source: String,
@@ -40,17 +39,25 @@ pub struct Explanation {
     pub file: String,
     /// The row in it.
     pub row: u64,
+    /// The bucket.
     pub bucket: Vec<u8>,
+    /// The key, decoded.
     pub key: Vec<u8>,
+    /// The version id; blank or `null` for the null version, and blank if the report lists none.
     pub version_id: Vec<u8>,
+    /// Whether it is the current version, as far as the report says.
     pub is_latest: Flag,
+    /// Whether it is a delete marker, which is not judged.
     pub is_delete_marker: bool,
+    /// The size in bytes; nothing if the report does not give it.
     pub size: Option<u64>,
+    /// When it was last modified; nothing if the report does not say.
     pub last_modified: Option<Timestamp>,
+    /// The storage class, as the report spells it; blank if it does not say.
     pub storage_class: Vec<u8>,
-    /// Nothing when the report has no such column.
+    /// How it is encrypted, as the report spells it; nothing if the report has no such column.
     pub encryption_status: Option<Vec<u8>>,
-    /// Nothing when the report has no such column.
+    /// Whether it uses a Bucket Key, as the report spells it; nothing if the report has no such column.
     pub bucket_key_status: Option<Vec<u8>>,
     /// What the report says of the encryption.
     pub status: Status,

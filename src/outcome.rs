@@ -39,6 +39,7 @@ impl Outcome {
 
 /// The program.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ToolFacts {
     /// What it is called.
     pub name: &'static str,

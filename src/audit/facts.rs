@@ -31,6 +31,7 @@ pub struct AuditFacts {
 
 /// The policy, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PolicyFacts {
     /// What it calls itself.
     pub name: String,
@@ -54,6 +55,7 @@ pub struct PolicyFacts {
 
 /// What violating objects should become, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RemediationFacts {
     /// The ARN of the key to encrypt them under.
     pub key: String,
@@ -63,6 +65,7 @@ pub struct RemediationFacts {
 
 /// A rule, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RuleFacts {
     /// Its id.
     pub id: String,

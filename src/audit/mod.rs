@@ -31,8 +31,8 @@ pub use error::AuditError;
 pub use facts::{AuditFacts, PolicyFacts, RemediationFacts, RuleFacts, SourceFacts};
 use publish::{Findings, FinishedLists, begin_lists, write};
 pub use summary::{
-    AccountLine, AccountLines, ByteCounts, Counts, Coverage, GroupLine, LaneLine, MonthLine, MonthLines, OutcomeReason,
-    RuleLine, Run, Scope, SourceLine, Summary, Timing,
+    AUDIT_SCHEMA, AccountLine, AccountLines, ByteCounts, Counts, Coverage, EvidenceLine, GroupLine, KeyCoverage,
+    KeyInUse, LaneLine, MonthLine, MonthLines, OutcomeReason, RuleLine, Run, Scope, SourceLine, Summary, Timing,
 };
 
 /// How many groups a rollup has at most unless told otherwise.

@@ -58,121 +58,209 @@ impl OutcomeReason {
     }
 }
 
-/// `summary.json`.
+/// What an audit came to: `summary.json`. All of it but `started_at`, `finished_at` and `timing`, those of `digests`
+/// too, is the same for any number of workers.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct Summary {
+    /// The name of its form, [`AUDIT_SCHEMA`].
     pub schema: &'static str,
+    /// The program that made it.
     pub tool: ToolFacts,
+    /// The policy that objects were held against.
     pub policy: PolicyFacts,
+    /// The moment for which exceptions and Object Lock were judged (`--as-of`), in UTC.
     pub as_of: String,
+    /// When the audit began, in UTC. Of merged shards: when the first of them did.
     pub started_at: String,
+    /// When the audit ended, in UTC. Of merged shards: when the last of them did.
     pub finished_at: String,
+    /// What it comes to. It is a pass only if there are no `outcome_reasons` and this is no shard.
     pub outcome: Outcome,
+    /// Everything that stands between the result and a pass. There are none for a pass, nor for a shard in which
+    /// nothing was found.
     pub outcome_reasons: Vec<OutcomeReason>,
-    /// What the outcome takes for granted.
+    /// What the outcome takes for granted and no input proves, that of `digests` included.
     pub assumptions: Vec<AssumptionLine>,
-    /// The part that was examined; nothing for a whole audit.
+    /// The part that was examined; nothing for a whole audit, and for shards that were merged.
     pub shard: Option<Shard>,
+    /// The sources, in the order in which they were given.
     pub sources: Vec<SourceLine>,
+    /// How much was looked at of what there is.
     pub coverage: Coverage,
+    /// Rows, and objects by verdict.
     pub counts: Counts,
+    /// The sizes of the objects in `counts`, by verdict.
     pub bytes: ByteCounts,
+    /// Objects by encryption status, under the names of [`Status::as_str`]. Each status is there; their sum is that of
+    /// all objects.
     pub by_encryption_status: BTreeMap<&'static str, Amount>,
+    /// Statuses that are counted as `(unrecognised)`, as reports spell them, escaped and shortened: the first 20 in
+    /// order.
     pub unrecognised_statuses: Vec<String>,
+    /// Violating and undetermined objects by reason, under the names of [`Reason::as_str`]. Each reason is there; the
+    /// sum is `counts.violation + counts.undetermined`.
     pub by_reason: BTreeMap<&'static str, u64>,
+    /// Excepted objects by the reason for which they would be violations. Each reason is there; the sum is
+    /// `counts.excepted`.
     pub excepted_by_reason: BTreeMap<&'static str, u64>,
+    /// What each rule of the policy decided, by its id. Objects that no rule decided are in none.
     pub by_rule: BTreeMap<String, RuleLine>,
+    /// Objects by the key that they are known to be encrypted under: its ARN, or as much as is known of it.
     pub by_key: BTreeMap<String, Amount>,
+    /// Of how many objects under KMS the key is known.
     pub key_coverage: KeyCoverage,
+    /// What key evidence says, and of how many objects: a line for each source and kind, none without evidence.
     pub evidence: Vec<EvidenceLine>,
-    /// What digests prove of logs that are stated to be complete; nothing without either.
+    /// What digests prove of the delivery of logs that are stated to be complete; nothing without that statement,
+    /// without key evidence or without digests.
     pub evidence_delivery: Option<DeliveryLine>,
+    /// Keys that CloudTrail logs show in use on a bucket without naming an object, in the order of buckets and keys.
     pub keys_in_use: Vec<KeyInUse>,
-    /// Files in folders of evidence that are none.
+    /// Files in folders of evidence that are known to be none: the sum of `ignored_evidence`.
     pub ignored_evidence_files: u64,
+    /// Files in folders of evidence that are known to be none, by what they are. Kinds of which there are none are left
+    /// out.
     pub ignored_evidence: BTreeMap<Passed, u64>,
-    /// `full`, or `none` when nothing was counted by account and by month.
+    /// `full`, or `none` if nothing was counted by account and by month.
     pub rollup: &'static str,
+    /// Objects by bucket, account, kind and Region, in this order; empty if `rollup` is `none`.
     pub by_account: AccountLines,
+    /// Objects by bucket, account and month of last-modified, in this order; empty if `rollup` is `none`.
     pub by_month: MonthLines,
+    /// What `by_account` and `by_month` do not tell apart, because there are more groups than `--max-groups`, or their
+    /// names are too long.
     pub collapsed: Collapsed,
+    /// How many faults there are, by name: of sources, data files, rows and key evidence. Those of digests are in
+    /// `digests`.
     pub faults: BTreeMap<String, u64>,
+    /// What there is to put right, by the name of its lane. Each lane is there.
     pub remediation: BTreeMap<&'static str, LaneLine>,
-    /// Nothing if none were given.
+    /// What came of the digests that were verified as well; nothing if none were given.
     pub digests: Option<DigestsSummary>,
+    /// How long it took.
     pub timing: Timing,
 }
 
-/// A lane of remediation.
+/// What there is to put right in a lane.
 #[derive(Clone, Debug, Default, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct LaneLine {
+    /// Objects of the lane: violating ones, and undetermined ones that are put right to be sure
+    /// (`--remediate-undetermined`).
     pub objects: u64,
+    /// The sizes of these objects, in bytes.
     pub bytes: u64,
+    /// Manifests for S3 Batch Operations that list these objects; nought in lanes whose lists are for people.
     pub manifests: u64,
 }
 
 /// A source and what was read of it.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct SourceLine {
+    /// The source as it was given, or the manifest that was found there, escaped.
     pub path: String,
+    /// The bucket that the report is about, escaped. Nothing for a data file without a manifest, or if the manifest
+    /// cannot be read.
     pub bucket: Option<String>,
+    /// The format of its data files; CSV if its manifest cannot be read.
     pub format: Format,
+    /// When S3 began to list the bucket, in UTC: the moment that verdicts are about. Nothing if the source does not say
+    /// so, or if that cannot be true.
     pub created_at: Option<String>,
+    /// Its data files: those that the manifest names, whichever shard they belong to.
     pub files: u64,
+    /// Those of its data files that were examined: fewer than `files` in a shard, or if some are faults.
     pub files_examined: u64,
+    /// Rows of the examined files, delete markers included, rejected rows not. Their sum over all sources is
+    /// `counts.rows`.
     pub rows: u64,
+    /// The lengths of the examined files as they are stored, in bytes. All other `bytes` of a summary are sizes of
+    /// objects.
     pub bytes: u64,
+    /// Files beside the data files that the manifest does not name.
     pub ignored_files: u64,
+    /// Newer runs that were passed over because they have no `manifest.checksum`, the newest first.
     pub skipped_runs: Vec<String>,
+    /// Columns that S3 Inventory is not known to have, escaped and shortened: the first 20 in order.
     pub unknown_columns: Vec<String>,
 }
 
-/// How many objects that a KMS key encrypts have a known key.
+/// How many objects that a KMS key encrypts have a known key: `kms_objects = known + stale + conflicting + unknown`.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
 pub struct KeyCoverage {
+    /// Objects whose status is SSE-KMS or DSSE-KMS.
     pub kms_objects: u64,
+    /// Objects under KMS whose key at the moment of the report is known.
     pub known: u64,
+    /// Objects under KMS whose key may have changed unseen between the evidence and the report.
     pub stale: u64,
+    /// Objects under KMS for which the evidence leaves several keys possible.
     pub conflicting: u64,
+    /// Objects under KMS of which nothing that counts names a key.
     pub unknown: u64,
+    /// Objects that got another key, or may have, after the moment of the report. They are counted above as well, and
+    /// no verdict takes it into account.
     pub rekeyed_since: u64,
 }
 
-/// A source of evidence, and what became of what it says.
+/// A source of key evidence, and what became of what it says. An object of which several sources speak counts for each
+/// of them.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct EvidenceLine {
+    /// The path as it was given, escaped; that of a list of objects under one key has `ARN=` before it.
     pub source: String,
+    /// What its files are. A folder with several kinds has a line for each.
     pub kind: EvidenceKind,
+    /// Its files of this kind, those included that turned out to be damaged.
     pub files: u64,
+    /// Records that were read in these files.
     pub records: u64,
+    /// Records whose time is not known.
     pub undated: u64,
+    /// Objects of which it speaks, and whose key is known or named by nothing that counts.
     pub matched: u64,
+    /// Objects of which it speaks, and whose key may have changed unseen between that and the report.
     pub stale: u64,
+    /// Objects of which it speaks, and for which several keys are possible.
     pub conflicting: u64,
+    /// Names of keys in it that could not be resolved, each counted once.
     pub unresolved_keys: u64,
+    /// The newest time that a record of it has, in UTC; nothing if none has one.
     pub as_of: Option<String>,
 }
 
 /// A key that was seen in use on a bucket without an object being named.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct KeyInUse {
+    /// The bucket, escaped.
     pub bucket: String,
+    /// The key as the events name it, escaped.
     pub key: String,
+    /// How many events of CloudTrail show it: data keys that services asked for, for any object of the bucket.
     pub events: u64,
 }
 
-/// What was looked at.
+/// How much was looked at of what there is.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct Coverage {
+    /// Data files (units) that must be examined: all that the sources name, or those of the shard.
     pub units_planned: u64,
+    /// Data files that were examined to their end.
     pub units_examined: u64,
+    /// Data files that could not be examined: each is one fault, and nothing in it counts. `units_planned =
+    /// units_examined + units_faulted` unless shards are missing.
     pub units_faulted: u64,
+    /// Rows of the examined files that were judged or are delete markers: the same as `counts.rows`.
     pub rows_read: u64,
+    /// Rows of the examined files that could not be read. Each is a fault, and none of `rows_read`.
     pub rows_rejected: u64,
+    /// Whether manifests say which data files there must be, and their checksums were verified.
     pub completeness: Completeness,
 }
 
@@ -189,53 +277,79 @@ fn lanes(counts: &remediation::Counts, files: &[GroupFile]) -> BTreeMap<&'static
     lanes
 }
 
-/// Rows and objects.
+/// How many rows and objects there are. An object is a row that is no delete marker; noncurrent versions are objects.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct Counts {
+    /// All rows of the examined files, without rejected ones: `rows = delete_markers + objects`.
     pub rows: u64,
+    /// Rows that are delete markers, which are not judged.
     pub delete_markers: u64,
+    /// All objects: `objects = compliant + violation + undetermined + excepted + out_of_scope`.
     pub objects: u64,
+    /// Objects that are as the policy demands.
     pub compliant: u64,
+    /// Objects that violate the policy for certain, and that no exception covers.
     pub violation: u64,
+    /// Objects of which it is not known whether they comply.
     pub undetermined: u64,
+    /// Objects that violate the policy and are covered by an exception that holds at `as_of`.
     pub excepted: u64,
+    /// Objects that the policy is not about.
     pub out_of_scope: u64,
 }
 
-/// Sizes of objects.
+/// Sizes of objects in bytes, by verdict. An object whose size the report does not give counts as nought.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct ByteCounts {
+    /// The sizes of all objects: `objects = compliant + violation + undetermined + excepted + out_of_scope`.
     pub objects: u64,
+    /// The sizes of compliant objects.
     pub compliant: u64,
+    /// The sizes of violating objects.
     pub violation: u64,
+    /// The sizes of undetermined objects.
     pub undetermined: u64,
+    /// The sizes of excepted objects.
     pub excepted: u64,
+    /// The sizes of objects that the policy is not about.
     pub out_of_scope: u64,
 }
 
-/// What a rule decided.
+/// What a rule of the policy decided.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct RuleLine {
+    /// How bad the policy says that a violation of the rule is.
     pub severity: Severity,
+    /// Objects that comply with the rule.
     pub compliant: u64,
+    /// Objects that violate the rule, and that no exception covers.
     pub violation: u64,
+    /// Objects of which it is not known whether they comply, or whether the rule is about them.
     pub undetermined: u64,
+    /// Objects that violate the rule and are covered by an exception.
     pub excepted: u64,
 }
 
-/// The objects of a group.
+/// The objects of a group: `objects = compliant + violation + undetermined + excepted + out_of_scope`.
 #[derive(Clone, Copy, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct GroupLine {
+    /// How many objects the group has.
     pub objects: u64,
+    /// The sizes of all of them, in bytes.
     pub bytes: u64,
+    /// Objects of the group that are as the policy demands.
     pub compliant: u64,
+    /// Objects of the group that violate the policy, and that no exception covers.
     pub violation: u64,
+    /// Objects of the group of which it is not known whether they comply.
     pub undetermined: u64,
+    /// Objects of the group that violate the policy and are covered by an exception.
     pub excepted: u64,
+    /// Objects of the group that the policy is not about.
     pub out_of_scope: u64,
 }
 
@@ -273,37 +387,47 @@ impl Serialize for MonthLines {
     }
 }
 
-/// The objects of an account, kind and Region.
+/// The objects of a bucket, account, kind and Region.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct AccountLine {
+    /// The bucket, escaped; `(many)` if buckets are not told apart.
     pub bucket: String,
+    /// The account that their keys name, `-` if they name none; `(many)` if accounts are not told apart.
     pub account: String,
+    /// What their keys say that they are: a kind that is known, `other-service` or `other`.
     pub kind: &'static str,
+    /// The Region that their keys name, `-` if they name none; `(many)` if Regions are not told apart.
     pub region: String,
+    /// How many there are. In JSON these are fields of the line itself.
     #[serde(flatten)]
     pub counts: GroupLine,
 }
 
-/// The objects of an account and month.
+/// The objects of a bucket and account that were last modified in the same month.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct MonthLine {
+    /// The bucket, escaped; `(many)` if buckets are not told apart.
     pub bucket: String,
+    /// The account that their keys name, `-` if they name none; `(many)` if accounts are not told apart.
     pub account: String,
+    /// The month of last-modified in UTC, `2024-05`; `-` if the report does not give it.
     pub month: String,
+    /// How many there are. In JSON these are fields of the line itself.
     #[serde(flatten)]
     pub counts: GroupLine,
 }
 
 /// How long it took.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Timing {
-    /// From beginning to end, or the sum over shards.
+    /// How many milliseconds it took from beginning to end; of merged shards, the sum of theirs.
     pub elapsed_ms: u64,
-    /// Rows read in each second.
+    /// Rows read (`counts.rows`) in each second of that time.
     pub rows_per_second: u64,
-    /// Bytes of data files.
+    /// The lengths of the examined data files as they are stored, in bytes.
     pub bytes_read: u64,
 }
 

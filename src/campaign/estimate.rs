@@ -59,6 +59,7 @@ impl Default for Restore {
 
 /// An amount of money between two bounds, each of which may be unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct UsdBounds {
     /// At least.
     #[serde(serialize_with = "or_unknown")]
@@ -77,6 +78,7 @@ fn or_unknown<S: Serializer>(usd: &Option<Usd>, serializer: S) -> Result<S::Ok, 
 
 /// A part of an estimate: one product.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Term {
     /// What is paid for.
     pub what: String,
@@ -90,6 +92,7 @@ pub struct Term {
 
 /// The sum of some terms.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Estimate {
     /// How much.
     pub usd: UsdBounds,
@@ -99,6 +102,7 @@ pub struct Estimate {
 
 /// What a campaign costs.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Cost {
     /// Of all amounts.
     pub currency: &'static str,
@@ -120,6 +124,7 @@ pub struct Cost {
 
 /// How long something takes.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Duration {
     /// In seconds; nothing when it is unknown.
     pub seconds: Option<u64>,
@@ -133,6 +138,7 @@ pub struct Duration {
 
 /// How long a campaign takes.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Time {
     /// The restores, and then the larger of the two others.
     pub total: Duration,

@@ -49,13 +49,18 @@ pub struct Found<'a> {
 /// What a report lacked, of what decides about remediation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "explained by `choice`")]
 pub enum Missing {
+    /// Columns of Object Lock.
     Locks,
+    /// The sizes of objects.
     Size,
+    /// The storage classes of objects.
     StorageClass,
+    /// The access tiers of Intelligent-Tiering.
     Tier,
+    /// The ids of versions.
     Versions,
+    /// Which versions are current.
     IsLatest,
 }
 
@@ -95,100 +100,147 @@ impl Missing {
     }
 }
 
-/// `plan.json`.
+/// What there is to do, in which order, and what it costs: `plan.json`.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct Campaign {
+    /// The name of its form, [`PLAN_SCHEMA`].
     pub schema: &'static str,
+    /// The moment for which Object Lock was judged (`--as-of`), in UTC.
     pub as_of: String,
-    /// What it comes to, in a sentence.
+    /// How many objects jobs can put right and how many are left to people, in a sentence.
     pub headline: String,
+    /// The ARN of the key to encrypt under; nothing if the policy has no `[remediation]`.
     pub target_key: Option<String>,
+    /// All lanes together.
     pub total: LaneLine,
+    /// What there is of each lane, by its name. Each lane is there.
     pub lanes: BTreeMap<&'static str, LaneLine>,
+    /// Why objects are in their lanes, in the order of lanes. In each lane the reasons add up to its objects.
     pub reasons: Vec<ReasonLine>,
+    /// The objects that are put right together, in the order of lanes. In each lane the groups add up to its objects.
     pub groups: Vec<GroupLine>,
+    /// The steps that have jobs, in the order in which they are done.
     pub steps: Vec<StepLine>,
-    /// In the order in which they should run.
+    /// The jobs, in the order in which they should run.
     pub jobs: Vec<JobLine>,
+    /// How archived objects are restored.
     pub restore: Restore,
+    /// What the jobs and the copies in parts cost, between two bounds.
     pub cost: Cost,
+    /// How long the jobs take. Copies in parts are not in it.
     pub time: Time,
+    /// The prices and quotas that `cost` and `time` rest on.
     pub prices: PriceFacts,
+    /// The objects of the lane `blocked`, and when they become free.
     pub blocked: Blocked,
+    /// What some of the reports lacked, and what followed from it.
     pub missing: Vec<MissingLine>,
+    /// What to know before the jobs run, as far as it is about something in this plan.
     pub notes: Vec<NoteLine>,
 }
 
-/// What there is of a lane.
+/// What there is of a lane, or of all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct LaneLine {
+    /// Objects of the lane: violating ones, and undetermined ones that are put right to be sure.
     pub objects: u64,
+    /// The sizes of these objects, in bytes; an unknown size counts as nought.
     pub bytes: u64,
+    /// Manifests for S3 Batch Operations that list these objects; nought in lanes whose lists are for people.
     pub manifests: u64,
+    /// Jobs for these manifests: one for each, two in `restore-then-copy`, none if no bucket of S3 can have that name.
     pub jobs: u64,
 }
 
-/// Why objects are in a lane.
+/// How many objects are in a lane for the same reason.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct ReasonLine {
+    /// The lane.
     pub lane: Lane,
+    /// The name of the reason. Where several holds of Object Lock are in the way, there is a `+` between their names.
     pub why: String,
+    /// The reason in words.
     pub text: String,
+    /// Objects that are in the lane for this reason.
     pub objects: u64,
+    /// The sizes of these objects, in bytes; an unknown size counts as nought.
     pub bytes: u64,
 }
 
-/// Objects that are put right together.
+/// Objects that are put right together: they share everything that a job must know of them.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct GroupLine {
+    /// How they are put right.
     pub lane: Lane,
+    /// Their bucket, escaped.
     pub bucket: String,
+    /// Their storage class, if jobs copy them; else nothing.
     pub storage_class: Option<StorageClass>,
+    /// Whether they are current versions, if jobs copy them; else nothing.
     pub version: Option<VersionState>,
+    /// What they should become, if a job or a script makes it so; else nothing.
     pub target: Option<Target>,
+    /// Whether each row of the files names a version.
     pub has_versions: bool,
+    /// Whether they are not known to violate the policy, and are put right to be sure.
     pub undetermined: bool,
+    /// Objects of the group.
     pub objects: u64,
+    /// The sizes of these objects, in bytes; an unknown size counts as nought.
     pub bytes: u64,
+    /// The files that list them, in the order of paths; none for `no-target` if the policy has no `[remediation]`.
     pub files: Vec<FileLine>,
 }
 
-/// A manifest or a list.
+/// A manifest of a group, or a list for people.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct FileLine {
+    /// Where it is in the folder `remediation`, with `/` between the parts.
     pub path: String,
+    /// Objects that it lists, a row for each.
     pub objects: u64,
+    /// Its length in bytes.
     pub length: u64,
+    /// The MD5 of its bytes, in hexadecimal: its ETag if it is uploaded in one part and not under SSE-KMS.
     pub md5: String,
 }
 
 /// Jobs that may run side by side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct StepLine {
+    /// What is done.
     pub step: Step,
+    /// Jobs of the step; at least one.
     pub jobs: u64,
+    /// Objects that these jobs work on.
     pub objects: u64,
+    /// What is done and when the next step may begin, for people.
     pub text: &'static str,
 }
 
 /// A job of S3 Batch Operations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct JobLine {
-    /// From 1 on.
+    /// Its place in the order, from 1 on.
     pub order: u64,
+    /// The step that it belongs to.
     pub step: Step,
+    /// What it does with each object.
     pub operation: Operation,
+    /// The lane of its objects.
     pub lane: Lane,
+    /// The bucket of its objects.
     pub bucket: String,
-    /// The manifest.
+    /// Its manifest, as [`FileLine::path`] names it.
     pub path: String,
+    /// Objects that its manifest lists.
     pub objects: u64,
 }
 
@@ -236,61 +288,77 @@ impl Step {
     }
 }
 
-/// The prices that were used.
+/// The prices and quotas that were used, and where they are from.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct PriceFacts {
+    /// When they were put together, `YYYY-MM-DD`.
     pub date: String,
+    /// The Region whose prices they are, escaped; empty if the file of prices does not say.
     pub region: String,
+    /// Where they are from, escaped.
     pub source: String,
+    /// Those that estimates used, by name.
     pub used: BTreeMap<String, PriceLine>,
 }
 
 /// A price or quota.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PriceLine {
-    /// As it is written, or `unknown`.
+    /// The number as the file of prices writes it, or `unknown`.
     pub value: String,
-    /// Whether nobody has published it.
+    /// Whether nobody has published it: an estimate of ours.
     pub assumption: bool,
 }
 
-/// What no job can change now.
+/// What Object Lock keeps from being changed: the objects of the lane `blocked`. They are the sum of `free`, `retained`
+/// and `without_date`.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct Blocked {
+    /// All of these objects.
     pub objects: u64,
+    /// Their sizes, in bytes; an unknown size counts as nought.
     pub bytes: u64,
-    /// When objects become free that only a retention blocks.
+    /// Objects that nothing but a retention blocks, by the month in which it ends.
     pub free: Vec<FreeLine>,
-    /// When the retention of those ends that a hold blocks as well: they are not free before.
+    /// Objects that a hold blocks beside a retention, by the month in which the retention ends: they are not free
+    /// before.
     pub retained: Vec<FreeLine>,
-    /// Those that only a hold blocks, or a retention without an end that is known.
+    /// Objects that only a hold blocks, or a retention whose end is not known.
     pub without_date: Amount,
 }
 
-/// What becomes free in a month.
+/// Objects whose retention ends in the same month.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct FreeLine {
+    /// The month in UTC, `2027-03`.
     pub month: String,
+    /// How many objects there are.
     pub objects: u64,
+    /// Their sizes, in bytes; an unknown size counts as nought.
     pub bytes: u64,
 }
 
-/// What the reports lacked, and what followed.
+/// What some of the reports lacked, and what followed from it.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct MissingLine {
+    /// What was missing.
     pub what: Missing,
+    /// What is missing and what was done about it, for people.
     pub text: &'static str,
 }
 
 /// Something to know before the jobs run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct NoteLine {
+    /// The name of the note.
     pub code: &'static str,
+    /// A few sentences for people.
     pub text: String,
 }
 

@@ -42,26 +42,39 @@ pub struct AcceptedEdges {
 
 /// A chain, as the summary tells it. Texts are escaped.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct ChainLine {
-    /// That of its newest digest.
+    /// The bucket of the newest digest that is there; empty if none is.
     pub bucket: String,
+    /// The organisation in the keys of its digests; nothing if they name none.
     pub organisation: Option<String>,
+    /// The account whose events its digests are about.
     pub account: Account,
+    /// The Region whose events its digests are about.
     pub region: Region,
+    /// The name of the trail.
     pub trail: String,
+    /// The Region in which the trail was made.
     pub home_region: Region,
+    /// Whether its digests come every hour, or are of logs that were late.
     pub kind: ChainKind,
+    /// Its digests, whatever became of them, missing ones included.
     pub digests: u64,
+    /// Its digests that are verified.
     pub verified: u64,
+    /// Into how many runs of digests it falls. Those of an hourly chain follow each other without a hole or a new
+    /// beginning; in those of a backfill chain each digest names the one before it.
     pub segments: u64,
+    /// When the first of its digests whose period can be believed begins, in UTC; nothing if there is none.
     pub first_start: Option<String>,
+    /// When the last of its digests whose period can be believed ends, in UTC; nothing if there is none.
     pub last_end: Option<String>,
+    /// Its holes inside of the window that nothing explains; none in a backfill chain.
     pub gaps: u64,
-    /// Whether it covers the window, or what is missing was accepted; always so without one, and for chains of backfill
-    /// digests.
+    /// Whether it covers the window, or what is missing was accepted. Always so without a window, and for backfill
+    /// chains.
     pub covers_window: bool,
-    /// The hours of the window that its verified digests are of.
+    /// The whole hours of the window that its verified digests are of; nought for a backfill chain.
     pub hours: u64,
 }
 

@@ -64,12 +64,15 @@ pub(super) struct Collected {
     pub(super) seen: Seen,
 }
 
-/// Something that could not be read, and is neither a digest nor a log.
+/// Something that could not be read. Texts are escaped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct Fault {
+    /// The name of the fault.
     pub what: &'static str,
+    /// The file or source; empty if it is about none.
     pub path: String,
+    /// A sentence for people.
     pub why: String,
 }
 

@@ -23,19 +23,24 @@ use crate::readers::{NotWhole, WholeReader};
 use crate::timestamp::Timestamp;
 use crate::work::{Cancel, Crew, lock};
 
-/// What was read of it.
+/// What was read of the inventory that logs were held against.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct InventoryFacts {
+    /// Its sources as they were given, or the manifests that were found there, escaped.
     pub sources: Vec<String>,
-    /// That of the oldest.
+    /// When the oldest of its reports was made, in UTC; nothing if one of them does not say so.
     pub created_at: Option<String>,
-    /// Whether nothing is missing, and all of it was read.
+    /// Whether manifests prove that nothing is missing, and all of it was read. If not, nothing is concluded from what
+    /// is not in it.
     pub is_whole: bool,
+    /// The buckets that it lists, in order. Data files without a manifest name none.
     pub buckets: Vec<InventoryBucket>,
-    /// How many hours before it was made a log must have been delivered to be in it.
+    /// How many hours before it was made a log must have been delivered to be in it (`--inventory-lag`).
     pub lag_hours: f64,
+    /// Rows that were read, delete markers and noncurrent versions included, without rejected ones.
     pub rows: u64,
+    /// Rows that could not be read.
     pub rows_rejected: u64,
     /// What was taken for granted when it was planned.
     #[serde(skip)]
@@ -49,10 +54,13 @@ pub struct InventoryFacts {
 
 /// The inventory of a bucket.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct InventoryBucket {
+    /// The bucket, escaped.
     pub bucket: String,
+    /// When the oldest report of the bucket was made, in UTC; nothing if one of them does not say so.
     pub created_at: Option<String>,
+    /// Whether manifests prove that nothing of the bucket is missing, and all of it was read.
     pub is_whole: bool,
 }
 

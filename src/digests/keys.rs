@@ -45,12 +45,15 @@ pub(super) struct PublicKey {
 
 /// A list of keys, as the summary tells it.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct KeyList {
+    /// The file, escaped.
     pub source: String,
+    /// The SHA-256 of its bytes, in hexadecimal: lists of two accounts can be compared by it.
     pub sha256: String,
+    /// Its entries that can be used.
     pub keys: u64,
-    /// Entries that were left out, and why.
+    /// Its entries that were left out, each with why; they count from 1.
     pub refused: Vec<String>,
 }
 

@@ -68,7 +68,10 @@ pub use inventory::{InventoryBucket, InventoryFacts};
 pub use keys::KeyList;
 pub use slot::ChainKind;
 pub use status::{DigestStatus, LogStatus};
-pub use summary::{AcceptedLine, DigestsReason, DigestsSummary, MonthPlace, NoChain, PlaceLine, WindowLine};
+pub use summary::{
+    AcceptedLine, DIGESTS_SCHEMA, DigestsReason, DigestsSummary, DigestsTiming, MonthPlace, NoChain, PlaceLine,
+    WindowLine,
+};
 
 /// So many bytes are held in memory unless told otherwise.
 pub const DEFAULT_MEMORY: u64 = 128 << 20;

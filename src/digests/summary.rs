@@ -81,60 +81,90 @@ impl DigestsReason {
     }
 }
 
-/// `summary.json`.
+/// What a verification of digests came to: `summary.json`, or the section `digests` of an audit's. All of it but
+/// `started_at`, `finished_at` and `timing` is the same for any number of workers.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct DigestsSummary {
+    /// The name of its form, [`DIGESTS_SCHEMA`].
     pub schema: &'static str,
+    /// The program that made it.
     pub tool: ToolFacts,
+    /// When the verification began, in UTC.
     pub started_at: String,
+    /// When the verification ended, in UTC.
     pub finished_at: String,
+    /// What it comes to: a pass only if there are no `outcome_reasons`.
     pub outcome: Outcome,
+    /// Everything that stands between the result and a pass.
     pub outcome_reasons: Vec<DigestsReason>,
-    /// What the outcome takes for granted.
+    /// What the outcome takes for granted and no input proves.
     pub assumptions: Vec<AssumptionLine>,
+    /// The roots as they were given, escaped.
     pub roots: Vec<String>,
+    /// The lists of public keys, which all trust rests on, in the order in which they were given.
     pub public_keys: Vec<KeyList>,
+    /// The time that must be covered, and how far verified digests reach in it.
     pub window: WindowLine,
-    /// Whether logs were read.
+    /// Whether the content of logs was read (`--logs`). If not, nothing is said of it.
     pub logs_hashed: bool,
-    /// By status, and their total, with those that are missing.
+    /// Digests by status, under the names of [`DigestStatus::as_str`], each of which is there; and `total`, their sum,
+    /// with those that are missing.
     pub digests: BTreeMap<&'static str, u64>,
-    /// By status, and how many digests list.
+    /// Logs by status, under the names of [`LogStatus::as_str`], each of which is there; and `listed`, the sum of those
+    /// that digests list ([`LogStatus::is_listed`]).
     pub logs: BTreeMap<&'static str, u64>,
+    /// Files of digests that lie in another bucket than their content names, or at a path of which nobody knows the
+    /// bucket.
     pub relocated: u64,
-    /// Digests and logs at other paths of their bucket, and identical copies of logs.
+    /// Digests and logs at other paths of their bucket that are at their own as well, and identical copies of logs.
     pub copies: u64,
-    /// Digests at a path of which nobody knows the bucket.
+    /// Digests that lie at a path of which nobody knows the bucket; one more if a root mirrors a bucket both in a
+    /// folder of its name and without one.
     pub layout_unknown: u64,
+    /// Digests and logs that were read and are stored decompressed.
     pub stored_plain: u64,
+    /// Holes in hourly chains, inside of the window, that nothing explains. The hours of missing digests are none.
     pub gaps: u64,
+    /// Hourly chains that do not cover the window, where that was not accepted.
     pub windows_not_covered: u64,
-    /// The hours of the window that verified digests of all hourly chains are of.
+    /// Whole hours of the window that verified digests are of, those of all hourly chains added up.
     pub hours: u64,
-    /// Accounts and Regions with logs in the window and without an hourly chain.
+    /// Accounts and Regions with logs or backfill digests of the window, and without an hourly chain.
     pub no_chain: Vec<NoChain>,
-    /// Buckets of listed logs of which there is no inventory.
+    /// Buckets of listed logs of which there is no inventory, escaped; with very many, some of them.
     pub not_covered_by_inventory: Vec<String>,
+    /// How often something was accepted that would else be no pass.
     pub accepted: AcceptedLine,
-    /// Files that are neither digests nor logs.
+    /// Files that are neither digests nor logs, such as answers of HeadObject, and archives that hold none or were
+    /// accepted.
     pub other_files: u64,
-    /// What macOS leaves beside files.
+    /// Files that macOS leaves beside others, and that hold no log.
     pub passed_over: u64,
+    /// Archives that are not read and are no fault, since none of them stands for logs.
     pub other_archives: u64,
+    /// Links, and whatever else is no regular file: none is followed.
     pub links_not_followed: u64,
-    /// Those that lead out of the roots, or nowhere.
+    /// Links that lead out of the roots, or nowhere, and may stand for logs.
     pub links_out: u64,
+    /// What could not be read, counted by name. Digests and logs that cannot be read are here and have a status as
+    /// well.
     pub faults: BTreeMap<&'static str, u64>,
+    /// The first 1,000 of the faults, in order.
     pub named_faults: Vec<Fault>,
+    /// What there is of each account and Region, in order. Chains that are not listed in `chains` are not in it.
     pub places: Vec<PlaceLine>,
-    /// How many chains there are; very many are not all listed.
+    /// How many chains there are. The first 200,000 of them are in `chains`.
     pub chains_total: u64,
+    /// How many of all chains are hourly ones.
     pub hourly_chains: u64,
+    /// The chains, in the order of accounts and Regions; no more than 200,000.
     pub chains: Vec<ChainLine>,
+    /// What was read of the inventory; nothing if none was given.
     pub inventory: Option<InventoryFacts>,
-    /// Against an inventory only.
+    /// Logs by account, Region and month, in order; empty without an inventory.
     pub by_month: Vec<MonthPlace>,
+    /// How long it took.
     pub timing: DigestsTiming,
     /// Lines of `findings.csv` that people should see first.
     #[serde(skip)]
@@ -146,69 +176,101 @@ pub struct DigestsSummary {
     taken: Assumptions,
 }
 
-/// An account and a Region with logs and without a chain.
+/// An account and a Region with logs and without an hourly chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct NoChain {
+    /// The account; `-` where the keys of logs name none, or if there are too many to tell them apart.
     pub account: String,
+    /// The Region; `-` where the keys of logs name none, or if there are too many to tell them apart.
     pub region: String,
+    /// Logs of the window that digests list or that none lists; nought where there are backfill digests only.
     pub logs: u64,
 }
 
 /// How often something was accepted.
 #[derive(Clone, Debug, Default, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct AcceptedLine {
+    /// Files in log folders that no digest lists and that a pattern of `--accept-unreferenced` takes.
     pub unreferenced: u64,
+    /// Hourly chains that begin in the window with a verified digest that names none before it (`--accept-starts`).
     pub starts: u64,
+    /// Hourly chains that end in the window (`--accept-ends`).
     pub ends: u64,
+    /// Holes before a verified digest that begins a chain anew, which need both options.
     pub gaps: u64,
 }
 
-/// The window that must be covered.
+/// The window that must be covered, and how far verified digests reach in it.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct WindowLine {
+    /// From when on hourly chains must cover it, in UTC; nothing if it was not said.
     pub since: Option<String>,
+    /// Until when hourly chains must cover it, in UTC; nothing if it was not said.
     pub until: Option<String>,
-    /// The first and the last moment of it that a verified digest is of.
+    /// The first moment in the window that a verified digest of an hourly chain is of, in UTC; nothing if there is
+    /// none.
     pub first: Option<String>,
+    /// The last moment in the window that a verified digest of an hourly chain is of, in UTC; nothing if there is none.
     pub last: Option<String>,
 }
 
-/// An account in a Region.
+/// What there is of an account in a Region.
 #[derive(Clone, Debug, Default, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct PlaceLine {
+    /// The account; `-` where the keys of logs name none, or if there are too many to tell them apart.
     pub account: String,
+    /// The Region; `-` where the keys of logs name none, or if there are too many to tell them apart.
     pub region: String,
+    /// When the first digest of its hourly chains begins, in UTC; nothing without such a digest.
     pub first_start: Option<String>,
+    /// When the last digest of its hourly chains ends, in UTC; nothing without such a digest.
     pub last_end: Option<String>,
+    /// Digests of all of its chains, missing ones included.
     pub digests: u64,
+    /// Digests of its chains that are verified.
     pub digests_verified: u64,
+    /// Logs that digests list.
     pub logs: u64,
+    /// Logs that digests list and whose content is verified.
     pub logs_verified: u64,
+    /// Files in its log folders that no digest lists, whose time is in the window, and that were not accepted.
     pub unreferenced: u64,
+    /// Holes in its hourly chains that nothing explains.
     pub gaps: u64,
 }
 
-/// A month of an account in a Region.
+/// The logs of an account in a Region and a month, held against an inventory.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct MonthPlace {
+    /// The account; `-` where the keys of logs name none, or if there are too many to tell them apart.
     pub account: String,
+    /// The Region; `-` where the keys of logs name none, or if there are too many to tell them apart.
     pub region: String,
+    /// The month of the day in the keys of the logs, `2024-05`. Logs whose keys name no day are in no line.
     pub month: String,
+    /// Logs that digests list.
     pub listed: u64,
+    /// Logs that digests list and that should be in the inventory, and are not.
     pub not_in_inventory: u64,
+    /// Logs that no digest lists, in the roots or in the inventory, whose time is in the window, and that were not
+    /// accepted.
     pub unreferenced: u64,
 }
 
-/// How long it took.
+/// How long a verification took.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
 pub struct DigestsTiming {
+    /// How many milliseconds it took from beginning to end.
     pub elapsed_ms: u64,
+    /// Digests, missing ones included, in each second of that time.
     pub digests_per_second: u64,
+    /// Bytes of files that were read, of archives as they are compressed.
     pub bytes_read: u64,
 }
 

@@ -12,11 +12,11 @@ use crate::amounts::Amount;
 pub struct KeyCounts {
     /// Objects by the key that they are known to be encrypted under.
     pub by_key: BTreeMap<String, Amount>,
-    /// Objects encrypted with KMS whose key is known.
+    /// Objects under KMS whose key is known.
     pub known: u64,
-    /// Those of them of which all that is known is older than they are.
+    /// Objects under KMS whose key may have changed unseen since something was known of it.
     pub stale: u64,
-    /// Those of them about which sources disagree.
+    /// Objects under KMS for which several keys are possible.
     pub conflicting: u64,
     /// Objects that may have got another key after the moment that is audited.
     pub rekeyed_since: u64,
@@ -24,14 +24,14 @@ pub struct KeyCounts {
     pub by_source: BTreeMap<usize, SourceUse>,
 }
 
-/// What became of what a source of evidence says.
+/// What became of what a source of evidence says, object by object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceUse {
-    /// Objects that it counts for.
+    /// Objects of which it speaks, and whose key is known or named by nothing that counts.
     pub matched: u64,
-    /// Objects that are newer than what it says.
+    /// Objects of which it speaks, and whose key may have changed unseen since.
     pub stale: u64,
-    /// Objects about which it disagrees with others.
+    /// Objects of which it speaks, and for which several keys are possible.
     pub conflicting: u64,
 }
 

@@ -77,16 +77,20 @@ pub enum Versions {
     Current,
 }
 
-/// How bad a violation of a rule is.
+/// How bad a violation of a rule is. It changes no verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the usual scale")]
 pub enum Severity {
+    /// Good to know.
     Informational,
+    /// Of little weight.
     Low,
+    /// What a rule has that does not say.
     #[default]
     Medium,
+    /// To be put right soon.
     High,
+    /// To be put right at once.
     Critical,
 }
 
@@ -157,17 +161,24 @@ pub struct Exception {
     pub expires: Timestamp,
 }
 
-/// Conditions on an object, all of which must hold.
+/// Conditions on an object, all of which must hold. A condition that is absent always does.
 #[derive(Clone, Debug, Default)]
-#[expect(missing_docs, reason = "named after the fields of the policy file")]
 pub struct Where {
+    /// Patterns for the bucket.
     pub bucket: Option<Globs>,
+    /// Patterns for the kind, as the key says it.
     pub kind: Option<Globs>,
+    /// Patterns for the account in the key. An object whose key names none matches none of them.
     pub account: Option<Globs>,
+    /// Patterns for the Region in the key. An object whose key names none matches none of them.
     pub region: Option<Globs>,
+    /// Patterns for the whole key.
     pub key: Option<Globs>,
+    /// Patterns for the storage class, as the report spells it.
     pub storage_class: Option<Globs>,
+    /// It was last modified at this moment or later.
     pub written_from: Option<Timestamp>,
+    /// It was last modified before this moment.
     pub written_before: Option<Timestamp>,
 }
 

@@ -18,18 +18,25 @@ pub enum Method {
     SseC,
 }
 
-/// What the report says of an object's encryption.
+/// What the report says of an object's encryption: one of the methods of S3 Inventory, or nothing that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-#[expect(missing_docs, reason = "the names of S3 Inventory, and three for what it does not say")]
 pub enum Status {
+    /// Encrypted under keys of S3.
     SseS3,
+    /// Encrypted under a KMS key.
     SseKms,
+    /// Encrypted twice, under a KMS key.
     DsseKms,
+    /// Encrypted under a key that only its owner has.
     SseC,
+    /// Not encrypted.
     NotSse,
+    /// The cell is blank.
     Blank,
+    /// The report does not have the column.
     Absent,
+    /// The cell says something that is not known.
     Unrecognised,
 }
 
@@ -121,12 +128,16 @@ impl BucketKey {
 /// What we conclude about one object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-#[expect(missing_docs, reason = "explained in the README")]
 pub enum Verdict {
+    /// It is as the policy demands.
     Compliant,
+    /// It violates the policy for certain, and no exception covers it.
     Violation,
+    /// It is not known whether it complies.
     Undetermined,
+    /// It violates the policy, and an exception that has not expired covers it.
     Excepted,
+    /// The policy is not about it.
     OutOfScope,
 }
 
@@ -146,24 +157,36 @@ impl Verdict {
     }
 }
 
-/// Why an object is a violation or undetermined.
+/// Why an object is a violation (the first five), undetermined (the others), or excepted from being a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
-#[expect(missing_docs, reason = "explained by `why`")]
 pub enum Reason {
+    /// It is stored without encryption.
     NotEncrypted,
+    /// The rule does not allow its method.
     MethodNotAllowed,
+    /// The rule does not allow its key.
     KeyNotAllowed,
+    /// The rule wants a Bucket Key, and it has none.
     BucketKeyDisabled,
+    /// No rule matches, and the policy wants one to.
     Unmatched,
+    /// The report has no column for its encryption.
     StatusAbsent,
+    /// The report leaves its encryption blank.
     StatusBlank,
+    /// The report says something of its encryption that is not known.
     StatusUnrecognised,
+    /// The report lacks what tells whether the rule is about it.
     ScopeUnknown,
+    /// The rule names keys, and nothing says which key it has.
     KeyUnknown,
+    /// Its key may have changed unseen between the evidence and the report.
     KeyEvidenceStale,
+    /// Sources disagree about its key or its method, and it matters.
     KeyEvidenceConflict,
+    /// The rule wants a Bucket Key, and the report does not say whether it has one.
     BucketKeyUnknown,
 }
 

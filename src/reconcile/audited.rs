@@ -96,12 +96,16 @@ struct LaneLine {
     manifests: u64,
 }
 
-/// Something that a result takes for granted. Texts are escaped.
+/// Something that a result takes for granted. What the audit did is as it wrote it down; the value of what the later
+/// inventory does is escaped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct Assumed {
+    /// The name of the assumption.
     pub name: String,
+    /// What it was made with; empty if its name says everything.
     pub value: String,
+    /// What is taken for granted, for people.
     pub text: String,
 }
 
@@ -141,9 +145,11 @@ struct MissingLine {
 
 /// Why an audit is not whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct Gap {
+    /// The name of the gap, or of the outcome reason of the audit that is none of the others.
     pub what: String,
+    /// A sentence for people.
     pub text: String,
 }
 

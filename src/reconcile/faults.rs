@@ -15,6 +15,7 @@ const MAX_WHY_LEN: usize = 400;
 
 /// Something that could not be read.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Fault {
     /// The name of the fault.
     pub what: &'static str,

@@ -1,8 +1,8 @@
 //! Reports of jobs against an audit: whether every object that it found to be wrong is right now, and what is left to do.
 //!
-//! What was wrong is read from the audit ([`audited`], [`manifests`], [`findings`]), which must be as it was left. Each of
-//! its objects is noted ([`objects`]); then all reports ([`reports`], [`matching`]) and the later inventory
-//! ([`inventory`]) say what became of them, and the [`ledger`] counts it and writes the rows that are left ([`retry`]).
+//! What was wrong is read from the audit (`audited`, `manifests`, `findings`), which must be as it was left. Each of its
+//! objects is noted (`objects`); then all reports (`reports`, `matching`) and the later inventory (`inventory`) say what
+//! became of them, and the `ledger` counts it and writes the rows that are left (`retry`).
 //! Memory is 30 bytes for each object and some MiB; while a later inventory is read, each worker holds up to 32 bytes
 //! more for each object, or 16 MiB if that is more.
 
@@ -54,7 +54,7 @@ pub use jobs::Operation;
 pub use matching::RowCounts;
 pub use summary::{
     AuditLine, BucketLine, Counts, Done, DoneReason, FailureLine, InventoryCounts, InventoryLine, InventorySource,
-    ManifestLine, Open, Reconciliation, ReportsLine, RetryLine,
+    ManifestLine, Open, RECONCILE_SCHEMA, Reconciliation, ReportsLine, RetryLine,
 };
 
 use reports::read_json;
@@ -239,7 +239,7 @@ pub fn reconcile(options: &ReconcileOptions, cancel: &Cancel) -> Result<Reconcil
     let has_faults = faults.total() > 0 && !looked.as_ref().is_some_and(|looked| looked.decides);
     let reasons = summary::reasons(&ledger.total, &standing, audited.gaps.is_empty(), has_faults);
     let reconciliation = Reconciliation {
-        schema: summary::RECONCILE_SCHEMA,
+        schema: RECONCILE_SCHEMA,
         tool: ToolFacts { name: "logseal", version: env!("CARGO_PKG_VERSION") },
         started_at: started_at.to_string(),
         finished_at: Timestamp::now().to_string(),

@@ -79,41 +79,68 @@ pub enum DoneReason {
     NothingListed,
 }
 
-/// `reconcile.json`.
+/// What became of the objects that an audit found to be wrong: `reconcile.json`.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct Reconciliation {
+    /// The name of its form, [`RECONCILE_SCHEMA`].
     pub schema: &'static str,
+    /// The program that made it.
     pub tool: ToolFacts,
+    /// When it began, in UTC.
     pub started_at: String,
+    /// When it ended, in UTC.
     pub finished_at: String,
+    /// What it comes to: a pass only if there are no `outcome_reasons`.
     pub outcome: Done,
+    /// Everything that stands between the result and a pass.
     pub outcome_reasons: Vec<DoneReason>,
+    /// The audit whose objects are asked for.
     pub audit: AuditLine,
+    /// What the result takes for granted: what the audit did, what the later inventory does, and `gone_accepted`.
     pub assumptions: Vec<Assumed>,
+    /// The completion reports, and how many of their rows count.
     pub reports: ReportsLine,
+    /// All objects, by what became of them.
     pub counts: Counts,
+    /// The objects of each lane by its name, each of which is there; and those of `undetermined`, which the audit could
+    /// not judge and which are in no lane, if there are any.
     pub lanes: BTreeMap<&'static str, Counts>,
+    /// The objects by lane and bucket, in this order.
     pub buckets: Vec<BucketLine>,
+    /// The objects by manifest of the audit, in the order of lanes, buckets and numbers. Objects that no manifest lists
+    /// are in none.
     pub manifests: Vec<ManifestLine>,
+    /// Why objects failed, in the order of codes; those beyond the first 200 that were met are `other`, and last.
     pub failures: Vec<FailureLine>,
+    /// Objects of each lane without manifests, by its name: no report is about them. Each such lane is there.
     pub not_covered: BTreeMap<String, u64>,
+    /// What was written for another attempt.
     pub retry: RetryLine,
+    /// The later inventory; nothing without one.
     pub inventory: Option<InventoryLine>,
+    /// What could not be read of reports and of the later inventory, counted by name.
     pub faults: BTreeMap<&'static str, u64>,
+    /// The first 100 of the faults.
     pub named_faults: Vec<Fault>,
 }
 
-/// The audit.
+/// The audit. Texts are escaped.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct AuditLine {
+    /// Its folder, as it was given.
     pub path: String,
+    /// The SHA-256 of the text of its policy, in hexadecimal.
     pub policy_sha256: String,
+    /// The version of the program that made it.
     pub tool_version: String,
+    /// Whether it tells of every object whether it is wrong: there are no `gaps`.
     pub is_whole: bool,
+    /// What keeps it from being whole, in the order of names.
     pub gaps: Vec<Gap>,
-    /// What it cannot prove because of the version that made it.
+    /// What it does not prove because of the version that made it, a sentence each. Notes do not make a result
+    /// incomplete.
     pub notes: Vec<String>,
 }
 
@@ -130,61 +157,86 @@ impl AuditLine {
     }
 }
 
-/// The reports.
+/// The completion reports that were found.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct ReportsLine {
+    /// Files with rows that were found, those included that cannot be used.
     pub files: u64,
+    /// Files that were read to their end, and whose rows count.
     pub files_read: u64,
+    /// Files in the folders that are no part of a report.
     pub ignored_files: u64,
-    /// Files by what their jobs do.
+    /// Files that were found, by what the jobs of their reports do. The sum is `files`.
     pub operations: BTreeMap<Operation, u64>,
+    /// The rows of the files that were read, by what they are worth.
     pub rows: RowCounts,
 }
 
-/// Objects that were wrong, by what became of them.
+/// Objects that the audit found to be wrong or could not judge, by what became of them: `rows = succeeded + failed +
+/// never_attempted + restored + unknown_operation + changed_since`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct Counts {
+    /// All of the objects.
     pub rows: u64,
+    /// Objects that a job which does what was asked for says to have put right.
     pub succeeded: u64,
+    /// Objects that jobs tried to put right, none of them with success.
     pub failed: u64,
+    /// Objects that no report that counts is about; all of those in lanes without manifests.
     pub never_attempted: u64,
+    /// Objects that are restored, and whose copy has not been attempted.
     pub restored: u64,
+    /// Objects that jobs worked on of which nothing says what they do.
     pub unknown_operation: u64,
+    /// Objects that were put right, and that another job may have changed since.
     pub changed_since: u64,
-    /// Of those that succeeded: they failed in another report.
+    /// Objects among `succeeded` that failed in another report.
     pub retried: u64,
-    /// Of those that succeeded: reports cannot show that they are right.
+    /// Objects among `succeeded` that were copied, so that reports cannot show that what was copied is right.
     pub copies_unproven: u64,
-    /// In the later inventory; all zero without one.
+    /// The same objects, by what the later inventory says of them. All nought without one.
     pub inventory: InventoryCounts,
-    /// Of all: what the later inventory does not show.
+    /// Objects that the later inventory shows neither right nor wrong, by what became of them; all if there is none.
     #[serde(skip)]
     pub open: Open,
 }
 
-/// Objects of which only reports tell.
+/// Objects of which only reports tell: the later inventory shows them neither right nor wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "named after the counts")]
+#[non_exhaustive]
 pub struct Open {
+    /// Those among [`Counts::failed`].
     pub failed: u64,
+    /// Those among [`Counts::never_attempted`].
     pub never_attempted: u64,
+    /// Those among [`Counts::restored`].
     pub restored: u64,
+    /// Those among [`Counts::unknown_operation`].
     pub unknown_operation: u64,
+    /// Those among [`Counts::changed_since`].
     pub changed_since: u64,
+    /// Those among [`Counts::copies_unproven`].
     pub copies_unproven: u64,
 }
 
-/// Objects that were wrong, by what the later inventory says.
+/// Objects that were wrong, by what the later inventory says: with one, the sum is [`Counts::rows`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct InventoryCounts {
+    /// Objects that are right now.
     pub now_compliant: u64,
+    /// Objects that violate the policy, whether or not an exception covers them.
     pub still_violating: u64,
+    /// Objects of which the later inventory does not tell whether they comply.
     pub undetermined: u64,
+    /// Objects that the policy is not about any more, such as versions that became noncurrent.
     pub out_of_scope: u64,
+    /// Objects that a later inventory which decides does not list, though it lists their bucket.
     pub not_in_inventory: u64,
+    /// Objects that it does not list, and that may still exist: it does not decide, does not list their bucket, or does
+    /// not name versions.
     pub unknown: u64,
 }
 
@@ -324,70 +376,96 @@ pub(super) fn outcome(reasons: &[DoneReason]) -> Done {
     }
 }
 
-/// A bucket in a lane.
+/// The objects of a lane in a bucket.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct BucketLine {
+    /// The lane, or `undetermined`.
     pub lane: &'static str,
+    /// The bucket, escaped. Beyond 10,000 lines, all other buckets of a lane are `(many)`.
     pub bucket: String,
+    /// What became of its objects. In JSON these are fields of the line itself.
     #[serde(flatten)]
     pub counts: Counts,
 }
 
-/// A manifest.
+/// The objects of a manifest of the audit.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct ManifestLine {
+    /// The lane of its objects.
     pub lane: &'static str,
+    /// The bucket of its objects, escaped.
     pub bucket: String,
+    /// Where it is in the folder `remediation` of the audit, escaped.
     pub path: String,
+    /// What became of its objects. In JSON these are fields of the line itself.
     #[serde(flatten)]
     pub counts: Counts,
 }
 
 /// A reason for failures. Texts are escaped.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct FailureLine {
+    /// The error code, shortened; empty if reports give none.
     pub code: String,
+    /// The HTTP status, shortened; empty if reports give none.
     pub http_status: String,
+    /// Objects that failed, and for this reason first.
     pub objects: u64,
+    /// What one of the rows says, shortened.
     pub message: String,
 }
 
 /// The manifests for another attempt.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct RetryLine {
+    /// How many manifests there are in `retry`.
     pub manifests: u64,
+    /// How many rows they have together, one for each object.
     pub rows: u64,
 }
 
 /// The later inventory.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct InventoryLine {
+    /// Its sources, in the order in which they were given.
     pub sources: Vec<InventorySource>,
-    /// Whether it alone decides each object.
+    /// Whether it alone decides of each object: it is whole and newer, and nothing in it or in its key evidence is a
+    /// fault.
     pub decides: bool,
+    /// Whether manifests prove that nothing is missing, and all files and rows were read. Faults of its key evidence,
+    /// and a time of a report that its own rows disprove, do not show here, but in `decides`.
     pub is_whole: bool,
-    /// Whether a source lists no version ids.
+    /// Whether one of its sources lists no version ids.
     pub lacks_versions: bool,
-    /// Whether a source is no newer than the audited one, or not known to be.
+    /// Whether one of its sources is no newer than what was audited of its bucket, or not known to be.
     pub is_not_newer: bool,
+    /// Whether key evidence was given for it.
     pub has_key_evidence: bool,
+    /// Data files that its sources name.
     pub units: u64,
+    /// Data files that were read to their end.
     pub units_examined: u64,
+    /// Rows of these files, delete markers included, without rejected ones.
     pub rows_read: u64,
+    /// Rows of these files that could not be read.
     pub rows_rejected: u64,
 }
 
 /// A source of the later inventory.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the README explains the fields")]
+#[non_exhaustive]
 pub struct InventorySource {
+    /// The source as it was given, or the manifest that was found there, escaped.
     pub path: String,
+    /// The bucket that it lists, escaped; nothing for data files without a manifest.
     pub bucket: Option<String>,
+    /// When S3 began to list the bucket, in UTC; nothing if the source does not say so.
     pub created_at: Option<String>,
+    /// Whether it was made after what was audited of its bucket. If not, or if that is not known, it shows nothing.
     pub is_newer: bool,
 }

@@ -1,7 +1,7 @@
 //! Which operation puts an object right: a total function of what the report says and of what the object should become.
 //!
 //! What the operations refuse is told in the README. Where the report does not say what decides, the careful choice is
-//! taken, and the object's [`Notes`] say so.
+//! taken, and [`Why`] says so.
 
 use serde::{Deserialize, Serialize};
 
@@ -229,16 +229,22 @@ impl StorageClass {
 /// Why an object is in its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "explained by their text")]
 pub enum Why {
     /// Nothing is in the way.
     Plain,
+    /// It is archived, and must be restored before it can be copied.
     Archived,
+    /// It is in Intelligent-Tiering, and the report does not say whether in an archive tier.
     TierUnknown,
+    /// It is larger than a single copy can be.
     Large,
+    /// The report does not give its size.
     SizeUnknown,
+    /// Batch Operations cannot write its storage class, or it is none that is known.
     ClassNotWritable,
+    /// It is encrypted with a key that only its owner has.
     CustomerKey,
+    /// Nothing says what it should become.
     NoTarget(NoTarget),
     /// What of Object Lock holds.
     Locked(Holds),

@@ -13,22 +13,32 @@ pub const FINDINGS_HEADER: &str = "bucket,key,version_id,is_latest,size,last_mod
 /// So many ends of lines are remembered.
 const ENDS: usize = 16;
 
-/// One line of `findings.csv`.
+/// One line of `findings.csv`. Texts are raw bytes, which are escaped when the line is written.
 #[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "named after the columns")]
 pub struct Finding<'a> {
+    /// The bucket.
     pub bucket: &'a [u8],
+    /// The key, decoded.
     pub key: &'a [u8],
+    /// The version id; blank if the report lists none.
     pub version_id: &'a [u8],
+    /// Whether it is the current version; blank if the report does not say.
     pub is_latest: Flag,
+    /// The size in bytes; nothing if the report does not give it.
     pub size: Option<u64>,
+    /// When it was last modified; nothing if the report does not say.
     pub last_modified: Option<Timestamp>,
+    /// The storage class, as the report spells it; blank if it does not say.
     pub storage_class: &'a [u8],
+    /// How it is encrypted, as the report spells it; blank if it does not say.
     pub encryption_status: &'a [u8],
+    /// Whether it uses a Bucket Key, as the report spells it; blank if it does not say.
     pub bucket_key_status: &'a [u8],
-    /// Blank if it is not known.
+    /// The ARN of its KMS key, or as much as is known of it; blank if it is not known.
     pub kms_key_arn: &'a str,
+    /// The verdict, why, and the rule that decided.
     pub ruling: Ruling,
+    /// How it can be put right; nothing for what is not to be put right.
     pub lane: Option<Lane>,
 }
 
