@@ -11,10 +11,11 @@
 //!                  evidence
 //! ```
 //!
-//! [`audit::audit`] runs all of it, with the workers of [`engine`]; [`merge::merge`] joins what shards left;
+//! [`audit::audit`] runs all of it, with the workers of [`engine`]; [`audit::merge::merge`] joins what shards left;
 //! [`explain::explain`] shows how one object fared; [`reconcile::reconcile`] holds the reports of jobs against what an
-//! audit wanted done; [`digests::verify_digests`] proves with CloudTrail's digests that logs are complete and untouched. Three kinds of bad news are never mixed: a *verdict* is what we concluded about an object, a *fault*
-//! is something that we could not examine, an *error* means that we could not run.
+//! audit wanted done; [`digests::verify_digests`] proves with CloudTrail's digests that logs are complete and untouched.
+//! Three kinds of bad news are never mixed: a *verdict* is what we concluded about an object, a *fault* is something that
+//! we could not examine, an *error* means that we could not run.
 
 pub mod amounts;
 pub mod assumptions;

@@ -1,8 +1,8 @@
 //! What people and S3 Batch Operations need to put violating objects right: values in, texts out.
 //!
-//! A [`Campaign`] is the plan: steps, what they cost and how long they take. [`jobs`] makes the requests that run a file of
-//! rows, [`commands`] are shell functions for them, a [`Script`] copies what no job can, and [`readme`] tells people what to
-//! do with all of them. What people and shells read is written in `readme.md`, `commands.sh` and `script.sh`.
+//! A [`Campaign`] is the plan: steps, what they cost and how long they take. `jobs` makes the requests that run a file of
+//! rows, `commands` are shell functions for them, a `Script` copies what no job can, and `readme` tells people what to do
+//! with all of them. What people and shells read is written in `readme.md`, `commands.sh` and `script.sh`.
 
 mod commands;
 mod decimal;

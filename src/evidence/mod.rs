@@ -5,9 +5,9 @@
 //! files   documents    heads..  collect    join          or joined    examine::keys     worlds
 //! ```
 //!
-//! A source says that a version was seen, made, or given another key at some time ([`words`]). The words are joined with the
-//! rows of an inventory by (bucket, key, version). [`statements`] tells what each of them says of a row, [`possible`] which
-//! keys all of them leave, and [`worlds`] which of these an object may have had at the moment of the report. Nothing is
+//! A source says that a version was seen, made, or given another key at some time (`words`). The words are joined with the
+//! rows of an inventory by (bucket, key, version). `statements` tells what each of them says of a row, `possible` which
+//! keys all of them leave, and `worlds` which of these an object may have had at the moment of the report. Nothing is
 //! summed up before: whatever was said stays until a row asks for it.
 
 pub mod cloudtrail;

@@ -1,7 +1,7 @@
 //! What sources say about versions of objects, in few bytes.
 //!
 //! A [`Word`] is one thing that was said or done, with its time. What many words share, above all the key, is an
-//! [`Answer`], known by a number. Of all words about a version [`Answers::keep`] holds on to those that can decide its key at
+//! [`Answer`], known by a number. Of all words about a version [`Keeper::keep`] holds on to those that can decide its key at
 //! one of the moments that are audited, however many there are.
 
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 //!
 //! Both sides are reduced to records: a keyed 128-bit hash of (bucket, key, version) and a small value ([`JoinKey`]).
 //! Records are kept by the first bits of their hashes ([`Partitions`]), in memory while there is room, else in temporary
-//! files. If one side stays in memory it becomes a [`Table`], and the other side is looked up in it row by row; if not,
+//! files. If one side stays in memory it becomes a [`Table`](table::Table), and the other side is looked up in it row by row; if not,
 //! both sides are partitioned, and [`join`] matches partition by partition, several at a time. Records that have no fixed
 //! length are kept by [`Varied`].
 

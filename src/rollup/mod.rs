@@ -1,6 +1,6 @@
 //! Counts by group, for a million groups in a few megabytes.
 //!
-//! What is being counted lies in a small sorted map. When that is full it is written down as a [`Run`]: the groups in
+//! What is being counted lies in a small sorted map. When that is full it is written down as a `Run`: the groups in
 //! order, each told by what it differs in from the one before. Runs of similar length are merged, so that there are few
 //! of them and a group is rewritten a few times, not each time that something is added.
 //!

@@ -29,7 +29,7 @@ pub(crate) struct OrderedLists<'c> {
 /// The files of all lists.
 #[derive(Debug)]
 pub(crate) struct ListFiles {
-    /// In the order of [`List::ALL`].
+    /// In the order of [`List::ALL`](super::List::ALL).
     pub(crate) named: Vec<ListFile>,
     pub(crate) groups: GroupFiles,
 }

@@ -2,7 +2,7 @@
 //!
 //! Row groups decode side by side from one open file. Text columns are read as bytes, whatever the footer annotates: a key
 //! that is not UTF-8 must reach the report and not end it. There are two ways to read a row group. Where all columns that
-//! matter are flat and have common encodings and compressions, their pages are read by [`columns`], which lends texts from
+//! matter are flat and have common encodings and compressions, their pages are read by [`mod@columns`], which lends texts from
 //! the pages as they stand there, keeps dictionary codes, and reads columns that only findings need for these alone.
 //! Every other row group is read by [`arrow`], all columns at once. Both give the same rows.
 
