@@ -11,7 +11,7 @@ use crate::sinks::GroupFile;
 const JOBS: Parts = Parts::of_shell(include_str!("commands.sh"));
 
 /// The text of `jobs.sh`, or nothing where no job is made.
-pub fn commands(files: &[GroupFile], facts: &JobFacts<'_>) -> Option<String> {
+pub(crate) fn commands(files: &[GroupFile], facts: &JobFacts<'_>) -> Option<String> {
     let lanes: BTreeSet<Lane> = jobs_of(files).map(|group| group.kind.lane).collect();
     let lanes: Vec<&str> = lanes.into_iter().map(Lane::as_str).collect();
     let functions = || fill!(JOBS, "functions", lanes = lanes.join(" "));

@@ -16,13 +16,13 @@ use crate::timestamp::Timestamp;
 
 /// What all jobs have in common.
 #[derive(Clone, Copy, Debug)]
-pub struct JobFacts<'a> {
+pub(crate) struct JobFacts<'a> {
     /// The key of `[remediation]`.
-    pub key: &'a KeyArn,
+    pub(crate) key: &'a KeyArn,
     /// When the report was made: what was written later is not copied.
-    pub report_time: Timestamp,
+    pub(crate) report_time: Timestamp,
     /// What the report cannot tell.
-    pub settings: &'a JobSettings,
+    pub(crate) settings: &'a JobSettings,
 }
 
 /// Stands for the account that runs the jobs.
@@ -51,7 +51,7 @@ const PRIORITY: u32 = 10;
 
 /// The jobs for a manifest in the order in which they must run, each with the name of its file, which belongs beside the
 /// manifest. There are none for lists that are for people, and none for what cannot be the name of a bucket.
-pub fn jobs(file: &GroupFile, facts: &JobFacts<'_>) -> Vec<(String, Value)> {
+pub(crate) fn jobs(file: &GroupFile, facts: &JobFacts<'_>) -> Vec<(String, Value)> {
     let name = file.path.rsplit('/').next().unwrap_or_default();
     let stem = name.strip_suffix(".csv").unwrap_or(name);
     let requests = operations(&file.group).iter().filter_map(|operation| Request::new(*operation, &file.group, facts));

@@ -21,16 +21,17 @@ mod template;
 pub(crate) mod tests;
 mod text;
 
-pub use commands::commands;
+pub(crate) use commands::commands;
 pub use decimal::{Decimal, Usd};
 pub use estimate::{Cost, Duration, Estimate, Restore, RestoreTier, Term, Time, UsdBounds};
-pub use job::{JobFacts, Operation, jobs};
+pub use job::Operation;
+pub(crate) use job::{JobFacts, jobs};
 pub use plan::{
     Blocked, Campaign, FileLine, Found, FreeLine, GroupLine, JobLine, LaneLine, Missing, MissingLine, NoteLine,
     PLAN_SCHEMA, PriceFacts, PriceLine, ReasonLine, Step, StepLine,
 };
 pub use prices::{Mistake, Prices, PricesError};
-pub use readme::readme;
-pub use script::Script;
+pub(crate) use readme::readme;
+pub(crate) use script::Script;
 pub use settings::{JobSettings, RoleArn, S3Location, SettingError};
 pub use text::render_campaign;

@@ -17,7 +17,7 @@ const README: Parts = Parts::of_markdown(include_str!("readme.md"));
 
 /// The text of `README.md` for all files of a campaign. Without `facts`, which a policy without `[remediation]` does not
 /// give, only lists for people are spoken of.
-pub fn readme(files: &[GroupFile], facts: Option<&JobFacts<'_>>) -> String {
+pub(crate) fn readme(files: &[GroupFile], facts: Option<&JobFacts<'_>>) -> String {
     let mut readme = Readme { files, text: String::new() };
     readme.all(facts);
     readme.text

@@ -15,15 +15,15 @@ use crate::sinks::{GroupFile, ListRow};
 
 /// The script for one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
+pub(crate) struct Script {
     /// Where it is in the folder of all remediation.
-    pub path: String,
+    pub(crate) path: String,
     settings: String,
 }
 
 impl Script {
     /// The script for a list. There is none for lists that need none, and none for what cannot be the name of a bucket.
-    pub fn new(file: &GroupFile, facts: &JobFacts<'_>) -> Option<Self> {
+    pub(crate) fn new(file: &GroupFile, facts: &JobFacts<'_>) -> Option<Self> {
         let group =
             Some(&file.group).filter(|group| group.kind.lane == Lane::MultipartCopy && bucket_name(group).is_some())?;
         let path = format!("{}.sh", file.path.strip_suffix(".csv")?);
@@ -35,7 +35,11 @@ impl Script {
     /// # Errors
     ///
     /// A row that we have not written is [`io::ErrorKind::InvalidData`].
-    pub fn write<R: BufRead>(&self, open_list: impl Fn() -> io::Result<R>, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write<R: BufRead>(
+        &self,
+        open_list: impl Fn() -> io::Result<R>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         out.write_all(self.settings.as_bytes())?;
         out.write_all(FUNCTIONS.as_bytes())?;
         for are_noncurrent in [true, false] {

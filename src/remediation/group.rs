@@ -50,11 +50,11 @@ pub enum VersionState {
 /// The number of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct GroupId(u32);
+pub(crate) struct GroupId(u32);
 
 /// The groups that have been met so far, by number. Workers share it.
 #[derive(Debug, Default)]
-pub struct Groups(Mutex<Known>);
+pub(crate) struct Groups(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -71,10 +71,10 @@ impl GroupKind {
 
 impl Groups {
     /// So many groups there are at most. Only who lists rows of many buckets without a manifest can have more.
-    pub const MAX: usize = 10_000;
+    pub(crate) const MAX: usize = 10_000;
 
     /// The number of a group; nothing if there are too many.
-    pub fn id(&self, group: Group) -> Option<GroupId> {
+    pub(crate) fn id(&self, group: Group) -> Option<GroupId> {
         let Known { groups, ids } = &mut *lock(&self.0);
         if let Some(id) = ids.get(&group) {
             return Some(*id);
@@ -86,7 +86,7 @@ impl Groups {
     }
 
     /// The group of a number that was given out.
-    pub fn get(&self, id: GroupId) -> Group {
+    pub(crate) fn get(&self, id: GroupId) -> Group {
         lock(&self.0).groups[id.0 as usize].clone()
     }
 }

@@ -131,32 +131,32 @@ impl Target {
 
 /// What the report says of an object, as far as it decides how it can be put right. Absent columns are blank.
 #[derive(Clone, Copy, Debug)]
-pub struct Stored<'a> {
+pub(crate) struct Stored<'a> {
     /// How it is encrypted.
-    pub status: Status,
+    pub(crate) status: Status,
     /// The bucket's name.
-    pub bucket: &'a [u8],
+    pub(crate) bucket: &'a [u8],
     /// The size in bytes.
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// The storage class.
-    pub storage_class: &'a [u8],
+    pub(crate) storage_class: &'a [u8],
     /// The tier of Intelligent-Tiering.
-    pub tier: &'a [u8],
+    pub(crate) tier: &'a [u8],
     /// Object Lock.
-    pub lock: Lock<'a>,
+    pub(crate) lock: Lock<'a>,
 }
 
 /// What the report says of Object Lock.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Lock<'a> {
+pub(crate) struct Lock<'a> {
     /// `COMPLIANCE` or `GOVERNANCE`.
-    pub mode: &'a [u8],
-    /// When the retention ends; nothing if that is blank or cannot be read.
-    pub retain_until: Option<Timestamp>,
+    pub(crate) mode: &'a [u8],
+    /// When the retention ends; nothing if that is blank, and the last moment of all if it cannot be read.
+    pub(crate) retain_until: Option<Timestamp>,
     /// `ON` or `OFF`.
-    pub legal_hold: &'a [u8],
+    pub(crate) legal_hold: &'a [u8],
     /// `ON` or `OFF`.
-    pub event_hold: &'a [u8],
+    pub(crate) event_hold: &'a [u8],
 }
 
 /// A storage class that decides what can be done, or nothing of the kind.
@@ -337,7 +337,7 @@ impl Lock<'_> {
 const MAX_COPY_SIZE: u64 = 5 << 30;
 
 /// The lane of an object that violates the policy, and why it is that one.
-pub fn choose(target: Result<Target, NoTarget>, stored: &Stored<'_>, as_of: Timestamp) -> (Lane, Why) {
+pub(super) fn choose(target: Result<Target, NoTarget>, stored: &Stored<'_>, as_of: Timestamp) -> (Lane, Why) {
     let target = match target {
         Ok(target) => target,
         Err(why) => return (Lane::NoTarget, Why::NoTarget(why)),

@@ -1,6 +1,6 @@
 //! What puts violating objects right.
 //!
-//! [`choose`] finds the lane of one object. Objects that one job can put right are a [`Group`]; their rows are the files of
+//! `choose` finds the lane of one object. Objects that one job can put right are a [`Group`]; their rows are the files of
 //! that group.
 
 mod counts;
@@ -9,6 +9,8 @@ mod lane;
 mod targets;
 
 pub use counts::Counts;
-pub use group::{Group, GroupId, GroupKind, Groups, VersionState};
-pub use lane::{Holds, Lane, Lock, NoTarget, Retention, StorageClass, Stored, Target, TargetMethod, Why, choose};
-pub use targets::{Remedy, Targets};
+pub use group::{Group, GroupKind, VersionState};
+pub(crate) use group::{GroupId, Groups};
+pub use lane::{Holds, Lane, NoTarget, Retention, StorageClass, Target, TargetMethod, Why};
+pub(crate) use lane::{Lock, Stored};
+pub(crate) use targets::{Remedy, Targets};

@@ -8,7 +8,7 @@ use crate::timestamp::Timestamp;
 
 /// What the objects of each rule should become, and which objects should become anything at all.
 #[derive(Clone, Debug)]
-pub struct Targets {
+pub(crate) struct Targets {
     by_rule: Vec<Result<Target, NoTarget>>,
     as_of: Timestamp,
     includes_undetermined: bool,
@@ -17,11 +17,11 @@ pub struct Targets {
 
 /// How an object is put right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remedy {
+pub(crate) struct Remedy {
     /// What it has in common with the others of its list.
-    pub kind: GroupKind,
+    pub(crate) kind: GroupKind,
     /// Why it is in its lane.
-    pub why: Why,
+    pub(crate) why: Why,
 }
 
 impl Remedy {
@@ -43,7 +43,7 @@ impl Remedy {
 impl Targets {
     /// What a policy says. `includes_undetermined` is whether objects whose key is not known are put right, too, where
     /// doing so twice does no harm.
-    pub fn new(policy: &Policy, as_of: Timestamp, includes_undetermined: bool) -> Self {
+    pub(crate) fn new(policy: &Policy, as_of: Timestamp, includes_undetermined: bool) -> Self {
         let remediation = policy.remediation.as_ref();
         Self {
             by_rule: policy.rules.iter().map(|rule| Target::of(Some(rule), remediation)).collect(),
@@ -54,13 +54,19 @@ impl Targets {
     }
 
     /// Whether the policy says anything about remediation. If not, no list would tell more than the findings do.
-    pub fn has_remediation(&self) -> bool {
+    pub(crate) fn has_remediation(&self) -> bool {
         self.has_remediation
     }
 
     /// How an object is put right; nothing for one that is not to be. `has_versions` is whether its report tells versions
     /// apart.
-    pub fn remedy(&self, ruling: &Ruling, stored: &Stored<'_>, is_latest: Flag, has_versions: bool) -> Option<Remedy> {
+    pub(crate) fn remedy(
+        &self,
+        ruling: &Ruling,
+        stored: &Stored<'_>,
+        is_latest: Flag,
+        has_versions: bool,
+    ) -> Option<Remedy> {
         let is_undetermined = ruling.verdict == Verdict::Undetermined;
         if !self.has_remediation {
             return Remedy::without_remediation(ruling);

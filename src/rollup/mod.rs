@@ -24,8 +24,7 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use group::{Collapsed, Dimension, Group, GroupCounts, Period, Place};
-pub use run::Load;
-use run::{Run, RunWriter, Sum};
+use run::{Load, Run, RunWriter, Sum};
 
 /// The map holds fewer groups than this: it stays in the cache, and small beside what it is written to.
 const MAX_RECENT: usize = 1 << 13;
@@ -54,7 +53,7 @@ impl<G: Group> Rollup<G> {
 
     /// The number of groups, where those that stand in several places are counted several times, and the bytes of what
     /// has been written down. Both are exact when the rollup is settled.
-    pub fn load(&self) -> Load {
+    pub(crate) fn load(&self) -> Load {
         let recent = Load { groups: self.recent.len(), bytes: 0 };
         self.runs.iter().map(Run::load).fold(recent, Load::add)
     }

@@ -21,11 +21,11 @@ pub(super) struct Run<G> {
 
 /// How much there is of something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Load {
+pub(crate) struct Load {
     /// How many groups.
-    pub groups: usize,
+    pub(crate) groups: usize,
     /// How many bytes they take.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Add for Load {

@@ -1,33 +1,40 @@
 //! `faults.jsonl`: what could not be examined, where, and why.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// One line of `faults.jsonl`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultLine<'a> {
+#[derive(Serialize)]
+struct FaultLine<'a> {
     /// A name that does not change between versions.
-    pub what: &'a str,
+    what: &'a str,
     /// Where it is.
-    pub r#where: FaultPlace<'a>,
+    r#where: FaultPlace<'a>,
     /// A sentence for people.
-    pub why: &'a str,
+    why: &'a str,
 }
 
 /// Where a fault is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultPlace<'a> {
+#[derive(Serialize)]
+struct FaultPlace<'a> {
     /// The source, as it was given.
-    pub source: &'a str,
+    source: &'a str,
     /// The data file, as the manifest names it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<&'a str>,
+    file: Option<&'a str>,
     /// The row in the file, from 1 on; of a CSV file the line.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub row: Option<u64>,
+    row: Option<u64>,
 }
 
 /// Appends the line. Texts must have been escaped.
-pub fn push_fault(lines: &mut Vec<u8>, what: &str, source: &str, file: Option<&str>, row: Option<u64>, why: &str) {
+pub(crate) fn push_fault(
+    lines: &mut Vec<u8>,
+    what: &str,
+    source: &str,
+    file: Option<&str>,
+    row: Option<u64>,
+    why: &str,
+) {
     let line = FaultLine { what, r#where: FaultPlace { source, file, row }, why };
     // Plain texts and numbers always serialise, and writing to a vector cannot fail.
     let _ = serde_json::to_writer(&mut *lines, &line);

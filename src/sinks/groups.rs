@@ -6,10 +6,11 @@ use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
+use super::LIST_HEADER;
 use super::OutputError;
+use super::header_len;
 use super::held::Held;
 use super::list::{Piece, PieceError, Pieces, Sources, Stored, len_of_lines, truncate};
-use super::remedies::{LIST_HEADER, header_len};
 use crate::remediation::Group;
 use crate::source::{Checksum, SourceFile, hash_all};
 use crate::store;

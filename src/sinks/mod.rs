@@ -17,7 +17,7 @@ mod sealed;
 mod sorted;
 mod spool;
 
-pub use faults::{FaultLine, FaultPlace, push_fault};
+pub(crate) use faults::push_fault;
 pub use findings::{FINDINGS_HEADER, Finding, FindingWriter};
 pub(crate) use folder::{DIGESTS_FILE, OutputKind, PARTIAL_FILE, RECONCILIATION, REMEDIATION, RETRY};
 pub use folder::{OutputError, OutputFolder};
@@ -27,8 +27,7 @@ pub(crate) use held::{LINES_LEN, Room};
 pub(crate) use lengths::{Lines, UnitLengthList, UnitLengths, UnitLines, with_groups};
 pub(crate) use list::{ListFile, Pieces, Sources};
 pub(crate) use ordered::{Ended, ListFiles, OrderedLists};
-pub use remedies::{LIST_HEADER, push_list_row, push_manifest_row};
-pub(crate) use remedies::{ListRow, header_len};
+pub(crate) use remedies::{LIST_HEADER, ListRow, header_len, push_list_row, push_manifest_row};
 pub(crate) use sealed::SealedFile;
 pub(crate) use sorted::{SortWriter, Sorter};
 pub use spool::List;

@@ -10,7 +10,7 @@ use crate::remediation::{Group, GroupKind, Why};
 use crate::timestamp::Timestamp;
 
 /// The first line of a list for people.
-pub const LIST_HEADER: &str =
+pub(crate) const LIST_HEADER: &str =
     "bucket,key,version_id,is_latest,size,last_modified,storage_class,encryption_status,reason,retain_until\n";
 
 /// How many bytes of each file of a group stand before the rows.
@@ -19,7 +19,7 @@ pub(crate) fn header_len(group: &Group) -> u64 {
 }
 
 /// Appends the row of a manifest: `bucket,key[,version]`, percent-encoded.
-pub fn push_manifest_row(lines: &mut Vec<u8>, kind: &GroupKind, finding: &Finding<'_>) {
+pub(crate) fn push_manifest_row(lines: &mut Vec<u8>, kind: &GroupKind, finding: &Finding<'_>) {
     push_percent_encoded(lines, finding.bucket);
     lines.push(b',');
     push_percent_encoded(lines, finding.key);
@@ -32,7 +32,7 @@ pub fn push_manifest_row(lines: &mut Vec<u8>, kind: &GroupKind, finding: &Findin
 }
 
 /// Appends the row of a list for people.
-pub fn push_list_row(lines: &mut Vec<u8>, finding: &Finding<'_>, why: Why, retain_until: Option<Timestamp>) {
+pub(crate) fn push_list_row(lines: &mut Vec<u8>, finding: &Finding<'_>, why: Why, retain_until: Option<Timestamp>) {
     for cell in [finding.bucket, finding.key, finding.version_id] {
         push_cell(lines, cell);
         lines.push(b',');
