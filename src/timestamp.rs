@@ -357,7 +357,9 @@ mod tests {
     #[test]
     fn every_day_survives_a_round_trip() {
         let (mut memo, mut writer) = (MonthMemo::default(), TimeWriter::default());
-        for day in 0..=Timestamp::MAX.as_millis() / DAY_MS {
+        // A step of eleven days meets every day of months and of weeks.
+        let step = if std::env::var_os("LOGSEAL_THOROUGH").is_some() { 1 } else { 11 };
+        for day in (0..=Timestamp::MAX.as_millis() / DAY_MS).step_by(step) {
             let time = Timestamp::from_millis(day * DAY_MS + 43_200_123).expect("in range");
             let text = time.to_string();
             assert_eq!(Timestamp::parse(text.as_bytes()), Some(time));

@@ -13,7 +13,7 @@
 //! of its key, and versions are not switched on within a second; where `hints` may decide, nothing is re-keyed within
 //! seconds of a write.
 //!
-//! `LOGSEAL_HISTORIES` says how many histories are made (200,000 unless it is set; 5,000,000 in a long run of a quarter of
+//! `LOGSEAL_HISTORIES` says how many histories are made (60,000 unless it is set; 5,000,000 in a long run of a quarter of
 //! an hour), `LOGSEAL_SEED` which audit is the first. What fails is made as small as it fails still, and printed with its
 //! seed; `LOGSEAL_KEEP_GOING` counts failures by their kind instead of ending at the first.
 
@@ -35,7 +35,7 @@ use written::{Ruled, Verdict, rule};
 use crate::audits::Desk;
 use crate::random::Random;
 
-const HISTORIES: usize = 200_000;
+const HISTORIES: usize = 60_000;
 const HISTORIES_PER_AUDIT: usize = 1000;
 
 /// An object key with all that was and is said of it.
