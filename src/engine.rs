@@ -53,7 +53,7 @@ impl From<ExamineError> for EngineError {
 }
 
 /// What all workers share.
-struct Work<'w> {
+struct AuditWork<'w> {
     queue: Mutex<Queue<'w>>,
     checker: &'w Checker,
     /// The columns that every row is judged and counted by.
@@ -97,7 +97,7 @@ struct OpenUnit<'w> {
     /// The checksum of a grouped unit, once its file is open.
     checksum: Mutex<Option<FileChecksum>>,
     reader: Mutex<ReaderState>,
-    found: Mutex<Found>,
+    found: Mutex<FoundInUnit>,
 }
 
 enum ReaderState {
@@ -109,7 +109,7 @@ enum ReaderState {
 }
 
 /// What the workers have found in a unit.
-struct Found {
+struct FoundInUnit {
     partial: Partial,
     /// Whether its checksum is still to be compared, apart from its parts.
     is_unverified: bool,
@@ -125,7 +125,7 @@ struct Found {
 }
 
 /// Where the workers leave what they find.
-pub(crate) struct Outcome<'w> {
+pub(crate) struct Destination<'w> {
     /// What was found before: counts are added to it.
     pub(crate) total: Partial,
     pub(crate) spools: &'w Spools,
@@ -141,12 +141,12 @@ pub(crate) struct Outcome<'w> {
 pub(crate) fn run<'w>(
     units: Vec<Unit<'w>>,
     checker: &'w Checker,
-    Outcome { total, spools, lists, targets, groups, keys }: Outcome<'w>,
+    Destination { total, spools, lists, targets, groups, keys }: Destination<'w>,
     jobs: usize,
     Watch { cancel, progress }: Watch<'w>,
 ) -> Result<Partial, EngineError> {
     let queue = Queue::new(units);
-    let work = Work {
+    let work = AuditWork {
         queue: Mutex::new(queue),
         checker,
         wanted: wanted_columns(checker, total.terms.rollups, keys.evidence),
@@ -178,7 +178,7 @@ fn wanted_columns(checker: &Checker, rollups: Rollups, evidence: Option<&Evidenc
     }
 }
 
-impl<'w> Work<'w> {
+impl<'w> AuditWork<'w> {
     fn run_worker(&self, mut examiner: Examiner<'w>) {
         let mut scratch = Scratch::default();
         while !self.crew.is_over()
@@ -242,7 +242,7 @@ impl<'w> Work<'w> {
     }
 
     fn open_unit(&self, unit: Unit<'w>, is_grouped: bool) -> OpenUnit<'w> {
-        let found = Found {
+        let found = FoundInUnit {
             partial: self.nothing(),
             is_unverified: is_grouped,
             facts: None,
@@ -418,7 +418,7 @@ impl<'w> Queue<'w> {
     }
 }
 
-impl Found {
+impl FoundInUnit {
     /// Whether the unit was read to its end, or need not be.
     fn is_examined(&self) -> bool {
         self.facts.is_some() || self.fault.is_some()

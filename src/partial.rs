@@ -179,7 +179,7 @@ pub struct Partial {
     /// Faults of units and rows, by name.
     pub faults: BTreeMap<String, u64>,
     /// Objects that are to be put right.
-    pub remediation: remediation::Counts,
+    pub remediation: remediation::RemedyCounts,
     /// What is known of the keys of objects.
     pub keys: KeyCounts,
 }
@@ -233,7 +233,7 @@ impl Partial {
             unrecognised: BTreeSet::new(),
             sources: BTreeMap::new(),
             faults: BTreeMap::new(),
-            remediation: remediation::Counts::default(),
+            remediation: remediation::RemedyCounts::default(),
             keys: KeyCounts::default(),
         }
     }

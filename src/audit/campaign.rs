@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::audit::AuditFacts;
 use crate::batch::Column;
 use crate::campaign::{
-    Campaign, Found, JobFacts, JobSettings, Missing, Prices, Restore, Script, commands, jobs, readme, render_campaign,
+    Campaign, CampaignInput, JobFacts, JobSettings, Missing, Prices, Restore, Script, commands, jobs, readme,
+    render_campaign,
 };
 use crate::partial::Partial;
 use crate::policy::KeyArn;
@@ -31,7 +32,7 @@ pub(crate) fn write_campaign(
 ) -> Result<(), OutputError> {
     let as_of = Timestamp::from_millis(partial.terms.as_of).unwrap_or(Timestamp::MAX);
     let key = facts.policy.remediation.as_ref().and_then(|remediation| KeyArn::parse(&remediation.key));
-    let found = Found {
+    let found = CampaignInput {
         groups: partial.remediation.groups.clone(),
         reasons: partial.remediation.reasons.clone(),
         free: partial.remediation.free.clone(),

@@ -15,7 +15,7 @@ use std::time::Instant;
 use crate::assumptions::Assumptions;
 use crate::campaign::{JobSettings, Prices, PricesError};
 use crate::digests::{DigestsOptions, DigestsSummary, Verification};
-use crate::engine::{self, Outcome};
+use crate::engine::{self, Destination};
 use crate::evidence::{self, Aliases, Evidence, EvidenceError, EvidenceOptions, KeyRing, Keys, Wanted};
 use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
@@ -29,7 +29,7 @@ use crate::work::{Progress, Stopped, Watch};
 pub use campaign::CampaignOptions;
 pub use error::AuditError;
 pub use facts::{AuditFacts, PolicyFacts, RemediationFacts, RuleFacts, SourceFacts};
-use publish::{Findings, FinishedLists, begin_lists, write};
+use publish::{AuditResult, FinishedLists, begin_lists, write};
 pub use summary::{
     AUDIT_SCHEMA, AccountLine, AccountLines, ByteCounts, Counts, Coverage, EvidenceLine, GroupLine, KeyCoverage,
     KeyInUse, LaneLine, MonthLine, MonthLines, OutcomeReason, RuleLine, Run, Scope, SourceLine, Summary, Timing,
@@ -138,8 +138,8 @@ pub fn audit(plan: &Plan, checker: &Checker, options: &AuditOptions, watch: Watc
     let terms = terms(checker, options, &facts, (assumptions, aliases_read));
     let total = Partial::new(Arc::new(terms), facts.policy.rules.len());
     let keys = Keys { ring: &ring, evidence: evidence.as_ref() };
-    let outcome = Outcome { total, spools: &spools, lists: &lists, targets: &targets, groups: &groups, keys };
-    let partial = engine::run(units, checker, outcome, jobs, watch)?;
+    let destination = Destination { total, spools: &spools, lists: &lists, targets: &targets, groups: &groups, keys };
+    let partial = engine::run(units, checker, destination, jobs, watch)?;
     let finished = lists.finish();
     if cancel.is_cancelled() {
         return Err(Stopped::Cancelled.into());
@@ -151,7 +151,7 @@ pub fn audit(plan: &Plan, checker: &Checker, options: &AuditOptions, watch: Watc
     let lists = FinishedLists { files, part };
     let run = || Run { started_at, finished_at: Timestamp::now(), elapsed_ms: clock.elapsed().as_millis() as u64 };
     let scope = Scope { units_planned, shard: options.shard, digests };
-    let result = Findings::new(facts, partial, scope);
+    let result = AuditResult::new(facts, partial, scope);
     write(output, result, lists, run, &options.remediation.campaign, cancel)
 }
 

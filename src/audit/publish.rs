@@ -18,13 +18,13 @@ use crate::sinks::{
 use crate::work::{Cancel, Stopped};
 
 /// Everything but the lists.
-pub(super) struct Findings {
+pub(super) struct AuditResult {
     pub(super) facts: AuditFacts,
     pub(super) partial: Partial,
     scope: Scope,
 }
 
-impl Findings {
+impl AuditResult {
     /// Nothing is added to the partial any more.
     pub(super) fn new(facts: AuditFacts, mut partial: Partial, scope: Scope) -> Self {
         partial.settle();
@@ -56,7 +56,7 @@ pub(super) fn begin_lists(
 /// the lists are written.
 pub(super) fn write(
     mut output: OutputFolder,
-    mut result: Findings,
+    mut result: AuditResult,
     mut lists: FinishedLists,
     run: impl FnOnce() -> Run,
     campaign: &CampaignOptions,
@@ -86,7 +86,7 @@ pub(super) fn write(
         );
         output.write(PARTIAL_FILE, |out| shard.write(out))?;
     }
-    let Findings { facts, partial, scope } = result;
+    let AuditResult { facts, partial, scope } = result;
     let summary = Summary::new(&facts, partial, scope, &files, run);
     output.write_json("summary.json", &summary)?;
     output.publish()?;

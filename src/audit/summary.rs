@@ -264,7 +264,7 @@ pub struct Coverage {
     pub completeness: Completeness,
 }
 
-fn lanes(counts: &remediation::Counts, files: &[GroupFile]) -> BTreeMap<&'static str, LaneLine> {
+fn lanes(counts: &remediation::RemedyCounts, files: &[GroupFile]) -> BTreeMap<&'static str, LaneLine> {
     let mut lanes: BTreeMap<_, _> = Lane::ALL.iter().map(|lane| (lane.as_str(), LaneLine::default())).collect();
     for (group, amount) in &counts.groups {
         let lane = lanes.entry(group.kind.lane.as_str()).or_default();

@@ -166,7 +166,7 @@ impl Cost {
 
 /// What there is to do, as far as it costs something.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct CampaignWork {
     updates: u64,
     copies: ByClass,
     restores: ByClass,
@@ -232,7 +232,7 @@ impl KmsUse {
     }
 }
 
-impl Work {
+impl CampaignWork {
     pub(super) fn new(are_known: Sizes) -> Self {
         Self {
             updates: 0,
@@ -369,7 +369,7 @@ fn sum(terms: impl Iterator<Item = UsdBounds>) -> UsdBounds {
 /// Looks prices up and puts terms together.
 pub(super) struct Estimator<'a> {
     pub(super) prices: &'a Prices,
-    pub(super) work: &'a Work,
+    pub(super) work: &'a CampaignWork,
     pub(super) restore: Restore,
     /// The Region of the target key.
     pub(super) region: Option<&'a str>,

@@ -27,7 +27,7 @@ pub use estimate::{Cost, Duration, Estimate, Restore, RestoreTier, Term, Time, U
 pub use job::Operation;
 pub(crate) use job::{JobFacts, jobs};
 pub use plan::{
-    Blocked, Campaign, FileLine, Found, FreeLine, GroupLine, JobLine, LaneLine, Missing, MissingLine, NoteLine,
+    Blocked, Campaign, CampaignInput, FileLine, FreeLine, GroupLine, JobLine, LaneLine, Missing, MissingLine, NoteLine,
     PLAN_SCHEMA, PriceFacts, PriceLine, ReasonLine, Step, StepLine,
 };
 pub use prices::{Mistake, Prices, PricesError};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::estimate::{Cost, Estimator, Restore, Sizes, Time, Work};
+use super::estimate::{CampaignWork, Cost, Estimator, Restore, Sizes, Time};
 use super::job::{Operation, operations};
 use super::prices::Prices;
 use crate::amounts::Amount;
@@ -25,7 +25,7 @@ pub const PLAN_SCHEMA: &str = "logseal.plan/1";
 
 /// What an audit has found for remediation.
 #[derive(Clone, Debug)]
-pub struct Found<'a> {
+pub struct CampaignInput<'a> {
     /// The objects of each group.
     pub groups: BTreeMap<Group, Amount>,
     /// The objects of each lane, by why they are in it.
@@ -364,7 +364,7 @@ pub struct NoteLine {
 
 impl Campaign {
     /// Plans what was found.
-    pub fn new(found: &Found<'_>, prices: &Prices) -> Self {
+    pub fn new(found: &CampaignInput<'_>, prices: &Prices) -> Self {
         let jobs = jobs(&found.files);
         let lanes = lanes(found, &jobs);
         let total = lanes.values().fold(LaneLine::default(), |sum, lane| sum.plus(lane));
@@ -434,7 +434,7 @@ fn jobs_of(file: &GroupFile) -> impl Iterator<Item = JobLine> {
     })
 }
 
-fn lanes(found: &Found<'_>, jobs: &[JobLine]) -> BTreeMap<&'static str, LaneLine> {
+fn lanes(found: &CampaignInput<'_>, jobs: &[JobLine]) -> BTreeMap<&'static str, LaneLine> {
     let mut lanes: BTreeMap<&'static str, LaneLine> =
         Lane::ALL.iter().map(|lane| (lane.as_str(), LaneLine::default())).collect();
     for (group, amount) in &found.groups {
@@ -447,9 +447,9 @@ fn lanes(found: &Found<'_>, jobs: &[JobLine]) -> BTreeMap<&'static str, LaneLine
     lanes
 }
 
-fn work(found: &Found<'_>, jobs: &[JobLine]) -> Work {
+fn work(found: &CampaignInput<'_>, jobs: &[JobLine]) -> CampaignWork {
     let unsized_in_parts = found.reasons.get(&(Lane::MultipartCopy, Why::SizeUnknown));
-    let mut work = Work::new(Sizes {
+    let mut work = CampaignWork::new(Sizes {
         all: !found.missing.contains(&Missing::Size),
         in_parts: unsized_in_parts.is_none_or(|amount| amount.objects == 0),
     });
@@ -481,7 +481,7 @@ fn price_facts(prices: &Prices, cost: &Cost, time: &Time) -> PriceFacts {
     }
 }
 
-fn headline(found: &Found<'_>, total: &LaneLine) -> String {
+fn headline(found: &CampaignInput<'_>, total: &LaneLine) -> String {
     let with_jobs = found.groups.iter().filter(|(group, _)| !operations(group).is_empty());
     let by_jobs = with_jobs.fold(0_u64, |sum, (_, amount)| sum.saturating_add(amount.objects));
     let rest = total.objects.saturating_sub(by_jobs);
@@ -552,7 +552,7 @@ fn holding(holds: &Holds) -> impl Iterator<Item = (&'static str, &'static str)> 
     [retention, legal_hold, event_hold].into_iter().flatten()
 }
 
-fn groups(found: &Found<'_>) -> Vec<GroupLine> {
+fn groups(found: &CampaignInput<'_>) -> Vec<GroupLine> {
     let mut files: BTreeMap<&Group, Vec<&GroupFile>> = BTreeMap::new();
     found.files.iter().for_each(|file| files.entry(&file.group).or_default().push(file));
     files.values_mut().for_each(|files| files.sort_by(|one, other| one.path.cmp(&other.path)));
@@ -613,7 +613,7 @@ fn blocked(
 }
 
 /// What to know before the jobs run, as far as it is about something in this plan.
-fn notes(found: &Found<'_>, lanes: &BTreeMap<&'static str, LaneLine>, prices: &PriceFacts) -> Vec<NoteLine> {
+fn notes(found: &CampaignInput<'_>, lanes: &BTreeMap<&'static str, LaneLine>, prices: &PriceFacts) -> Vec<NoteLine> {
     let has = |lane: Lane| lanes.get(lane.as_str()).is_some_and(|line| line.objects > 0);
     let any = |holds: fn(&Group) -> bool| found.groups.iter().any(|(group, amount)| amount.objects > 0 && holds(group));
     let copies = |group: &Group| matches!(group.kind.lane, Lane::Copy | Lane::RestoreThenCopy | Lane::MultipartCopy);

@@ -46,7 +46,7 @@ fn copies(lane: Lane, class: StorageClass, version: VersionState) -> Group {
 }
 
 /// Each group with one file.
-pub(crate) fn found(groups: &[(Group, Amount)]) -> Found<'static> {
+pub(crate) fn found(groups: &[(Group, Amount)]) -> CampaignInput<'static> {
     let file = |(group, amount): &(Group, Amount)| GroupFile {
         group: group.clone(),
         path: format!("{}/{}-0001.csv", group.folder(), group.stem()),
@@ -58,7 +58,7 @@ pub(crate) fn found(groups: &[(Group, Amount)]) -> Found<'static> {
     groups
         .iter()
         .for_each(|(group, amount)| reasons.entry((group.kind.lane, why(group.kind.lane))).or_default().add(*amount));
-    Found {
+    CampaignInput {
         groups: groups.iter().cloned().collect(),
         reasons,
         free: BTreeMap::new(),
@@ -83,7 +83,7 @@ fn why(lane: Lane) -> Why {
 }
 
 /// Something in every lane and in every step.
-pub(crate) fn everything() -> Found<'static> {
+pub(crate) fn everything() -> CampaignInput<'static> {
     use StorageClass::{DeepArchive, Glacier, ReducedRedundancy, StandardIa};
     let amount = |objects: u64| Amount { objects, bytes: objects * 1000 };
     let dsse = Target { method: TargetMethod::DsseKms, bucket_key: false };
@@ -121,11 +121,11 @@ fn prices_without(text: &str) -> Prices {
     Prices::parse(&lines.collect::<Vec<_>>().join("\n")).expect("prices")
 }
 
-fn plan(found: &Found<'_>) -> Value {
+fn plan(found: &CampaignInput<'_>) -> Value {
     plan_with(found, &prices())
 }
 
-fn plan_with(found: &Found<'_>, prices: &Prices) -> Value {
+fn plan_with(found: &CampaignInput<'_>, prices: &Prices) -> Value {
     serde_json::to_value(Campaign::new(found, prices)).expect("written")
 }
 
@@ -147,7 +147,7 @@ fn formulas(plan: &Value, item: &str) -> Vec<String> {
     terms.iter().map(|term| term["formula"].as_str().expect("a formula").to_owned()).collect()
 }
 
-fn updates(objects: u64) -> Found<'static> {
+fn updates(objects: u64) -> CampaignInput<'static> {
     found(&[(group(Lane::UpdateEncryption), Amount { objects, bytes: TB })])
 }
 
@@ -433,7 +433,8 @@ fn only_people_can_act_where_there_are_no_jobs() {
 
 #[test]
 fn the_order_of_files_does_not_show() {
-    let text = |found: &Found<'_>| serde_json::to_string_pretty(&Campaign::new(found, &prices())).expect("written");
+    let text =
+        |found: &CampaignInput<'_>| serde_json::to_string_pretty(&Campaign::new(found, &prices())).expect("written");
     let (mut one, mut other) = (everything(), everything());
     let (first, second) = (one.files[0].clone(), "update-encryption/org-audit-logs/sse-kms-0002.csv".to_owned());
     one.files.push(GroupFile { path: second.clone(), ..first.clone() });
@@ -444,7 +445,7 @@ fn the_order_of_files_does_not_show() {
 
 #[test]
 fn notes_are_about_what_is_there() {
-    let codes = |found: &Found<'_>| {
+    let codes = |found: &CampaignInput<'_>| {
         let campaign = Campaign::new(found, &prices());
         campaign.notes.iter().map(|note| note.code).collect::<Vec<_>>()
     };
@@ -455,7 +456,7 @@ fn notes_are_about_what_is_there() {
     assert!(expected.iter().all(|code| all.contains(code)), "{all:?}");
     assert!(!all.contains(&"undetermined") && !all.contains(&"bucket_key"));
     let elsewhere = KeyArn::parse(&KEY.as_str().replace("us-east-1", "eu-west-1")).expect("an ARN");
-    assert!(codes(&Found { key: Some(&elsewhere), ..updates(1) }).contains(&"other_region"));
+    assert!(codes(&CampaignInput { key: Some(&elsewhere), ..updates(1) }).contains(&"other_region"));
 }
 
 #[test]

@@ -342,11 +342,11 @@ mod tests {
     use super::*;
     use crate::amounts::Amount;
     use crate::campaign::tests::{everything, found, group};
-    use crate::campaign::{Found, Prices};
+    use crate::campaign::{CampaignInput, Prices};
     use crate::escape::escape;
     use crate::words::WIDTH;
 
-    fn page(found: &Found<'_>) -> String {
+    fn page(found: &CampaignInput<'_>) -> String {
         render_campaign(&Campaign::new(found, &Prices::built_in().expect("prices")))
     }
 

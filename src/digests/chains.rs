@@ -9,7 +9,7 @@ use std::io;
 use serde::Serialize;
 
 use super::fields::{Fields, PutFields as _};
-use super::findings::{Findings, Matter};
+use super::findings::{DigestFindings, Matter};
 use super::slot::{ChainKind, DigestName};
 use super::status::{DigestStatus, DigestTally};
 use crate::escape::escape;
@@ -218,7 +218,7 @@ fn take_name<'n>(fields: &mut Fields<'n>) -> Option<&'n [u8]> {
 pub(super) struct ChainWalk<'w, 's> {
     window: Window,
     accepted: AcceptedEdges,
-    findings: &'w mut Findings<'s>,
+    findings: &'w mut DigestFindings<'s>,
     current: Option<(Vec<u8>, Chain)>,
     walked: Walked,
 }
@@ -492,7 +492,7 @@ impl Chain {
 }
 
 impl<'w, 's> ChainWalk<'w, 's> {
-    pub(super) fn new((window, accepted): (Window, AcceptedEdges), findings: &'w mut Findings<'s>) -> Self {
+    pub(super) fn new((window, accepted): (Window, AcceptedEdges), findings: &'w mut DigestFindings<'s>) -> Self {
         let walked = Walked { times: ChainTimes { window, ..ChainTimes::default() }, ..Walked::default() };
         Self { window, accepted, findings, current: None, walked }
     }

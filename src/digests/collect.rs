@@ -15,7 +15,7 @@ use super::member::{Damage, Inflater, Stored};
 use super::metadata::{self, MAX_ANSWER_LEN, Metadata};
 use super::mirrors::{Lies, Name, RootId, RootPath, Seen};
 use super::records::{CarriedRecord, DigestRecord, Found, LogRecord, State, put_metadata};
-use super::slot::{DigestName, KeptPlace, ObjectKind, Place, Places, SIDECAR_SUFFIX, path_of};
+use super::slot::{DigestName, KeptPlace, ObjectKind, PathPlace, Places, SIDECAR_SUFFIX, path_of};
 use crate::escape::escape;
 use crate::hashes::sha256::{Hashed, MAX_QUEUED_LEN, Sha256, Sha256Queue};
 use crate::join::{BucketHasher, JoinKey, KeyHasher, Varied, VariedWriter, VersionPart};
@@ -31,7 +31,7 @@ const MAX_ROOM_LEN: usize = 64 << 10;
 const MAX_FAULTS: usize = 1000;
 
 /// What all workers share.
-pub(super) struct Shared<'s> {
+pub(super) struct SharedDigests<'s> {
     pub(super) hasher: KeyHasher,
     pub(super) slots: &'s Varied,
     pub(super) logs: &'s Varied,
@@ -76,7 +76,7 @@ pub struct Fault {
     pub why: String,
 }
 
-impl<'s> Shared<'s> {
+impl<'s> SharedDigests<'s> {
     pub(super) fn new(
         (slots, logs): (&'s Varied, &'s Varied),
         (log_contents, window): (LogContents, Window),
@@ -157,7 +157,7 @@ enum Pending {
 
 /// What one worker collects.
 pub(super) struct Collector<'s> {
-    shared: &'s Shared<'s>,
+    shared: &'s SharedDigests<'s>,
     /// The root whose objects are read.
     root: RootId,
     slots: VariedWriter<'s>,
@@ -175,7 +175,7 @@ pub(super) struct Collector<'s> {
 }
 
 impl<'s> Collector<'s> {
-    pub(super) fn new(shared: &'s Shared<'s>) -> Self {
+    pub(super) fn new(shared: &'s SharedDigests<'s>) -> Self {
         Self {
             shared,
             root: 0,
@@ -199,7 +199,7 @@ impl<'s> Collector<'s> {
     }
 
     /// The place of an object of a root, whose path there this is; nothing for what is no log of AWS.
-    pub(super) fn place_of<'k>(&mut self, path: &'k [u8]) -> Option<Place<'k>> {
+    pub(super) fn place_of<'k>(&mut self, path: &'k [u8]) -> Option<PathPlace<'k>> {
         self.places.of(path)
     }
 
@@ -213,7 +213,7 @@ impl<'s> Collector<'s> {
     }
 
     /// Notes an object that is not read.
-    pub(super) fn see(&mut self, place: &Place<'_>) -> io::Result<()> {
+    pub(super) fn see(&mut self, place: &PathPlace<'_>) -> io::Result<()> {
         match place.kind {
             ObjectKind::Log | ObjectKind::Unknown => self.push_present((self.root, place), Found::Unread),
             _ => {
@@ -253,7 +253,7 @@ impl<'s> Collector<'s> {
     }
 
     /// What macOS leaves beside files. By its name alone it would be a way to hide a log.
-    fn leaving(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
+    fn leaving(&mut self, place: &PathPlace<'_>, from: &mut dyn BufRead) -> io::Result<()> {
         let is_text = matches!(from.fill_buf(), Ok([0x1f, 0x8b, ..] | [b'{' | b'[', ..]));
         if is_text && place.is_in_log_folder() {
             return self.log(place, from);
@@ -263,7 +263,7 @@ impl<'s> Collector<'s> {
     }
 
     /// What HeadObject says of a log; key evidence reads it. By its name alone it would be a way to hide a log.
-    fn log_metadata(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
+    fn log_metadata(&mut self, place: &PathPlace<'_>, from: &mut dyn BufRead) -> io::Result<()> {
         let mut answer = Vec::new();
         let read = io::Read::read_to_end(&mut io::Read::take(&mut *from, MAX_ANSWER_LEN as u64 + 1), &mut answer);
         match read {
@@ -274,7 +274,7 @@ impl<'s> Collector<'s> {
         Ok(())
     }
 
-    fn digest(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
+    fn digest(&mut self, place: &PathPlace<'_>, from: &mut dyn BufRead) -> io::Result<()> {
         let mut content = self.take_room();
         let inflated = self.inflater.read(from, &mut |piece| {
             content.extend_from_slice(piece);
@@ -328,7 +328,7 @@ impl<'s> Collector<'s> {
 
     fn push_digest(
         &mut self,
-        (root, place): (RootId, &Place<'_>),
+        (root, place): (RootId, &PathPlace<'_>),
         stored: Stored,
         content: &Content<'_>,
         sha: Sha,
@@ -404,7 +404,7 @@ impl<'s> Collector<'s> {
         self.slots.push(slot, &self.record)
     }
 
-    fn push_without_content(&mut self, place: &Place<'_>, state: State, why: &[u8]) -> io::Result<()> {
+    fn push_without_content(&mut self, place: &PathPlace<'_>, state: State, why: &[u8]) -> io::Result<()> {
         self.collected.seen.at(self.root, place.before);
         let (bucket, key) = place.split(&mut self.key);
         let digest = DigestRecord {
@@ -426,7 +426,7 @@ impl<'s> Collector<'s> {
         self.slots.push(slot, &self.record)
     }
 
-    fn sidecar(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
+    fn sidecar(&mut self, place: &PathPlace<'_>, from: &mut dyn BufRead) -> io::Result<()> {
         let path = place.path.strip_suffix(SIDECAR_SUFFIX).unwrap_or(place.path);
         let mut answer = Vec::new();
         let read = io::Read::read_to_end(&mut io::Read::take(from, MAX_ANSWER_LEN as u64 + 1), &mut answer);
@@ -451,7 +451,7 @@ impl<'s> Collector<'s> {
         self.slots.push(slot, &self.record)
     }
 
-    fn log(&mut self, place: &Place<'_>, from: &mut dyn BufRead) -> io::Result<()> {
+    fn log(&mut self, place: &PathPlace<'_>, from: &mut dyn BufRead) -> io::Result<()> {
         let mut text = self.take_room();
         // Texts that are too long to wait for others are not kept.
         let mut long_text: Option<Sha256> = None;
@@ -482,7 +482,7 @@ impl<'s> Collector<'s> {
         }
     }
 
-    fn push_present(&mut self, (root, place): (RootId, &Place<'_>), found: Found<'_>) -> io::Result<()> {
+    fn push_present(&mut self, (root, place): (RootId, &PathPlace<'_>), found: Found<'_>) -> io::Result<()> {
         self.collected.seen.at(root, place.before);
         let (top, rest) = place.split(&mut self.key);
         LogRecord::Present { found, at: RootPath { root, top, rest } }.put(&mut self.record);
@@ -491,7 +491,7 @@ impl<'s> Collector<'s> {
     }
 
     /// Notes a log of an inventory.
-    pub(super) fn push_stored(&mut self, place: &Place<'_>, name: Name<'_>) -> io::Result<()> {
+    pub(super) fn push_stored(&mut self, place: &PathPlace<'_>, name: Name<'_>) -> io::Result<()> {
         LogRecord::Stored(name).put(&mut self.record);
         let path = self.path_key(place.path);
         self.logs.push(path, &self.record)

@@ -29,7 +29,7 @@ pub(super) enum Matter {
 pub(super) type Worst = BTreeSet<(u8, Vec<u8>)>;
 
 /// The findings of one worker.
-pub(super) struct Findings<'s> {
+pub(super) struct DigestFindings<'s> {
     lines: SortWriter<'s>,
     line: Vec<u8>,
     worst: Worst,
@@ -61,7 +61,7 @@ impl Matter {
     }
 }
 
-impl<'s> Findings<'s> {
+impl<'s> DigestFindings<'s> {
     pub(super) fn new(sorter: &'s Sorter) -> Self {
         Self { lines: sorter.writer(), line: Vec::new(), worst: Worst::new() }
     }

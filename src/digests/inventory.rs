@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use super::DigestsError;
-use super::collect::{Collector, Shared};
+use super::collect::{Collector, SharedDigests};
 use super::mirrors::Name;
 use super::slot::ObjectKind;
 use super::status::LogStatus;
@@ -93,7 +93,7 @@ impl InventoryFacts {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts {
+struct InventoryRows {
     rows: u64,
     rejected: u64,
     units: usize,
@@ -102,12 +102,12 @@ struct Counts {
 /// Notes every log that the inventory lists.
 pub(super) fn read(
     (plan, lag_ms): (&Plan, i64),
-    shared: &Shared<'_>,
+    shared: &SharedDigests<'_>,
     jobs: usize,
     cancel: &Cancel,
 ) -> Result<InventoryFacts, DigestsError> {
     let units: Vec<_> = plan.units(Shard::WHOLE).collect();
-    let counts = Mutex::new(vec![Counts::default(); plan.sources().len()]);
+    let counts = Mutex::new(vec![InventoryRows::default(); plan.sources().len()]);
     let crew = Crew::<DigestsError>::new(jobs, cancel);
     let begin = || (Collector::new(shared), WholeReader::default());
     let each = |(collector, reader): &mut (Collector<'_>, WholeReader), at: usize| {
@@ -185,17 +185,17 @@ fn read_unit(
     reader: &mut WholeReader,
     to: &mut Collector<'_>,
     is_over: &dyn Fn() -> bool,
-) -> Result<Counts, NotWhole<io::Error>> {
+) -> Result<InventoryRows, NotWhole<io::Error>> {
     let bucket = unit.source.bucket.as_deref().map(str::as_bytes);
     let columns = [Column::Bucket, Column::Key, Column::IsLatest, Column::IsDeleteMarker, Column::LastModifiedDate];
     let wanted = columns.into_iter().fold(ColumnSet::NONE, ColumnSet::with);
-    let mut seen = Counts::default();
+    let mut seen = InventoryRows::default();
     reader.read(unit, wanted, is_over, &mut |batch| note(batch, bucket, to, &mut seen))?;
     Ok(seen)
 }
 
 /// Notes the logs of a batch.
-fn note(batch: &Batch<'_>, bucket: Option<&[u8]>, to: &mut Collector<'_>, seen: &mut Counts) -> io::Result<()> {
+fn note(batch: &Batch<'_>, bucket: Option<&[u8]>, to: &mut Collector<'_>, seen: &mut InventoryRows) -> io::Result<()> {
     for at in 0..batch.len {
         match Row::read(batch, at, bucket) {
             Ok(None) => {}

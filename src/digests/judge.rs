@@ -9,7 +9,7 @@ use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::chains::{Event, EventWriter, Link};
-use super::findings::{Findings, Matter};
+use super::findings::{DigestFindings, Matter};
 use super::keys::{PublicKey, PublicKeys, Sha};
 use super::mirrors::{Lies, Mirrors, Name, RootPath};
 use super::records::{CarriedRecord, DigestRecord, SlotRecord, State};
@@ -46,7 +46,7 @@ pub(super) struct Judge<'j> {
     pub(super) keys: &'j PublicKeys,
     pub(super) statuses: &'j Statuses,
     pub(super) mirrors: &'j Mirrors,
-    pub(super) findings: Findings<'j>,
+    pub(super) findings: DigestFindings<'j>,
     pub(super) events: EventWriter<'j>,
     pub(super) totals: DigestTotals,
 }

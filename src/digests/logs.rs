@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::LogContents;
 use super::chains::{ChainTimes, When};
-use super::findings::{Findings, Matter};
+use super::findings::{DigestFindings, Matter};
 use super::inventory::InventoryFacts;
 use super::judge::Statuses;
 use super::keys::Sha;
@@ -40,7 +40,7 @@ pub(super) struct Group {
 
 /// What logs are held against.
 #[derive(Clone, Copy)]
-pub(super) struct Terms<'t> {
+pub(super) struct LogTerms<'t> {
     pub(super) statuses: &'t Statuses,
     pub(super) contents: LogContents,
     pub(super) mirrors: &'t Mirrors,
@@ -228,8 +228,8 @@ impl LogTotals {
 
 /// Judges logs, and keeps what it finds.
 pub(super) struct LogJudge<'j> {
-    pub(super) terms: &'j Terms<'j>,
-    pub(super) findings: Findings<'j>,
+    pub(super) terms: &'j LogTerms<'j>,
+    pub(super) findings: DigestFindings<'j>,
     pub(super) totals: LogTotals,
     /// The logs of a slice.
     states: HashMap<JoinKey, State, foldhash::fast::RandomState>,
@@ -342,7 +342,7 @@ impl Log {
 }
 
 impl<'j> LogJudge<'j> {
-    pub(super) fn new(terms: &'j Terms<'j>, findings: Findings<'j>) -> Self {
+    pub(super) fn new(terms: &'j LogTerms<'j>, findings: DigestFindings<'j>) -> Self {
         let (states, entries) = (HashMap::default(), Entries::default());
         Self { terms, findings, totals: LogTotals::default(), states, entries }
     }
@@ -475,7 +475,7 @@ pub(super) fn is_accepted(accepted: &Globs, name: Name<'_>) -> bool {
 
 /// A log by one of its names.
 struct Listing<'l> {
-    terms: &'l Terms<'l>,
+    terms: &'l LogTerms<'l>,
     entries: &'l Entries,
     at: usize,
 }

@@ -51,11 +51,11 @@ use crate::timestamp::Timestamp;
 use crate::work::{Cancel, Crew, Stopped, Watch, lock};
 
 use chains::{ChainWalk, EventWriter, Walked};
-use collect::{Collector, Shared};
-use findings::{Findings, HEADER, Matter, Worst};
+use collect::{Collector, SharedDigests};
+use findings::{DigestFindings, HEADER, Matter, Worst};
 use judge::{DigestTotals, Judge, Statuses};
 use keys::PublicKeys;
-use logs::{LogJudge, LogTotals, Terms};
+use logs::{LogJudge, LogTerms, LogTotals};
 use metadata::MAX_ANSWER_LEN;
 use mirrors::Mirrors;
 use roots::{Roots, Walk};
@@ -255,7 +255,7 @@ impl<'v> Verification<'v> {
         let roots = Roots::open(&options.roots)?;
         let accepted = Globs::new(options.accepted_unreferenced.iter().map(String::as_str));
         let reading = (options.log_contents, options.window);
-        let shared = Shared::new((&slots, &logs), reading, roots.outers(), progress);
+        let shared = SharedDigests::new((&slots, &logs), reading, roots.outers(), progress);
         read_metadata(&options.metadata, &shared)?;
         Walk::new((&roots, &accepted), jobs, &shared, cancel).run()?;
         let lag_ms = i64::try_from(options.inventory_lag.as_millis()).unwrap_or(i64::MAX);
@@ -277,7 +277,7 @@ impl<'v> Verification<'v> {
             Judges { jobs, room: rooms.joined, cancel, statuses: &statuses, mirrors: &mirrors, findings: &findings };
         let (mut digests, mut worst) = judges.digests(&slots, &keys, &events)?;
         let walked = walk_chains(options, events, &findings, (&mut digests, &mut worst))?;
-        let terms = Terms {
+        let terms = LogTerms {
             statuses: &statuses,
             contents: options.log_contents,
             mirrors: &mirrors,
@@ -334,7 +334,7 @@ impl Judges<'_> {
             keys,
             statuses: self.statuses,
             mirrors: self.mirrors,
-            findings: Findings::new(self.findings),
+            findings: DigestFindings::new(self.findings),
             events: EventWriter::new(events),
             totals: DigestTotals::default(),
         };
@@ -349,9 +349,9 @@ impl Judges<'_> {
     }
 
     /// Adds to the worst.
-    fn logs(&self, logs: &Varied, terms: &Terms<'_>, worst: &mut Worst) -> Result<LogTotals, DigestsError> {
+    fn logs(&self, logs: &Varied, terms: &LogTerms<'_>, worst: &mut Worst) -> Result<LogTotals, DigestsError> {
         let found = Mutex::new((LogTotals::default(), worst));
-        let begin = || LogJudge::new(terms, Findings::new(self.findings));
+        let begin = || LogJudge::new(terms, DigestFindings::new(self.findings));
         let judge = |judge: &mut LogJudge<'_>, partition| judge.partition(logs, partition, self.room);
         each_partition(self.jobs, self.cancel, &begin, &judge, &|LogJudge { findings, totals, .. }| {
             let (logs, worst) = &mut *lock(&found);
@@ -385,7 +385,7 @@ fn without_chain(logs: &LogTotals, walked: &Walked) -> Vec<NoChain> {
 }
 
 fn tell_without_chain(lines: &[NoChain], to: &Sorter, worst: &mut Worst) -> Result<(), DigestsError> {
-    let mut findings = Findings::new(to);
+    let mut findings = DigestFindings::new(to);
     for NoChain { account, region, logs } in lines {
         let key = format!("AWSLogs/{account}/CloudTrail-Digest/{region}/");
         let logs = if *logs == 1 { "1 log".to_owned() } else { format!("{logs} logs") };
@@ -414,7 +414,7 @@ fn walk_chains(
     findings: &Sorter,
     (totals, worst): (&mut DigestTotals, &mut Worst),
 ) -> Result<Walked, DigestsError> {
-    let mut findings = Findings::new(findings);
+    let mut findings = DigestFindings::new(findings);
     let mut walk = ChainWalk::new((options.window, options.accepted_edges), &mut findings);
     let walked = events.finish(&mut |event| walk.event(event, &mut totals.tally)).and_then(|()| walk.finish());
     let walked = walked.map_err(DigestsError::Temporary)?;
@@ -440,7 +440,7 @@ fn each_partition<W>(
 }
 
 /// Reads what is known of digests from outside: an object a line.
-fn read_metadata(paths: &[PathBuf], shared: &Shared<'_>) -> Result<(), DigestsError> {
+fn read_metadata(paths: &[PathBuf], shared: &SharedDigests<'_>) -> Result<(), DigestsError> {
     let mut collector = Collector::new(shared);
     for path in paths {
         let open = |error| DigestsError::Root { path: path.clone(), error };

@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::DigestsError;
 use super::archive::{Called, Member, Tar, called};
-use super::collect::{Collector, Shared};
+use super::collect::{Collector, SharedDigests};
 use super::member::Damage;
 use super::mirrors::RootId;
 use super::shown;
-use super::slot::{ObjectKind, Place, may_hold_logs};
+use super::slot::{ObjectKind, PathPlace, may_hold_logs};
 use crate::escape::escape;
 use crate::policy::Globs;
 use crate::source::{BufferedFile, Folder, SourceFile};
@@ -38,7 +38,7 @@ const MAX_MEMBER_LEN: u64 = 1 << 20;
 struct Waiting {
     holders: Vec<Holder>,
     /// These are done before others are made.
-    batches: Vec<Batch>,
+    batches: Vec<FileBatch>,
 }
 
 impl Waiting {
@@ -49,7 +49,7 @@ impl Waiting {
 }
 
 enum Task {
-    Read(Batch),
+    Read(FileBatch),
     List(Holder),
 }
 
@@ -70,7 +70,7 @@ enum Purpose {
 }
 
 /// An archive in a folder.
-struct Found {
+struct FoundArchive {
     root: RootId,
     file: PathBuf,
     /// In the root.
@@ -79,7 +79,7 @@ struct Found {
 }
 
 /// Objects that are read together.
-enum Batch {
+enum FileBatch {
     /// Files of a folder, and the path of the folder in the root.
     Files(RootId, PathBuf, Vec<u8>, Vec<OsString>),
     Members(RootId, Members),
@@ -93,7 +93,7 @@ struct Members {
     ends: Vec<(usize, usize)>,
 }
 
-impl Batch {
+impl FileBatch {
     /// How many bytes it holds, or will about hold when it is read.
     fn len(&self) -> usize {
         match self {
@@ -186,16 +186,16 @@ pub(super) struct Walk<'w> {
     /// What may lie in roots without having been delivered.
     accepted: &'w Globs,
     tasks: Tasks<Waiting>,
-    archives: Mutex<Vec<Found>>,
+    archives: Mutex<Vec<FoundArchive>>,
     crew: Crew<'w, DigestsError>,
-    shared: &'w Shared<'w>,
+    shared: &'w SharedDigests<'w>,
 }
 
 impl<'w> Walk<'w> {
     pub(super) fn new(
         (roots, accepted): (&'w Roots, &'w Globs),
         jobs: usize,
-        shared: &'w Shared<'w>,
+        shared: &'w SharedDigests<'w>,
         cancel: &'w Cancel,
     ) -> Self {
         let holder = |(number, root): (RootId, &Root)| match root.is_archive {
@@ -218,7 +218,7 @@ impl<'w> Walk<'w> {
     /// Says of each archive in a folder what is to become of it.
     fn sort_archives(&self) -> Result<(), DigestsError> {
         let mut collector = Collector::new(self.shared);
-        for Found { root, file, path, called } in std::mem::take(&mut *lock(&self.archives)) {
+        for FoundArchive { root, file, path, called } in std::mem::take(&mut *lock(&self.archives)) {
             let is_mirror =
                 self.roots.is_mirror(root) || path.split(|byte| *byte == b'/').any(|part| part == b"AWSLogs");
             match (called, is_mirror) {
@@ -271,10 +271,10 @@ impl<'w> Walk<'w> {
     }
 
     /// Hands a batch to whoever is free, or reads it here if enough of them wait.
-    fn share(&self, batch: Batch, collector: &mut Collector<'_>) -> io::Result<()> {
+    fn share(&self, batch: FileBatch, collector: &mut Collector<'_>) -> io::Result<()> {
         let left = self.tasks.with(|Waiting { batches, .. }| {
-            let is_full =
-                batches.iter().map(Batch::len).sum::<usize>() >= WAITING_LEN && batches.len() >= 2 * self.crew.jobs();
+            let is_full = batches.iter().map(FileBatch::len).sum::<usize>() >= WAITING_LEN
+                && batches.len() >= 2 * self.crew.jobs();
             if is_full {
                 return Some(batch);
             }
@@ -320,14 +320,14 @@ impl<'w> Walk<'w> {
                 Some(place) if place.kind != ObjectKind::Other => collector.see(&place)?,
                 _ => match called(name.as_encoded_bytes()) {
                     Some(called) => {
-                        let found = Found { root, file: entry.path(), path: path_here.to_vec(), called };
+                        let found = FoundArchive { root, file: entry.path(), path: path_here.to_vec(), called };
                         lock(&self.archives).push(found);
                     }
                     None => collector.count_other(),
                 },
             }
             if files.len() >= BATCH_FILES {
-                let batch = Batch::Files(root, folder.to_owned(), path.to_vec(), std::mem::take(&mut files));
+                let batch = FileBatch::Files(root, folder.to_owned(), path.to_vec(), std::mem::take(&mut files));
                 self.share(batch, collector)?;
                 collector.enter(root);
             }
@@ -345,7 +345,7 @@ impl<'w> Walk<'w> {
     fn link(
         &self,
         file: &Path,
-        (path, place): (&[u8], Option<Place<'_>>),
+        (path, place): (&[u8], Option<PathPlace<'_>>),
         collector: &mut Collector<'_>,
     ) -> io::Result<()> {
         let is_passed = self.accepted.matches(path) || !may_hold_logs(path);
@@ -416,7 +416,7 @@ impl<'w> Walk<'w> {
                 }
             }
             if batch.bytes.len() >= BATCH_LEN {
-                self.share(Batch::Members(root, std::mem::take(&mut batch)), collector)?;
+                self.share(FileBatch::Members(root, std::mem::take(&mut batch)), collector)?;
                 collector.enter(root);
             }
             if self.crew.is_over() {

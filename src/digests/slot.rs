@@ -56,7 +56,7 @@ pub(super) enum ObjectKind {
 
 /// An object's path from the folder `AWSLogs` on, and what stands before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place<'k> {
+pub(super) struct PathPlace<'k> {
     pub(super) before: &'k [u8],
     pub(super) path: &'k [u8],
     pub(super) kind: ObjectKind,
@@ -69,7 +69,7 @@ pub(super) struct KeptPlace {
     kind: ObjectKind,
 }
 
-impl<'k> Place<'k> {
+impl<'k> PathPlace<'k> {
     /// The first folder before `AWSLogs`, if there is one, and the path below it, which goes to `rest`.
     pub(super) fn split<'r>(&self, rest: &'r mut Vec<u8>) -> (&'k [u8], &'r [u8]) {
         let (top, prefix) = match memchr::memchr(b'/', self.before) {
@@ -97,9 +97,9 @@ impl<'k> Place<'k> {
 }
 
 impl KeptPlace {
-    pub(super) fn get(&self) -> Place<'_> {
+    pub(super) fn get(&self) -> PathPlace<'_> {
         let (before, path) = self.key.split_at(self.before_len);
-        Place { before, path, kind: self.kind }
+        PathPlace { before, path, kind: self.kind }
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) struct Places {
 
 impl Places {
     /// Nothing for what is no log of AWS.
-    pub(super) fn of<'k>(&mut self, key: &'k [u8]) -> Option<Place<'k>> {
+    pub(super) fn of<'k>(&mut self, key: &'k [u8]) -> Option<PathPlace<'k>> {
         let folder = &key[..memchr::memrchr(b'/', key).map_or(0, |slash| slash + 1)];
         if folder != self.folder {
             self.folder.clear();
@@ -132,7 +132,7 @@ impl Places {
         }
         let (before_len, folder) = self.found?;
         let (before, path) = key.split_at(before_len);
-        Some(Place { before, path, kind: ObjectKind::of(path, folder) })
+        Some(PathPlace { before, path, kind: ObjectKind::of(path, folder) })
     }
 }
 

@@ -214,18 +214,18 @@ impl LogStatus {
 
 /// How many have each status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tally<const N: usize>([u64; N]);
+pub(super) struct StatusTally<const N: usize>([u64; N]);
 
-pub(super) type DigestTally = Tally<{ DigestStatus::ALL.len() }>;
-pub(super) type LogTally = Tally<{ LogStatus::ALL.len() }>;
+pub(super) type DigestTally = StatusTally<{ DigestStatus::ALL.len() }>;
+pub(super) type LogTally = StatusTally<{ LogStatus::ALL.len() }>;
 
-impl<const N: usize> Default for Tally<N> {
+impl<const N: usize> Default for StatusTally<N> {
     fn default() -> Self {
         Self([0; N])
     }
 }
 
-impl<const N: usize> Tally<N> {
+impl<const N: usize> StatusTally<N> {
     pub(super) fn merge(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
     }

@@ -15,7 +15,7 @@ use crate::join::{BucketHasher, JoinKey, KeyHasher, Partitions, VersionPart, Wri
 use crate::timestamp::Timestamp;
 
 /// What all workers share.
-pub(super) struct Shared<'e> {
+pub(super) struct SharedWords<'e> {
     pub(super) ring: &'e KeyRing<'e>,
     pub(super) answers: &'e Answers,
     pub(super) hasher: KeyHasher,
@@ -31,7 +31,7 @@ pub(super) struct Shared<'e> {
     pub(super) has_hints: AtomicBool,
 }
 
-impl Shared<'_> {
+impl SharedWords<'_> {
     /// What else than versions something is known by.
     pub(super) fn ways(&self) -> Ways {
         let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
@@ -99,7 +99,7 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
 
 /// What one worker collects.
 pub(super) struct Collector<'w, 'e> {
-    shared: &'w Shared<'e>,
+    shared: &'w SharedWords<'e>,
     writer: Writer<'w, (JoinKey, Word)>,
     bucket: (Vec<u8>, BucketHasher),
     /// Of the answers that this worker has met in the file, by the names of their keys.
@@ -119,7 +119,7 @@ pub(super) struct Collector<'w, 'e> {
 }
 
 impl<'w, 'e> Collector<'w, 'e> {
-    pub(super) fn new(shared: &'w Shared<'e>) -> Self {
+    pub(super) fn new(shared: &'w SharedWords<'e>) -> Self {
         Self {
             shared,
             writer: shared.records.writer(),

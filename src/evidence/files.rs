@@ -89,7 +89,7 @@ pub(super) fn find_files(options: &EvidenceOptions) -> Result<Given, EvidenceErr
         let metadata = fs::metadata(path).map_err(|error| failed(path, &error))?;
         let is_named = metadata.is_file();
         let mut found = match is_named {
-            true => Found { files: vec![(path.clone(), metadata.len())], others: Vec::new() },
+            true => FoundFiles { files: vec![(path.clone(), metadata.len())], others: Vec::new() },
             false => walk(path)?,
         };
         if found.files.is_empty() && found.others.is_empty() {
@@ -108,15 +108,15 @@ pub(super) fn find_files(options: &EvidenceOptions) -> Result<Given, EvidenceErr
 
 /// What is below a folder.
 #[derive(Default)]
-struct Found {
+struct FoundFiles {
     /// Regular files and their lengths.
     files: Vec<(PathBuf, u64)>,
     others: Vec<(PathBuf, &'static str)>,
 }
 
 /// Links are not followed: they can lead anywhere, and in circles.
-fn walk(folder: &Path) -> Result<Found, EvidenceError> {
-    let (mut found, mut folders) = (Found::default(), vec![folder.to_owned()]);
+fn walk(folder: &Path) -> Result<FoundFiles, EvidenceError> {
+    let (mut found, mut folders) = (FoundFiles::default(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
         let failed_here = |error: io::Error| failed(&folder, &error);
         for entry in fs::read_dir(&folder).map_err(failed_here)? {

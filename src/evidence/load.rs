@@ -19,7 +19,7 @@ use super::KeyRing;
 use super::Known;
 use super::MAX_KEYS;
 use super::TooManyKeys;
-use super::collect::{Collected, Collector, Shared, Waits};
+use super::collect::{Collected, Collector, SharedWords, Waits};
 use super::files::{Contents, EvidenceFile, Lines, Stop, find_files, shown};
 use super::join_inventory;
 use super::lacks_versions;
@@ -42,10 +42,10 @@ use crate::timestamp::Timestamp;
 use crate::work::{Crew, Progress, Room, Tasks, Watch, caught, lock};
 
 /// The work of all threads.
-struct Work<'e> {
-    shared: Shared<'e>,
+struct Loading<'e> {
+    shared: SharedWords<'e>,
     tasks: Tasks<VecDeque<Task>>,
-    found: Mutex<Found>,
+    found: Mutex<FoundEvidence>,
     unattributed: Mutex<Unattributed>,
     crew: Crew<'e, EvidenceError>,
     progress: &'e dyn Progress,
@@ -58,7 +58,7 @@ struct Work<'e> {
 }
 
 #[derive(Default)]
-struct Found {
+struct FoundEvidence {
     sources: Vec<FoundSource>,
     by_kind: HashMap<(usize, EvidenceKind), usize>,
     /// Files that are counted.
@@ -70,7 +70,7 @@ struct Found {
     contents: Contents,
 }
 
-impl Found {
+impl FoundEvidence {
     /// Notes that a file or what was found in its place is not understood.
     fn note_unrecognised(&mut self, path: PathBuf, why: &str) {
         let why = escape(why.as_bytes()).into_owned();
@@ -135,8 +135,8 @@ pub(crate) fn load(
     progress.expect(given.files.iter().map(|file| file.len).sum());
     let (answers, hasher) = (Answers::default(), KeyHasher::new());
     let records = Partitions::new(options.memory, folder.path(), "evidence");
-    let work = Work {
-        shared: Shared {
+    let work = Loading {
+        shared: SharedWords {
             ring,
             answers: &answers,
             hasher: hasher.clone(),
@@ -163,7 +163,7 @@ pub(crate) fn load(
     given.others.into_iter().for_each(|(path, why)| found.note_unrecognised(path, why));
     let mut unattributed = std::mem::take(&mut *lock(&work.unattributed));
     let mut list = answers.list();
-    let Found { sources, faults, spoiled, passed, contents, .. } = found;
+    let FoundEvidence { sources, faults, spoiled, passed, contents, .. } = found;
     let fingerprint = shard.map(|_| given.labels.fingerprint(&contents));
     let sources = in_order(sources, &mut list);
     let faults = faults.into_iter().map(|(path, (what, why))| EvidenceFault { path: shown(&path), what, why });
@@ -212,7 +212,7 @@ fn in_order(sources: Vec<FoundSource>, answers: &mut [Answer]) -> Vec<EvidenceFa
     ordered.into_iter().map(facts).collect()
 }
 
-impl Work<'_> {
+impl Loading<'_> {
     fn run(&self) -> Result<(), EvidenceError> {
         let (mut collector, mut reader) = (Collector::new(&self.shared), WholeReader::default());
         self.tasks.work_off(&self.crew, VecDeque::pop_front, |task| {
@@ -338,7 +338,7 @@ impl Work<'_> {
 
     /// The position of the source of a file of some kind; the file counts for it.
     fn source(&self, file: &EvidenceFile, kind: EvidenceKind) -> u32 {
-        let Found { sources, by_kind, counted, .. } = &mut *lock(&self.found);
+        let FoundEvidence { sources, by_kind, counted, .. } = &mut *lock(&self.found);
         let at = *by_kind.entry((file.given, kind)).or_insert_with(|| {
             sources.push(FoundSource::new(&self.given[file.given], kind));
             sources.len() - 1
@@ -349,7 +349,7 @@ impl Work<'_> {
 }
 
 /// Reading by kind.
-impl Work<'_> {
+impl Loading<'_> {
     /// The row groups of a table are read side by side.
     fn open_table(&self, file: &EvidenceFile, opened: &Arc<SourceFile>) -> Result<bool, Stop> {
         let mut reader = UnitReader::of_table(Arc::clone(opened))?;

@@ -78,7 +78,7 @@ impl From<OutputError> for ExamineError {
 /// Its place and its cell mean something until the counts are folded, so it does not outlive the batch.
 #[derive(Clone, Copy, PartialEq)]
 struct LastObject {
-    shared: Shared,
+    shared: SharedFacts,
     ruling: Ruling,
     /// Where such objects are counted, unless they are findings.
     cell: Option<CellId>,
@@ -86,7 +86,7 @@ struct LastObject {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-struct Shared {
+struct SharedFacts {
     /// Nothing where much decides the state of its key.
     basis: Option<Basis>,
     place: PlaceId,
@@ -219,7 +219,7 @@ impl<'c> Examiner<'c> {
     #[inline(never)]
     fn examine_alike(&mut self, batch: &Batch<'_>, from: usize, last: LastObject) -> usize {
         let LastObject { shared, ruling, cell, counted } = last;
-        let Shared { place, month, status, .. } = shared;
+        let SharedFacts { place, month, status, .. } = shared;
         let Encryptions { statuses, bucket_keys } = &self.encryptions;
         let (statuses, bucket_keys) = (&statuses[from..batch.len], &bucket_keys[from..batch.len]);
         let is_keyless = batch.deferred.contains(Column::Key);
@@ -357,7 +357,7 @@ impl<'c> Examiner<'c> {
                 self.keys.basis(batch, at, &facts)
             }
         };
-        let shared = Shared { place, month, status, bucket_key, basis };
+        let shared = SharedFacts { place, month, status, bucket_key, basis };
         let amount = Amount::object(row.size.unwrap_or(0));
         if let Some(last) = last
             && last.shared == shared

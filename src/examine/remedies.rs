@@ -10,7 +10,7 @@ use crate::batch::{Batch, Column, ColumnSet, Numbers, Texts};
 use crate::escape::escape;
 use crate::partial::Partial;
 use crate::policy::Status;
-use crate::remediation::{Counts, GroupId, GroupKind, Groups, Lane, Lock, Remedy, Stored, Targets, Why};
+use crate::remediation::{GroupId, GroupKind, Groups, Lane, Lock, Remedy, RemedyCounts, Stored, Targets, Why};
 use crate::sinks::{Finding, LINES_LEN, ListId, OutputError, SpoolWriter, push_list_row, push_manifest_row};
 use crate::timestamp::{Month, MonthMemo, Timestamp};
 
@@ -249,7 +249,7 @@ impl<'c> Remedies<'c> {
         let groups = counted.map(|list| (self.groups.get(list.id), std::mem::take(&mut list.amount))).collect();
         let reasons = self.by_reason.drain(..).collect();
         let (free, retained) = (self.free.drain().collect(), self.retained.drain().collect());
-        partial.remediation.merge(Counts { groups, reasons, free, retained });
+        partial.remediation.merge(RemedyCounts { groups, reasons, free, retained });
     }
 
     /// Forgets all counts.

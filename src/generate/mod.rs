@@ -26,7 +26,7 @@ use std::{io, iter};
 use export::{Encoding, Export, ManifestFile};
 use place::REGIONS;
 use rows::{BLOCK_ROWS, Block, Recipe};
-use truth::{Tally, TruthUnit, truth};
+use truth::{TruthTally, TruthUnit, truth};
 
 use crate::source::Checksum;
 use crate::store;
@@ -228,7 +228,7 @@ fn share_of(rows: u64, parts: u64, part: u64) -> Range<u64> {
 /// A part of the rows that was written, once for each format.
 struct Unit {
     number: u32,
-    tally: Tally,
+    tally: TruthTally,
     files: Vec<ManifestFile>,
 }
 
@@ -255,7 +255,7 @@ fn make_units(options: &Options, exports: &[Export]) -> Result<Vec<Unit>, Genera
 }
 
 /// Hashes the files of some units, which is much faster side by side than one after the other.
-fn describe_units(made: Vec<(u32, Tally)>, exports: &[Export]) -> Result<Vec<Unit>, GenerateError> {
+fn describe_units(made: Vec<(u32, TruthTally)>, exports: &[Export]) -> Result<Vec<Unit>, GenerateError> {
     let numbers: Vec<u32> = made.iter().map(|(number, _)| *number).collect();
     let unit = |(number, tally)| Unit { number, tally, files: Vec::new() };
     let mut units: Vec<Unit> = made.into_iter().map(unit).collect();
@@ -266,13 +266,13 @@ fn describe_units(made: Vec<(u32, Tally)>, exports: &[Export]) -> Result<Vec<Uni
 }
 
 /// Writes a unit in all formats.
-fn make_unit(number: u32, options: &Options, recipe: &Recipe, exports: &[Export]) -> Result<Tally, GenerateError> {
+fn make_unit(number: u32, options: &Options, recipe: &Recipe, exports: &[Export]) -> Result<TruthTally, GenerateError> {
     let failed = |export: &Export, error| GenerateError::Write { path: export.data_path(number), error };
     let mut open = Vec::new();
     for export in exports {
         open.push((export, export.create(number).map_err(|error| failed(export, error))?));
     }
-    let (mut tally, mut block) = (Tally::default(), Block::default());
+    let (mut tally, mut block) = (TruthTally::default(), Block::default());
     let rows = share_of(options.rows, options.files.into(), number.into());
     for start in rows.clone().step_by(BLOCK_ROWS as usize) {
         recipe.fill(start..rows.end.min(start + BLOCK_ROWS), &mut block);
@@ -288,7 +288,7 @@ fn make_unit(number: u32, options: &Options, recipe: &Recipe, exports: &[Export]
 }
 
 fn write_truth(path: &Path, options: &Options, exports: &[Export], units: &[Unit]) -> Result<(), GenerateError> {
-    let mut total = Tally::default();
+    let mut total = TruthTally::default();
     units.iter().for_each(|unit| total.merge(&unit.tally));
     let told = units.iter().map(|unit| TruthUnit {
         files: exports.iter().map(|export| export.file_name(unit.number)).collect(),

@@ -75,7 +75,7 @@ pub(super) enum Family {
 }
 
 /// A run of rows in one directory.
-pub(super) struct Place {
+pub(super) struct GeneratedPlace {
     pub(super) family: Family,
     pub(super) account: u64,
     pub(super) day: u32,
@@ -113,7 +113,7 @@ impl KeySpace {
     }
 
     /// The run that starts at a row.
-    pub(super) fn place(&self, row: u64, stream: &mut Stream) -> Place {
+    pub(super) fn place(&self, row: u64, stream: &mut Stream) -> GeneratedPlace {
         let (service, family) = draw_service(stream);
         let slot = (u128::from(row) * u128::from(self.slots) / u128::from(self.rows)) as u64;
         let account = self.account(slot / self.days / self.regions);
@@ -121,7 +121,7 @@ impl KeySpace {
         let day = NEWEST_DAY + 1 - (self.days - slot % self.days) as u32;
         let lead = lead(family, service, account, region, day, stream);
         let len = if family == Family::Digest { 24 } else { 20 + stream.below(181) };
-        Place { family, account, day, len, lead, in_hour: stream.below(3600) }
+        GeneratedPlace { family, account, day, len, lead, in_hour: stream.below(3600) }
     }
 
     /// Twelve digits, another for each account: the factor shares no divisor with the range.
@@ -164,7 +164,7 @@ fn lead(family: Family, service: &str, account: u64, region: &str, day: u32, str
     )
 }
 
-impl Place {
+impl GeneratedPlace {
     /// Seconds since midnight at which the run's object number `index` was written.
     pub(super) fn time_of_day(&self, index: u32) -> u32 {
         match self.family {

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::place::{DAY, Family, KeySpace, NEWEST_DAY, Place, SCAN_START};
+use super::place::{DAY, Family, GeneratedPlace, KeySpace, NEWEST_DAY, SCAN_START};
 use super::random::{Stream, mix};
 use super::{Options, Spread, share_of};
 use crate::policy::{Status, Verdict};
@@ -116,7 +116,7 @@ pub(super) struct Recipe {
 
 /// What the objects of a run have in common.
 struct Run {
-    place: Place,
+    place: GeneratedPlace,
     storage: Storage,
     replication: &'static str,
     checksum: &'static str,
@@ -258,7 +258,7 @@ impl Pen<'_> {
         }
     }
 
-    fn draw_status(&mut self, place: &Place, row: u64) -> (Status, Verdict) {
+    fn draw_status(&mut self, place: &GeneratedPlace, row: u64) -> (Status, Verdict) {
         match place.family {
             Family::Log if self.violations.hit(row, &mut self.stream) => {
                 let is_plain = self.stream.per_mille(100);

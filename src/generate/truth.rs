@@ -1,6 +1,6 @@
 //! The answer that `audit` with the preset `cis` must give, in `truth.json`.
 //!
-//! A [`Tally`] adds up what the rows say of themselves. No rule is run and no file is read, so a mistake there cannot hide
+//! A [`TruthTally`] adds up what the rows say of themselves. No rule is run and no file is read, so a mistake there cannot hide
 //! here.
 
 use std::collections::BTreeMap;
@@ -18,14 +18,14 @@ const VERDICTS: [Verdict; 5] =
     [Verdict::Compliant, Verdict::Violation, Verdict::Undetermined, Verdict::Excepted, Verdict::OutOfScope];
 
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct TruthTally {
     pub(super) rows: u64,
     delete_markers: u64,
     /// By verdict, then by status, in the order of their declarations.
     cells: [[Amount; Status::ALL.len()]; VERDICTS.len()],
 }
 
-impl Tally {
+impl TruthTally {
     pub(super) fn add(&mut self, block: &Block) {
         self.rows += block.rows.len() as u64;
         for row in &block.rows {
@@ -86,7 +86,7 @@ pub(super) struct TruthUnit {
     pub(super) rows: u64,
 }
 
-pub(super) fn truth(options: &Options, tally: &Tally, units: &[TruthUnit]) -> Value {
+pub(super) fn truth(options: &Options, tally: &TruthTally, units: &[TruthUnit]) -> Value {
     let mut counts = tally.by_verdict(|amount| amount.objects);
     counts.extend([("rows", tally.rows), ("delete_markers", tally.delete_markers)]);
     json!({

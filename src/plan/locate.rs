@@ -15,7 +15,7 @@ use super::DataFile;
 use super::runs::is_run_name;
 
 /// What was found.
-pub(super) struct Found {
+pub(super) struct Located {
     /// The folder that nothing may lead out of.
     pub(super) root: PathBuf,
     pub(super) folders: Vec<PathBuf>,
@@ -25,7 +25,7 @@ pub(super) struct Found {
 }
 
 /// Notes the folder of every file that is there.
-pub(super) fn locate(manifest: &Path, dirs: &[String], files: &mut [DataFile]) -> Found {
+pub(super) fn locate(manifest: &Path, dirs: &[String], files: &mut [DataFile]) -> Located {
     let parent = manifest.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     let own = fs::canonicalize(parent).unwrap_or_default();
     let is_run = own.file_name().and_then(|name| name.to_str()).is_some_and(is_run_name);
@@ -34,7 +34,7 @@ pub(super) fn locate(manifest: &Path, dirs: &[String], files: &mut [DataFile]) -
     for (at, file) in files.iter().enumerate() {
         wanted.extend(file.dir.map(|dir| ((dir, file.name.clone()), at)));
     }
-    let mut found = Found { root: root.clone(), folders: Vec::new(), ignored_files: 0, unreadable: HashMap::new() };
+    let mut found = Located { root: root.clone(), folders: Vec::new(), ignored_files: 0, unreadable: HashMap::new() };
     for (number, dir) in dirs.iter().enumerate() {
         for folder in candidates(&root, &own, dir) {
             found.search(folder, number as u32, &mut wanted, files);
@@ -61,7 +61,7 @@ fn candidates(root: &Path, own: &Path, dir: &str) -> Vec<PathBuf> {
     suffixes.flat_map(|suffix| bases.iter().map(move |base| base.join(&suffix)).collect::<Vec<_>>()).collect()
 }
 
-impl Found {
+impl Located {
     /// Looks through one folder for files that have not been found.
     fn search(
         &mut self,

@@ -11,7 +11,7 @@ use crate::remediation::Lane;
 use crate::source::FileFault;
 
 /// The list of findings.
-pub(super) struct Findings {
+pub(super) struct ListedFindings {
     path: PathBuf,
     columns: Columns,
 }
@@ -46,7 +46,7 @@ pub(super) struct Counted {
     with: [Sum; Lane::ALL.len()],
 }
 
-impl Findings {
+impl ListedFindings {
     pub(super) fn open(audited: &Audited) -> Result<Self, ReconcileError> {
         let path = audited.folder.join("findings.csv");
         let no_audit = |why: String| ReconcileError::NoAudit { path: path.clone(), why };

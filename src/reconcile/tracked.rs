@@ -2,7 +2,7 @@
 
 use super::ReconcileError;
 use super::audited::Audited;
-use super::findings::{Findings, comparable};
+use super::findings::{ListedFindings, comparable};
 use super::manifests::Manifest;
 use super::objects::{Hashes, ListId, ObjectHasher, Objects, Sum};
 use crate::remediation::Lane;
@@ -11,7 +11,7 @@ use crate::work::{Cancel, Stopped};
 /// The objects, and where they are listed.
 pub(super) struct Tracked {
     pub(super) objects: Objects,
-    pub(super) findings: Findings,
+    pub(super) findings: ListedFindings,
 }
 
 impl Tracked {
@@ -21,7 +21,7 @@ impl Tracked {
         if cancel.is_cancelled() {
             return Err(Stopped::Cancelled.into());
         }
-        let findings = Findings::open(audited)?;
+        let findings = ListedFindings::open(audited)?;
         let counted = findings.count(audited, hasher)?;
         let rows = audited.manifests.iter().fold(0_u64, |rows, manifest| rows.saturating_add(manifest.rows));
         // One without a version may be about two objects.

@@ -11,7 +11,7 @@ use crate::timestamp::Month;
 
 /// Objects that are to be put right, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct RemedyCounts {
     /// By group.
     #[serde(with = "pairs")]
     pub groups: BTreeMap<Group, Amount>,
@@ -26,7 +26,7 @@ pub struct Counts {
     pub retained: BTreeMap<Month, Amount>,
 }
 
-impl Counts {
+impl RemedyCounts {
     /// Adds what the other has counted.
     pub fn merge(&mut self, other: Self) {
         add_all(&mut self.groups, other.groups);

@@ -8,7 +8,7 @@ mod group;
 mod lane;
 mod targets;
 
-pub use counts::Counts;
+pub use counts::RemedyCounts;
 pub use group::{Group, GroupKind, VersionState};
 pub(crate) use group::{GroupId, Groups};
 pub use lane::{Holds, Lane, NoTarget, Retention, StorageClass, Target, TargetMethod, Why};

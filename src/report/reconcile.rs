@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
 
+use crate::escape::harmless;
 use crate::reconcile::{Counts, Done, DoneReason, InventoryLine, Reconciliation};
 use crate::words::{Style, Text, count, escaped, number, shortened};
 
@@ -47,7 +48,8 @@ fn first_line(text: &mut Text, result: &Reconciliation) -> fmt::Result {
     reasons.try_for_each(|reason| writeln!(text, "  also: {reason}"))?;
     result.assumptions.iter().try_for_each(|assumed| {
         let space = if assumed.value.is_empty() { "" } else { " " };
-        text.item(&format!("assumed: {}{space}{}: {}", assumed.name, assumed.value, assumed.text))
+        // An audit that somebody else made may say anything.
+        text.item(&harmless(&format!("assumed: {}{space}{}: {}", assumed.name, assumed.value, assumed.text)))
     })?;
     writeln!(text)?;
     audit(text, result)?;

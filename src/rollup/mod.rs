@@ -24,7 +24,7 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use group::{Collapsed, Dimension, Group, GroupCounts, Period, Place};
-use run::{Load, Run, RunWriter, Sum};
+use run::{GroupRun, Load, RunWriter, Sum};
 
 /// The map holds fewer groups than this: it stays in the cache, and small beside what it is written to.
 const MAX_RECENT: usize = 1 << 13;
@@ -34,7 +34,7 @@ const MAX_RECENT: usize = 1 << 13;
 pub struct Rollup<G: Group> {
     recent: BTreeMap<G, GroupCounts>,
     /// Each at least twice as long as the next.
-    runs: Vec<Run<G>>,
+    runs: Vec<GroupRun<G>>,
 }
 
 impl<G: Group> Rollup<G> {
@@ -55,7 +55,7 @@ impl<G: Group> Rollup<G> {
     /// has been written down. Both are exact when the rollup is settled.
     pub(crate) fn load(&self) -> Load {
         let recent = Load { groups: self.recent.len(), bytes: 0 };
-        self.runs.iter().map(Run::load).fold(recent, Load::add)
+        self.runs.iter().map(GroupRun::load).fold(recent, Load::add)
     }
 
     /// Brings all groups together in one run.
@@ -65,7 +65,7 @@ impl<G: Group> Rollup<G> {
         }
         if self.runs.len() > 1 {
             let runs = std::mem::take(&mut self.runs);
-            self.runs.push(Run::sum(runs));
+            self.runs.push(GroupRun::sum(runs));
         }
     }
 
@@ -102,7 +102,7 @@ impl<G: Group> Rollup<G> {
     fn merge_runs(&mut self) {
         self.runs.sort_by_key(|run| Reverse(run.len()));
         while let Some(at) = self.runs.windows(2).rposition(|pair| pair[0].len() < 2 * pair[1].len()) {
-            let merged = Run::sum(self.runs.drain(at..at + 2).collect());
+            let merged = GroupRun::sum(self.runs.drain(at..at + 2).collect());
             self.runs.push(merged);
             self.runs.sort_by_key(|run| Reverse(run.len()));
         }

@@ -13,7 +13,7 @@ const BLOCK_LEN: usize = 1 << 16;
 
 /// Groups in order.
 #[derive(Clone)]
-pub(super) struct Run<G> {
+pub(super) struct GroupRun<G> {
     blocks: Vec<Box<[u8]>>,
     load: Load,
     group: PhantomData<G>,
@@ -36,7 +36,7 @@ impl Add for Load {
     }
 }
 
-impl<G: Group> Run<G> {
+impl<G: Group> GroupRun<G> {
     /// How many groups there are.
     pub(super) fn len(&self) -> usize {
         self.load.groups
@@ -56,7 +56,7 @@ impl<G: Group> Run<G> {
     }
 }
 
-impl<G: Group> IntoIterator for Run<G> {
+impl<G: Group> IntoIterator for GroupRun<G> {
     type Item = (G, GroupCounts);
     type IntoIter = RunReader<G, std::vec::IntoIter<Box<[u8]>>>;
 
@@ -66,7 +66,7 @@ impl<G: Group> IntoIterator for Run<G> {
 }
 
 /// The groups must be in order.
-impl<G: Group> FromIterator<(G, GroupCounts)> for Run<G> {
+impl<G: Group> FromIterator<(G, GroupCounts)> for GroupRun<G> {
     fn from_iter<I: IntoIterator<Item = (G, GroupCounts)>>(groups: I) -> Self {
         let mut writer = RunWriter::default();
         groups.into_iter().for_each(|(group, counts)| writer.push(group, &counts));
@@ -100,13 +100,13 @@ impl<G: Group> RunWriter<G> {
     }
 
     /// What has been written, or nothing when that is nothing.
-    pub(super) fn finish(self) -> Option<Run<G>> {
+    pub(super) fn finish(self) -> Option<GroupRun<G>> {
         (self.load.groups > 0).then(|| self.into_run())
     }
 
-    fn into_run(mut self) -> Run<G> {
+    fn into_run(mut self) -> GroupRun<G> {
         self.end_block();
-        Run { blocks: self.blocks, load: self.load, group: PhantomData }
+        GroupRun { blocks: self.blocks, load: self.load, group: PhantomData }
     }
 
     fn end_block(&mut self) {
@@ -289,7 +289,7 @@ mod tests {
         let counts = |n: usize| counts([at(n), at(n / 2), at(n / 3), at(n / 5), at(n / 7)], at(n / 11));
         let groups: Vec<_> = groups.enumerate().map(|(n, group)| (group, counts(n))).collect();
         assert!(groups.is_sorted_by(|one, other| one.0 < other.0));
-        let run: Run<G> = groups.iter().cloned().collect();
+        let run: GroupRun<G> = groups.iter().cloned().collect();
         assert_eq!(run.len(), groups.len());
         assert!(run.iter().eq(groups.iter().cloned()));
         assert!(run.into_iter().eq(groups));
@@ -312,7 +312,7 @@ mod tests {
             region: Region::parse(b"ap-southeast-1").map_or(Dimension::Missing, Dimension::Is),
         };
         let counts = |number| counts([number % 1_000, 0, 0, 0, 0], number * 1_000_000);
-        let run: Run<Place> = (0..100_000_u64).map(|number| (place(number), counts(number))).collect();
+        let run: GroupRun<Place> = (0..100_000_u64).map(|number| (place(number), counts(number))).collect();
         let Load { groups, bytes } = run.load();
         assert_eq!(bytes, run.blocks.iter().map(|block| block.len()).sum::<usize>());
         assert!(run.blocks.len() > 10 && bytes < 14 * groups, "{bytes}");
@@ -321,10 +321,10 @@ mod tests {
     #[test]
     fn a_sum_has_each_group_once() {
         let place = |number| Period { month: Some(number), bucket: Dimension::Many, account: Dimension::Many };
-        let run = |numbers: &[u32]| -> Run<Period> {
+        let run = |numbers: &[u32]| -> GroupRun<Period> {
             numbers.iter().map(|number| (place(*number), counts([1, 0, 0, 0, 2], u64::MAX / 2))).collect()
         };
-        let sum = Run::sum(vec![run(&[1, 2, 4]), run(&[]), run(&[2, 3]), run(&[2, 4, 5])]);
+        let sum = GroupRun::sum(vec![run(&[1, 2, 4]), run(&[]), run(&[2, 3]), run(&[2, 4, 5])]);
         let found: Vec<_> = sum.iter().map(|(group, counts)| (group.month, counts.objects(), counts.bytes)).collect();
         let once = u64::MAX / 2;
         let expected = [(1, 3, once), (2, 9, u64::MAX), (3, 3, once), (4, 6, once * 2), (5, 3, once)];

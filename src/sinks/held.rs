@@ -12,10 +12,10 @@ const BUFFER_LEN: usize = LINES_LEN + (1 << 13);
 
 /// How many bytes of lines may wait in memory. Workers share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Room(Arc<Shared>);
+pub(crate) struct Room(Arc<SharedRoom>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedRoom {
     left: AtomicU64,
     /// Buffers that were used: new ones would be new pages, which cost as much as a copy of the lines.
     spare: Mutex<Vec<Vec<u8>>>,
@@ -40,7 +40,7 @@ impl Room {
 
     /// Room for so many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
-        Self(Arc::new(Shared { left: AtomicU64::new(bytes), spare: Mutex::default() }))
+        Self(Arc::new(SharedRoom { left: AtomicU64::new(bytes), spare: Mutex::default() }))
     }
 
     /// Takes the lines over, if there is room for them. `is_first` says whether they are the next ones of a list.

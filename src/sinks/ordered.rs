@@ -52,7 +52,7 @@ struct Waiting {
     parts_ahead: u32,
     /// Whether some of these are in the lists already.
     are_written: bool,
-    next: Batch,
+    next: LineBatch,
     /// How much each unit has that has gone on, if somebody wants to know.
     lengths: Option<UnitLengths>,
 }
@@ -66,7 +66,7 @@ struct Parked {
 
 /// What is to be done with the lists next, in this order.
 #[derive(Default)]
-struct Batch {
+struct LineBatch {
     /// Whether what was written ahead is taken back.
     undoes: bool,
     /// Lines of units that have ended.
@@ -101,7 +101,7 @@ impl<'c> OrderedLists<'c> {
             parked: BTreeMap::new(),
             parts_ahead: 0,
             are_written: false,
-            next: Batch::default(),
+            next: LineBatch::default(),
             lengths,
         };
         Self { waiting: Mutex::new(waiting), files: Mutex::new(files), groups, cancel, min_write: Self::MIN_WRITE }
@@ -134,7 +134,7 @@ impl<'c> OrderedLists<'c> {
     }
 
     fn write_next(&self, files: &mut ListFiles) -> Result<(), OutputError> {
-        let Batch { undoes, settled, keeps, ahead } = lock(&self.waiting).take_next();
+        let LineBatch { undoes, settled, keeps, ahead } = lock(&self.waiting).take_next();
         if undoes {
             files.undo()?;
         }
@@ -174,7 +174,7 @@ impl ListFiles {
     }
 }
 
-impl Batch {
+impl LineBatch {
     fn len(&self) -> u64 {
         self.settled.len.saturating_add(self.ahead.len)
     }
@@ -259,7 +259,7 @@ impl Waiting {
         }
     }
 
-    fn take_next(&mut self) -> Batch {
+    fn take_next(&mut self) -> LineBatch {
         self.are_written |= self.next.ahead.len > 0;
         std::mem::take(&mut self.next)
     }

@@ -20,12 +20,12 @@ pub(crate) struct Sorter {
     name: &'static str,
     /// How many bytes a worker holds.
     room: usize,
-    runs: Mutex<Vec<Run>>,
+    runs: Mutex<Vec<SortedRun>>,
     next: AtomicU64,
 }
 
 /// A file with sorted records.
-struct Run {
+struct SortedRun {
     path: PathBuf,
     /// How many times its records were merged.
     level: u32,
@@ -61,9 +61,9 @@ impl Sorter {
 
     fn add_run(&self, path: PathBuf) -> io::Result<()> {
         let mut level = 0;
-        let mut run = Run { path, level };
+        let mut run = SortedRun { path, level };
         loop {
-            let alike: Vec<Run> = {
+            let alike: Vec<SortedRun> = {
                 let mut runs = lock(&self.runs);
                 runs.push(run);
                 if runs.iter().filter(|run| run.level == level).count() < RUNS {
@@ -76,7 +76,7 @@ impl Sorter {
         }
     }
 
-    fn merge_to_run(&self, runs: Vec<Run>) -> io::Result<Run> {
+    fn merge_to_run(&self, runs: Vec<SortedRun>) -> io::Result<SortedRun> {
         let level = runs.iter().map(|run| run.level).max().unwrap_or_default() + 1;
         let path = self.next_path();
         let mut file = BufWriter::with_capacity(BUFFER_LEN, store::create(&path)?);
@@ -84,7 +84,7 @@ impl Sorter {
         file.flush()?;
         // The folder is removed in the end, whatever is left in it.
         runs.iter().for_each(|run| drop(store::remove(&run.path)));
-        Ok(Run { path, level })
+        Ok(SortedRun { path, level })
     }
 
     fn next_path(&self) -> PathBuf {
@@ -137,7 +137,7 @@ fn take(file: &mut impl BufRead, record: &mut Vec<u8>) -> io::Result<bool> {
     Ok(true)
 }
 
-fn merge(runs: &[Run], each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+fn merge(runs: &[SortedRun], each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let mut files = Vec::with_capacity(runs.len());
     let mut next = BinaryHeap::with_capacity(runs.len());
     for run in runs {

@@ -23,7 +23,7 @@ use super::CampaignOptions;
 use super::Run;
 use super::Scope;
 use super::Summary;
-use super::publish::{Findings, FinishedLists, write};
+use super::publish::{AuditResult, FinishedLists, write};
 use super::shard::{Broken, ShardFile, Shards};
 use crate::partial::{MergeError, Partial};
 use crate::sinks::{OutputError, OutputFolder, PARTIAL_FILE};
@@ -137,7 +137,7 @@ pub fn merge(
     let files = written?;
     let part = (!whole.is_whole()).then(|| (whole.shards, whole.lists.lengths()));
     let scope = Scope { units_planned: whole.facts.units, shard: None, digests: None };
-    let result = Findings::new(whole.facts, whole.partial, scope);
+    let result = AuditResult::new(whole.facts, whole.partial, scope);
     Ok(write(output, result, FinishedLists { files, part }, || whole.run.into(), campaign, cancel)?)
 }
 

@@ -204,8 +204,8 @@ fn write<'a>(record: &'a Record<'_>, what: WriteKind) -> Option<Event<'a>> {
     let request = record.request_parameters.as_ref().map_or(&*NOTHING, |Object(request)| request);
     let Encryption { method, key_arn, bucket_key } = Encryption::of(record, request);
     let (account, region) = (record.account(), named(&record.aws_region));
-    Some(match Place::of(record, request) {
-        Place { bucket: Some(bucket), key: Some(key) } => Event::Write(Write {
+    Some(match EventPlace::of(record, request) {
+        EventPlace { bucket: Some(bucket), key: Some(key) } => Event::Write(Write {
             what,
             time,
             bucket: bucket.as_bytes(),
@@ -218,7 +218,7 @@ fn write<'a>(record: &'a Record<'_>, what: WriteKind) -> Option<Event<'a>> {
             account,
             region,
         }),
-        Place { bucket, .. } => {
+        EventPlace { bucket, .. } => {
             let bucket = bucket.map(str::as_bytes);
             Event::Unattributed(Unattributed { what, time, bucket, method, key_arn, account, region })
         }
@@ -226,12 +226,12 @@ fn write<'a>(record: &'a Record<'_>, what: WriteKind) -> Option<Event<'a>> {
 }
 
 /// Where an object is, as far as an event tells.
-struct Place<'a> {
+struct EventPlace<'a> {
     bucket: Option<&'a str>,
     key: Option<&'a str>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> EventPlace<'a> {
     /// A request may name an access point instead of a bucket, or hide what it names. Its resources say the same as ARNs;
     /// they help if they name exactly one object.
     fn of(record: &'a Record<'_>, request: &'a Request<'_>) -> Self {

@@ -22,7 +22,7 @@ use std::ops::{AddAssign, ControlFlow};
 use memchr::memmem::Finder;
 use serde::Deserialize;
 
-use super::documents::{self, Item, List, Name, Of, Sink, Window};
+use super::documents::{self, Item, List, Name, Of, Sink, TextWindow};
 pub use super::documents::{MAX_ITEM as MAX_RECORD, TextError as ScanError};
 pub use event::{AskedBy, DataKey, Event, Stated, Unattributed, Write, WriteKind};
 use event::{CALLS, Said, what_it_says};
@@ -45,7 +45,7 @@ pub struct Scanned {
 /// Buffers for [`scan`], for one text after the other.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    pub(super) window: Window,
+    pub(super) window: TextWindow,
     pub(super) filter: Filter,
 }
 

@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 pub(super) use split::MAX_DEPTH;
 pub(super) use split::{List, Name, Names, Of};
 use split::{Misplaced, Splitter, Step};
-pub(super) use window::Window;
+pub(super) use window::TextWindow;
 
 use memchr::memchr;
 
@@ -89,7 +89,7 @@ pub(super) trait Sink {
 }
 
 /// Hands over all items of a text, in their order, unless the sink breaks off.
-pub(super) fn read(input: &mut dyn Read, window: &mut Window, sink: &mut dyn Sink) -> Result<(), TextError> {
+pub(super) fn read(input: &mut dyn Read, window: &mut TextWindow, sink: &mut dyn Sink) -> Result<(), TextError> {
     window.restart();
     let mut splitter = Splitter::default();
     loop {

@@ -11,7 +11,7 @@ const ROOM: usize = MAX_ITEM + CHUNK;
 
 /// A buffer, and where in it and in the text we are.
 #[derive(Debug, Default)]
-pub(in crate::evidence) struct Window {
+pub(in crate::evidence) struct TextWindow {
     buffer: Vec<u8>,
     /// The offset of the buffer's first byte in the text.
     base: u64,
@@ -25,7 +25,7 @@ pub(in crate::evidence) struct Window {
     opened: Option<u64>,
 }
 
-impl Window {
+impl TextWindow {
     /// Forgets the text before.
     pub(super) fn restart(&mut self) {
         if self.buffer.is_empty() {

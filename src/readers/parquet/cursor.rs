@@ -7,7 +7,7 @@
 
 use super::header::{DataHeader, DictionaryHeader, Encoding, LevelForm, PageHeader, PageKind};
 use super::hybrid::Hybrid;
-use super::pages::{ChunkRange, PageBytes, Pages, Window};
+use super::pages::{ChunkRange, PageBytes, PageWindow, Pages};
 use crate::batch::{Column, Flag, Flags, Number, Numbers, Span, TextList, Texts};
 use crate::fault::UnitFault;
 use crate::readers::{
@@ -43,7 +43,7 @@ pub(super) enum ValueKind {
 /// What a cursor keeps from chunk to chunk to save allocations.
 #[derive(Default)]
 pub(super) struct Buffers {
-    window: Window,
+    window: PageWindow,
     values: ValueBuffers,
 }
 

@@ -17,11 +17,11 @@ pub(super) struct Hybrid {
     /// What has not been looked at of the stream.
     at: usize,
     end: usize,
-    run: Run,
+    run: ValueRun,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Run {
+enum ValueRun {
     Repeated {
         value: u32,
         left: usize,
@@ -40,20 +40,20 @@ enum Run {
 impl Hybrid {
     /// The stream in `at..end` of a page.
     pub(super) fn new(width: usize, at: usize, end: usize) -> Option<Self> {
-        (width <= 32 && at <= end).then_some(Self { width, at, end, run: Run::Repeated { value: 0, left: 0 } })
+        (width <= 32 && at <= end).then_some(Self { width, at, end, run: ValueRun::Repeated { value: 0, left: 0 } })
     }
 
     /// Bits without any heads of runs: plain booleans.
     pub(super) fn packed(width: usize, at: usize, end: usize) -> Option<Self> {
         let left = end.checked_sub(at)?.checked_mul(8)?.checked_div(width)?;
-        Some(Self { width, at: end, end, run: Run::Packed { group: at, end, taken: 0, left } })
+        Some(Self { width, at: end, end, run: ValueRun::Packed { group: at, end, taken: 0, left } })
     }
 
     /// Reads so many values, if they are all the same.
     pub(super) fn read_repeated(&mut self, bytes: &[u8], count: usize) -> Option<u32> {
         self.next_run(bytes)?;
         match &mut self.run {
-            Run::Repeated { value, left } if *left >= count => {
+            ValueRun::Repeated { value, left } if *left >= count => {
                 *left -= count;
                 Some(*value)
             }
@@ -68,12 +68,12 @@ impl Hybrid {
             self.next_run(bytes)?;
             let wanted = end - values.len();
             match &mut self.run {
-                Run::Repeated { value, left } => {
+                ValueRun::Repeated { value, left } => {
                     let count = wanted.min(*left);
                     values.resize(values.len() + count, *value);
                     *left -= count;
                 }
-                Run::Packed { .. } => self.read_packed(bytes, wanted, values)?,
+                ValueRun::Packed { .. } => self.read_packed(bytes, wanted, values)?,
             }
         }
         Some(())
@@ -102,17 +102,17 @@ impl Hybrid {
         None
     }
 
-    fn repeated_run(&mut self, bytes: &[u8], left: usize) -> Option<Run> {
+    fn repeated_run(&mut self, bytes: &[u8], left: usize) -> Option<ValueRun> {
         let len = self.width.div_ceil(8);
         let stored = bytes.get(..self.end)?.get(self.at..self.at + len)?;
         self.at += len;
         let mut value = [0; 4];
         value[..len].copy_from_slice(stored);
         let value = u32::from_le_bytes(value);
-        (u64::from(value) >> self.width == 0).then_some(Run::Repeated { value, left })
+        (u64::from(value) >> self.width == 0).then_some(ValueRun::Repeated { value, left })
     }
 
-    fn packed_run(&mut self, groups: usize) -> Option<Run> {
+    fn packed_run(&mut self, groups: usize) -> Option<ValueRun> {
         let available = self.end - self.at;
         // Some writers leave out the padding of the last group.
         let len = groups.checked_mul(self.width)?.min(available);
@@ -123,13 +123,13 @@ impl Hybrid {
         if groups > 0 && left == 0 {
             return None;
         }
-        let run = Run::Packed { group: self.at, end: self.at + len, taken: 0, left };
+        let run = ValueRun::Packed { group: self.at, end: self.at + len, taken: 0, left };
         self.at += len;
         Some(run)
     }
 
     fn read_packed(&mut self, bytes: &[u8], wanted: usize, values: &mut Vec<u32>) -> Option<()> {
-        let Run::Packed { group, end, taken, left } = &mut self.run else { return Some(()) };
+        let ValueRun::Packed { group, end, taken, left } = &mut self.run else { return Some(()) };
         let count = wanted.min(*left);
         let groups = (*taken + count).div_ceil(GROUP);
         let start = values.len();
@@ -148,7 +148,7 @@ impl Hybrid {
     }
 }
 
-impl Run {
+impl ValueRun {
     fn is_over(&self) -> bool {
         matches!(self, Self::Repeated { left: 0, .. } | Self::Packed { left: 0, .. })
     }

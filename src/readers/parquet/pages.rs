@@ -51,13 +51,13 @@ pub(super) struct Pages<'s> {
     next: u64,
     /// Where the bytes of the current page begin.
     body: u64,
-    window: &'s mut Window,
+    window: &'s mut PageWindow,
     zstd: Option<Decompressor<'static>>,
 }
 
 /// Some bytes of the file.
 #[derive(Default)]
-pub(super) struct Window {
+pub(super) struct PageWindow {
     buffer: Vec<u8>,
     start: u64,
     len: usize,
@@ -98,7 +98,7 @@ impl Codec {
 }
 
 impl<'s> Pages<'s> {
-    pub(super) fn new(file: &'s SourceFile, range: ChunkRange, window: &'s mut Window) -> Self {
+    pub(super) fn new(file: &'s SourceFile, range: ChunkRange, window: &'s mut PageWindow) -> Self {
         window.len = 0;
         Self { file, range, next: range.start, body: range.start, window, zstd: None }
     }
@@ -203,7 +203,7 @@ fn inflate_zstd(decoder: &mut Option<Decompressor<'static>>, compressed: &[u8], 
     (len == into.len()).then_some(())
 }
 
-impl Window {
+impl PageWindow {
     /// So many bytes of the file, which lie before `end`. More are read ahead.
     fn get(&mut self, file: &SourceFile, at: u64, len: usize, end: u64) -> Result<&[u8], UnitFault> {
         let skipped = usize::try_from(at.saturating_sub(self.start)).map_or(self.len, |skipped| skipped.min(self.len));
@@ -278,7 +278,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(&bytes).expect("written");
         let file = SourceFile::open(file.path(), None).expect("a file");
-        let (mut window, mut page) = (Window::default(), PageBytes::default());
+        let (mut window, mut page) = (PageWindow::default(), PageBytes::default());
         let mut pages = Pages::new(&file, ChunkRange { start: 0, end: file.len(), codec }, &mut window);
         let header = pages.next_header().expect("a header").expect("a page");
         (pages.read_body(&header, &mut page), page)

@@ -12,7 +12,7 @@ use crate::readers::Details;
 use crate::readers::columns::MAX_ROWS;
 use crate::readers::parquet::columns::Scratch;
 use crate::readers::parquet::header::{Encoding, PageHeader, PageKind};
-use crate::readers::parquet::pages::{Pages, Window};
+use crate::readers::parquet::pages::{PageWindow, Pages};
 use crate::readers::parquet::{self, Reader, RowGroup};
 use crate::readers::tests::{Cell, INVENTORY, Random, RowCells, open, some_columns, some_rows};
 
@@ -56,7 +56,7 @@ fn check_deferred(group: &RowGroup, expected: &[RowCells], scratch: &mut Scratch
 fn page_encodings(group: &RowGroup, column: Column) -> Vec<Encoding> {
     let chunks = group.plain_chunks().expect("sound").expect("plain");
     let chunk = chunks.iter().find(|chunk| chunk.column == column).expect("a column");
-    let mut window = Window::default();
+    let mut window = PageWindow::default();
     let mut pages = Pages::new(&group.file.0, chunk.range, &mut window);
     let headers = std::iter::from_fn(|| pages.next_header().expect("a header"));
     let encoding = |header: PageHeader| match header.kind {
