@@ -1,21 +1,47 @@
 //! Offline verification of stored log objects.
 //!
 //! `logseal` reads S3 Inventory reports, decides for every object whether it is encrypted the way a written policy
-//! demands, and writes the evidence down. What it could not examine is said and counted, and is never a pass.
+//! demands, and writes the evidence down. What it could not examine is said and counted, and is never a pass. Three kinds
+//! of bad news are never mixed: a *verdict* is what was concluded about an object, a *fault* is something that could not be
+//! examined, an *error* means that a job could not run.
 //!
-//! ```text
-//! manifest -> Plan -> Unit -> Part -> Batch -> Checker -> Ruling -> Partial -> merge -> Summary
-//!             plan            readers batch    policy              partial             report
-//!                                            /         \-> Finding -> Lane -> spool -> lists -> plan, jobs
-//! other sources -> Statement -> join -> Fact               sinks   remediation  sinks        campaign
-//!                  evidence
+//! | who | takes |
+//! | --- | --- |
+//! | audits an inventory | [`plan::Plan`], [`policy::Policy`] and [`policy::Checker`], [`audit::audit`] and its [`audit::Summary`] |
+//! | shares an audit among machines | [`plan::Shard`], [`audit::merge::merge`] |
+//! | knows keys from elsewhere | [`evidence::EvidenceOptions`] |
+//! | verifies CloudTrail digests | [`digests::verify_digests`] |
+//! | looks at one object | [`explain::explain`] |
+//! | carries out a campaign | [`campaign::Campaign`], and what an audit writes into `remediation/` |
+//! | holds reports of jobs against an audit | [`reconcile::reconcile`] |
+//! | shows results to people | [`report`] |
+//! | judges objects from another source | [`policy::Checker::judge_object`] |
+//! | only wants the rows | [`plan::Plan::units`], [`readers::UnitReader`], [`batch::Batch`] |
+//! | makes test data | [`generate::generate`] |
+//!
+//! `ARCHITECTURE.md` in the repository says what stands on what, and where to add what.
+//!
 //! ```
+//! use logseal::audit::{AuditOptions, audit};
+//! use logseal::outcome::Outcome;
+//! use logseal::plan::{Plan, PlanOptions};
+//! use logseal::policy::{Checker, Preset};
+//! use logseal::timestamp::Timestamp;
+//! use logseal::work::{Cancel, NoProgress, Watch};
 //!
-//! [`audit::audit`] runs all of it, with the workers of [`engine`]; [`audit::merge::merge`] joins what shards left;
-//! [`explain::explain`] shows how one object fared; [`reconcile::reconcile`] holds the reports of jobs against what an
-//! audit wanted done; [`digests::verify_digests`] proves with CloudTrail's digests that logs are complete and untouched.
-//! Three kinds of bad news are never mixed: a *verdict* is what we concluded about an object, a *fault* is something that
-//! we could not examine, an *error* means that we could not run.
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let out = folder.path().join("audit");
+//! let plan = Plan::new(&["fixtures/example".into()], &PlanOptions::default())?;
+//! let as_of = Timestamp::parse(b"2026-01-04T00:00:00Z").ok_or("a time")?;
+//! let checker = Checker::new(Preset::default_policy()?, as_of);
+//! let watch = Watch { cancel: &Cancel::default(), progress: &NoProgress };
+//! let summary = audit(&plan, &checker, &AuditOptions::new(out, "preset:cis")?, watch)?;
+//! assert_eq!(summary.outcome, Outcome::Violations);
+//! println!("{} of {} objects", summary.counts.violation, summary.counts.objects);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod amounts;
 pub mod assumptions;

@@ -24,7 +24,7 @@ use crate::remediation::{Groups, Targets};
 use crate::sinks::{DIGESTS_FILE, OrderedLists, OutputFolder, Room, Sources, Spools, with_groups};
 use crate::store;
 use crate::timestamp::Timestamp;
-use crate::work::{Progress, Stopped, Watch};
+use crate::work::{Progress, Stopped, Watch, default_jobs};
 
 pub use campaign::CampaignOptions;
 pub use error::AuditError;
@@ -70,6 +70,25 @@ pub struct AuditOptions {
     pub evidence: Option<EvidenceOptions>,
     /// Digests that are verified as well; not with a shard.
     pub digests: Option<DigestsOptions>,
+}
+
+impl AuditOptions {
+    /// A whole audit with one worker for each core and everything else as it is unless told otherwise.
+    pub fn new(out: impl Into<PathBuf>, policy_source: impl Into<String>) -> Result<Self, PricesError> {
+        Ok(Self {
+            out: out.into(),
+            overwrite: false,
+            jobs: default_jobs(),
+            shard: None,
+            rollups: Rollups::UpTo(DEFAULT_MAX_GROUPS),
+            allow_empty: false,
+            checksums: Checksums::Verified,
+            policy_source: policy_source.into(),
+            remediation: RemediationOptions::with_built_in_prices()?,
+            evidence: None,
+            digests: None,
+        })
+    }
 }
 
 /// How objects are to be put right.
