@@ -7,10 +7,10 @@ use logseal::batch::{Batch, ColumnSet};
 use logseal::policy::Ruling;
 use logseal::sinks::{FINDINGS_HEADER, Finding, FindingWriter, List};
 
+use crate::batches::each_batch;
 use crate::exports::scratch_folder;
 use crate::judge::{self, Judge};
 use crate::measure::{Input, Stopwatch, Work};
-use crate::rows::each_batch;
 
 /// The lines alone, in memory.
 pub fn to_text(input: &Input) -> Work {

@@ -8,8 +8,8 @@ use logseal::object_key::ObjectKey;
 use logseal::policy::{BucketKey, Checker, KeyState, Object, Policy, Preset, Ruling, Scope, Status, Verdict};
 use logseal::timestamp::Timestamp;
 
+use crate::batches::each_batch;
 use crate::measure::{Input, Stopwatch, Work};
-use crate::rows::each_batch;
 
 /// A bucket that all rules of the policies are about.
 const BUCKET: &[u8] = b"org-audit-logs";

@@ -16,6 +16,7 @@
 )]
 
 mod audit;
+mod batches;
 mod exports;
 mod files;
 mod findings;

@@ -5,9 +5,10 @@ use std::hint::black_box;
 use logseal::batch::{Batch, Column, ColumnSet};
 use logseal::object_key::ObjectKey;
 use logseal::policy::Checker;
-use logseal::readers::{Details, Part, Rows, Scratch, UnitFile, UnitReader};
+use logseal::readers::Details;
 use logseal::timestamp::Timestamp;
 
+use crate::batches::{each_batch, each_part};
 use crate::judge::{self, Judge};
 use crate::measure::{Input, Stopwatch, Work};
 
@@ -60,34 +61,4 @@ pub fn parquet_read_statuses(input: &Input) -> Work {
     let wanted = Checker::new(judge::encrypted(), Timestamp::now()).wanted_columns();
     watch.time(|| each_batch(input, wanted, |_, _| {}));
     Work { seconds: watch.seconds(), rows: input.rows, bytes: input.files_len() }
-}
-
-/// Reads all rows, as an audit does with one job.
-pub fn each_batch(input: &Input, wanted: ColumnSet, mut each: impl FnMut(&Batch<'_>, &mut dyn Details)) {
-    let mut rows = 0;
-    each_part(input, |part, scratch| {
-        let hand_over = &mut |batch: &Batch<'_>, details: &mut dyn Details| {
-            rows += batch.len as u64;
-            each(batch, details);
-            Ok(())
-        };
-        part.read(wanted, scratch, &|| false, hand_over).expect("rows");
-    });
-    assert_eq!(rows, input.rows, "all rows are read");
-}
-
-/// Takes all files apart, without looking at their checksums.
-fn each_part(input: &Input, mut each: impl FnMut(Rows, &mut Scratch)) {
-    let mut scratch = Scratch::default();
-    for unit in input.units() {
-        let mut file = UnitFile::open(&unit).expect("a file");
-        file.take_checksum();
-        let mut reader = UnitReader::new(&unit, file).expect("a report");
-        while let Some(part) = reader.next_part(&mut scratch).expect("a part") {
-            match part {
-                Part::Rows(rows) => each(rows, &mut scratch),
-                Part::Checksum(_) => {}
-            }
-        }
-    }
 }

@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::export::DataFile;
+use super::file::DataFile;
 use super::place::{BUCKET, DAY, timestamp};
 use super::rows::{Block, Object, Row};
 

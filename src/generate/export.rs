@@ -11,22 +11,16 @@ use serde::Serialize;
 use super::GenerateError;
 use super::Options;
 use super::csv::{self, CsvFile};
+use super::file::DataFile;
 use super::parquet::{self, ParquetFile};
 use super::place::{BUCKET, SCAN_START};
 use super::random::Stream;
-use super::rows::Block;
 use crate::source::{FileFault, Md5, SourceFile, hash_all};
 use crate::store;
 
 const CONFIGURATION: &str = "weekly-all-versions";
 const RUN: &str = "2026-01-04T01-00Z";
 const DESTINATION: &str = "arn:aws:s3:::example-inventory-reports";
-
-/// A data file that takes blocks until it is finished.
-pub(super) trait DataFile {
-    fn write(&mut self, block: &Block) -> io::Result<()>;
-    fn finish(self: Box<Self>) -> io::Result<()>;
-}
 
 /// How a format of data files differs from the others.
 pub(super) struct Encoding {

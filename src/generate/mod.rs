@@ -8,6 +8,7 @@
 
 mod csv;
 mod export;
+mod file;
 mod parquet;
 mod place;
 mod random;

@@ -15,7 +15,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
-use super::export::DataFile;
+use super::file::DataFile;
 use super::place::{BUCKET, timestamp};
 use super::rows::{Block, Lock, Object};
 

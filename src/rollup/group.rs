@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{Encoded, push_number};
+use super::bytes::{Encoded, push_number};
 use crate::amounts::Verdicts;
 use crate::object_key::{Account, ObjectKey, Region, RollupKind};
 use crate::policy::Verdict;

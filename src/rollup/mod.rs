@@ -11,6 +11,7 @@
 //! written between two others cannot make both of them shorter than they were beside each other. So bytes may decide,
 //! as groups do, how much detail is given up, and no order of merging shows.
 
+mod bytes;
 mod group;
 mod run;
 

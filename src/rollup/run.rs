@@ -6,6 +6,7 @@
 use std::marker::PhantomData;
 use std::ops::Add;
 
+use super::bytes::Encoded;
 use super::group::{Group, GroupCounts};
 
 /// A block is ended when it is as long as this: much longer than a group, much shorter than a run that matters.
@@ -154,44 +155,6 @@ impl<G: Group, B: Iterator<Item: AsRef<[u8]>>> Iterator for RunReader<G, B> {
         self.last = Some(group.clone());
         Some((group, counts))
     }
-}
-
-/// Bytes of a run that have not been read. They are our own: one that is missing is a mistake of this program, and a
-/// panic is better than a group that is lost.
-pub struct Encoded<'b>(&'b [u8]);
-
-impl<'b> Encoded<'b> {
-    pub(super) fn take(&mut self, len: usize) -> &'b [u8] {
-        let (taken, rest) = self.0.split_at(len);
-        self.0 = rest;
-        taken
-    }
-
-    pub(super) fn take_byte(&mut self) -> u8 {
-        self.take(1)[0]
-    }
-
-    /// The inverse of [`push_number`].
-    pub(super) fn take_number(&mut self) -> u64 {
-        let (mut number, mut shift) = (0, 0);
-        loop {
-            let byte = self.take_byte();
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return number;
-            }
-            shift += 7;
-        }
-    }
-}
-
-/// Seven bits in each byte, the lowest first; the eighth says that more follow.
-pub(super) fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
 }
 
 /// Adds up sources that are each in order.

@@ -12,7 +12,6 @@ use std::ops::Range;
 use super::bits::Bits;
 use super::ints::{IntForm, Ints, Sign, Version};
 use super::stream::{Budget, Compression, Stream};
-use super::stripe::StoredColumn;
 use crate::batch::{Flag, Flags, Number, Numbers, Span, TextList, Texts};
 use crate::fault::UnitFault;
 use crate::readers::{
@@ -72,6 +71,40 @@ struct Dictionary<'s> {
     texts: Stream<'s>,
     spans: Vec<Span>,
     budget: &'s Budget,
+}
+
+/// The streams of one column. One that is not there is empty, which means the same.
+#[derive(Clone, Debug)]
+pub(super) struct StoredColumn {
+    /// The number of the column in the file.
+    pub id: u64,
+    pub kind: ValueKind,
+    /// Whether each row has a value; without it, each has.
+    pub present: Range<u64>,
+    pub data: Range<u64>,
+    pub lengths: Range<u64>,
+    pub dictionary: Range<u64>,
+    pub secondary: Range<u64>,
+    pub encoding: u64,
+    pub dictionary_len: u64,
+}
+
+impl StoredColumn {
+    /// Without any stream.
+    pub(super) fn new(id: u64, kind: ValueKind) -> Self {
+        let none = || 0..0;
+        Self {
+            id,
+            kind,
+            present: none(),
+            data: none(),
+            lengths: none(),
+            dictionary: none(),
+            secondary: none(),
+            encoding: 0,
+            dictionary_len: 0,
+        }
+    }
 }
 
 impl<'s> Streams<'s> {

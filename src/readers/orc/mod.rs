@@ -17,9 +17,9 @@ mod tests;
 
 use std::sync::Arc;
 
+use self::cursor::StoredColumn;
 use self::cursor::{Streams, ValueKind};
 use self::stream::{Budget, Compression};
-use self::stripe::StoredColumn;
 use self::tail::{ColumnType, StripeInfo, Tail};
 use super::columns::{Columns, GatheredColumns};
 use super::{EachBatch, SharedSchema, UnitFacts, UnitFault, type_of};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cursor::{Streams, ValueKind};
+use super::cursor::{StoredColumn, Streams};
 use super::proto::{Field, Fields};
 use super::tail::StripeInfo;
 use crate::fault::UnitFault;
@@ -10,40 +10,6 @@ use crate::readers::damaged;
 
 /// A few bytes for each stream of a few dozen columns.
 const MAX_FOOTER_LEN: usize = 1 << 20;
-
-/// The streams of one column. One that is not there is empty, which means the same.
-#[derive(Clone, Debug)]
-pub(super) struct StoredColumn {
-    /// The number of the column in the file.
-    pub id: u64,
-    pub kind: ValueKind,
-    /// Whether each row has a value; without it, each has.
-    pub present: Range<u64>,
-    pub data: Range<u64>,
-    pub lengths: Range<u64>,
-    pub dictionary: Range<u64>,
-    pub secondary: Range<u64>,
-    pub encoding: u64,
-    pub dictionary_len: u64,
-}
-
-impl StoredColumn {
-    /// Without any stream.
-    pub(super) fn new(id: u64, kind: ValueKind) -> Self {
-        let none = || 0..0;
-        Self {
-            id,
-            kind,
-            present: none(),
-            data: none(),
-            lengths: none(),
-            dictionary: none(),
-            secondary: none(),
-            encoding: 0,
-            dictionary_len: 0,
-        }
-    }
-}
 
 /// Finds the streams of the columns.
 pub(super) fn read_footer(
