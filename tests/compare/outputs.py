@@ -36,7 +36,7 @@ ALLOWED = {
     "summary.json": [TIMES, SPEEDS, VERSIONS],
     "reconcile.json": [TIMES, VERSIONS],
     "partial.json": [TIMES, SPEEDS, VERSIONS, rb'"sha256":"[0-9a-f]{64}"\}\s*\Z'],
-    "stdout": [TIMES, SPEEDS, VERSIONS, rb"(?m)^Time +\d.*$"],
+    "stdout": [TIMES, SPEEDS, VERSIONS, rb"(?m)^Time +\d.*$", rb"\Alogseal [\w.+-]+\n\Z"],
 }
 # No file has more bytes of it.
 MOST_ALLOWED = 500
