@@ -40,22 +40,6 @@ impl WholeReader {
         self.read_all(|| UnitReader::new(unit, UnitFile::open(unit)?), wanted, is_over, each)
     }
 
-    /// The same, but its checksum is left to somebody else.
-    pub(crate) fn read_unchecked<E>(
-        &mut self,
-        unit: &Unit<'_>,
-        wanted: ColumnSet,
-        is_over: &dyn Fn() -> bool,
-        each: &mut dyn FnMut(&Batch<'_>) -> Result<(), E>,
-    ) -> Result<UnitFacts, NotWhole<E>> {
-        let open = || {
-            let mut file = UnitFile::open(unit)?;
-            drop(file.take_checksum());
-            UnitReader::new(unit, file)
-        };
-        self.read_all(open, wanted, is_over, each)
-    }
-
     /// Hands over all batches of what `open` opens.
     pub(crate) fn read_all<E>(
         &mut self,
