@@ -1,20 +1,16 @@
 //! What must be done to the bytes of files whatever is in them: MD5 and inflating.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
-use std::sync::Arc;
+use std::io::BufReader;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use flate2::bufread::MultiGzDecoder;
 use logseal::plan::Unit;
 use logseal::readers::{FileChecksum, UnitFile};
-use logseal::source::{SourceFile, TextStream};
 
-use crate::measure::{Input, Stopwatch, Work};
+use crate::measure::{Input, Stopwatch, Work, inflate_file, read_text};
 
-/// As much as the CSV reader asks for at a time.
-const BUFFER_LEN: usize = 1 << 20;
 /// As much as is read from a file at a time.
 const READ_LEN: usize = 128 << 10;
 
@@ -23,13 +19,6 @@ pub fn md5(input: &Input, side_by_side: usize) -> Work {
     let (watch, units) = (Stopwatch::default(), input.units().collect::<Vec<_>>());
     watch.time(|| units.chunks(side_by_side).for_each(hash));
     Work { seconds: watch.seconds(), rows: input.rows, bytes: input.files_len() }
-}
-
-/// All files with one thread, through the reader of an audit.
-pub fn inflate(input: &Input) -> Work {
-    let watch = Stopwatch::default();
-    let bytes = watch.time(|| input.units().map(|unit| inflate_file(&unit)).sum());
-    Work { seconds: watch.seconds(), rows: input.rows, bytes }
 }
 
 /// The same through the crate that reads gzip elsewhere.
@@ -81,28 +70,4 @@ fn hash(units: &[Unit<'_>]) {
     let checksum = |unit| UnitFile::open(unit).expect("a file").take_checksum().expect("a checksum");
     let checksums: Vec<FileChecksum> = units.iter().map(checksum).collect();
     FileChecksum::check_all(&checksums, &|| false, &mut |_, checked| checked.expect("the right checksum"));
-}
-
-/// Returns the length of the text.
-fn inflate_file(unit: &Unit<'_>) -> u64 {
-    let path = unit.path().expect("a path");
-    let file = SourceFile::open(&path, Some(unit.size_hint())).expect("a file");
-    let mut stream = TextStream::new(Arc::new(file), unit.is_called_gz()).expect("a gzip file");
-    let (mut buffer, mut len) = (vec![0; BUFFER_LEN], 0);
-    loop {
-        match stream.read(&mut buffer).expect("text") {
-            0 => return len,
-            read => len += read as u64,
-        }
-    }
-}
-
-fn read_text(mut text: impl Read) -> u64 {
-    let (mut buffer, mut len) = (vec![0; BUFFER_LEN], 0);
-    loop {
-        match text.read(&mut buffer).expect("text") {
-            0 => return len,
-            read => len += read as u64,
-        }
-    }
 }

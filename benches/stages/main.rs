@@ -51,7 +51,7 @@ const STAGES: [Stage; 18] = [
     stage("md5", "1 file at a time", Format::Csv, "files", |input| files::md5(input, 1)),
     stage("md5", "4 side by side", Format::Csv, "files", |input| files::md5(input, 4)),
     stage("md5", "16 side by side", Format::Csv, "files", |input| files::md5(input, 16)),
-    stage("inflate", "CSV.gz", Format::Csv, "text", files::inflate),
+    stage("inflate", "CSV.gz", Format::Csv, "text", measure::inflate),
     stage("inflate", "with flate2", Format::Csv, "text", files::inflate_with_flate2),
     stage("floor_csv", "MD5 and inflate", Format::Csv, "files", files::floor_csv),
     stage("csv_split", "text to batches", Format::Csv, "text", rows::csv_split),

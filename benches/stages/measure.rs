@@ -3,15 +3,18 @@
 use std::cell::{Cell, OnceCell};
 use std::env;
 use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use logseal::plan::{Plan, PlanOptions, Shard, Unit};
+use logseal::source::{SourceFile, TextStream};
 use serde::{Deserialize, Serialize};
 
-use crate::files;
-
+/// As much as the CSV reader asks for at a time.
+const BUFFER_LEN: usize = 1 << 20;
 /// The argument in front of an [`Order`].
 pub const MEASURE: &str = "--measure";
 
@@ -118,7 +121,7 @@ impl Input {
 
     /// The bytes of their text, for stages that do not see them all.
     pub fn text_len(&self) -> u64 {
-        *self.text_len.get_or_init(|| files::inflate(self).bytes)
+        *self.text_len.get_or_init(|| inflate(self).bytes)
     }
 }
 
@@ -140,5 +143,37 @@ impl Stopwatch {
 
     pub fn seconds(&self) -> f64 {
         self.seconds.get()
+    }
+}
+
+/// All files with one thread, through the reader of an audit.
+pub fn inflate(input: &Input) -> Work {
+    let watch = Stopwatch::default();
+    let bytes = watch.time(|| input.units().map(|unit| inflate_file(&unit)).sum());
+    Work { seconds: watch.seconds(), rows: input.rows, bytes }
+}
+
+/// Returns the length of the text.
+pub fn inflate_file(unit: &Unit<'_>) -> u64 {
+    let path = unit.path().expect("a path");
+    let file = SourceFile::open(&path, Some(unit.size_hint())).expect("a file");
+    let mut stream = TextStream::new(Arc::new(file), unit.is_called_gz()).expect("a gzip file");
+    let (mut buffer, mut len) = (vec![0; BUFFER_LEN], 0);
+    loop {
+        match stream.read(&mut buffer).expect("text") {
+            0 => return len,
+            read => len += read as u64,
+        }
+    }
+}
+
+/// Returns the length of what is read.
+pub fn read_text(mut text: impl Read) -> u64 {
+    let (mut buffer, mut len) = (vec![0; BUFFER_LEN], 0);
+    loop {
+        match text.read(&mut buffer).expect("text") {
+            0 => return len,
+            read => len += read as u64,
+        }
     }
 }
