@@ -162,7 +162,7 @@ impl ShardFile<'static> {
         let mut parsed = BufReader::with_capacity(1 << 16, text());
         let mut json = serde_json::Deserializer::from_reader(&mut parsed);
         let shard = Self::deserialize(&mut json).and_then(|shard| json.end().map(|()| shard));
-        let shard = shard.map_err(|error| Broken::Content(error.to_string()))?;
+        let shard = shard.map_err(|error| Broken::Content(error.into()))?;
         check(parsed.into_inner())?;
         file.check_unchanged()?;
         Ok(shard)
@@ -176,7 +176,25 @@ pub(super) enum Broken {
     Seal,
     /// Version 0.1.0 wrote it.
     Unsealed,
-    Content(String),
+    Content(NoPartial),
+}
+
+/// Why `partial.json` is none of this version.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoPartial {
+    /// It begins like one of another version.
+    #[error("another version wrote it")]
+    Version,
+    /// It begins like something else.
+    #[error("it does not begin like one")]
+    Beginning,
+    /// What it holds cannot be read.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// What it says does not add up.
+    #[error("{0}")]
+    Sums(&'static str),
 }
 
 impl Broken {
@@ -185,7 +203,7 @@ impl Broken {
             return Self::Unsealed;
         }
         let is_partial = head.starts_with(ANY_HEAD.as_bytes());
-        Self::Content(if is_partial { "another version wrote it" } else { "it does not begin like one" }.to_owned())
+        Self::Content(if is_partial { NoPartial::Version } else { NoPartial::Beginning })
     }
 }
 

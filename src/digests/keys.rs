@@ -17,7 +17,7 @@ use super::DigestsError;
 use super::shown;
 use crate::escape::{escape, hex::hex};
 use crate::hashes::sha256::Sha256;
-use crate::source::{self, SourceFile, unicode};
+use crate::source::{self, FileFault, SourceFile, unicode};
 use crate::timestamp::Timestamp;
 
 /// The MD5 of the DER of a key.
@@ -62,7 +62,7 @@ impl PublicKeys {
     pub(super) fn load(paths: &[PathBuf]) -> Result<(Self, Vec<KeyList>), DigestsError> {
         let (mut keys, mut lists) = (Self::default(), Vec::new());
         for path in paths {
-            let fail = |why: String| DigestsError::PublicKeys { path: path.clone(), why };
+            let fail = |error: KeyListError| DigestsError::PublicKeys { path: path.clone(), error };
             let text = read_list(path).map_err(&fail)?;
             let entries = parse_list(&text).map_err(&fail)?;
             let sha256 = hex(&Sha256::of(&text));
@@ -109,19 +109,36 @@ impl PublicKey {
     }
 }
 
-fn read_list(path: &Path) -> Result<Vec<u8>, String> {
-    let len = SourceFile::open(path, None).map_err(|fault| fault.to_string())?.len();
-    if len > MAX_LIST_LEN {
-        return Err("it is larger than 64 MiB".into());
-    }
-    source::read(path).map_err(|error| error.to_string())
+/// Why a file is no list of public keys.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyListError {
+    /// The file itself is at fault.
+    #[error(transparent)]
+    File(#[from] FileFault),
+    /// Nobody has so many.
+    #[error("it is larger than 64 MiB")]
+    TooLarge,
+    /// It is no JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It is other JSON.
+    #[error("it has no PublicKeyList")]
+    NoList,
 }
 
-fn parse_list(text: &[u8]) -> Result<Vec<Value>, String> {
-    let list: Value = serde_json::from_slice(&unicode(text)).map_err(|error| error.to_string())?;
+fn read_list(path: &Path) -> Result<Vec<u8>, KeyListError> {
+    if SourceFile::open(path, None)?.len() > MAX_LIST_LEN {
+        return Err(KeyListError::TooLarge);
+    }
+    Ok(source::read(path).map_err(FileFault::Unreadable)?)
+}
+
+fn parse_list(text: &[u8]) -> Result<Vec<Value>, KeyListError> {
+    let list: Value = serde_json::from_slice(&unicode(text))?;
     // The command says `PublicKeyList`, a sample of the user guide `publicKeyList`.
     let entries = list.get("PublicKeyList").or_else(|| list.get("publicKeyList")).and_then(Value::as_array);
-    entries.cloned().ok_or_else(|| "it has no PublicKeyList".into())
+    entries.cloned().ok_or(KeyListError::NoList)
 }
 
 fn parse_entry(entry: &Value) -> Result<(Fingerprint, PublicKey), String> {

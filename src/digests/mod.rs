@@ -65,7 +65,7 @@ use status::LogStatus as Log;
 pub use chains::{AcceptedEdges, ChainLine, Window};
 pub use collect::Fault as ObjectFault;
 pub use inventory::{InventoryBucket, InventoryFacts};
-pub use keys::KeyList;
+pub use keys::{KeyList, KeyListError};
 pub use slot::ChainKind;
 pub use status::{DigestStatus, LogStatus};
 pub use summary::{
@@ -140,12 +140,13 @@ pub enum LogContents {
 #[non_exhaustive]
 pub enum DigestsError {
     /// A list of public keys.
-    #[error("cannot use the public keys: {}: {why}", path.display())]
+    #[error("cannot use the public keys: {}: {error}", path.display())]
     PublicKeys {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        why: String,
+        #[source]
+        error: KeyListError,
     },
     /// A root.
     #[error("cannot open: {}: {error}", path.display())]

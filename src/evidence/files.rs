@@ -86,14 +86,14 @@ pub(super) fn find_files(options: &EvidenceOptions) -> Result<Given, EvidenceErr
             EvidencePath::OneKey { key, path } => (path, Some(Arc::from(key.as_str()))),
         };
         names.push(key.iter().map(|key| format!("{key}=")).chain([shown(path)]).collect());
-        let metadata = fs::metadata(path).map_err(|error| failed(path, &error))?;
+        let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
         let is_named = metadata.is_file();
         let mut found = match is_named {
             true => FoundFiles { files: vec![(path.clone(), metadata.len())], others: Vec::new() },
             false => walk(path)?,
         };
         if found.files.is_empty() && found.others.is_empty() {
-            return Err(EvidenceError::Path { path: path.clone(), why: "the folder holds no files".into() });
+            return Err(EvidenceError::NoFiles(path.clone()));
         }
         found.files.sort();
         for (path, len) in found.files {
@@ -118,11 +118,11 @@ struct FoundFiles {
 fn walk(folder: &Path) -> Result<FoundFiles, EvidenceError> {
     let (mut found, mut folders) = (FoundFiles::default(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
-        let failed_here = |error: io::Error| failed(&folder, &error);
+        let failed_here = |error: io::Error| failed(&folder, error);
         for entry in fs::read_dir(&folder).map_err(failed_here)? {
             let entry = entry.map_err(failed_here)?;
             let path = entry.path();
-            let failed_there = |error: io::Error| failed(&path, &error);
+            let failed_there = |error: io::Error| failed(&path, error);
             match entry.file_type().map_err(failed_there)? {
                 kind if kind.is_dir() => folders.push(path),
                 kind if kind.is_file() => {
@@ -143,8 +143,8 @@ fn why_unread(kind: FileType) -> &'static str {
     }
 }
 
-fn failed(path: &Path, error: &io::Error) -> EvidenceError {
-    EvidenceError::Path { path: path.to_owned(), why: error.to_string() }
+fn failed(path: &Path, error: io::Error) -> EvidenceError {
+    EvidenceError::Path { path: path.to_owned(), error }
 }
 
 /// A path, harmless to show.

@@ -252,7 +252,7 @@ impl Loading<'_> {
     fn stop(&self, file: &EvidenceFile, stop: Stop) {
         match stop {
             Stop::Unknown { why, .. } if file.is_named => {
-                self.crew.fail(EvidenceError::Path { path: file.path.clone(), why });
+                self.crew.fail(EvidenceError::Unknown { path: file.path.clone(), why });
             }
             Stop::Passed(passed) => {
                 let found = &mut *lock(&self.found);

@@ -112,12 +112,24 @@ impl EvidencePath {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceError {
-    /// A path of the command line.
-    #[error("the key evidence {path}: {why}")]
+    /// A path of the command line cannot be read.
+    #[error("the key evidence {path}: {error}")]
     Path {
         /// As it was given.
         path: PathBuf,
-        /// What is wrong.
+        /// What the operating system says.
+        #[source]
+        error: io::Error,
+    },
+    /// A folder of the command line is empty.
+    #[error("the key evidence {0}: the folder holds no files")]
+    NoFiles(PathBuf),
+    /// A file of the command line is nothing that is read here.
+    #[error("the key evidence {path}: {why}")]
+    Unknown {
+        /// As it was given.
+        path: PathBuf,
+        /// What it seems to be.
         why: String,
     },
     /// Nowhere to put temporary files.

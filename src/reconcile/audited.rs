@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ReconcileError;
 use super::jobs::Action;
 use super::manifests::Manifest;
 use super::objects::ListId;
+use super::{NoAudit, ReconcileError};
 use crate::campaign::{JobFacts, JobSettings, jobs};
 use crate::escape::{escape, unescape};
 use crate::policy::{KeyArn, Policy, Versions};
@@ -195,17 +195,17 @@ impl Audited {
     /// Reads what the audit says of itself, and compares it with what it left.
     pub(super) fn read(folder: &Path) -> Result<Self, ReconcileError> {
         let summary: Summary = read_json(folder.join("summary.json"))?;
-        let no_audit = |name: &str, why: &str| ReconcileError::NoAudit { path: folder.join(name), why: why.to_owned() };
+        let no_audit = |name: &str, error: NoAudit| ReconcileError::NoAudit { path: folder.join(name), error };
         if summary.schema != "logseal.audit/1" {
-            return Err(no_audit("summary.json", "it has another schema"));
+            return Err(no_audit("summary.json", NoAudit::Schema));
         }
         let remediation = folder.join(REMEDIATION);
         let plan: Plan = read_json(remediation.join("plan.json"))?;
         if plan.schema != "logseal.plan/1" {
-            return Err(no_audit("remediation/plan.json", "it has another schema"));
+            return Err(no_audit("remediation/plan.json", NoAudit::Schema));
         }
         let as_of = Timestamp::parse(summary.as_of.as_bytes());
-        let as_of = as_of.ok_or_else(|| no_audit("summary.json", "its as_of is no time"))?;
+        let as_of = as_of.ok_or_else(|| no_audit("summary.json", NoAudit::AsOf))?;
         let key = summary.policy.remediation.as_ref().map(|remediation| remediation.key.as_str());
         if plan.target_key.is_some() && plan.target_key.as_deref() != key {
             return Err(ReconcileError::Changed(remediation.join("plan.json")));
@@ -475,9 +475,9 @@ fn newest_of_buckets(sources: &[SourceLine]) -> BTreeMap<Vec<u8>, Timestamp> {
 }
 
 fn read_json<T: DeserializeOwned>(path: PathBuf) -> Result<T, ReconcileError> {
-    let read = source::open(&path).map_err(|error| error.to_string());
-    let parsed = read.and_then(|file| serde_json::from_reader(BufReader::new(file)).map_err(|error| error.to_string()));
-    parsed.map_err(|why| ReconcileError::NoAudit { path, why })
+    let read = source::open(&path).map_err(NoAudit::Open);
+    let parsed = read.and_then(|file| Ok(serde_json::from_reader(BufReader::new(file))?));
+    parsed.map_err(|error| ReconcileError::NoAudit { path, error })
 }
 
 /// The CSV files in the folders of buckets of a lane, whatever they are.

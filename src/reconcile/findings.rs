@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::ReconcileError;
 use super::audited::{Audited, BlankVersion};
 use super::objects::{ListId, ObjectHash, ObjectHasher, Sum, Version};
 use super::rows::{Fields, Lines, Rows};
+use super::{NoAudit, ReconcileError};
 use crate::escape::unescape_cell;
 use crate::remediation::Lane;
 use crate::source::FileFault;
@@ -49,17 +49,16 @@ pub(super) struct Counted {
 impl ListedFindings {
     pub(super) fn open(audited: &Audited) -> Result<Self, ReconcileError> {
         let path = audited.folder.join("findings.csv");
-        let no_audit = |why: String| ReconcileError::NoAudit { path: path.clone(), why };
-        let mut lines = Lines::open(&path).map_err(|fault| no_audit(fault.to_string()))?;
-        let header = lines.next_line().map_err(|fault| no_audit(fault.to_string()))?.unwrap_or_default();
-        let columns =
-            Columns::parse(header).ok_or_else(|| no_audit("its first line does not name its columns".into()))?;
+        let no_audit = |error: NoAudit| ReconcileError::NoAudit { path: path.clone(), error };
+        let mut lines = Lines::open(&path).map_err(|fault| no_audit(fault.into()))?;
+        let header = lines.next_line().map_err(|fault| no_audit(fault.into()))?.unwrap_or_default();
+        let columns = Columns::parse(header).ok_or_else(|| no_audit(NoAudit::Columns))?;
         Ok(Self { path, columns })
     }
 
     /// Hands over every finding that is no exception.
     fn read(&self, mut each: impl FnMut(&Finding) -> Result<(), ReconcileError>) -> Result<(), ReconcileError> {
-        let fail = |fault: FileFault| ReconcileError::NoAudit { path: self.path.clone(), why: fault.to_string() };
+        let fail = |fault: FileFault| ReconcileError::NoAudit { path: self.path.clone(), error: fault.into() };
         let mut rows = Rows::open(&self.path, self.columns.width).map_err(fail)?;
         // The first row names the columns.
         rows.next_row().map_err(fail)?;

@@ -93,17 +93,42 @@ pub struct LaterInventory {
     pub evidence: Option<EvidenceOptions>,
 }
 
+/// Why a file is not what an audit writes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoAudit {
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(io::Error),
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] FileFault),
+    /// It is no JSON, or other JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It is that of another job.
+    #[error("it has another schema")]
+    Schema,
+    /// `as_of` cannot be read.
+    #[error("its as_of is no time")]
+    AsOf,
+    /// It is no list of findings.
+    #[error("its first line does not name its columns")]
+    Columns,
+}
+
 /// Why nothing could be reconciled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReconcileError {
     /// The folder holds no audit.
-    #[error("not the output of an audit: {}: {why}", path.display())]
+    #[error("not the output of an audit: {}: {error}", path.display())]
     NoAudit {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        why: String,
+        #[source]
+        error: NoAudit,
     },
     /// A folder of the audit cannot be read.
     #[error("cannot read the folder: {}: {error}", path.display())]

@@ -5,8 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use memchr::memchr_iter;
 
-use super::MergeJobError;
 use super::sums;
+use super::{MergeJobError, NoPartial};
 use crate::audit::{
     AuditFacts,
     publish::begin_lists,
@@ -89,7 +89,7 @@ impl ShardLists {
     fn odd(&self, shard: usize) -> MergeJobError {
         MergeJobError::NoPartial {
             path: self.folders[shard].join(PARTIAL_FILE),
-            why: "the lines of its units are not those of its lists".to_owned(),
+            error: NoPartial::Sums("the lines of its units are not those of its lists"),
         }
     }
 

@@ -24,6 +24,7 @@ use super::Run;
 use super::Scope;
 use super::Summary;
 use super::publish::{AuditResult, FinishedLists, write};
+pub use super::shard::NoPartial;
 use super::shard::{Broken, ShardFile, Shards};
 use crate::partial::{MergeError, Partial};
 use crate::sinks::{OutputError, OutputFolder, PARTIAL_FILE};
@@ -47,12 +48,13 @@ pub enum MergeJobError {
         fault: FileFault,
     },
     /// Its `partial.json` is not one of this version.
-    #[error("not the partial of a shard: {}: {why}", path.display())]
+    #[error("not the partial of a shard: {}: {error}", path.display())]
     NoPartial {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        why: String,
+        #[source]
+        error: NoPartial,
     },
     /// Its `partial.json` has no seal.
     #[error("the shard was written by version 0.1.0, which did not seal it: {}", .0.display())]
@@ -149,9 +151,9 @@ fn read(folder: &Path) -> Result<ShardFile<'static>, MergeJobError> {
         Broken::File(fault) => MergeJobError::Read { path: path.clone(), fault },
         Broken::Seal => MergeJobError::Changed(path.clone()),
         Broken::Unsealed => MergeJobError::Unsealed(path.clone()),
-        Broken::Content(why) => MergeJobError::NoPartial { path: path.clone(), why },
+        Broken::Content(error) => MergeJobError::NoPartial { path: path.clone(), error },
     })?;
-    sums::check(&shard).map_err(|why| MergeJobError::NoPartial { path, why: why.to_owned() })?;
+    sums::check(&shard).map_err(|why| MergeJobError::NoPartial { path, error: NoPartial::Sums(why) })?;
     Ok(shard)
 }
 
