@@ -1,16 +1,14 @@
 //! Policy files: TOML to a [`Policy`], with the line and column of whatever is wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use toml::Spanned;
-use toml::value::{Datetime, Offset};
+use toml::value::Datetime;
 
 use super::BucketKeyDemand;
 use super::EvidenceAssumptions;
 use super::Exception;
-use super::Globs;
 use super::KeyArn;
 use super::Method;
 use super::NamedKey;
@@ -19,28 +17,22 @@ use super::Remediation;
 use super::Rule;
 use super::RuleId;
 use super::Severity;
+use super::Standard;
 use super::Unmatched;
 use super::Versions;
 use super::Where;
 use super::assumed::EvidenceEntry;
+use super::checked::{
+    Checked, GlobsEntry, NO_SPAN, PolicyError, Wrong, at, check_globs, check_ids, check_last_day, check_moment,
+    named_key, wrong,
+};
+use super::settings::{SettingsException, SettingsPolicy};
+use super::settings_file::{self, SettingsEntry};
 use crate::escape::hex::hex;
 use crate::hashes::sha256::Sha256;
-use crate::timestamp::Timestamp;
 
 /// More rules than anyone writes; the bound keeps a rule's number small.
 const MAX_RULES: usize = 10_000;
-
-/// What is wrong with a policy file, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {message}")]
-pub struct PolicyError {
-    /// From 1 on.
-    pub line: usize,
-    /// In characters, from 1 on.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +54,7 @@ struct PolicyFile {
     exception: Vec<ExceptionEntry>,
     #[serde(default)]
     evidence: EvidenceEntry,
+    settings: Option<SettingsEntry>,
 }
 
 /// A key: its ARN, or a table that says more.
@@ -107,8 +100,6 @@ struct WhereEntry {
     written_before: Option<Spanned<Datetime>>,
 }
 
-type GlobsEntry = Spanned<Vec<Spanned<String>>>;
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RemediationEntry {
@@ -121,9 +112,12 @@ struct RemediationEntry {
 #[serde(deny_unknown_fields)]
 struct ExceptionEntry {
     id: Spanned<String>,
-    rule: Spanned<String>,
-    #[serde(default)]
-    r#where: WhereEntry,
+    /// Of an exception from a rule, with `where`.
+    rule: Option<Spanned<String>>,
+    r#where: Option<WhereEntry>,
+    /// Of an exception from checks of settings, with `resource`.
+    check: Option<GlobsEntry>,
+    resource: Option<GlobsEntry>,
     #[serde(default)]
     reason: String,
     #[serde(default)]
@@ -131,41 +125,59 @@ struct ExceptionEntry {
     expires: Spanned<Datetime>,
 }
 
-/// A message and the bytes of the file that it is about.
-struct Wrong {
-    span: Range<usize>,
-    message: String,
-}
-
-type Checked<T> = Result<T, Wrong>;
-
-fn wrong<T>(span: Range<usize>, message: impl Into<String>) -> Checked<T> {
-    Err(Wrong { span, message: message.into() })
-}
-
 impl Policy {
-    /// Reads and checks a policy file.
+    /// Reads and checks a policy file. What it demands of settings is checked as well, and left out.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
-        let file: PolicyFile = toml::from_str(text).map_err(|error| {
-            let span = error.span().unwrap_or_default();
-            at(text, &Wrong { span, message: error.message().trim().replace('\n', "; ") })
-        })?;
-        check(file, text).map_err(|wrong| at(text, &wrong))
+        check(read(text)?, text).map_err(|wrong| at(text, &wrong))
     }
 }
 
-fn at(text: &str, wrong: &Wrong) -> PolicyError {
-    let before = text.get(..wrong.span.start).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    PolicyError {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-        message: wrong.message.clone(),
+impl Standard {
+    /// Reads and checks a policy file, which needs no `[[rule]]` here. Without `[settings]` it demands what CIS does.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+        let file = read(text)?;
+        check_standard(file, text).map_err(|wrong| at(text, &wrong))
     }
+}
+
+fn read(text: &str) -> Result<PolicyFile, PolicyError> {
+    toml::from_str(text).map_err(|error| {
+        let span = error.span().unwrap_or_default();
+        at(text, &Wrong { span, message: error.message().trim().replace('\n', "; ") })
+    })
+}
+
+fn check_standard(mut file: PolicyFile, text: &str) -> Checked<Standard> {
+    let (name, version) = (file.name.clone(), file.version.clone());
+    if file.rule.is_empty() && file.settings.is_some() {
+        let settings = check_settings(&mut file)?.1;
+        return Ok(Standard { name, version, sha256: hex(&Sha256::of(text)), settings });
+    }
+    let settings = check_all(file, text)?.1;
+    Ok(Standard { name, version, sha256: hex(&Sha256::of(text)), settings })
 }
 
 fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
-    let keys = file.keys.into_iter().map(check_key).collect::<Checked<BTreeMap<_, _>>>()?;
+    Ok(check_all(file, text)?.0)
+}
+
+/// The keys, and what is demanded of settings. The exceptions of settings are taken out of the file.
+fn check_settings(file: &mut PolicyFile) -> Checked<(BTreeMap<String, NamedKey>, SettingsPolicy)> {
+    let keys = std::mem::take(&mut file.keys).into_iter().map(check_key).collect::<Checked<BTreeMap<_, _>>>()?;
+    check_ids(file.exception.iter().map(|exception| &exception.id))?;
+    let (of_settings, of_rules) =
+        std::mem::take(&mut file.exception).into_iter().partition(|exception| exception.rule.is_none());
+    file.exception = of_rules;
+    let mut settings = match file.settings.take() {
+        Some(entry) => settings_file::check(entry, &keys)?,
+        None => SettingsPolicy::cis(),
+    };
+    let exceptions: Vec<ExceptionEntry> = of_settings;
+    settings.exceptions = exceptions.into_iter().map(check_settings_exception).collect::<Checked<Vec<_>>>()?;
+    Ok((keys, settings))
+}
+
+fn check_all(mut file: PolicyFile, text: &str) -> Checked<(Policy, SettingsPolicy)> {
     if file.rule.is_empty() {
         return wrong(text.len()..text.len(), "the policy has no [[rule]]: it would judge nothing");
     }
@@ -173,7 +185,7 @@ fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
         return wrong(entry.span(), format!("more rules than {MAX_RULES}"));
     }
     check_ids(file.rule.iter().map(|rule| &rule.as_ref().id))?;
-    check_ids(file.exception.iter().map(|exception| &exception.id))?;
+    let (keys, settings) = check_settings(&mut file)?;
     let rules = file.rule.into_iter().map(|rule| check_rule(rule.into_inner(), &keys)).collect::<Checked<Vec<_>>>()?;
     let remediation = match file.remediation {
         Some(entry) => Some(Remediation { key: named_key(&entry.key, &keys)?.arn, bucket_key: entry.bucket_key }),
@@ -181,7 +193,7 @@ fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
     };
     let exceptions =
         file.exception.into_iter().map(|entry| check_exception(entry, &rules)).collect::<Checked<Vec<_>>>()?;
-    Ok(Policy {
+    let policy = Policy {
         name: file.name,
         version: file.version,
         unmatched: file.unmatched,
@@ -194,7 +206,8 @@ fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
         sha256: hex(&Sha256::of(text)),
         identity: identity(text),
         earlier_sha256: before_evidence(text).iter().map(|text| hex(&Sha256::of(text))).collect(),
-    })
+    };
+    Ok((policy, settings))
 }
 
 fn check_evidence(entry: &EvidenceEntry) -> Checked<EvidenceAssumptions> {
@@ -203,9 +216,6 @@ fn check_evidence(entry: &EvidenceEntry) -> Checked<EvidenceAssumptions> {
         (None, age) => wrong(age.as_ref().map(Spanned::span).unwrap_or_default(), NO_SPAN),
     }
 }
-
-/// What a time span looks like.
-const NO_SPAN: &str = "not a number of days or hours (7d, 36h)";
 
 /// What a text may have been before a table `[evidence]` was added to it, with blank lines and comments in front of it.
 fn before_evidence(text: &str) -> Vec<String> {
@@ -224,10 +234,19 @@ fn before_evidence(text: &str) -> Vec<String> {
     texts.flat_map(|text| [text.strip_suffix('\n').map(str::to_owned), Some(text)]).flatten().collect()
 }
 
-/// The SHA-256 of what a policy demands, however it is written down: without what it states about evidence.
+/// The SHA-256 of what a policy demands, however it is written down: without what it states about
+/// evidence and demands of settings.
 fn identity(text: &str) -> String {
     let demands = toml::from_str::<toml::Table>(text).ok().and_then(|mut table| {
         table.remove("evidence");
+        table.remove("settings");
+        let exceptions = table.get_mut("exception").and_then(toml::Value::as_array_mut);
+        if let Some(exceptions) = exceptions {
+            exceptions.retain(|exception| exception.get("rule").is_some());
+        }
+        if table.get("exception").and_then(toml::Value::as_array).is_some_and(Vec::is_empty) {
+            table.remove("exception");
+        }
         serde_json::to_string(&table).ok()
     });
     hex(&Sha256::of(demands.as_deref().unwrap_or(text)))
@@ -245,22 +264,6 @@ fn check_key((name, entry): (String, Spanned<KeyEntry>)) -> Checked<(String, Nam
         Some(arn) => Ok((name, NamedKey { arn, replicas })),
         None => wrong(entry.span(), "not the full ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID)"),
     }
-}
-
-/// Ids go into reports and file names, so they are short and plain, and each is used once.
-fn check_ids<'i>(ids: impl Iterator<Item = &'i Spanned<String>>) -> Checked<()> {
-    let mut seen = BTreeSet::new();
-    for id in ids {
-        let text = id.as_ref();
-        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        if !plain || text.is_empty() || text.len() > 64 {
-            return wrong(id.span(), "an id has 1 to 64 characters, each a letter, a digit, '-', '_' or '.'");
-        }
-        if !seen.insert(text) {
-            return wrong(id.span(), format!("the id is used twice: {text}"));
-        }
-    }
-    Ok(())
 }
 
 fn check_rule(entry: RuleEntry, keys: &BTreeMap<String, NamedKey>) -> Checked<Rule> {
@@ -284,13 +287,6 @@ fn check_rule(entry: RuleEntry, keys: &BTreeMap<String, NamedKey>) -> Checked<Ru
     })
 }
 
-fn named_key(name: &Spanned<String>, keys: &BTreeMap<String, NamedKey>) -> Checked<NamedKey> {
-    match keys.get(name.as_ref()) {
-        Some(key) => Ok(key.clone()),
-        None => wrong(name.span(), format!("[keys] has no key of that name: {}", name.as_ref())),
-    }
-}
-
 fn check_where(entry: WhereEntry) -> Checked<Where> {
     let written = (entry.written_from.as_ref().map(Spanned::span), entry.written_before.as_ref().map(Spanned::span));
     let scope = Where {
@@ -311,51 +307,40 @@ fn check_where(entry: WhereEntry) -> Checked<Where> {
     }
 }
 
-fn check_globs(entry: Option<GlobsEntry>) -> Checked<Option<Globs>> {
-    let Some(globs) = entry else { return Ok(None) };
-    if globs.as_ref().is_empty() {
-        return wrong(globs.span(), "the list is empty: leave the field out to match everything");
-    }
-    if let Some(empty) = globs.as_ref().iter().find(|glob| glob.as_ref().is_empty()) {
-        return wrong(empty.span(), "an empty pattern matches nothing");
-    }
-    Ok(Some(Globs::new(globs.as_ref().iter().map(|glob| glob.as_ref().as_str()))))
-}
-
-/// A date (its first moment, UTC) or a date and time with the offset `Z`.
-fn check_moment(moment: &Spanned<Datetime>) -> Checked<Timestamp> {
-    let datetime = moment.as_ref();
-    let is_date = datetime.time.is_none() && datetime.offset.is_none();
-    let text = match datetime.offset {
-        None if is_date => format!("{datetime}T00:00:00Z"),
-        Some(Offset::Z) => datetime.to_string(),
-        _ => return wrong(moment.span(), "not a date, nor a date and time in UTC (2026-01-31T00:00:00Z)"),
-    };
-    match Timestamp::parse(text.as_bytes()) {
-        Some(time) => Ok(time),
-        None => wrong(moment.span(), "not a date from 1970 to 9999"),
-    }
-}
-
 fn check_exception(entry: ExceptionEntry, rules: &[Rule]) -> Checked<Exception> {
-    let Some(rule) = rules.iter().position(|rule| rule.id == *entry.rule.as_ref()) else {
-        return wrong(entry.rule.span(), format!("no rule has that id: {}", entry.rule.as_ref()));
+    let Some(rule) = entry.rule else { return wrong(entry.id.span(), NEITHER) };
+    if let Some(other) = entry.check.as_ref().or(entry.resource.as_ref()) {
+        return wrong(other.span(), "an exception is from a rule or from checks of settings, not from both");
+    }
+    let Some(number) = rules.iter().position(|known| known.id == *rule.as_ref()) else {
+        return wrong(rule.span(), format!("no rule has that id: {}", rule.as_ref()));
     };
-    let datetime = entry.expires.as_ref();
-    let last_day = match (datetime.date, datetime.time) {
-        (Some(date), None) => Timestamp::from_date(date.year, date.month, date.day),
-        _ => return wrong(entry.expires.span(), "not a date: an exception holds through the whole of its last day"),
-    };
-    const DAY_MS: i64 = 86_400_000;
-    let Some(last_day) = last_day else {
-        return wrong(entry.expires.span(), "not a date from 1970 to 9999");
-    };
-    // Behind the last day of all there is none.
-    let expires = Timestamp::from_millis(last_day.as_millis() + DAY_MS).unwrap_or(Timestamp::MAX);
+    let expires = check_last_day(&entry.expires, "an exception")?;
     Ok(Exception {
         id: entry.id.into_inner(),
-        rule: RuleId(rule as u16),
-        scope: check_where(entry.r#where)?,
+        rule: RuleId(number as u16),
+        scope: check_where(entry.r#where.unwrap_or_default())?,
+        reason: entry.reason,
+        owner: entry.owner,
+        expires,
+    })
+}
+
+/// What an exception needs.
+const NEITHER: &str = "an exception names a rule, or checks and resources of settings";
+
+fn check_settings_exception(entry: ExceptionEntry) -> Checked<SettingsException> {
+    let (Some(checks), Some(resources)) = (check_globs(entry.check)?, check_globs(entry.resource)?) else {
+        return wrong(entry.id.span(), NEITHER);
+    };
+    if entry.r#where.is_some() {
+        return wrong(entry.id.span(), "an exception from checks of settings says `resource`, not `where`");
+    }
+    let expires = check_last_day(&entry.expires, "an exception")?;
+    Ok(SettingsException {
+        id: entry.id.into_inner(),
+        checks,
+        resources,
         reason: entry.reason,
         owner: entry.owner,
         expires,

@@ -5,18 +5,25 @@
 //! share. Both give a [`Ruling`].
 
 mod assumed;
+mod checked;
 mod checker;
 mod file;
 mod glob;
 mod preset;
 mod ruling;
+mod settings;
+mod settings_file;
 
 pub use assumed::EvidenceAssumptions;
+pub use checked::PolicyError;
 pub use checker::{Alternative, Checker, Doubt, Key, KeyName, KeyState, Object, RuleTrace, Scope};
-pub use file::PolicyError;
 pub use glob::{Glob, Globs};
 pub use preset::{Preset, PresetError};
 pub use ruling::{BucketKey, Method, Reason, RuleId, Ruling, Status, Verdict};
+pub use settings::{
+    AllowedReader, BucketDemand, GuardrailDemand, KeyDemand, ManagementEvents, ObjectLock, RequiredAccounts,
+    RequiredRegions, SettingsException, SettingsPolicy, Standard, TrailDemand, TrailScope,
+};
 
 use std::collections::BTreeMap;
 
@@ -92,6 +99,19 @@ pub enum Severity {
     High,
     /// To be put right at once.
     Critical,
+}
+
+impl Severity {
+    /// Its name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 /// What a rule says about S3 Bucket Keys.
