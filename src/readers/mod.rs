@@ -9,6 +9,7 @@ mod columns;
 mod csv;
 mod orc;
 mod parquet;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
 mod whole;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::audited::{Audited, BlankVersion};
 use super::objects::{ListId, ObjectHash, ObjectHasher, Sum, Version};
-use super::rows::{Fields, Lines, Rows};
 use super::{NoAudit, ReconcileError};
 use crate::escape::unescape_cell;
+use crate::readers::rows::{Fields, Lines, Rows};
 use crate::remediation::Lane;
 use crate::source::FileFault;
 

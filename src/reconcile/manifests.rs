@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::ReconcileError;
 use super::objects::{ListId, Version};
-use super::rows::Lines;
 use crate::escape::percent::decode_percent;
+use crate::readers::rows::Lines;
 use crate::remediation::Lane;
 use crate::sinks::GroupFile;
 use crate::source::{Checksum, FileFault, Md5, SourceFile};

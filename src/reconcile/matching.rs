@@ -13,12 +13,12 @@ use super::faults::Faults;
 use super::jobs::{Action, Copied, Fit};
 use super::objects::{KeyHash, ListId, ObjectHasher, ObjectId, Objects, Version};
 use super::reports::ReportFile;
-use super::rows::{Fields, NoRow, Rows};
 use super::state::{Evidence, FailureId};
 use crate::escape::{
     escape,
     percent::{decode_form, decode_percent, push_percent_encoded},
 };
+use crate::readers::rows::{Fields, NoRow, Rows};
 use crate::source::FileFault;
 use crate::timestamp::Timestamp;
 use crate::work::Cancel;

@@ -18,7 +18,6 @@ mod matching;
 mod objects;
 mod reports;
 mod retry;
-mod rows;
 mod state;
 mod summary;
 mod tracked;
@@ -265,7 +264,7 @@ pub fn reconcile(options: &ReconcileOptions, cancel: &Cancel) -> Result<Reconcil
     let reasons = summary::reasons(&ledger.total, &standing, audited.gaps.is_empty(), has_faults);
     let reconciliation = Reconciliation {
         schema: RECONCILE_SCHEMA,
-        tool: ToolFacts { name: "logseal", version: env!("CARGO_PKG_VERSION") },
+        tool: ToolFacts::this(),
         started_at: started_at.to_string(),
         finished_at: Timestamp::now().to_string(),
         outcome: outcome(&reasons),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter};
 
-use crate::readers::{Split, split_strict};
+use super::{Split, split_strict};
 use crate::source::{FileFault, SourceFile, TextStream};
 
 /// A longer row is none: a key has at most 1,024 bytes, a message some thousand.
@@ -19,7 +19,7 @@ const READ_LEN: usize = 256 << 10;
 const MAX_LINES: usize = 16;
 
 /// The lines of a text file.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     stream: TextStream,
     buffer: Vec<u8>,
     /// What has been read and not been taken.
@@ -40,14 +40,14 @@ enum Found {
 }
 
 impl Lines {
-    pub(super) fn open(path: &Path) -> Result<Self, FileFault> {
+    pub(crate) fn open(path: &Path) -> Result<Self, FileFault> {
         let called_gz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
         let stream = TextStream::new(Arc::new(SourceFile::open(path, None)?), called_gz)?;
         Ok(Self { stream, buffer: vec![0; MAX_ROW_LEN + READ_LEN], from: 0, to: 0, at_end: false })
     }
 
     /// The next line without its end; nothing at the end of the file. A line that is too long is blank.
-    pub(super) fn next_line(&mut self) -> Result<Option<&[u8]>, FileFault> {
+    pub(crate) fn next_line(&mut self) -> Result<Option<&[u8]>, FileFault> {
         match self.find_line(0)? {
             Found::End => Ok(None),
             Found::TooLong => {
@@ -111,14 +111,14 @@ impl Lines {
 
 /// Why there is no row where one should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoRow {
+pub(crate) enum NoRow {
     Ragged,
     Quoting,
     TooLong,
 }
 
 /// The rows of a CSV file that all have so many fields.
-pub(super) struct Rows {
+pub(crate) struct Rows {
     lines: Lines,
     width: usize,
     split: Split,
@@ -127,31 +127,31 @@ pub(super) struct Rows {
 }
 
 /// A row, or why there is none.
-pub(super) struct Row<'r> {
+pub(crate) struct Row<'r> {
     /// The number of its first line, from 1 on.
-    pub(super) line: u64,
-    pub(super) fields: Result<Fields<'r>, NoRow>,
+    pub(crate) line: u64,
+    pub(crate) fields: Result<Fields<'r>, NoRow>,
 }
 
 /// The fields of a row.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'r>(&'r Split);
+pub(crate) struct Fields<'r>(&'r Split);
 
 impl<'r> Fields<'r> {
     /// The field at a position; blank if the file has no such column.
-    pub(super) fn get(self, at: Option<usize>) -> &'r [u8] {
+    pub(crate) fn get(self, at: Option<usize>) -> &'r [u8] {
         let field = at.and_then(|at| self.0.fields.get(at));
         field.map_or(&[], |field| &self.0.unquoted[field.clone()])
     }
 }
 
 impl Rows {
-    pub(super) fn open(path: &Path, width: usize) -> Result<Self, FileFault> {
+    pub(crate) fn open(path: &Path, width: usize) -> Result<Self, FileFault> {
         Ok(Self { lines: Lines::open(path)?, width, split: Split::default(), line: 1 })
     }
 
     /// The next row that is not blank.
-    pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, FileFault> {
+    pub(crate) fn next_row(&mut self) -> Result<Option<Row<'_>>, FileFault> {
         loop {
             let line = self.line;
             let (end, next) = match self.lines.find_line(0)? {
