@@ -1,0 +1,125 @@
+//! JSON, read strictly.
+//!
+//! Readers differ over a name that stands twice in one object: some keep the first value, some the last. What two readers
+//! understand differently proves nothing, so it is refused here, at any depth. `serde_json` refuses text behind the value,
+//! bytes that are not UTF-8, and more than 128 levels. A byte order mark at the start is passed over.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// Why a text is not taken for JSON, with the line and column.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct JsonError(String);
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Reads the one value of a text.
+pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+    let value = Strict.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Makes a value in which no name stands twice.
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Strict)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if object.contains_key(&name) {
+                let shown: String = name.chars().take(80).collect();
+                return Err(A::Error::custom(format_args!("the name {shown:?} stands twice in one object")));
+            }
+            object.insert(name, members.next_value_seed(Strict)?);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_those_of_serde_json() {
+        let texts = [r#"{"a":[1,-2,3.5,"x\n\u00e9",null,true,{"b":{}}],"c":18446744073709551615}"#, "\"x\"", " [ ] "];
+        for text in texts {
+            let expected: Value = serde_json::from_str(text).expect("JSON");
+            assert_eq!(parse(text.as_bytes()).expect("JSON"), expected);
+            assert_eq!(parse(format!("\u{feff}{text}").as_bytes()).expect("JSON"), expected);
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        let error = |text: &[u8]| parse(text).expect_err("no JSON").to_string();
+        assert_eq!(error(b"{\"a\":1,\n \"a\":1}"), "the name \"a\" stands twice in one object at line 2 column 4");
+        for text in [&b"{\"x\":[{\"a\":1,\"b\":{},\"a\":2}]}"[..], b"{\"a\":1,\"\\u0061\":2}"] {
+            assert!(error(text).starts_with("the name \"a\" stands twice"), "{}", error(text));
+        }
+        for text in [&b""[..], b"{}{}", b"{} x", b"\"\xff\"", b"{\"a\":1,}", b"nul", b"[1"] {
+            error(text);
+        }
+        error("[".repeat(129).as_bytes());
+        assert!(parse(["[".repeat(120), "]".repeat(120)].concat().as_bytes()).is_ok());
+    }
+}
