@@ -7,6 +7,8 @@
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
+use base64::Engine as _;
+
 use super::document::Version;
 use super::facts::{Fact, Possible};
 use super::pattern::{Expanded, Pattern, Variable};
@@ -427,30 +429,7 @@ fn digits(text: &str, len: usize) -> Option<i64> {
 }
 
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let sign = |byte: u8| match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let signs = text.trim_end_matches('=');
-    if !text.len().is_multiple_of(4) || text.len() - signs.len() > 2 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(signs.len());
-    let (mut bits, mut held) = (0_u32, 0);
-    for byte in signs.bytes() {
-        bits = (bits << 6) | u32::from(sign(byte)?);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from((bits >> held) & 0xff).ok()?);
-            bits &= (1 << held) - 1;
-        }
-    }
-    Some(bytes)
+    base64::engine::general_purpose::STANDARD.decode(text).ok()
 }
 
 /// A range of addresses.
@@ -471,9 +450,9 @@ impl Network {
         Some(Self { address, bits })
     }
 
-    /// Whether it is all addresses of its kind.
-    pub(super) fn is_everything(&self) -> bool {
-        self.bits == 0
+    /// Whether S3 takes it for the public: it is wider than anybody has.
+    pub(super) fn is_public(&self) -> bool {
+        self.bits < if self.address.is_ipv4() { 8 } else { 32 }
     }
 
     /// `None` for an address of one kind written as the other.

@@ -226,7 +226,7 @@ pub(super) fn limit(condition: &Condition) -> Limit {
 
 fn is_everything(comparison: Comparison, value: &str) -> bool {
     match comparison {
-        Comparison::IpAddress => Network::parse(value).is_some_and(|network| network.is_everything()),
+        Comparison::IpAddress => Network::parse(value).is_some_and(|network| network.is_public()),
         Comparison::StringLike | Comparison::ArnLike => Pattern::new(value).is_anything(),
         _ => false,
     }

@@ -81,6 +81,10 @@ fn resources(listed: &Listed<String>) -> Vec<String> {
 }
 
 fn public(candidate: &Candidate<'_>) -> Truth {
+    // A provider of identities may let in whom it likes.
+    if candidate.why.contains(&Why::UnresolvedPrincipal) {
+        return Truth::Unknown;
+    }
     // Who may have any account can make a role of any name.
     if candidate.who != Who::Everyone
         && (candidate.who.class() != Class::RolePattern || candidate.who.account().is_some())
