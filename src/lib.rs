@@ -12,6 +12,8 @@
 //! | knows keys from elsewhere | [`evidence::EvidenceOptions`] |
 //! | verifies CloudTrail digests | [`digests::verify_digests`] |
 //! | looks at one object | [`explain::explain`] |
+//! | looks at settings of trails, buckets and keys | [`settings::settings`], [`policy::Standard`] |
+//! | evaluates policies of IAM | [`iam_policy::evaluate()`], [`iam_policy::reach()`] |
 //! | carries out a campaign | [`campaign::Campaign`], and what an audit writes into `remediation/` |
 //! | holds reports of jobs against an audit | [`reconcile::reconcile`] |
 //! | shows results to people | [`report`] |
@@ -58,7 +60,9 @@ pub mod explain;
 pub mod fault;
 pub mod generate;
 mod hashes;
+pub mod iam_policy;
 mod join;
+pub mod json;
 pub mod object_key;
 pub mod outcome;
 pub mod partial;
@@ -69,6 +73,7 @@ pub mod reconcile;
 pub mod remediation;
 pub mod report;
 pub mod rollup;
+pub mod settings;
 pub mod sinks;
 pub mod source;
 mod spans;

@@ -46,3 +46,10 @@ pub struct ToolFacts {
     /// Its version.
     pub version: &'static str,
 }
+
+impl ToolFacts {
+    /// This one.
+    pub(crate) fn this() -> Self {
+        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
+    }
+}

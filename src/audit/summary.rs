@@ -470,7 +470,7 @@ impl Summary {
         let passed_evidence = facts.evidence.as_ref().map(|evidence| evidence.passed.clone()).unwrap_or_default();
         Self {
             schema: AUDIT_SCHEMA,
-            tool: ToolFacts { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            tool: ToolFacts::this(),
             policy: facts.policy.clone(),
             as_of: Timestamp::from_millis(partial.terms.as_of).map(|time| time.to_string()).unwrap_or_default(),
             started_at: run.started_at.to_string(),

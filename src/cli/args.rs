@@ -35,6 +35,8 @@ pub(super) enum Command {
     Merge(MergeArgs),
     /// Say what became of the objects of an audit's manifests, from the reports of jobs
     Reconcile(ReconcileArgs),
+    /// Hold a standard against exported settings of trails, buckets and keys
+    Settings(Box<SettingsArgs>),
     /// Show why one object got its verdict
     Explain(ExplainArgs),
     /// Write or check a policy file
@@ -386,6 +388,57 @@ pub(super) struct DigestsArgs {
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct SettingsArgs {
+    #[command(subcommand)]
+    pub command: Option<SettingsCommand>,
+    #[command(flatten)]
+    pub run: SettingsRunArgs,
+}
+
+#[derive(Subcommand)]
+pub(super) enum SettingsCommand {
+    /// Print a POSIX shell script that makes an export with the AWS command line
+    Script,
+}
+
+#[derive(Args)]
+pub(super) struct SettingsRunArgs {
+    /// Exports: folders or files of answers of the AWS command line, AWS Config, or findings of other tools
+    #[arg(required = true, value_name = "EXPORT", value_parser = local_path())]
+    pub exports: Vec<PathBuf>,
+    /// A policy file with [settings] [default: what CIS AWS Foundations asks]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
+    pub policy: Option<PathBuf>,
+    /// Where to write summary.json, settings.csv, trails.csv and decryptors.csv
+    #[arg(long, required = true, value_name = "DIR", value_parser = local_folder())]
+    pub out: Option<PathBuf>,
+    /// What "now" means for ages and exceptions [default: now]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub as_of: Option<Timestamp>,
+    /// The folder of a finished audit of the objects: which buckets, keys and accounts it saw
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
+    pub audit: Option<PathBuf>,
+    /// When exports were made that do not say so
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub as_of_export: Option<Timestamp>,
+    /// Another list of the controls that checks answer
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
+    pub frameworks: Option<PathBuf>,
+    /// Replace a finished result in that folder
+    #[arg(long)]
+    pub force: bool,
+    /// How many workers there are [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = parse_jobs)]
+    pub jobs: Option<usize>,
+    #[command(flatten)]
+    pub stdout: StdoutArgs,
+    /// Show no progress bar
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+#[derive(Args)]
 pub(super) struct MergeArgs {
     /// Folders written by `audit --shard`
     #[arg(required = true, value_name = "DIR", value_parser = local_path())]
@@ -441,11 +494,14 @@ pub(super) struct ReconcileArgs {
 
 #[derive(Args)]
 pub(super) struct ExplainArgs {
+    /// Instead of an object: the folder that `settings` wrote to, a resource of settings.csv, and perhaps one check
+    #[arg(long, num_args = 2..=3, value_names = ["DIR", "RESOURCE", "CHECK"], exclusive = true)]
+    pub settings: Option<Vec<String>>,
     #[command(flatten)]
     pub sources: SourceArgs,
     /// The object's key, with \xNN for a byte and \\ for a backslash, as findings.csv writes it behind a guarding '
-    #[arg(long, allow_hyphen_values = true)]
-    pub key: String,
+    #[arg(long, required = true, allow_hyphen_values = true)]
+    pub key: Option<String>,
     /// The object's bucket [default: any]
     #[arg(long, allow_hyphen_values = true)]
     pub bucket: Option<String>,

@@ -1,12 +1,15 @@
 //! `explain`: one object, in words.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use logseal::batch::Flag;
 use logseal::escape::{escape, unescape};
 use logseal::explain::{Answers, Explanation, Question, explain};
 use logseal::plan::Plan;
 use logseal::policy::{Answer, Checker, RuleTrace, Ruling, Verdict};
+use logseal::report::render_explained_settings;
+use logseal::settings::explain_settings;
 use logseal::timestamp::Timestamp;
 
 use super::args::ExplainArgs;
@@ -16,13 +19,16 @@ use super::{Failure, policy, print, say};
 const MAX_ROWS: usize = 100;
 
 pub(super) fn run(args: ExplainArgs) -> Result<u8, Failure> {
+    if let Some(words) = &args.settings {
+        return settings(words);
+    }
     let (mut policy, policy_source) = policy::load(args.policy.as_deref())?;
     args.evidence.assume(&mut policy.evidence);
     let as_of = args.as_of.unwrap_or_else(Timestamp::now);
     let checker = Checker::new(policy, as_of);
     // One row is shown as it is: that needs no proof that others are not missing.
     let plan = Plan::new(&args.sources.sources, &args.sources.plan_options(true, as_of))?;
-    let key = unescape(&args.key).ok_or_else(|| {
+    let key = unescape(args.key.as_deref().unwrap_or_default()).ok_or_else(|| {
         Failure::with_hint("the key has a backslash that begins no escape", Some("write \\\\ for a backslash"))
     })?;
     let question = Question {
@@ -48,6 +54,30 @@ pub(super) fn run(args: ExplainArgs) -> Result<u8, Failure> {
         && answers.wrong_times.is_empty()
         && plan.sources().iter().all(|source| source.faults.is_empty());
     Ok(exit_code(&answers, is_whole))
+}
+
+/// A resource of a look at settings.
+fn settings(words: &[String]) -> Result<u8, Failure> {
+    let (folder, resource, check) = match words {
+        [folder, resource] => (folder, resource, None),
+        [folder, resource, check, ..] => (folder, resource, Some(check.as_str())),
+        _ => return Err(Failure::new("--settings takes DIR RESOURCE [CHECK]")),
+    };
+    let rows = explain_settings(Path::new(folder), resource, check)
+        .map_err(|error| Failure::with_hint(&error, Some("give the folder that settings wrote to with --out")))?;
+    if rows.is_empty() {
+        return Err(Failure::with_hint(
+            format!("settings.csv has no row of {}", escape(resource.as_bytes())),
+            Some("a resource is spelt as there: an ARN, s3://BUCKET, account:ID"),
+        ));
+    }
+    print(render_explained_settings(&rows).as_bytes())?;
+    let has = |verdict: &str| rows.iter().any(|row| row.verdict == verdict);
+    Ok(match () {
+        () if has("violation") => 1,
+        () if has("undetermined") => 3,
+        () => 0,
+    })
 }
 
 fn complain(plan: &Plan, answers: &Answers) {

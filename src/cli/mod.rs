@@ -9,6 +9,7 @@ mod explain;
 mod policy;
 mod progress;
 mod reconcile;
+mod settings;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -86,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Digests(args) => digests::run(args),
         Command::Merge(args) => run_merge(args),
         Command::Reconcile(args) => reconcile::run(args),
+        Command::Settings(args) => settings::run(*args),
         Command::Explain(args) => explain::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Generate(args) => run_generate(&args),

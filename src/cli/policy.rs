@@ -24,6 +24,13 @@ pub(super) fn run(args: PolicyArgs) -> Result<u8, Failure> {
 }
 
 fn check(file: &Path) -> Result<u8, Failure> {
+    let (standard, source) = super::settings::standard(Some(file))?;
+    let demands = standard.settings.exceptions.len();
+    if !standard.has_rules {
+        let name = escape(standard.name.as_bytes()).into_owned();
+        let text = format!("{source}: no mistakes: {name:?}, settings only, {demands} exceptions\n");
+        return print(text.as_bytes());
+    }
     let (policy, source) = load(Some(file))?;
     let name = escape(policy.name.as_bytes()).into_owned();
     let (rules, exceptions) = (policy.rules.len(), policy.exceptions.len());

@@ -320,7 +320,7 @@ impl DigestsSummary {
         let with_listed = LogStatus::ALL.into_iter().map(by_log_status).chain([("listed", logs.tally.listed())]);
         Self {
             schema: DIGESTS_SCHEMA,
-            tool: ToolFacts { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            tool: ToolFacts::this(),
             started_at: started_at.to_string(),
             finished_at: Timestamp::now().to_string(),
             outcome: outcome(&reasons),

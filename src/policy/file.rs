@@ -151,10 +151,10 @@ fn check_standard(mut file: PolicyFile, text: &str) -> Checked<Standard> {
     let (name, version) = (file.name.clone(), file.version.clone());
     if file.rule.is_empty() && file.settings.is_some() {
         let settings = check_settings(&mut file)?.1;
-        return Ok(Standard { name, version, sha256: hex(&Sha256::of(text)), settings });
+        return Ok(Standard { name, version, sha256: hex(&Sha256::of(text)), has_rules: false, settings });
     }
     let settings = check_all(file, text)?.1;
-    Ok(Standard { name, version, sha256: hex(&Sha256::of(text)), settings })
+    Ok(Standard { name, version, sha256: hex(&Sha256::of(text)), has_rules: true, settings })
 }
 
 fn check(file: PolicyFile, text: &str) -> Checked<Policy> {
@@ -178,6 +178,7 @@ fn check_settings(file: &mut PolicyFile) -> Checked<(BTreeMap<String, NamedKey>,
 }
 
 fn check_all(mut file: PolicyFile, text: &str) -> Checked<(Policy, SettingsPolicy)> {
+    let (keys, settings) = check_settings(&mut file)?;
     if file.rule.is_empty() {
         return wrong(text.len()..text.len(), "the policy has no [[rule]]: it would judge nothing");
     }
@@ -185,7 +186,6 @@ fn check_all(mut file: PolicyFile, text: &str) -> Checked<(Policy, SettingsPolic
         return wrong(entry.span(), format!("more rules than {MAX_RULES}"));
     }
     check_ids(file.rule.iter().map(|rule| &rule.as_ref().id))?;
-    let (keys, settings) = check_settings(&mut file)?;
     let rules = file.rule.into_iter().map(|rule| check_rule(rule.into_inner(), &keys)).collect::<Checked<Vec<_>>>()?;
     let remediation = match file.remediation {
         Some(entry) => Some(Remediation { key: named_key(&entry.key, &keys)?.arn, bucket_key: entry.bucket_key }),

@@ -21,7 +21,7 @@ pub use glob::{Glob, Globs};
 pub use preset::{Preset, PresetError};
 pub use ruling::{BucketKey, Method, Reason, RuleId, Ruling, Status, Verdict};
 pub use settings::{
-    AllowedReader, BucketDemand, GuardrailDemand, KeyDemand, ManagementEvents, ObjectLock, RequiredAccounts,
+    AllowedReader, BucketDemand, Demanded, GuardrailDemand, KeyDemand, ManagementEvents, ObjectLock, RequiredAccounts,
     RequiredRegions, SettingsException, SettingsPolicy, Standard, TrailDemand, TrailScope,
 };
 

@@ -2,7 +2,7 @@
 //!
 //! A field that is absent demands nothing, unless said otherwise.
 
-use super::{Globs, Method, NamedKey};
+use super::{Answer, Globs, Method, NamedKey};
 use crate::timestamp::Timestamp;
 
 /// The demands on settings.
@@ -41,6 +41,8 @@ pub struct Standard {
     pub version: String,
     /// The SHA-256 of its text, in hexadecimal.
     pub sha256: String,
+    /// Whether it has rules on objects, too.
+    pub has_rules: bool,
     /// What it demands of settings.
     pub settings: SettingsPolicy,
 }
@@ -229,10 +231,28 @@ impl SettingsPolicy {
         }
     }
 
-    /// What is demanded of a trail; nothing if no table is about it.
-    pub fn trail_demand(&self, matches: impl Fn(&TrailScope) -> bool) -> Option<&TrailDemand> {
-        self.trails.iter().find(|demand| matches(&demand.scope))
+    /// What is demanded of a trail: by the first table that is about it.
+    pub fn trail_demand(&self, matches: impl Fn(&TrailScope) -> Answer) -> Demanded<'_> {
+        for demand in &self.trails {
+            match matches(&demand.scope) {
+                Answer::Yes => return Demanded::By(demand),
+                Answer::Unknown => return Demanded::Unknown,
+                Answer::No => {}
+            }
+        }
+        Demanded::Nothing
     }
+}
+
+/// What is demanded of a trail.
+#[derive(Clone, Copy, Debug)]
+pub enum Demanded<'p> {
+    /// This.
+    By(&'p TrailDemand),
+    /// It cannot be told which table is about it.
+    Unknown,
+    /// No table is about it.
+    Nothing,
 }
 
 impl AllowedReader {

@@ -3,6 +3,7 @@
 mod audit;
 mod digests;
 mod reconcile;
+mod settings;
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ use crate::words::Text;
 pub use audit::render_audit;
 pub use digests::render_digests;
 pub use reconcile::render_reconciliation;
+pub use settings::{render_explained_settings, render_settings};
 
 /// What the outcome takes for granted.
 fn assumptions(text: &mut Text, assumptions: &[AssumptionLine]) -> fmt::Result {

@@ -26,13 +26,15 @@ pub(crate) enum OutputKind {
     Reconciliation,
     /// What is written when digests are verified.
     Digests,
+    /// What is written when a standard is held against settings.
+    Settings,
 }
 
 impl OutputKind {
     /// The file that marks a finished one.
     fn mark(self) -> &'static str {
         match self {
-            Self::Audit | Self::Digests => "summary.json",
+            Self::Audit | Self::Digests | Self::Settings => "summary.json",
             Self::Reconciliation => RECONCILIATION,
         }
     }
@@ -41,7 +43,7 @@ impl OutputKind {
     fn stale_files(self) -> &'static [&'static str] {
         match self {
             Self::Audit => &[PARTIAL_FILE, DIGESTS_FILE],
-            Self::Reconciliation | Self::Digests => &[],
+            Self::Reconciliation | Self::Digests | Self::Settings => &[],
         }
     }
 
@@ -50,6 +52,7 @@ impl OutputKind {
         match self {
             Self::Audit => Some(REMEDIATION),
             Self::Reconciliation => Some(RETRY),
+            Self::Settings => Some(FIXES),
             Self::Digests => None,
         }
     }
@@ -57,6 +60,8 @@ impl OutputKind {
 
 /// The result of holding reports against an audit.
 pub(crate) const RECONCILIATION: &str = "reconcile.json";
+/// The folder of what would put settings right.
+const FIXES: &str = "fixes";
 /// The folder of manifests for another attempt.
 pub(crate) const RETRY: &str = "retry";
 /// The folder of everything that puts objects right.
@@ -95,6 +100,9 @@ pub enum OutputError {
     /// The folder holds a finished result of some kind.
     #[error("the folder holds a finished verification or audit: {}", .0.display())]
     FinishedDigests(PathBuf),
+    /// The folder holds a finished look at settings, or something else that ends in a summary.
+    #[error("the folder holds a finished result: {}", .0.display())]
+    FinishedSettings(PathBuf),
     /// A file that lines are taken from cannot be read.
     #[error("cannot read {}: {fault}", path.display())]
     Read {
@@ -121,9 +129,10 @@ impl OutputError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::TooManyGroups => Some("audit data files without a manifest bucket by bucket"),
-            Self::Finished(_) | Self::FinishedReconciliation(_) | Self::FinishedDigests(_) => {
-                Some("name another folder, or add --force to replace it")
-            }
+            Self::Finished(_)
+            | Self::FinishedReconciliation(_)
+            | Self::FinishedDigests(_)
+            | Self::FinishedSettings(_) => Some("name another folder, or add --force to replace it"),
             Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
                 Some("findings take twice their room while they are put together: name a folder with more with --out")
             }
@@ -184,6 +193,12 @@ impl OutputFolder {
         fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), OutputError> {
         fill_file(&self.staged_remediation(path), fill).map_err(|error| self.fails(path, error))
+    }
+
+    /// Writes one file of those that put settings right.
+    pub(crate) fn write_fix(&self, name: &str, text: &[u8]) -> Result<(), OutputError> {
+        let fail = |error| OutputError::Write { path: self.folder.join(FIXES).join(name), error };
+        fill_file(&self.staging.path().join(FIXES).join(name), |out| out.write_all(text)).map_err(fail)
     }
 
     /// Opens one of those files to read it again.
@@ -278,5 +293,6 @@ fn refuse_finished(kind: OutputKind, folder: &Path, overwrite: bool) -> Result<(
         OutputKind::Audit => OutputError::Finished(folder.to_owned()),
         OutputKind::Reconciliation => OutputError::FinishedReconciliation(folder.to_owned()),
         OutputKind::Digests => OutputError::FinishedDigests(folder.to_owned()),
+        OutputKind::Settings => OutputError::FinishedSettings(folder.to_owned()),
     })
 }

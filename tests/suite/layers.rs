@@ -8,23 +8,23 @@ const ROWS: &[&[&str]] = &[
     &["main"],
     &["cli"],
     &["report"],
-    &["audit", "reconcile", "digests", "explain", "generate"],
+    &["audit", "reconcile", "digests", "explain", "generate", "settings"],
     &["engine"],
     &["examine", "campaign"],
     &["partial"],
     &["evidence", "sinks"],
     &["remediation", "rollup", "readers"],
     &["amounts", "join", "plan"],
-    &["policy", "fault"],
+    &["policy", "fault", "iam_policy"],
     &["assumptions", "batch", "delivery", "source", "store", "words"],
-    &["work", "outcome", "object_key", "timestamp", "escape", "hashes", "spans"],
+    &["work", "outcome", "object_key", "timestamp", "escape", "hashes", "spans", "json"],
 ];
 
 /// The only neighbours that meet: an audit verifies digests, too.
 const NEIGHBOURS: [(&str, &str); 1] = [("audit", "digests")];
 
 /// What must not be even where the rows would allow it.
-const NEVER: [(&str, &str); 2] = [("readers", "policy"), ("plan", "policy")];
+const NEVER: [(&str, &str); 3] = [("readers", "policy"), ("plan", "policy"), ("audit", "iam_policy")];
 
 fn row_of(part: &str) -> Option<usize> {
     ROWS.iter().position(|row| row.contains(&part))

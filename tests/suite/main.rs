@@ -28,5 +28,6 @@ mod reconcile;
 mod remediation;
 mod rows;
 mod script;
+mod settings;
 mod shards;
 mod trail;

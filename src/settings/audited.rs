@@ -1,0 +1,91 @@
+//! What a finished audit says of the objects: the buckets that it looked at, the keys that it saw, and how recent they are.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::exports::ExportFault;
+use super::model::Audited;
+use crate::escape::hex::hex;
+use crate::escape::unescape;
+use crate::hashes::sha256::Sha256;
+use crate::source;
+use crate::timestamp::Timestamp;
+
+#[derive(Deserialize)]
+struct AuditSummary {
+    schema: String,
+    outcome: String,
+    sources: Vec<AuditedSource>,
+    coverage: AuditCoverage,
+    by_key: BTreeMap<String, KeyObjects>,
+    by_month: Vec<MonthObjects>,
+    faults: BTreeMap<String, u64>,
+}
+
+#[derive(Deserialize)]
+struct AuditedSource {
+    bucket: Option<String>,
+    created_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct AuditCoverage {
+    units_planned: u64,
+    units_examined: u64,
+    completeness: String,
+}
+
+#[derive(Deserialize)]
+struct KeyObjects {
+    objects: u64,
+}
+
+#[derive(Deserialize)]
+struct MonthObjects {
+    account: String,
+    month: String,
+}
+
+/// Reads the folder that `audit` or `merge` wrote to.
+pub(super) fn read(folder: &Path) -> Result<Audited, ExportFault> {
+    let path = folder.join("summary.json");
+    let text = source::read(&path).map_err(|error| ExportFault::new("audit_unreadable", error.to_string()))?;
+    let summary: AuditSummary =
+        serde_json::from_slice(&text).map_err(|error| ExportFault::new("audit_unreadable", error.to_string()))?;
+    if summary.schema != "logseal.audit/1" {
+        return Err(ExportFault::new("audit_unreadable", "it is not the output of an audit"));
+    }
+    let mut buckets = BTreeMap::new();
+    for line in &summary.sources {
+        let Some(bucket) = line.bucket.as_deref().and_then(unescape).and_then(|name| String::from_utf8(name).ok())
+        else {
+            continue;
+        };
+        let made = line.created_at.as_deref().and_then(|time| Timestamp::parse(time.as_bytes()));
+        buckets.insert(bucket, made);
+    }
+    let mut newest: BTreeMap<String, String> = BTreeMap::new();
+    for line in summary.by_month {
+        let known = newest.entry(line.account).or_default();
+        *known = std::mem::take(known).max(line.month);
+    }
+    let coverage = &summary.coverage;
+    let is_whole = summary.outcome != "partial"
+        && coverage.units_planned == coverage.units_examined
+        && coverage.completeness == "proven"
+        && summary.faults.is_empty();
+    Ok(Audited {
+        sha256: hex(&Sha256::of(&text)),
+        buckets,
+        keys: summary
+            .by_key
+            .into_iter()
+            .filter(|(_, objects)| objects.objects > 0)
+            .map(|(key, it)| (key, it.objects))
+            .collect(),
+        newest_months: newest,
+        is_whole,
+    })
+}

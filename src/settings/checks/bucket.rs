@@ -1,0 +1,331 @@
+//! Buckets that trails write to: their default encryption, and whom they are open to.
+
+use std::collections::BTreeSet;
+
+use super::request::{Asker, CLOUDTRAIL, stranger};
+use super::trail::{NamedKey, parsed};
+use super::{Basis, Conclusion, Judge, Judged, Resource, worst};
+use crate::iam_policy::{
+    Attachment, Caller, Document, Effect, Fact, Facts, Listed, Request, Statement, Target, Truth, evaluate,
+    public_statements,
+};
+use crate::policy::{Method, ObjectLock, Verdict};
+use crate::settings::exports::partition_of;
+use crate::settings::facts::{DefaultEncryption, Name, Place};
+use crate::settings::model::Bucket;
+use crate::settings::observations::Said;
+
+impl Judge<'_> {
+    /// Checks a bucket, and says which key its default names.
+    pub(super) fn bucket(&self, name: &Name, judged: &mut Judged) -> Option<Name> {
+        let empty = Bucket::default();
+        let bucket = self.model.buckets.get(name).unwrap_or(&empty);
+        let owner = self.model.owner(name, &self.clock).cloned().unwrap_or_else(|| "".into());
+        let region = bucket.region.now(&self.clock).known().cloned().unwrap_or_default();
+        let resource_name = format!("s3://{name}");
+        let resource = Resource { account: &owner, region: &region, name: &resource_name };
+        let (key, default) = self.default_encryption(bucket, &owner, &region);
+        let demand = &self.policy.bucket;
+        let push = |judged: &mut Judged, check, is_demanded: bool, conclusion: Conclusion| {
+            let conclusion = match is_demanded {
+                true => conclusion,
+                false => Conclusion { verdict: Verdict::OutOfScope, reason: "not_demanded", ..conclusion },
+            };
+            self.push(judged, resource, check, conclusion);
+        };
+        push(judged, "bucket.default_encryption", demand.default_encryption.is_some(), default);
+        if let Some(key) = &key {
+            push(judged, "bucket.default_key_region", demand.default_encryption.is_some(), self.key_region(key, name));
+        }
+        push(judged, "bucket.public", demand.not_public, self.public(bucket, &owner, &region));
+        push(judged, "bucket.tls", demand.tls_only, self.tls(bucket, name, &region));
+        push(judged, "bucket.versioning", demand.versioning, self.versioning(bucket));
+        push(judged, "bucket.mfa_delete", demand.mfa_delete, self.mfa_delete(bucket));
+        push(judged, "bucket.write_scope", demand.source_condition, self.write_scope(bucket, name, &region));
+        push(judged, "bucket.object_lock", demand.object_lock.is_some(), self.object_lock(bucket));
+        push(judged, "bucket.access_logging", demand.access_logging, self.access_logging(bucket));
+        key
+    }
+
+    fn default_encryption(&self, bucket: &Bucket, owner: &Name, region: &str) -> (Option<Name>, Conclusion) {
+        let now = bucket.encryption.now(&self.clock);
+        let basis = Basis::of(&now);
+        let Said::Known(default) = now.said else {
+            let conclusion = match now.said {
+                Said::Absent => Conclusion::violation("default_encryption_absent"),
+                _ => Conclusion::undetermined(now.why("encryption_absent")),
+            };
+            return (None, conclusion.on(&basis));
+        };
+        let actual = match &default.key {
+            Some(key) => format!("{} {key}", default.algorithm),
+            None => default.algorithm.clone(),
+        };
+        let (key, conclusion) = self.default_key(default, owner, region);
+        (key, conclusion.expected(self.methods_text()).actual(actual).on(&basis))
+    }
+
+    fn methods_text(&self) -> String {
+        let methods = self.policy.bucket.default_encryption.iter().flatten();
+        methods.map(|method| method_name(*method)).collect::<Vec<_>>().join(" ")
+    }
+
+    fn default_key(&self, default: &DefaultEncryption, owner: &Name, region: &str) -> (Option<Name>, Conclusion) {
+        let method = match default.algorithm.as_str() {
+            "AES256" => Method::SseS3,
+            "aws:kms" => Method::SseKms,
+            "aws:kms:dsse" => Method::DsseKms,
+            _ => return (None, Conclusion::undetermined("default_method_unknown")),
+        };
+        let allowed = self.policy.bucket.default_encryption.as_deref().unwrap_or(&[]);
+        if !allowed.is_empty() && !allowed.contains(&method) {
+            return (None, Conclusion::violation("default_method_not_allowed"));
+        }
+        if method == Method::SseS3 {
+            return (None, Conclusion::compliant());
+        }
+        // Without a key it is that of AWS, `aws/s3`.
+        let Some(key) = default.key.as_deref().filter(|key| !key.ends_with("alias/aws/s3")) else {
+            return (None, Conclusion::violation("default_key_not_allowed"));
+        };
+        if !key.starts_with("arn:") {
+            // It is looked up in the account of whoever writes.
+            return (None, Conclusion::undetermined("key_alias_ambiguous"));
+        }
+        let place = Place { account: owner.clone(), region: region.into() };
+        match self.named_key(key, &place) {
+            NamedKey::Arn(arn, basis) => {
+                let conclusion = Conclusion::holds(self.allows_key(&arn), "default_key_not_allowed").on(&basis);
+                (Some(arn), conclusion)
+            }
+            NamedKey::Unresolved => (None, Conclusion::undetermined("key_alias_unresolved")),
+        }
+    }
+
+    fn versioning(&self, bucket: &Bucket) -> Conclusion {
+        let now = bucket.versioning.now(&self.clock);
+        let conclusion = match now.said {
+            Said::Known(versioning) => {
+                Conclusion::holds(versioning.status.as_deref() == Some("Enabled"), "versioning_off")
+                    .actual(versioning.status.as_deref().unwrap_or("never enabled"))
+            }
+            _ => Conclusion::undetermined(now.why("versioning_absent")),
+        };
+        conclusion.expected("Enabled").on(&Basis::of(&now))
+    }
+
+    fn mfa_delete(&self, bucket: &Bucket) -> Conclusion {
+        let now = bucket.versioning.now(&self.clock);
+        let conclusion = match now.said {
+            Said::Known(versioning) => Conclusion::holds(versioning.mfa_delete, "mfa_delete_off"),
+            _ => Conclusion::undetermined(now.why("versioning_absent")),
+        };
+        conclusion.on(&Basis::of(&now))
+    }
+
+    fn object_lock(&self, bucket: &Bucket) -> Conclusion {
+        let now = bucket.object_lock.now(&self.clock);
+        let wanted = self.policy.bucket.object_lock;
+        let mode = |text: &str| match text {
+            "COMPLIANCE" => Some(ObjectLock::Compliance),
+            "GOVERNANCE" => Some(ObjectLock::Governance),
+            _ => None,
+        };
+        let conclusion = match now.said {
+            Said::Known(found) => {
+                let found = found.as_deref();
+                Conclusion::holds(found.and_then(mode) >= wanted, "object_lock_off")
+                    .actual(found.unwrap_or("no default"))
+            }
+            Said::Absent => Conclusion::violation("object_lock_off").actual("none"),
+            _ => Conclusion::undetermined(now.why("object_lock_absent")),
+        };
+        conclusion.on(&Basis::of(&now))
+    }
+
+    fn access_logging(&self, bucket: &Bucket) -> Conclusion {
+        let now = bucket.logging.now(&self.clock);
+        let conclusion = match now.said {
+            Said::Known(target) => Conclusion::compliant().actual(target.as_str()),
+            Said::Absent => Conclusion::violation("access_logging_off"),
+            _ => Conclusion::undetermined(now.why("access_logging_absent")),
+        };
+        conclusion.on(&Basis::of(&now))
+    }
+
+    /// Whether everybody who asks without TLS is refused.
+    fn tls(&self, bucket: &Bucket, name: &str, region: &str) -> Conclusion {
+        let now = bucket.policy.now(&self.clock);
+        let conclusion = match parsed(&now) {
+            Ok(Some(policy)) => tls_required(&policy, now.known().map_or("", |text| text), name, region),
+            Ok(None) => Conclusion::violation("tls_not_required").actual("no bucket policy"),
+            Err(reason) => Conclusion::undetermined(reason),
+        };
+        conclusion.on(&Basis::of(&now))
+    }
+
+    /// Whether the trail of a stranger could write here.
+    fn write_scope(&self, bucket: &Bucket, name: &str, region: &str) -> Conclusion {
+        let now = bucket.policy.now(&self.clock);
+        let conclusion = match parsed(&now) {
+            Ok(Some(policy)) => strangers_write(&policy, now.known().map_or("", |text| text), name, region),
+            Ok(None) => Conclusion::compliant().actual("no bucket policy"),
+            Err(reason) => Conclusion::undetermined(reason),
+        };
+        conclusion.on(&Basis::of(&now))
+    }
+
+    /// Whether the policy or the access control list lets in everybody.
+    fn public(&self, bucket: &Bucket, owner: &Name, region: &str) -> Conclusion {
+        let own = bucket.public_access_block.now(&self.clock);
+        let of_account = self.model.accounts.get(owner).map(|account| account.public_access_block.now(&self.clock));
+        let of_account = of_account.as_ref();
+        let is_on = |switch: fn(&crate::settings::facts::PublicAccessBlock) -> bool| {
+            own.known().is_some_and(switch) || of_account.and_then(|now| now.known()).is_some_and(switch)
+        };
+        let blocks = of_account.map_or_else(|| Basis::of(&own), |now| Basis::of(&own).and(now));
+        let by_policy = if is_on(|block| block.restrict) {
+            Conclusion::compliant().actual("public policies are restricted")
+        } else {
+            self.public_policy(bucket, region)
+        };
+        let by_acl = if is_on(|block| block.ignore_acls) {
+            Conclusion::compliant().actual("public lists are ignored")
+        } else {
+            self.public_acl(bucket)
+        };
+        worst([by_policy, by_acl]).unwrap_or_else(Conclusion::compliant).on(&blocks)
+    }
+
+    fn public_policy(&self, bucket: &Bucket, region: &str) -> Conclusion {
+        let status = bucket.policy_status.now(&self.clock);
+        if status.known() == Some(&true) {
+            return Conclusion::violation("public_policy").on(&Basis::of(&status));
+        }
+        let now = bucket.policy.now(&self.clock);
+        let facts = Facts::new()
+            .with("aws:RequestedRegion", Fact::known(region))
+            .with("aws:SecureTransport", Fact::known("true"));
+        let conclusion = match parsed(&now) {
+            Ok(None) => Conclusion::compliant(),
+            Ok(Some(policy)) => match public_statements(&policy, &facts).iter().map(|statement| statement.public).max()
+            {
+                None | Some(Truth::False) => Conclusion::compliant(),
+                Some(Truth::True) => Conclusion::violation("public_policy"),
+                Some(Truth::Unknown) => Conclusion::undetermined("condition_unknown"),
+            },
+            Err(reason) => Conclusion::undetermined(reason),
+        };
+        conclusion.on(&Basis::of(&now))
+    }
+
+    fn public_acl(&self, bucket: &Bucket) -> Conclusion {
+        let ownership = bucket.object_ownership.now(&self.clock);
+        if ownership.known().is_some_and(|rule| rule == "BucketOwnerEnforced") {
+            return Conclusion::compliant().on(&Basis::of(&ownership));
+        }
+        let now = bucket.acl.now(&self.clock);
+        let conclusion = match now.said {
+            Said::Known(grants) | Said::Incomplete(grants) if grants.iter().any(|(who, _)| is_everybody(who)) => {
+                Conclusion::violation("public_acl")
+            }
+            Said::Known(_) => Conclusion::compliant(),
+            _ => Conclusion::undetermined(now.why("acl_absent")),
+        };
+        conclusion.on(&Basis::of(&now))
+    }
+}
+
+fn is_everybody(who: &str) -> bool {
+    who.ends_with("/global/AllUsers") || who.ends_with("/global/AuthenticatedUsers")
+}
+
+/// As inventories spell it.
+fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::SseS3 => "SSE-S3",
+        Method::SseKms => "SSE-KMS",
+        Method::DsseKms => "DSSE-KMS",
+        Method::SseC => "SSE-C",
+    }
+}
+
+fn tls_required(policy: &Document, text: &str, name: &str, region: &str) -> Conclusion {
+    let partition = partition_of(region);
+    let bucket = format!("arn:{partition}:s3:::{name}");
+    // Whoever denies some actions only, leaves others open.
+    let of_all = Document {
+        statements: policy.statements.iter().filter(|it| is_of_all_actions(it)).cloned().collect(),
+        ..policy.clone()
+    };
+    let denied = |caller: &Caller| {
+        let asked = [("s3:GetObject", "/*"), ("s3:PutObject", "/*"), ("s3:ListBucket", "")];
+        Truth::all(asked.map(|(action, below)| {
+            let request = Request {
+                caller: caller.clone(),
+                action: action.to_owned(),
+                resource: Target::all(&format!("{bucket}{below}")),
+                facts: Facts::new().with("aws:SecureTransport", Fact::known("false")),
+                attachment: Attachment::Resource,
+            };
+            evaluate(&of_all, &request).deny
+        }))
+    };
+    // Whom nothing denies: somebody of an account that the policy does not name.
+    let nobody = Caller::Principal(format!("arn:{partition}:iam::{}:role/another", stranger(text)));
+    match (denied(&Caller::Everyone { anonymous: true }), denied(&nobody)) {
+        (Truth::True, _) => Conclusion::compliant(),
+        (_, Truth::False) | (Truth::False, _) => Conclusion::violation("tls_not_required"),
+        _ => Conclusion::undetermined("condition_unknown"),
+    }
+}
+
+fn is_of_all_actions(statement: &Statement) -> bool {
+    match &statement.action {
+        Listed::Only(actions) => actions.iter().any(|action| action == "*" || action.eq_ignore_ascii_case("s3:*")),
+        _ => false,
+    }
+}
+
+/// What a policy allows to the trail of an account that it does not name.
+fn strangers_write(policy: &Document, text: &str, name: &str, region: &str) -> Conclusion {
+    let account = stranger(text);
+    let partition = partition_of(region);
+    let trail = format!("arn:{partition}:cloudtrail:us-east-1:{account}:trail/another");
+    let bucket = format!("arn:{partition}:s3:::{name}");
+    let any = format!("arn:*:cloudtrail:*:{account}:trail/*");
+    let anywhere = Asker { trail: &any, account: &account }.with_bucket(policy, "s3:PutObject", &format!("{bucket}/*"));
+    let answer = match anywhere.outcome() {
+        // Whether somebody can is proven by one who can.
+        Truth::Unknown => {
+            let asker = Asker { trail: &trail, account: &account };
+            let places =
+                places_of_policy(policy, &format!("{bucket}/AWSLogs/{account}/CloudTrail/us-east-1/x.json.gz"));
+            Truth::any(places.iter().map(|place| asker.with_bucket(policy, "s3:PutObject", place).outcome()))
+                .or(Truth::Unknown)
+        }
+        sure => sure,
+    };
+    match answer {
+        Truth::False => Conclusion::compliant(),
+        Truth::True => Conclusion::violation("no_source_condition"),
+        Truth::Unknown => Conclusion::undetermined("condition_unknown"),
+    }
+    .expected(format!("{CLOUDTRAIL} of these accounts only"))
+}
+
+/// Some objects that a policy is about, and one more.
+fn places_of_policy(policy: &Document, other: &str) -> BTreeSet<String> {
+    const MOST: usize = 32;
+    let mut places = BTreeSet::from([other.to_owned()]);
+    for statement in policy.statements.iter().filter(|statement| statement.effect != Effect::Deny) {
+        if let Listed::Only(resources) = &statement.resource {
+            let objects = resources.iter().filter(|resource| resource.contains('/'));
+            places.extend(objects.take(MOST).map(|resource| resource.replace(['*', '?'], "x")));
+        }
+        if places.len() >= MOST {
+            break;
+        }
+    }
+    places
+}

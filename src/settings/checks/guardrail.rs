@@ -1,0 +1,202 @@
+//! Service control policies: whether they keep the accounts from switching off what the standard demands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Basis, Conclusion, Judge, Judged, Resource};
+use crate::iam_policy::{
+    Attachment, Caller, Document, Effect, Facts, Pattern, Request, Statement, Target, Truth, evaluate,
+};
+use crate::policy::{GuardrailDemand, Verdict};
+use crate::settings::facts::PolicyType;
+use crate::settings::observations::Said;
+
+/// Deeper than any organisation.
+const MAX_DEPTH: usize = 16;
+
+/// The policies of one kind that are attached, by what they are attached to.
+struct Attached {
+    by_target: BTreeMap<String, Vec<String>>,
+    /// Whether all of them are known.
+    is_whole: bool,
+    reason: &'static str,
+    basis: Basis,
+}
+
+/// What resource control policies say of a request to a resource of an account.
+pub(super) enum Controlled {
+    /// Nothing that was exported is against it.
+    Passed,
+    Denied,
+    /// It depends, or not all of them are known.
+    Perhaps,
+}
+
+impl Judge<'_> {
+    pub(super) fn guardrails(&self, judged: &mut Judged) {
+        let Some(demand) = &self.policy.guardrails else { return };
+        let attached = self.attached(PolicyType::ServiceControl);
+        for id in judged.accounts.clone() {
+            let name = format!("account:{id}");
+            let resource = Resource { account: &id, region: "", name: &name };
+            let conclusion = match self.model.is_management(&id, &self.clock) {
+                // It is never bound by them.
+                Some(true) => Conclusion::out_of_scope("management_account"),
+                Some(false) => self.guardrail(&id, demand, &attached),
+                None => match self.guardrail(&id, demand, &attached) {
+                    found if found.verdict == Verdict::Compliant => found,
+                    // It could be the management account.
+                    _ => Conclusion::undetermined("policies_absent"),
+                },
+            };
+            self.push(judged, resource, "guardrail.scp", conclusion);
+        }
+    }
+
+    /// What resource control policies say of a request; they bind services, too, but not the resources of the management
+    /// account. Where none were exported, nothing is concluded from them.
+    pub(super) fn controls(&self, account: &str, asks: impl Fn(&Document) -> Truth) -> Controlled {
+        let is_asked = self.model.organization.policies.contains_key(&PolicyType::ResourceControl);
+        if !is_asked || self.model.is_management(account, &self.clock) == Some(true) {
+            return Controlled::Passed;
+        }
+        let attached = self.attached(PolicyType::ResourceControl);
+        let chain = self.above(account);
+        let denied = match &chain {
+            Some(chain) => {
+                let texts = chain.iter().filter_map(|target| attached.by_target.get(target)).flatten();
+                Truth::any(texts.map(|text| Document::parse(text).map_or(Truth::Unknown, |policy| asks(&policy))))
+            }
+            // Any of them can be attached to it.
+            None => {
+                let all = attached.by_target.values().flatten();
+                Truth::any(all.map(|text| Document::parse(text).map_or(Truth::Unknown, |policy| asks(&policy))))
+                    .at_most_unknown()
+            }
+        };
+        match denied {
+            Truth::True => Controlled::Denied,
+            Truth::False if attached.is_whole => Controlled::Passed,
+            _ => Controlled::Perhaps,
+        }
+    }
+
+    fn attached(&self, kind: PolicyType) -> Attached {
+        let organization = &self.model.organization;
+        let mut attached =
+            Attached { by_target: BTreeMap::new(), is_whole: true, reason: "policies_absent", basis: Basis::default() };
+        let Some(now) = organization.policies.get(&kind).map(|policies| policies.now(&self.clock)) else {
+            attached.is_whole = false;
+            return attached;
+        };
+        attached.basis = Basis::of(&now);
+        let (Said::Known(ids) | Said::Incomplete(ids)) = now.said else {
+            // In no organisation there are none.
+            (attached.is_whole, attached.reason) = (matches!(now.said, Said::Absent), now.why("policies_absent"));
+            return attached;
+        };
+        attached.is_whole = matches!(now.said, Said::Known(_));
+        for id in ids {
+            let text = organization.policy_texts.get(id).map(|text| text.now(&self.clock));
+            let targets = organization.targets.get(id).map(|targets| targets.now(&self.clock));
+            let known =
+                text.as_ref().and_then(|text| text.known()).zip(targets.as_ref().and_then(|targets| targets.known()));
+            let Some((text, targets)) = known else {
+                attached.is_whole = false;
+                continue;
+            };
+            for target in targets {
+                attached.by_target.entry(target.clone()).or_default().push(text.clone());
+            }
+        }
+        attached
+    }
+
+    /// The account and everything that it lies in; nothing if that is not known.
+    fn above(&self, id: &str) -> Option<Vec<String>> {
+        let mut chain = vec![id.to_owned()];
+        while chain.len() <= MAX_DEPTH {
+            let child = chain.last()?;
+            if child.starts_with("r-") {
+                return Some(chain);
+            }
+            let parents = self.model.organization.parents.get(child)?.now(&self.clock);
+            let parents: &BTreeSet<String> = parents.known()?;
+            chain.push(parents.first()?.clone());
+        }
+        None
+    }
+
+    fn guardrail(&self, id: &str, demand: &GuardrailDemand, attached: &Attached) -> Conclusion {
+        let chain = self.above(id);
+        let own = [id.to_owned()];
+        let targets = chain.as_deref().unwrap_or(&own);
+        let texts: Vec<&String> =
+            targets.iter().filter_map(|target| attached.by_target.get(target)).flatten().collect();
+        let policies: Vec<Result<Document, _>> = texts.iter().map(|text| Document::parse(text)).collect();
+        let denied = |action: &String| {
+            let answers = policies.iter().map(|policy| match policy {
+                Ok(policy) => denies(policy, action, id, demand),
+                Err(_) => Truth::Unknown,
+            });
+            Truth::any(answers)
+        };
+        let answers: Vec<(&String, Truth)> = demand.deny.iter().map(|action| (action, denied(action))).collect();
+        let not_denied: Vec<&str> =
+            answers.iter().filter(|(_, answer)| *answer != Truth::True).map(|(action, _)| action.as_str()).collect();
+        let is_whole = attached.is_whole && chain.is_some();
+        let surely = answers.iter().any(|(_, answer)| *answer == Truth::False);
+        let conclusion = match () {
+            () if not_denied.is_empty() => Conclusion::compliant(),
+            () if !is_whole => Conclusion::undetermined(attached.reason),
+            () if surely => Conclusion::violation("not_denied"),
+            () => Conclusion::undetermined("condition_unknown"),
+        };
+        conclusion.expected(demand.deny.join(" ")).actual(not_denied.join(" ")).on(&attached.basis)
+    }
+}
+
+/// Whether a policy denies an action to everybody of an account but those whom the standard excepts.
+fn denies(policy: &Document, action: &str, account: &str, demand: &GuardrailDemand) -> Truth {
+    let request = |caller| Request {
+        caller,
+        action: action.to_owned(),
+        resource: Target::all("*"),
+        facts: Facts::new(),
+        attachment: Attachment::Identity,
+    };
+    let everybody = evaluate(policy, &request(Caller::AccountPrincipals(account.to_owned()))).deny;
+    if everybody == Truth::True {
+        return Truth::True;
+    }
+    // Each statement for itself: what one denies to all but some, another may not vouch for.
+    let denies_all_but_the_excepted = |statement: &Statement| {
+        let alone = Document { statements: vec![statement.clone()], ..policy.clone() };
+        let stranger = format!("arn:aws:iam::{account}:role/a-role-that-nobody-names");
+        spares_only(statement, &demand.except)
+            && evaluate(&alone, &request(Caller::Principal(stranger))).deny == Truth::True
+    };
+    if policy.statements.iter().any(denies_all_but_the_excepted) {
+        return Truth::True;
+    }
+    // Whom a condition spares beside them is not excepted.
+    let nobody = format!("arn:aws:iam::{account}:role/another-role-that-nobody-names");
+    match evaluate(policy, &request(Caller::Principal(nobody))).deny {
+        Truth::False => Truth::False,
+        _ => everybody.at_most_unknown(),
+    }
+}
+
+/// Whether a statement that denies spares nobody but those whom the standard excepts.
+fn spares_only(statement: &Statement, except: &[String]) -> bool {
+    let except: Vec<Pattern> = except.iter().map(|pattern| Pattern::new(pattern)).collect();
+    statement.effect == Effect::Deny
+        && !statement.conditions.is_empty()
+        && statement.conditions.iter().all(|condition| {
+            condition.key.eq_ignore_ascii_case("aws:PrincipalArn")
+                && condition.operator.negated
+                && condition.values.iter().all(|value| {
+                    let value = Pattern::new(value);
+                    except.iter().any(|pattern| pattern.covers(&value))
+                })
+        })
+}

@@ -1,0 +1,479 @@
+//! Exports of settings: which files there are, what each of them is, and what it says.
+//!
+//! ```text
+//! files -> place, content -> call | item | opinion -> facts
+//! walk     recognise         calls, config, opinions
+//! ```
+//!
+//! A file is known by its place and its content, never by its ending alone. What lies in a place where an answer is expected
+//! and is none counts as asked and not answered.
+
+mod calls;
+mod config;
+mod iam;
+mod names;
+mod opinions;
+mod walk;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::facts::{Fact, Members, Place, parse_time, time};
+use crate::escape::hex::hex;
+use crate::escape::percent::decode_percent;
+use crate::hashes::sha256::Sha256;
+use crate::json;
+use crate::source::{FileFault, SourceFile, TextStream};
+use crate::timestamp::Timestamp;
+
+use calls::{Call, Command, NoAnswer};
+pub(super) use names::partition_of;
+use walk::Meant;
+pub(super) use walk::{ExportFile, Found, walk};
+
+/// More than the largest answer of the command line, and more than a person means to give.
+const MAX_FILE_LEN: usize = 256 << 20;
+/// As much as is read at a time.
+const BUFFER_LEN: usize = 64 << 10;
+
+/// What a file turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    /// A file in a tree of answers of the command line.
+    CliTree,
+    /// Answers of the command line, one a line.
+    Envelope,
+    /// Items of AWS Config.
+    Config,
+    /// What other tools found.
+    Findings,
+    /// The times of an export.
+    Times,
+    /// None of these.
+    PassedOver,
+}
+
+impl Kind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::CliTree => "cli_tree",
+            Self::Envelope => "envelope",
+            Self::Config => "config",
+            Self::Findings => "findings",
+            Self::Times => "times",
+            Self::PassedOver => "passed_over",
+        }
+    }
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct ReadFile {
+    pub(super) kind: Kind,
+    pub(super) sha256: String,
+    /// When the newest of what it says was so.
+    pub(super) at: Option<Timestamp>,
+    /// What it says, each with its time.
+    pub(super) facts: Vec<(Option<Timestamp>, Fact)>,
+    /// The calls that it holds, for what was asked everywhere but in some places.
+    pub(super) asked: Vec<(Place, &'static str)>,
+    /// The calls that were answered.
+    pub(super) answered: Vec<Asked>,
+    /// The calls that were refused, each with the code.
+    pub(super) refused: Vec<(Asked, String)>,
+    pub(super) faults: Vec<ExportFault>,
+}
+
+/// What was asked: the call, where, and for what.
+pub(super) type Asked = (&'static str, Place, Option<String>);
+
+/// Why something of a file was not understood.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ExportFault {
+    /// Its name in `faults.jsonl`.
+    pub(super) what: &'static str,
+    /// The line of a file of lines.
+    pub(super) line: Option<u64>,
+    /// For people.
+    pub(super) why: String,
+}
+
+impl ExportFault {
+    pub(super) fn new(what: &'static str, why: impl Into<String>) -> Self {
+        Self { what, line: None, why: why.into() }
+    }
+}
+
+impl From<FileFault> for ExportFault {
+    fn from(fault: FileFault) -> Self {
+        let what = match fault {
+            FileFault::Inflate(_) | FileFault::NotGzip => "export_damaged",
+            FileFault::Changed => "export_changed",
+            _ => "export_unreadable",
+        };
+        Self::new(what, fault.to_string())
+    }
+}
+
+/// Reads a file of an export.
+pub(super) fn read(file: &ExportFile) -> Result<ReadFile, ExportFault> {
+    let text = content(&file.path)?;
+    let mut reader = Reader::new(hex(&Sha256::of(&text)), file.time);
+    match &file.place {
+        walk::FilePlace::Answer(call) => reader.answer(call, &text),
+        walk::FilePlace::Refusal(call) => reader.refusal(call, &text),
+        walk::FilePlace::Times => reader.file.kind = Kind::Times,
+        walk::FilePlace::Snapshot(time) => {
+            reader.reported_at = Some(*time);
+            reader.document(&text)?;
+        }
+        walk::FilePlace::Silence(call) => reader.silence(call),
+        walk::FilePlace::Elsewhere(meant) => match reader.document(&text) {
+            Err(fault) if is_no_export(*meant, &fault, &text) => reader.file.kind = Kind::PassedOver,
+            read => read?,
+        },
+    }
+    Ok(reader.file)
+}
+
+/// Whether a file that nobody named is none of ours: text that is no JSON, or among answers the answer to another call.
+fn is_no_export(meant: Meant, fault: &ExportFault, text: &[u8]) -> bool {
+    let is_json = text.trim_ascii_start().starts_with(b"{") || text.trim_ascii_start().starts_with(b"[");
+    match meant {
+        Meant::Surely => false,
+        Meant::Perhaps => !is_json,
+        Meant::Hardly => !is_json || fault.what == "export_unknown",
+    }
+}
+
+/// The whole text of a file, inflated if it is compressed.
+fn content(path: &Path) -> Result<Vec<u8>, ExportFault> {
+    let mut stream = TextStream::new(Arc::new(SourceFile::open(path, None)?), false)?;
+    let (mut text, mut len) = (Vec::new(), 0);
+    loop {
+        if text.len() < len + BUFFER_LEN {
+            text.resize(len + BUFFER_LEN, 0);
+        }
+        match stream.read(&mut text[len..])? {
+            0 => {
+                text.truncate(len);
+                return Ok(text);
+            }
+            read => len += read,
+        }
+        if len > MAX_FILE_LEN {
+            return Err(ExportFault::new("export_too_large", "it holds more than 256 MiB"));
+        }
+    }
+}
+
+/// Collects what a file says.
+struct Reader {
+    file: ReadFile,
+    /// The time of what has none itself.
+    time: Option<Timestamp>,
+    /// When AWS Config reported all of it as current.
+    reported_at: Option<Timestamp>,
+}
+
+impl Reader {
+    fn new(sha256: String, time: Option<Timestamp>) -> Self {
+        let file = ReadFile {
+            kind: Kind::CliTree,
+            sha256,
+            at: None,
+            facts: Vec::new(),
+            asked: Vec::new(),
+            answered: Vec::new(),
+            refused: Vec::new(),
+            faults: Vec::new(),
+        };
+        Self { file, time, reported_at: None }
+    }
+
+    fn take(&mut self, at: Option<Timestamp>, facts: Vec<Fact>) {
+        self.file.at = self.file.at.max(at);
+        self.file.facts.extend(facts.into_iter().map(|fact| (at, fact)));
+    }
+
+    fn fault(&mut self, what: &'static str, line: Option<u64>, why: impl Into<String>) {
+        self.file.faults.push(ExportFault { what, line, why: why.into() });
+    }
+
+    /// The answer that lies in a tree of the command line.
+    fn answer(&mut self, call: &Call, text: &[u8]) {
+        self.asked(call);
+        let time = self.time;
+        match json::parse(text) {
+            Ok(value) if has_items(&value) => {
+                self.file.kind = Kind::Config;
+                self.items(&value, None);
+            }
+            Ok(value) => self.said(call, &value, time, None),
+            Err(_) if text.iter().all(u8::is_ascii_whitespace) => self.unreadable(call, time, None, "it is empty"),
+            Err(error) => self.unreadable(call, time, None, &error.to_string()),
+        }
+    }
+
+    /// The command line printed nothing, which says that nothing is set.
+    fn silence(&mut self, call: &Call) {
+        let time = self.time;
+        self.said(call, &Value::Object(serde_json::Map::new()), time, None);
+    }
+
+    fn asked(&mut self, call: &Call) {
+        let everywhere = match call.command {
+            Command::DescribeTrails => "cloudtrail describe-trails",
+            Command::ListAliases => "kms list-aliases",
+            _ => return,
+        };
+        self.file.asked.push((call.place.clone(), everywhere));
+    }
+
+    fn said(&mut self, call: &Call, output: &Value, at: Option<Timestamp>, line: Option<u64>) {
+        match call.answered(output) {
+            Ok(facts) => {
+                self.file.answered.push(call.asked());
+                self.take(at, facts);
+            }
+            Err(NoAnswer::Shape(what)) => {
+                self.unreadable(call, at, line, &format!("no answer to {}: {what}", call.command.text()));
+            }
+            Err(NoAnswer::Misplaced(found)) => {
+                self.fault("misplaced", line, format!("the answer is about something else: {found}"));
+                self.take(at, call.unreadable());
+            }
+        }
+    }
+
+    fn unreadable(&mut self, call: &Call, at: Option<Timestamp>, line: Option<u64>, why: &str) {
+        self.fault("export_damaged", line, why);
+        self.take(at, call.unreadable());
+    }
+
+    /// What the command line wrote instead of an answer.
+    fn refusal(&mut self, call: &Call, text: &[u8]) {
+        self.asked(call);
+        let said = String::from_utf8_lossy(text);
+        let code = refusal_code(&said).unwrap_or("unknown").to_owned();
+        self.refused(call, &code, self.time);
+    }
+
+    fn refused(&mut self, call: &Call, code: &str, at: Option<Timestamp>) {
+        match call.is_answered_by(code) {
+            true => self.file.answered.push(call.asked()),
+            false if call.is_idle() => {}
+            false => self.file.refused.push((call.asked(), code.to_owned())),
+        }
+        self.take(at, call.refused(code));
+    }
+
+    /// A file whose place says nothing: one JSON text, or one a line.
+    fn document(&mut self, text: &[u8]) -> Result<(), ExportFault> {
+        if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+            return Err(ExportFault::new("export_damaged", "it is UTF-16: write it out as UTF-8"));
+        }
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let beginning = text.trim_ascii_start();
+        if beginning.is_empty() {
+            return Err(ExportFault::new("export_damaged", "it is empty"));
+        }
+        let is_json = beginning.starts_with(b"{") || beginning.starts_with(b"[");
+        let table = std::str::from_utf8(text).ok().filter(|_| !is_json).and_then(opinions::prowler);
+        if let Some(facts) = table {
+            self.file.kind = Kind::Findings;
+            self.take(self.time, facts);
+            return Ok(());
+        }
+        match json::parse(text) {
+            Ok(value) => self.value(&value, None),
+            // Several values one behind the other are lines.
+            Err(_) if beginning.starts_with(b"{") && text.contains(&b'\n') => self.lines(text),
+            Err(error) => Err(ExportFault::new("export_damaged", error.to_string())),
+        }
+    }
+
+    fn lines(&mut self, text: &[u8]) -> Result<(), ExportFault> {
+        for (at, line) in
+            text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty())
+        {
+            let number = at as u64 + 1;
+            match json::parse(line) {
+                Ok(value) => {
+                    if let Err(fault) = self.value(&value, Some(number)) {
+                        self.file.faults.push(ExportFault { line: Some(number), ..fault });
+                    }
+                }
+                Err(error) => self.fault("export_damaged", Some(number), error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, value: &Value, line: Option<u64>) -> Result<(), ExportFault> {
+        if has_items(value) || config::is_item(value) {
+            self.file.kind = Kind::Config;
+            self.items(value, line);
+            return Ok(());
+        }
+        // An envelope is one whatever else stands in it.
+        let members = Members::of(value).filter(|members| members.text("command").is_some());
+        let Some(members) = members else {
+            if let Some(facts) = opinions::findings(value) {
+                self.file.kind = Kind::Findings;
+                self.take(self.time, facts);
+                return Ok(());
+            }
+            return Err(ExportFault::new("export_unknown", "it is no export that is read here"));
+        };
+        self.file.kind = Kind::Envelope;
+        self.envelope(&members, line)
+    }
+
+    fn envelope(&mut self, line: &Members<'_>, number: Option<u64>) -> Result<(), ExportFault> {
+        let text =
+            |name: &str| line.filled(name).ok_or_else(|| ExportFault::new("export_damaged", format!("no {name}")));
+        let command = text("command")?;
+        let place = Place { account: text("account")?.into(), region: text("region")?.into() };
+        let (service, name) = command.split_once(' ').unwrap_or((&command, ""));
+        let at = line.get("at").map(|at| time(at).ok_or_else(|| ExportFault::new("export_damaged", "at is no time")));
+        let at = at.transpose()?.or(self.time);
+        let (output, error) = (line.get("output"), line.get("error"));
+        if let Some(output) = output.filter(|output| has_items(output)) {
+            self.items(output, number);
+            return Ok(());
+        }
+        let Some(command) = Command::named(service, name) else {
+            return Err(ExportFault::new("export_unknown", format!("the call is not read here: {command}")));
+        };
+        let parameters = line.get("parameters");
+        let is_partial = parameters.is_some_and(|parameters| !asks_for_all(parameters));
+        let call = Call { place, command, parameter: parameters.and_then(parameter), is_partial };
+        self.asked(&call);
+        match (output, error) {
+            (Some(output), None) => self.said(&call, output, at, number),
+            (None, Some(error)) => {
+                let code = Members::of(error).and_then(|error| error.filled("code"));
+                self.refused(&call, code.as_deref().unwrap_or("unknown"), at);
+            }
+            _ => self.unreadable(&call, at, number, "neither an output nor an error"),
+        }
+        Ok(())
+    }
+
+    /// Items of AWS Config, in whatever holds them.
+    fn items(&mut self, value: &Value, line: Option<u64>) {
+        let members = Members::of(value);
+        let list = |name| members.as_ref().and_then(|members| members.list(name));
+        if let Some(items) = list("configurationItems") {
+            return items.iter().for_each(|item| self.item(item, line));
+        }
+        let Some(results) = list("Results") else { return self.item(value, line) };
+        for result in results {
+            match result.as_str().map(|text| json::parse(text.as_bytes())) {
+                Some(Ok(item)) => self.item(&item, line),
+                Some(Err(error)) => self.fault("export_damaged", line, error.to_string()),
+                None => self.item(result, line),
+            }
+        }
+        if members.is_some_and(|members| members.get("NextToken").is_some()) {
+            self.fault("export_incomplete", line, "more results were not fetched");
+        }
+    }
+
+    fn item(&mut self, value: &Value, line: Option<u64>) {
+        match config::item(value) {
+            Ok(item) => self.take(self.reported_at.or(item.at), item.facts),
+            Err(NoAnswer::Shape(what)) => self.fault("export_damaged", line, format!("no item of AWS Config: {what}")),
+            Err(NoAnswer::Misplaced(found)) => self.fault("misplaced", line, found),
+        }
+    }
+}
+
+fn has_items(value: &Value) -> bool {
+    let is_row = |list: &Vec<Value>| {
+        list.iter().all(|row| row.as_str().is_some_and(|text| text.contains("resourceType")) || config::is_item(row))
+    };
+    Members::of(value).is_some_and(|members| {
+        members.list("configurationItems").is_some()
+            || members.list("Results").is_some_and(|list| !list.is_empty() && is_row(list))
+    })
+}
+
+/// The code in what the command line writes: `An error occurred (CODE) when calling ...`.
+fn refusal_code(text: &str) -> Option<&str> {
+    let (_, behind) = text.split_once("An error occurred (")?;
+    let (code, _) = behind.split_once(')')?;
+    let is_plain = code.len() <= 100 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    is_plain.then_some(code)
+}
+
+/// How the parameter of a call may be called that says what it is about.
+const NAMES: [&str; 11] = [
+    "name",
+    "bucket",
+    "keyid",
+    "trailname",
+    "accountid",
+    "policyid",
+    "targetid",
+    "childid",
+    "filter",
+    "policytype",
+    "rolearn",
+];
+/// Parameters that leave nothing out of an answer.
+const HARMLESS: [&str; 3] = ["expectedbucketowner", "region", "output"];
+
+fn plain(name: &str) -> String {
+    name.trim_start_matches('-').to_ascii_lowercase().replace(['-', '_'], "")
+}
+
+/// What a call was about, however its parameter is called.
+fn parameter(parameters: &Value) -> Option<String> {
+    let object = parameters.as_object()?;
+    let texts = || object.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+    let found = texts().find(|(name, _)| NAMES.contains(&plain(name).as_str()))?;
+    Some(found.1.to_owned())
+}
+
+/// Whether the parameters of a call neither filter its answer nor ask for a page of it.
+fn asks_for_all(parameters: &Value) -> bool {
+    let Some(object) = parameters.as_object() else { return parameters.is_null() };
+    object.iter().all(|(name, value)| {
+        let name = plain(name);
+        match name.as_str() {
+            "includeshadowtrails" => value == &Value::Bool(true),
+            "policyname" => value == "default",
+            name if NAMES.contains(&name) => value.is_string(),
+            name => HARMLESS.contains(&name),
+        }
+    })
+}
+
+/// The parameter that the name of a file stands for.
+fn decoded(name: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    if !decode_percent(name.as_bytes(), &mut bytes) {
+        return None;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// When an export began, as its `export.json` says.
+fn started(path: &Path) -> Result<Option<Timestamp>, ExportFault> {
+    let text = content(path)?;
+    let value = json::parse(&text).map_err(|error| ExportFault::new("export_damaged", error.to_string()))?;
+    let members = Members::of(&value).ok_or_else(|| ExportFault::new("export_damaged", "it is no JSON object"))?;
+    if members.get("started").is_some() && members.get("finished").is_none() {
+        return Err(ExportFault::new("export_unfinished", "the export was not finished: run the script again"));
+    }
+    match members.text("started") {
+        Some(text) => {
+            parse_time(text).map(Some).ok_or_else(|| ExportFault::new("export_damaged", "started is no time"))
+        }
+        None => Err(ExportFault::new("export_damaged", "no started")),
+    }
+}

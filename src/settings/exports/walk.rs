@@ -1,0 +1,231 @@
+//! The files of exports, in an order that depends on their names only, and what their places say.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use super::calls::{Call, Command};
+use super::names::{is_account, is_region};
+use super::{ExportFault, decoded, started};
+use crate::settings::facts::{Place, parse_time};
+use crate::timestamp::Timestamp;
+
+/// A file to read.
+#[derive(Debug)]
+pub(in crate::settings) struct ExportFile {
+    pub(in crate::settings) path: PathBuf,
+    pub(super) place: FilePlace,
+    /// When the export that it belongs to began.
+    pub(in crate::settings) time: Option<Timestamp>,
+}
+
+/// What the place of a file says.
+#[derive(Debug)]
+pub(super) enum FilePlace {
+    Answer(Call),
+    /// An empty file, beside one that would say why if the call had been refused: the command line printed nothing.
+    Silence(Call),
+    Refusal(Call),
+    /// `export.json`.
+    Times,
+    /// A snapshot of AWS Config, of this time.
+    Snapshot(Timestamp),
+    /// Its content must tell.
+    Elsewhere(Meant),
+}
+
+/// Whether somebody means a file to be an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meant {
+    /// It was given by itself.
+    Surely,
+    /// It lies in a folder that was given.
+    Perhaps,
+    /// It lies among the answers of calls, and other calls are not read here.
+    Hardly,
+}
+
+/// What lies in exports.
+#[derive(Debug, Default)]
+pub(in crate::settings) struct Found {
+    pub(in crate::settings) files: Vec<ExportFile>,
+    pub(in crate::settings) skipped: Vec<Skipped>,
+}
+
+/// A file that is not read.
+#[derive(Debug)]
+pub(in crate::settings) struct Skipped {
+    pub(in crate::settings) path: PathBuf,
+    pub(in crate::settings) fault: ExportFault,
+}
+
+/// The files of a path that was given. Places are those of the whole path, wherever somebody stands.
+pub(in crate::settings) fn walk(given: &Path, found: &mut Found) -> io::Result<()> {
+    let real = given.canonicalize()?;
+    if fs::metadata(given)?.is_dir() {
+        return walk_folder((given, &real), time_above(&real), found, 0);
+    }
+    let place = match place_of(&real) {
+        FilePlace::Elsewhere(_) => FilePlace::Elsewhere(Meant::Surely),
+        place => place,
+    };
+    found.files.push(ExportFile { path: given.to_owned(), place, time: time_above(&real) });
+    Ok(())
+}
+
+/// The time of the export that a part of it was given of: `export.json` is a few folders above.
+fn time_above(given: &Path) -> Option<Timestamp> {
+    const ABOVE: usize = 5;
+    let mut files =
+        given.ancestors().skip(1).take(ABOVE).map(|folder| folder.join("export.json")).filter(|file| file.is_file());
+    started(&files.next()?).ok().flatten()
+}
+
+/// Deeper than any export.
+const MAX_DEPTH: usize = 64;
+
+fn walk_folder(
+    (folder, real): (&Path, &Path),
+    time: Option<Timestamp>,
+    found: &mut Found,
+    depth: usize,
+) -> io::Result<()> {
+    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    let has = |name: &str| entries.iter().any(|entry| entry.file_name() == name);
+    // What this job wrote says nothing of AWS.
+    if has("summary.json") && has("settings.csv") && has("decryptors.csv") {
+        return Ok(());
+    }
+    let mut time = time;
+    if let Some(times) = entries.iter().find(|entry| entry.file_name() == "export.json") {
+        match started(&times.path()) {
+            Ok(began) => time = began,
+            Err(fault) => {
+                time = None;
+                found.skipped.push(Skipped { path: times.path(), fault });
+            }
+        }
+    }
+    for entry in entries {
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        let skip = |what, why: &str| Skipped { path: path.clone(), fault: ExportFault::new(what, why) };
+        match () {
+            () if is_of_others(&entry.file_name(), kind.is_dir()) => {}
+            () if kind.is_symlink() => {
+                found
+                    .skipped
+                    .push(skip("export_link", "links in folders are not followed: give what it leads to by itself"));
+            }
+            () if kind.is_dir() && depth == MAX_DEPTH => {
+                found.skipped.push(skip("export_unreadable", "it lies too deep"))
+            }
+            () if kind.is_dir() => walk_folder((&path, &real.join(entry.file_name())), time, found, depth + 1)?,
+            () if kind.is_file() => {
+                let place = place_of(&real.join(entry.file_name()));
+                found.files.extend(beside(&path, place).map(|place| ExportFile { path, place, time }));
+            }
+            () => found.skipped.push(skip("export_unreadable", "it is a pipe, a socket or a device")),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name is one of systems and tools: folders that are hidden, and what macOS leaves behind.
+fn is_of_others(name: &OsStr, is_folder: bool) -> bool {
+    let name = name.as_encoded_bytes();
+    (is_folder && name.starts_with(b".")) || name.starts_with(b"._") || name == b".DS_Store"
+}
+
+/// The place of a file beside the other one that `aws ... > X.json 2> X.error.txt` makes; nothing for the empty one of two.
+fn beside(path: &Path, place: FilePlace) -> Option<FilePlace> {
+    let len = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len());
+    let other = |from: &str, to: &str| len(Path::new(&format!("{}{to}", path.to_str()?.strip_suffix(from)?)));
+    if len(path) != Some(0) {
+        return Some(place);
+    }
+    match place {
+        FilePlace::Answer(call) => match other(".json", ".error.txt") {
+            Some(0) if call.command.may_be_silent() => Some(FilePlace::Silence(call)),
+            Some(1..) => None,
+            _ => Some(FilePlace::Answer(call)),
+        },
+        FilePlace::Refusal(call) => match other(".error.txt", ".json") {
+            Some(_) => None,
+            None => Some(FilePlace::Refusal(call)),
+        },
+        place => Some(place),
+    }
+}
+
+fn place_of(path: &Path) -> FilePlace {
+    let names: Vec<Cow<'_, str>> = path.components().filter_map(name_of).collect();
+    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    let Some(name) = names.last() else { return FilePlace::Elsewhere(Meant::Perhaps) };
+    if *name == "export.json" {
+        return FilePlace::Times;
+    }
+    let bare = name.strip_suffix(".gz").unwrap_or(name);
+    if let Some(call) = bare.strip_suffix(".error.txt").and_then(|stem| call_of(&names, stem)) {
+        return FilePlace::Refusal(call);
+    }
+    if let Some(call) = bare.strip_suffix(".json").and_then(|stem| call_of(&names, stem)) {
+        return FilePlace::Answer(call);
+    }
+    let meant = if is_in_tree(&names) { Meant::Hardly } else { Meant::Perhaps };
+    snapshot_time(name).map_or(FilePlace::Elsewhere(meant), FilePlace::Snapshot)
+}
+
+fn name_of(component: Component<'_>) -> Option<Cow<'_, str>> {
+    match component {
+        Component::Normal(name) => Some(name.to_string_lossy()),
+        _ => None,
+    }
+}
+
+/// `.../ACCOUNT/REGION/SERVICE/COMMAND[/PARAMETER].json`, whose last name is `stem`.
+fn call_of(names: &[&str], stem: &str) -> Option<Call> {
+    let above = &names[..names.len() - 1];
+    let call = |place: &[&str], service: &str, command: &str, parameter: Option<String>| {
+        let [.., account, region] = place else { return None };
+        let place = Place { account: (*account).into(), region: (*region).into() };
+        let fits = is_account(&place.account) && is_region(&place.region);
+        fits.then_some(Call { place, command: Command::named(service, command)?, parameter, is_partial: false })
+    };
+    let whole = match above {
+        [place @ .., service] => call(place, service, stem, None),
+        [] => None,
+    };
+    whole.or_else(|| match above {
+        [place @ .., service, command] => call(place, service, command, Some(decoded(stem)?)),
+        _ => None,
+    })
+}
+
+/// Whether a file lies where answers of calls lie: below the folders of an account and a Region.
+fn is_in_tree(names: &[&str]) -> bool {
+    let above = &names[..names.len() - 1];
+    let is_place = |place: &[&str]| matches!(place, [account, region] if is_account(account) && is_region(region));
+    let of_config = names.iter().any(|name| *name == "configservice" || *name == "AWSLogs");
+    !of_config && above.windows(2).any(is_place)
+}
+
+/// `ACCOUNT_Config_REGION_ConfigSnapshot_YYYYMMDDThhmmssZ_UUID.json.gz`.
+fn snapshot_time(name: &str) -> Option<Timestamp> {
+    let (_, behind) = name.split_once("_ConfigSnapshot_")?;
+    let (time, _) = behind.split_once('_')?;
+    let (date, clock) = time.split_once('T')?;
+    let digits = |text: &str, len: usize| text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit());
+    let clock = clock.strip_suffix('Z').filter(|clock| digits(clock, 6)).filter(|_| digits(date, 8))?;
+    parse_time(&format!(
+        "{}-{}-{}T{}:{}:{}Z",
+        &date[..4],
+        &date[4..6],
+        &date[6..],
+        &clock[..2],
+        &clock[2..4],
+        &clock[4..]
+    ))
+}

@@ -1,0 +1,403 @@
+//! Everything that the exports say, by resource.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::exports::{Asked, ExportFault, ReadFile};
+use super::facts::{
+    AccountFact, AccountList, BucketFact, DefaultEncryption, Fact, Finding, Identities, KeyFact, KeyGrant, KeyMetadata,
+    Name, OrganizationDescription, OrganizationFact, Ownership, Place, PolicyType, PublicAccessBlock, Selectors,
+    TrailFact, TrailSettings, TrailStatus, Versioning,
+};
+use super::observations::{Clock, Mark, Observations, Said, SourceId};
+use crate::escape::escape;
+use crate::timestamp::Timestamp;
+
+/// A file that said something.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    /// Its path as it was given, escaped.
+    pub(super) path: String,
+    pub(super) sha256: String,
+    pub(super) kind: &'static str,
+    pub(super) at: Option<Timestamp>,
+    pub(super) observations: u64,
+}
+
+/// What an audit says of the objects.
+#[derive(Clone, Debug)]
+pub(super) struct Audited {
+    pub(super) sha256: String,
+    /// The buckets that it looked at, and when their inventories were made.
+    pub(super) buckets: BTreeMap<String, Option<Timestamp>>,
+    /// How many objects are under each key.
+    pub(super) keys: BTreeMap<String, u64>,
+    /// The newest month of each account.
+    pub(super) newest_months: BTreeMap<String, String>,
+    /// Whether everything was examined.
+    pub(super) is_whole: bool,
+}
+
+/// A fault of a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SourceFault {
+    pub(super) path: String,
+    pub(super) fault: ExportFault,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trail {
+    pub(super) settings: Observations<TrailSettings>,
+    pub(super) organization: Observations<bool>,
+    /// Each Region has its own.
+    pub(super) status: BTreeMap<Name, Observations<TrailStatus>>,
+    pub(super) selectors: Observations<Selectors>,
+    /// The accounts and Regions that show it.
+    pub(super) seen_in: BTreeSet<Place>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bucket {
+    /// Who owned it, how that is known, and when it was so last.
+    pub(super) owners: BTreeMap<Name, (Option<Timestamp>, Ownership)>,
+    pub(super) region: Observations<String>,
+    pub(super) encryption: Observations<DefaultEncryption>,
+    pub(super) policy: Observations<String>,
+    pub(super) policy_status: Observations<bool>,
+    pub(super) versioning: Observations<Versioning>,
+    pub(super) public_access_block: Observations<PublicAccessBlock>,
+    pub(super) acl: Observations<BTreeSet<(String, String)>>,
+    pub(super) object_ownership: Observations<String>,
+    pub(super) logging: Observations<String>,
+    pub(super) object_lock: Observations<Option<String>>,
+    pub(super) requester_pays: Observations<bool>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Key {
+    pub(super) metadata: Observations<KeyMetadata>,
+    pub(super) policy: Observations<String>,
+    pub(super) rotation: Observations<bool>,
+    /// In days.
+    pub(super) rotation_period: Observations<u32>,
+    pub(super) grants: Observations<BTreeSet<KeyGrant>>,
+    pub(super) tags: Observations<BTreeMap<String, String>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Account {
+    pub(super) regions: Observations<BTreeMap<String, bool>>,
+    pub(super) enabled_regions: Observations<BTreeMap<String, bool>>,
+    pub(super) public_access_block: Observations<PublicAccessBlock>,
+    pub(super) buckets: Observations<BTreeSet<Name>>,
+    pub(super) identities: Observations<Identities>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Organization {
+    /// By the account that asked: exports of several organisations can be looked at together.
+    pub(super) accounts: BTreeMap<Name, Observations<AccountList>>,
+    /// The same.
+    pub(super) descriptions: BTreeMap<Name, Observations<OrganizationDescription>>,
+    pub(super) policies: BTreeMap<PolicyType, Observations<BTreeSet<String>>>,
+    pub(super) policy_texts: BTreeMap<String, Observations<String>>,
+    pub(super) targets: BTreeMap<String, Observations<BTreeSet<String>>>,
+    pub(super) parents: BTreeMap<String, Observations<BTreeSet<String>>>,
+}
+
+/// What all exports say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Model {
+    pub(super) sources: Vec<Source>,
+    pub(super) trails: BTreeMap<Name, Trail>,
+    /// What each account sees in each Region.
+    pub(super) seen: BTreeMap<Place, Observations<BTreeSet<Name>>>,
+    pub(super) buckets: BTreeMap<Name, Bucket>,
+    pub(super) keys: BTreeMap<Name, Key>,
+    pub(super) aliases: BTreeMap<Place, Observations<BTreeMap<String, String>>>,
+    pub(super) accounts: BTreeMap<Name, Account>,
+    pub(super) organization: Organization,
+    pub(super) findings: BTreeSet<Finding>,
+    /// What was asked in each place, for what is asked everywhere.
+    pub(super) asked: BTreeMap<&'static str, BTreeSet<Place>>,
+    /// The calls that were answered.
+    pub(super) answered: BTreeSet<Asked>,
+    /// The calls that were refused, with the codes.
+    pub(super) refused: BTreeMap<Asked, BTreeSet<String>>,
+    pub(super) faults: Vec<SourceFault>,
+    pub(super) audited: Option<Audited>,
+}
+
+impl Model {
+    /// Takes what a file says.
+    pub(super) fn take(&mut self, path: &Path, file: ReadFile) {
+        let source = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
+        let path = escape(path.as_os_str().as_encoded_bytes()).into_owned();
+        self.faults.extend(file.faults.into_iter().map(|fault| SourceFault { path: path.clone(), fault }));
+        self.sources.push(Source {
+            path,
+            sha256: file.sha256,
+            kind: file.kind.as_str(),
+            at: file.at,
+            observations: file.facts.len() as u64,
+        });
+        for (place, call) in file.asked {
+            self.asked.entry(call).or_default().insert(place);
+        }
+        self.answered.extend(file.answered);
+        for (asked, code) in file.refused {
+            self.refused.entry(asked).or_default().insert(code);
+        }
+        for (at, fact) in file.facts {
+            self.fact(fact, Mark { at, source });
+        }
+    }
+
+    /// Takes what an audit says of the objects.
+    pub(super) fn take_audit(&mut self, folder: &Path, audited: Audited) {
+        self.sources.push(Source {
+            path: escape(folder.as_os_str().as_encoded_bytes()).into_owned(),
+            sha256: audited.sha256.clone(),
+            kind: "audit",
+            at: audited.buckets.values().flatten().max().copied(),
+            observations: (audited.buckets.len() + audited.keys.len()) as u64,
+        });
+        self.audited = Some(audited);
+    }
+
+    fn fact(&mut self, fact: Fact, mark: Mark) {
+        match fact {
+            Fact::Trails(place, answer) => self.seen.entry(place).or_default().add(answer, mark),
+            Fact::Trail(arn, place, fact) => {
+                let trail = self.trails.entry(arn).or_default();
+                trail.seen_in.extend(place);
+                trail.take(fact, mark);
+            }
+            Fact::Bucket(name, fact) => self.buckets.entry(name).or_default().take(fact, mark),
+            Fact::Key(arn, fact) => self.keys.entry(arn).or_default().take(fact, mark),
+            Fact::Aliases(place, answer) => self.aliases.entry(place).or_default().add(answer, mark),
+            Fact::Account(id, fact) => self.accounts.entry(id).or_default().take(fact, mark),
+            Fact::Organization(fact) => self.organization.take(fact, mark),
+            Fact::Finding(finding) => drop(self.findings.insert(finding)),
+        }
+    }
+
+    /// The trails that are there now. A trail is gone when where it was seen nobody sees it any more.
+    pub(super) fn trails_now(&self, clock: &Clock) -> impl Iterator<Item = (&Name, &Trail)> {
+        self.trails.iter().filter(|(arn, trail)| !self.is_gone(arn, trail, clock))
+    }
+
+    fn is_gone(&self, arn: &Name, trail: &Trail, clock: &Clock) -> bool {
+        // A trail of which only the status was asked for is none that anybody saw.
+        if trail.settings.is_empty() || matches!(trail.settings.now(clock).said, Said::Absent) {
+            return true;
+        }
+        let newest = trail.settings.newest();
+        let lists_it_no_more = |place: &Place| {
+            let Some(seen) = self.seen.get(place) else { return false };
+            let now = seen.now(clock);
+            now.at > newest && now.known().is_some_and(|arns| !arns.contains(arn))
+        };
+        // Its owner knows best.
+        let mut parts = arn.split(':').skip(3);
+        let home =
+            Place { region: parts.next().unwrap_or_default().into(), account: parts.next().unwrap_or_default().into() };
+        lists_it_no_more(&home) || (!trail.seen_in.is_empty() && trail.seen_in.iter().all(lists_it_no_more))
+    }
+
+    /// Whose bucket it is, unless the account's own list lacks it.
+    pub(super) fn owner(&self, bucket: &str, clock: &Clock) -> Option<&Name> {
+        let owner = self.buckets.get(bucket)?.newest_owner()?;
+        let list = self.accounts.get(owner).and_then(|account| account.buckets.now(clock).known());
+        Some(owner).filter(|_| list.is_none_or(|names| names.contains(bucket)))
+    }
+
+    /// The calls that were refused and never answered.
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = &Asked> {
+        self.refused.keys().filter(|asked| !self.answered.contains(*asked))
+    }
+
+    /// The id of the organisation of an account, from whatever says it.
+    pub(super) fn organization_id(&self, owner: &str, clock: &Clock) -> Option<&str> {
+        let descriptions =
+            || self.organization.descriptions.values().filter_map(|description| description.now(clock).known());
+        let of_owner = descriptions().find(|description| description.management == owner);
+        let listed = || {
+            let lists = self.organization.accounts.values().filter_map(|accounts| match accounts.now(clock).said {
+                Said::Known(list) | Said::Incomplete(list) => Some(list),
+                _ => None,
+            });
+            lists.filter(|(accounts, _)| accounts.contains_key(owner)).find_map(|(_, id)| id.as_deref())
+        };
+        let ids: BTreeSet<&str> = descriptions().map(|description| description.id.as_str()).collect();
+        let only = || ids.first().copied().filter(|_| ids.len() == 1);
+        of_owner.map(|description| description.id.as_str()).or_else(listed).or_else(only)
+    }
+
+    /// Whether an account manages an organisation, if any is described.
+    pub(super) fn is_management(&self, id: &str, clock: &Clock) -> Option<bool> {
+        let mut known =
+            self.organization.descriptions.values().filter_map(|description| description.now(clock).known());
+        let first = known.next()?;
+        Some(first.management == id || known.any(|description| description.management == id))
+    }
+
+    /// Puts all marks into an order that does not depend on that of the exports.
+    pub(super) fn sort(&mut self) {
+        self.trails.values_mut().for_each(Trail::sort);
+        self.seen.values_mut().for_each(Observations::sort);
+        self.buckets.values_mut().for_each(Bucket::sort);
+        self.keys.values_mut().for_each(Key::sort);
+        self.aliases.values_mut().for_each(Observations::sort);
+        self.accounts.values_mut().for_each(Account::sort);
+        self.organization.sort();
+        self.faults.sort();
+    }
+}
+
+impl Trail {
+    /// The status in the Region of the trail.
+    pub(super) fn home_status(&self, arn: &str) -> Option<&Observations<TrailStatus>> {
+        self.status.get(arn.split(':').nth(3)?)
+    }
+
+    fn take(&mut self, fact: TrailFact, mark: Mark) {
+        match fact {
+            TrailFact::Settings(answer) => self.settings.add(answer, mark),
+            TrailFact::Organization(answer) => self.organization.add(answer, mark),
+            TrailFact::Status(region, answer) => self.status.entry(region).or_default().add(answer, mark),
+            TrailFact::Selectors(answer) => self.selectors.add(answer, mark),
+        }
+    }
+
+    fn sort(&mut self) {
+        self.settings.sort();
+        self.organization.sort();
+        self.status.values_mut().for_each(Observations::sort);
+        self.selectors.sort();
+    }
+}
+
+impl Bucket {
+    fn take(&mut self, fact: BucketFact, mark: Mark) {
+        match fact {
+            BucketFact::Owner(account, how) => {
+                let known = self.owners.entry(account).or_insert((mark.at, how));
+                *known = (*known).max((mark.at, how));
+            }
+            BucketFact::Region(answer) => self.region.add(answer, mark),
+            BucketFact::Encryption(answer) => self.encryption.add(answer, mark),
+            BucketFact::Policy(answer) => self.policy.add(answer, mark),
+            BucketFact::PolicyStatus(answer) => self.policy_status.add(answer, mark),
+            BucketFact::Versioning(answer) => self.versioning.add(answer, mark),
+            BucketFact::PublicAccessBlock(answer) => self.public_access_block.add(answer, mark),
+            BucketFact::Acl(answer) => self.acl.add(answer, mark),
+            BucketFact::ObjectOwnership(answer) => self.object_ownership.add(answer, mark),
+            BucketFact::Logging(answer) => self.logging.add(answer, mark),
+            BucketFact::ObjectLock(answer) => self.object_lock.add(answer, mark),
+            BucketFact::RequesterPays(answer) => self.requester_pays.add(answer, mark),
+        }
+    }
+
+    /// The account of the newest answer, and of those of one time the one that surely has it.
+    fn newest_owner(&self) -> Option<&Name> {
+        let newest = self.owners.values().max()?;
+        let mut of_that = self.owners.iter().filter(|(_, when)| *when == newest).map(|(account, _)| account);
+        of_that.next().filter(|_| of_that.next().is_none())
+    }
+
+    fn sort(&mut self) {
+        self.region.sort();
+        self.encryption.sort();
+        self.policy.sort();
+        self.policy_status.sort();
+        self.versioning.sort();
+        self.public_access_block.sort();
+        self.acl.sort();
+        self.object_ownership.sort();
+        self.logging.sort();
+        self.object_lock.sort();
+        self.requester_pays.sort();
+    }
+}
+
+impl Key {
+    fn take(&mut self, fact: KeyFact, mark: Mark) {
+        match fact {
+            KeyFact::Metadata(answer) => self.metadata.add(answer, mark),
+            KeyFact::Policy(answer) => self.policy.add(answer, mark),
+            KeyFact::Rotation(answer) => self.rotation.add(answer, mark),
+            KeyFact::RotationPeriod(answer) => self.rotation_period.add(answer, mark),
+            KeyFact::Grants(answer) => self.grants.add(answer, mark),
+            KeyFact::Tags(answer) => self.tags.add(answer, mark),
+        }
+    }
+
+    fn sort(&mut self) {
+        self.metadata.sort();
+        self.policy.sort();
+        self.rotation.sort();
+        self.rotation_period.sort();
+        self.grants.sort();
+        self.tags.sort();
+    }
+}
+
+impl Account {
+    fn take(&mut self, fact: AccountFact, mark: Mark) {
+        match fact {
+            AccountFact::Regions(answer) => self.regions.add(answer, mark),
+            AccountFact::EnabledRegions(answer) => self.enabled_regions.add(answer, mark),
+            AccountFact::PublicAccessBlock(answer) => self.public_access_block.add(answer, mark),
+            AccountFact::Buckets(answer) => self.buckets.add(answer, mark),
+            AccountFact::Iam(answer) => self.identities.add(answer, mark),
+        }
+    }
+
+    fn sort(&mut self) {
+        self.regions.sort();
+        self.enabled_regions.sort();
+        self.public_access_block.sort();
+        self.buckets.sort();
+        self.identities.sort();
+    }
+}
+
+impl Organization {
+    /// Attaches a service control policy to an account.
+    pub(super) fn attach(&mut self, account: &str, text: &str, mark: Mark, clock: &Clock) {
+        const ID: &str = "p-proposed";
+        let policies = self.policies.entry(PolicyType::ServiceControl).or_default();
+        let mut ids = policies.now(clock).known().cloned().unwrap_or_default();
+        ids.insert(ID.to_owned());
+        policies.set(ids, mark);
+        self.policy_texts.entry(ID.to_owned()).or_default().set(text.to_owned(), mark);
+        let targets = self.targets.entry(ID.to_owned()).or_default();
+        let mut attached = targets.now(clock).known().cloned().unwrap_or_default();
+        attached.insert(account.to_owned());
+        targets.set(attached, mark);
+    }
+
+    fn take(&mut self, fact: OrganizationFact, mark: Mark) {
+        match fact {
+            OrganizationFact::Accounts(asker, answer) => self.accounts.entry(asker).or_default().add(answer, mark),
+            OrganizationFact::Description(asker, answer) => {
+                self.descriptions.entry(asker).or_default().add(answer, mark);
+            }
+            OrganizationFact::Policies(kind, answer) => self.policies.entry(kind).or_default().add(answer, mark),
+            OrganizationFact::PolicyText(id, answer) => self.policy_texts.entry(id).or_default().add(answer, mark),
+            OrganizationFact::Targets(id, answer) => self.targets.entry(id).or_default().add(answer, mark),
+            OrganizationFact::Parents(id, answer) => self.parents.entry(id).or_default().add(answer, mark),
+        }
+    }
+
+    fn sort(&mut self) {
+        self.accounts.values_mut().for_each(Observations::sort);
+        self.descriptions.values_mut().for_each(Observations::sort);
+        self.policies.values_mut().for_each(Observations::sort);
+        for of_ids in [&mut self.targets, &mut self.parents] {
+            of_ids.values_mut().for_each(Observations::sort);
+        }
+        self.policy_texts.values_mut().for_each(Observations::sort);
+    }
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""From an export to settings that are put right, against moto's server and with the real command line.
+
+    python3 -m venv venv && venv/bin/pip install -r tests/walk/requirements.txt
+    venv/bin/python tests/settings/round.py target/debug/logseal
+
+Three accounts: their trail makes no digests, its key and bucket allow CloudTrail nothing. The script that `logseal settings
+script` prints makes an export, `logseal settings` says what is wrong, the commands that it proposes are run, each with the
+credentials of its account, and after another export every row that a proposal was for is compliant and none is worse.
+"""
+
+import csv
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from typing import Dict, List, Tuple
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from moto_organization import BUCKET, HOME, OWN, REGIONS, World  # noqa: E402
+
+POLICY = """
+[keys]
+archive = "{key}"
+
+[settings]
+regions = {regions}
+keys = ["archive"]
+max_age = "1d"
+
+[settings.trail]
+validation = true
+multi_region = true
+destination_accounts = ["{archive}"]
+
+[settings.bucket]
+default_encryption = ["SSE-KMS"]
+tls_only = true
+versioning = true
+public = false
+source_condition = true
+
+[settings.key]
+decrypt = ["arn:aws:iam::{archive}:role/security-*"]
+rotation = "365d"
+"""
+OPEN_KEY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:Decrypt", "Resource": "*"},
+        {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "kms:DescribeKey", "Resource": "*"},
+    ],
+}
+Rows = Dict[Tuple[str, str], Dict[str, str]]
+
+
+class Round:
+    def __init__(self, logseal: str, desk: pathlib.Path) -> None:
+        self.logseal, self.desk, self.world = pathlib.Path(logseal).resolve(), desk, World()
+        world = self.world
+        world.client(OWN, "cloudtrail", HOME).update_trail(Name="org-trail", EnableLogFileValidation=False)
+        # moto makes trails that log nothing, and AWS none.
+        selectors = [{"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}]
+        world.client(OWN, "cloudtrail", HOME).put_event_selectors(TrailName="org-trail", EventSelectors=selectors)
+        kms = world.client(world.archive, "kms", HOME)
+        kms.put_key_policy(KeyId=world.key["KeyId"], PolicyName="default", Policy=json.dumps(OPEN_KEY))
+        kms.disable_key_rotation(KeyId=world.key["KeyId"])
+        world.client(world.archive, "s3", HOME).put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
+        text = POLICY.format(key=world.key["Arn"], regions=json.dumps(REGIONS), archive=world.archive)
+        (desk / "policy.toml").write_text(text)
+        (desk / "export.sh").write_bytes(subprocess.run([self.logseal, "settings", "script"], check=True, capture_output=True).stdout)
+
+    def environment(self, account: str) -> Dict[str, str]:
+        """The credentials of an account, and a command line that knows no others."""
+        path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = {**os.environ, **self.world.environment(), "PATH": path, "HOME": str(self.desk), "AWS_PAGER": ""}
+        if account != OWN:
+            role = f"arn:aws:iam::{account}:role/admin"
+            answer = self.world.client(OWN, "sts").assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]
+            environment |= {"AWS_ACCESS_KEY_ID": answer["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": answer["SecretAccessKey"]}
+            environment["AWS_SESSION_TOKEN"] = answer["SessionToken"]
+        return environment
+
+    def look(self, name: str) -> Tuple[int, Rows]:
+        """Makes an export and looks at it."""
+        export, out = self.desk / f"export-{name}", self.desk / f"out-{name}"
+        command = ["sh", str(self.desk / "export.sh"), str(export), "--role", "reader", "--regions", " ".join(REGIONS)]
+        made = subprocess.run(command, env=self.environment(OWN), capture_output=True, text=True)
+        if made.returncode != 3:
+            sys.exit(f"the script ended with {made.returncode}, and 3 says what moto refuses: {made.stderr}")
+        look = [self.logseal, "settings", export, "--policy", self.desk / "policy.toml", "--out", out, "--no-progress"]
+        ran = subprocess.run([str(word) for word in look], capture_output=True, text=True)
+        print(ran.stdout if name == "before" else ran.stdout.split("\n\n")[0])
+        with open(out / "settings.csv", newline="", encoding="utf-8") as file:
+            return ran.returncode, {(row["resource"], row["check"]): row for row in csv.DictReader(file)}
+
+    def put_right(self) -> List[Tuple[str, str]]:
+        """Runs what is proposed, and says what for."""
+        folder, account, answered = self.desk / "out-before" / "fixes", "", []
+        lines = (folder / "commands.sh").read_text().split("\nexit 1\n")[1].splitlines()
+        for line in lines:
+            if line.startswith("# With credentials of account "):
+                account = line.removeprefix("# With credentials of account ").removesuffix(":")
+            elif line.startswith("# ") and " of " in line:
+                check, resource = line.removeprefix("# ").split(" of ", 1)
+                answered.append((resource.rsplit(": ", 1)[0], check))
+            elif line.startswith("aws "):
+                ran = subprocess.run(["sh", "-c", line], cwd=folder, env=self.environment(account), capture_output=True, text=True)
+                if ran.returncode:
+                    sys.exit(f"the command line refuses: {line}\n{ran.stderr}")
+                print(f"{account}  {line[:110]}")
+        return answered
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as desk:
+        tour = Round(sys.argv[1], pathlib.Path(desk))
+        code, before = tour.look("before")
+        violated = {of for of, row in before.items() if row["verdict"] == "violation"}
+        answered = tour.put_right()
+        _, after = tour.look("after")
+    wrongs = [f"exit {code} where things are wrong"] if code != 1 else []
+    wrongs += [f"nothing is proposed for {of}: {before[of]['reason']}" for of in sorted(violated - set(answered))]
+    wrongs += [f"not cured: {of}: {after[of]}" for of in answered if after[of]["verdict"] != "compliant"]
+    order = ["compliant", "excepted", "out_of_scope", "undetermined", "violation"]
+    rank = lambda rows, of: order.index(rows[of]["verdict"]) if of in rows else 0  # noqa: E731
+    wrongs += [f"worse than before: {of}: {after[of]}" for of in before if rank(after, of) > max(rank(before, of), 2)]
+    print("\n".join(wrongs))
+    print(f"{len(violated)} violations, {len(answered)} proposals, {len(wrongs)} wrong")
+    sys.exit(1 if wrongs or not answered else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,2031 @@
+//! A standard held against exported settings: an organisation that is as it should be, and what is not.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::audits::{Desk, Ran, command, decode_cell};
+
+const MANAGEMENT: &str = "111111111111";
+const ARCHIVE: &str = "222222222222";
+const MEMBER: &str = "333333333333";
+const ACCOUNTS: [&str; 3] = [MANAGEMENT, ARCHIVE, MEMBER];
+const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
+const TRAIL: &str = "arn:aws:cloudtrail:us-east-1:111111111111:trail/all";
+const KEY: &str = "arn:aws:kms:us-east-1:222222222222:key/0aaaaaaa-1111-4222-8333-444444444444";
+const KEY_ID: &str = "0aaaaaaa-1111-4222-8333-444444444444";
+const BUCKET: &str = "audit-logs";
+const AT: &str = "2026-11-01T12:00:00Z";
+const AS_OF: &str = "2026-11-01T14:00:00Z";
+
+const POLICY: &str = r#"
+name = "Central trail"
+version = "3"
+
+[keys]
+logs = "arn:aws:kms:us-east-1:222222222222:key/0aaaaaaa-1111-4222-8333-444444444444"
+
+[settings]
+statement = "All logs are delivered to the archive."
+accounts = "organization"
+regions = ["us-east-1", "eu-west-1"]
+keys = ["logs"]
+max_age = "2d"
+
+[settings.trail]
+kms = "required"
+validation = true
+multi_region = true
+management_events = "all"
+destinations = ["audit-*"]
+destination_accounts = ["222222222222"]
+delivered_within = "24h"
+
+[settings.bucket]
+default_encryption = ["SSE-KMS", "DSSE-KMS"]
+tls_only = true
+versioning = true
+public = false
+source_condition = true
+
+[settings.key]
+decrypt = ["arn:aws:iam::222222222222:role/security-*"]
+rotation = "365d"
+tags = ["Owner"]
+"#;
+
+/// One call of the command line and its answer: an output, or the code of a refusal.
+#[derive(Clone)]
+struct Call {
+    account: String,
+    region: String,
+    command: String,
+    parameter: Option<String>,
+    answer: Result<Value, String>,
+}
+
+fn call(account: &str, region: &str, command: &str, parameter: Option<&str>, output: Value) -> Call {
+    Call {
+        account: account.into(),
+        region: region.into(),
+        command: command.into(),
+        parameter: parameter.map(str::to_owned),
+        answer: Ok(output),
+    }
+}
+
+fn trail_settings() -> Value {
+    json!({
+        "Name": "all", "S3BucketName": BUCKET, "IncludeGlobalServiceEvents": true, "IsMultiRegionTrail": true,
+        "HomeRegion": "us-east-1", "TrailARN": TRAIL, "LogFileValidationEnabled": true, "HasCustomEventSelectors": true,
+        "HasInsightSelectors": false, "IsOrganizationTrail": true, "KmsKeyId": KEY
+    })
+}
+
+fn cloudtrail(sid: &str, action: &str, resource: &str, condition: Value) -> Value {
+    let principal = json!({"Service": "cloudtrail.amazonaws.com"});
+    let mut condition = condition;
+    condition["StringEquals"]["aws:SourceArn"] = json!(TRAIL);
+    json!({"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource, "Condition": condition})
+}
+
+fn bucket_policy() -> Value {
+    let write = |sid, folder: &str| {
+        let resource = format!("arn:aws:s3:::{BUCKET}/AWSLogs/{folder}/*");
+        cloudtrail(
+            sid,
+            "s3:PutObject",
+            &resource,
+            json!({"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}),
+        )
+    };
+    let all = [format!("arn:aws:s3:::{BUCKET}"), format!("arn:aws:s3:::{BUCKET}/*")];
+    let tls = json!({
+        "Sid": "Tls", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": all,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}}
+    });
+    json!({"Version": "2012-10-17", "Statement": [
+        cloudtrail("Acl", "s3:GetBucketAcl", &format!("arn:aws:s3:::{BUCKET}"), json!({})),
+        write("Own", MANAGEMENT), write("Organization", "o-example11111"), tls
+    ]})
+}
+
+fn key_policy() -> Value {
+    let context = json!({"StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": "arn:aws:cloudtrail:*:111111111111:trail/*"}});
+    json!({"Version": "2012-10-17", "Statement": [
+        {"Sid": "Admin", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:root"},
+         "Action": ["kms:Describe*", "kms:Get*", "kms:List*", "kms:Enable*"], "Resource": "*"},
+        cloudtrail("Encrypt", "kms:GenerateDataKey*", "*", context),
+        cloudtrail("Describe", "kms:DescribeKey", "*", json!({})),
+        {"Sid": "Read", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:role/security-analyst"},
+         "Action": "kms:Decrypt", "Resource": "*"}
+    ]})
+}
+
+fn as_text(policy: &Value) -> Value {
+    json!({"Policy": policy.to_string()})
+}
+
+/// Everything that is asked of an organisation in which nothing is wrong.
+fn organisation() -> Vec<Call> {
+    let mut calls = Vec::new();
+    for account in ACCOUNTS {
+        for region in REGIONS {
+            let trails = json!({"trailList": [trail_settings()]});
+            calls.push(call(account, region, "cloudtrail describe-trails", None, trails));
+            calls.push(call(account, region, "kms list-aliases", None, json!({"Aliases": []})));
+        }
+    }
+    let management =
+        |command: &str, parameter: Option<&str>, output| call(MANAGEMENT, "us-east-1", command, parameter, output);
+    calls.push(management("cloudtrail get-trail-status", Some(TRAIL), status(true)));
+    let selectors = json!({"TrailARN": TRAIL, "EventSelectors": [
+        {"ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": [], "ExcludeManagementEventSources": []}
+    ]});
+    calls.push(management("cloudtrail get-event-selectors", Some(TRAIL), selectors));
+    let accounts: Vec<Value> = ACCOUNTS.iter().map(|id| json!({"Id": id, "Status": "ACTIVE"})).collect();
+    calls.push(management("organizations list-accounts", None, json!({"Accounts": accounts})));
+    let organisation =
+        json!({"Organization": {"Id": "o-example11111", "MasterAccountId": MANAGEMENT, "FeatureSet": "ALL"}});
+    calls.push(management("organizations describe-organization", None, organisation));
+    let archive = |command: &str, parameter: &str, output| call(ARCHIVE, "us-east-1", command, Some(parameter), output);
+    calls.push(archive("s3api get-bucket-location", BUCKET, json!({"LocationConstraint": null})));
+    let encryption = json!({"ServerSideEncryptionConfiguration": {"Rules": [
+        {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}, "BucketKeyEnabled": true}
+    ]}});
+    calls.push(archive("s3api get-bucket-encryption", BUCKET, encryption));
+    calls.push(archive("s3api get-bucket-policy", BUCKET, as_text(&bucket_policy())));
+    calls.push(archive("s3api get-bucket-versioning", BUCKET, json!({"Status": "Enabled"})));
+    let block = json!({"PublicAccessBlockConfiguration": {
+        "BlockPublicAcls": true, "IgnorePublicAcls": true, "BlockPublicPolicy": true, "RestrictPublicBuckets": true
+    }});
+    calls.push(archive("s3api get-public-access-block", BUCKET, block));
+    calls.push(archive("kms describe-key", KEY_ID, json!({"KeyMetadata": {
+        "AWSAccountId": ARCHIVE, "KeyId": KEY_ID, "Arn": KEY, "Enabled": true, "KeyUsage": "ENCRYPT_DECRYPT",
+        "KeyState": "Enabled", "Origin": "AWS_KMS", "KeyManager": "CUSTOMER", "KeySpec": "SYMMETRIC_DEFAULT", "MultiRegion": false
+    }})));
+    calls.push(archive("kms get-key-policy", KEY_ID, as_text(&key_policy())));
+    let rotation = json!({"KeyId": KEY, "KeyRotationEnabled": true, "RotationPeriodInDays": 365});
+    calls.push(archive("kms get-key-rotation-status", KEY_ID, rotation));
+    calls.push(archive("kms list-grants", KEY_ID, json!({"Grants": [], "Truncated": false})));
+    let tags = json!({"Tags": [{"TagKey": "Owner", "TagValue": "security"}], "Truncated": false});
+    calls.push(archive("kms list-resource-tags", KEY_ID, tags));
+    calls
+}
+
+fn status(is_logging: bool) -> Value {
+    json!({"IsLogging": is_logging, "LatestDeliveryTime": "2026-11-01T11:54:00+00:00", "StartLoggingTime": 1_714_726_800.5})
+}
+
+/// The name of a file that stands for a parameter.
+fn encoded(parameter: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
+    parameter
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+impl Call {
+    fn path(&self, root: &Path) -> PathBuf {
+        let (service, name) = self.command.split_once(' ').unwrap();
+        let folder = root.join(&self.account).join(&self.region).join(service);
+        let ending = if self.answer.is_ok() { "json" } else { "error.txt" };
+        match &self.parameter {
+            Some(parameter) => folder.join(name).join(format!("{}.{ending}", encoded(parameter))),
+            None => folder.join(format!("{name}.{ending}")),
+        }
+    }
+
+    fn text(&self) -> String {
+        match &self.answer {
+            Ok(output) => serde_json::to_string_pretty(output).unwrap(),
+            Err(code) => format!("\nAn error occurred ({code}) when calling the Operation operation: no\n"),
+        }
+    }
+
+    fn line(&self) -> String {
+        let (said, value) = match &self.answer {
+            Ok(output) => ("output", output.clone()),
+            Err(code) => ("error", json!({"code": code})),
+        };
+        let parameters = self.parameter.as_ref().map_or(json!({}), |parameter| json!({"name": parameter}));
+        let mut line = json!({"account": self.account, "region": self.region, "command": self.command, "at": AT, "parameters": parameters});
+        line[said] = value;
+        line.to_string()
+    }
+}
+
+/// A tree as the script makes it; files in it may be damaged afterwards.
+fn write_tree(root: &Path, calls: &[Call]) {
+    fs::create_dir_all(root).unwrap();
+    fs::write(root.join("export.json"), json!({"started": AT, "finished": "2026-11-01T12:10:00Z"}).to_string())
+        .unwrap();
+    for call in calls {
+        let path = call.path(root);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, call.text()).unwrap();
+    }
+}
+
+fn write_lines(file: &Path, calls: &[Call]) {
+    let lines: String = calls.iter().map(|call| format!("{}\n", call.line())).collect();
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, lines).unwrap();
+}
+
+/// A look that was taken.
+struct Looked {
+    ran: Ran,
+    out: PathBuf,
+}
+
+type Rows = BTreeMap<(String, String), BTreeMap<String, String>>;
+
+/// Each look has a folder of its own.
+static LOOKS: AtomicUsize = AtomicUsize::new(0);
+
+impl Looked {
+    fn at(desk: &Desk, exports: &[&Path], policy: &str, args: &[&str]) -> Self {
+        let (file, out) = (
+            desk.file("settings.toml", policy),
+            desk.path(&format!("looked-{}", LOOKS.fetch_add(1, Ordering::Relaxed))),
+        );
+        let mut command = command();
+        command.arg("settings").args(exports).arg("--policy").arg(file).arg("--out").arg(&out);
+        command.args(["--force", "--no-progress", "--as-of", AS_OF]).args(args);
+        Self { ran: command.output().unwrap().into(), out }
+    }
+
+    fn text(&self, file: &str) -> String {
+        fs::read_to_string(self.out.join(file)).unwrap_or_else(|error| panic!("{file}: {error}: {:?}", self.ran))
+    }
+
+    fn summary(&self) -> Value {
+        serde_json::from_str(&self.text("summary.json")).unwrap()
+    }
+
+    fn rows(&self) -> Rows {
+        let text = self.text("settings.csv");
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let names: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+        let row = |record: csv::ByteRecord| -> BTreeMap<String, String> {
+            let cell = |cell: &[u8]| String::from_utf8(decode_cell(cell)).unwrap();
+            names.iter().cloned().zip(record.iter().map(cell)).collect()
+        };
+        let rows = reader.byte_records().map(|record| row(record.unwrap()));
+        let mut found = Rows::new();
+        for row in rows {
+            let before = found.insert((row["resource"].clone(), row["check"].clone()), row);
+            assert!(before.is_none(), "two rows of one resource and check: {before:?}");
+        }
+        found
+    }
+
+    /// What was concluded of each resource and check.
+    fn verdicts(&self) -> BTreeMap<(String, String), (String, String)> {
+        let verdict = |row: BTreeMap<String, String>| (row["verdict"].clone(), row["reason"].clone());
+        self.rows().into_iter().map(|(of, row)| (of, verdict(row))).collect()
+    }
+
+    fn fault_names(&self) -> Vec<String> {
+        let name = |line: &str| serde_json::from_str::<Value>(line).unwrap()["what"].as_str().unwrap().to_owned();
+        self.text("faults.jsonl").lines().map(name).collect()
+    }
+
+    #[track_caller]
+    fn assert_row(&self, resource: &str, check: &str, verdict: &str, reason: &str) {
+        let rows = self.rows();
+        let row =
+            rows.get(&(resource.to_owned(), check.to_owned())).unwrap_or_else(|| panic!("no row {resource} {check}"));
+        assert_eq!((row["verdict"].as_str(), row["reason"].as_str()), (verdict, reason), "{resource} {check}: {row:?}");
+    }
+}
+
+fn look_at_lines(desk: &Desk, calls: &[Call], policy: &str) -> Looked {
+    let file = desk.path("export.ndjson");
+    write_lines(&file, calls);
+    Looked::at(desk, &[&file], policy, &[])
+}
+
+/// The answer of one call, to change it.
+fn answer<'c>(calls: &'c mut [Call], command: &str) -> &'c mut Value {
+    let call = calls.iter_mut().find(|call| call.command == command).unwrap();
+    call.answer.as_mut().unwrap()
+}
+
+fn statements(policy: &mut Value) -> &mut Vec<Value> {
+    policy["Statement"].as_array_mut().unwrap()
+}
+
+fn change_trails(calls: &mut [Call], change: impl Fn(&mut Value)) {
+    for call in calls.iter_mut().filter(|call| call.command == "cloudtrail describe-trails") {
+        call.answer.as_mut().unwrap()["trailList"].as_array_mut().unwrap().iter_mut().for_each(&change);
+    }
+}
+
+fn change_key_policy(calls: &mut [Call], change: impl FnOnce(&mut Value)) {
+    let mut policy = key_policy();
+    change(&mut policy);
+    *answer(calls, "kms get-key-policy") = as_text(&policy);
+}
+
+fn change_bucket_policy(calls: &mut [Call], change: impl FnOnce(&mut Value)) {
+    let mut policy = bucket_policy();
+    change(&mut policy);
+    *answer(calls, "s3api get-bucket-policy") = as_text(&policy);
+}
+
+fn refuse(calls: &mut [Call], command: &str) {
+    for call in calls.iter_mut().filter(|call| call.command == command) {
+        call.answer = Err("AccessDenied".into());
+    }
+}
+
+#[test]
+fn an_organisation_in_which_nothing_is_wrong_passes() {
+    let desk = Desk::new();
+    write_tree(&desk.path("tree"), &organisation());
+    let tree = Looked::at(&desk, &[&desk.path("tree")], POLICY, &[]);
+    assert_eq!((tree.ran.code, tree.text("faults.jsonl").as_str()), (Some(0), ""), "{:?}", tree.ran);
+    assert!(tree.ran.stdout.starts_with("PASS  "), "{}", tree.ran.stdout);
+    let summary = tree.summary();
+    assert_eq!(summary["outcome"], "pass");
+    assert_eq!((&summary["kpi"]["trails"], &summary["kpi"]["trails_compliant"]), (&json!(1), &json!(1)));
+    assert_eq!(summary["coverage"]["accounts"], json!({"listed": 3, "exported": 3, "covered": 3}));
+    assert_eq!(summary["decrypt"][KEY], json!({"exact": 1, "conditional": 0, "unknown": 0}));
+    let judged: Vec<_> = tree.verdicts().into_values().map(|(verdict, _)| verdict).collect();
+    assert!(judged.iter().all(|verdict| verdict == "compliant" || verdict == "out_of_scope"), "{judged:?}");
+    // The same facts in another form are the same rows.
+    let of_tree = tree.verdicts();
+    assert_eq!(look_at_lines(&desk, &organisation(), POLICY).verdicts(), of_tree);
+    // Every row that is compliant names what it rests on.
+    for (of, row) in tree.rows().into_iter().filter(|(_, row)| row["verdict"] == "compliant") {
+        assert!(!row["source"].is_empty() && !row["observed_at"].is_empty(), "{of:?}");
+    }
+}
+
+/// What is changed, and the row that then says so.
+type Case = (&'static str, fn(&mut Vec<Call>), &'static str, &'static str, &'static str, &'static str);
+
+const BUCKET_NAME: &str = "s3://audit-logs";
+const CASES: &[Case] = &[
+    (
+        "no key",
+        |calls| change_trails(calls, |trail| drop(trail.as_object_mut().unwrap().remove("KmsKeyId"))),
+        TRAIL,
+        "trail.kms",
+        "violation",
+        "no_kms_key",
+    ),
+    (
+        "an empty key",
+        |calls| change_trails(calls, |trail| trail["KmsKeyId"] = json!("")),
+        TRAIL,
+        "trail.kms",
+        "violation",
+        "no_kms_key",
+    ),
+    (
+        "another key",
+        |calls| change_trails(calls, |trail| trail["KmsKeyId"] = json!(KEY.replace("0aaa", "0bbb"))),
+        TRAIL,
+        "trail.kms",
+        "violation",
+        "key_not_allowed",
+    ),
+    (
+        "an alias that nobody knows",
+        |calls| change_trails(calls, |trail| trail["KmsKeyId"] = json!("alias/logs")),
+        TRAIL,
+        "trail.kms",
+        "undetermined",
+        "key_alias_unresolved",
+    ),
+    (
+        "no digests",
+        |calls| change_trails(calls, |trail| trail["LogFileValidationEnabled"] = json!(false)),
+        TRAIL,
+        "trail.validation",
+        "violation",
+        "validation_off",
+    ),
+    (
+        "one Region",
+        |calls| change_trails(calls, |trail| trail["IsMultiRegionTrail"] = json!(false)),
+        TRAIL,
+        "trail.multi_region",
+        "violation",
+        "single_region",
+    ),
+    (
+        "one Region covers no other",
+        |calls| change_trails(calls, |trail| trail["IsMultiRegionTrail"] = json!(false)),
+        "account:333333333333",
+        "account.covered",
+        "violation",
+        "region_not_covered",
+    ),
+    (
+        "another bucket",
+        |calls| change_trails(calls, |trail| trail["S3BucketName"] = json!("elsewhere")),
+        TRAIL,
+        "trail.destination",
+        "violation",
+        "destination_not_allowed",
+    ),
+    (
+        "stopped",
+        |calls| *answer(calls, "cloudtrail get-trail-status") = status(false),
+        TRAIL,
+        "trail.logging",
+        "violation",
+        "not_logging",
+    ),
+    (
+        "stopped covers nobody",
+        |calls| *answer(calls, "cloudtrail get-trail-status") = status(false),
+        "account:222222222222",
+        "account.covered",
+        "violation",
+        "no_logging_trail",
+    ),
+    (
+        "an error of delivery",
+        |calls| answer(calls, "cloudtrail get-trail-status")["LatestDeliveryError"] = json!("NoSuchBucket"),
+        TRAIL,
+        "trail.delivery",
+        "violation",
+        "delivery_error",
+    ),
+    (
+        "an error of digests",
+        |calls| answer(calls, "cloudtrail get-trail-status")["LatestDigestDeliveryError"] = json!("AccessDenied"),
+        TRAIL,
+        "trail.delivery",
+        "violation",
+        "digest_delivery_error",
+    ),
+    (
+        "an old delivery",
+        |calls| answer(calls, "cloudtrail get-trail-status")["LatestDeliveryTime"] = json!("2026-10-30T11:00:00Z"),
+        TRAIL,
+        "trail.delivery",
+        "violation",
+        "delivery_stale",
+    ),
+    (
+        "never delivered",
+        |calls| {
+            drop(answer(calls, "cloudtrail get-trail-status").as_object_mut().unwrap().remove("LatestDeliveryTime"))
+        },
+        TRAIL,
+        "trail.delivery",
+        "violation",
+        "delivery_stale",
+    ),
+    (
+        "writes only",
+        |calls| {
+            answer(calls, "cloudtrail get-event-selectors")["EventSelectors"][0]["ReadWriteType"] = json!("WriteOnly")
+        },
+        TRAIL,
+        "trail.management_events",
+        "violation",
+        "events_not_all",
+    ),
+    (
+        "no events of KMS",
+        |calls| {
+            answer(calls, "cloudtrail get-event-selectors")["EventSelectors"][0]["ExcludeManagementEventSources"] =
+                json!(["kms.amazonaws.com"])
+        },
+        TRAIL,
+        "trail.management_events",
+        "violation",
+        "kms_events_excluded",
+    ),
+    (
+        "no management events",
+        |calls| {
+            answer(calls, "cloudtrail get-event-selectors")["EventSelectors"][0]["IncludeManagementEvents"] =
+                json!(false)
+        },
+        TRAIL,
+        "trail.management_events",
+        "violation",
+        "events_not_all",
+    ),
+    (
+        "no management events cover nobody",
+        |calls| {
+            answer(calls, "cloudtrail get-event-selectors")["EventSelectors"][0]["IncludeManagementEvents"] =
+                json!(false)
+        },
+        "account:333333333333",
+        "account.covered",
+        "violation",
+        "no_logging_trail",
+    ),
+    (
+        "advanced selectors of all",
+        |calls| *answer(calls, "cloudtrail get-event-selectors") = json!({"TrailARN": TRAIL, "AdvancedEventSelectors": [{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}]}]}),
+        TRAIL,
+        "trail.management_events",
+        "compliant",
+        "",
+    ),
+    (
+        "advanced selectors of one name",
+        |calls| *answer(calls, "cloudtrail get-event-selectors") = json!({"TrailARN": TRAIL, "AdvancedEventSelectors": [{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}, {"Field": "eventName", "Equals": ["X"]}]}]}),
+        TRAIL,
+        "trail.management_events",
+        "violation",
+        "events_not_all",
+    ),
+    (
+        "advanced selectors in two halves",
+        |calls| *answer(calls, "cloudtrail get-event-selectors") = json!({"TrailARN": TRAIL, "AdvancedEventSelectors": [{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}, {"Field": "readOnly", "Equals": ["true"]}]}, {"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}, {"Field": "readOnly", "Equals": ["false"]}]}]}),
+        TRAIL,
+        "trail.management_events",
+        "compliant",
+        "",
+    ),
+    (
+        "a key that is off",
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["KeyState"] = json!("Disabled"),
+        KEY,
+        "key.state",
+        "violation",
+        "key_disabled",
+    ),
+    (
+        "a key that will be deleted",
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["KeyState"] = json!("PendingDeletion"),
+        TRAIL,
+        "trail.key_usable",
+        "violation",
+        "key_pending_deletion",
+    ),
+    (
+        "a state of tomorrow",
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["KeyState"] = json!("Sleeping"),
+        KEY,
+        "key.state",
+        "undetermined",
+        "key_state_unknown",
+    ),
+    (
+        "an asymmetric key",
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["KeySpec"] = json!("RSA_2048"),
+        KEY,
+        "key.state",
+        "violation",
+        "key_not_symmetric",
+    ),
+    (
+        "a key of AWS",
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["KeyManager"] = json!("AWS"),
+        KEY,
+        "key.state",
+        "violation",
+        "key_aws_managed",
+    ),
+    (
+        "an imported key",
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["Origin"] = json!("EXTERNAL"),
+        KEY,
+        "key.rotation",
+        "out_of_scope",
+        "rotation_not_supported",
+    ),
+    (
+        "no rotation",
+        |calls| answer(calls, "kms get-key-rotation-status")["KeyRotationEnabled"] = json!(false),
+        KEY,
+        "key.rotation",
+        "violation",
+        "rotation_off",
+    ),
+    (
+        "rare rotation",
+        |calls| answer(calls, "kms get-key-rotation-status")["RotationPeriodInDays"] = json!(2560),
+        KEY,
+        "key.rotation",
+        "violation",
+        "rotation_period_too_long",
+    ),
+    (
+        "no tag",
+        |calls| answer(calls, "kms list-resource-tags")["Tags"] = json!([]),
+        KEY,
+        "key.tags",
+        "violation",
+        "tag_missing",
+    ),
+    (
+        "half of the tags",
+        |calls| *answer(calls, "kms list-resource-tags") = json!({"Tags": [], "Truncated": true}),
+        KEY,
+        "key.tags",
+        "undetermined",
+        "tags_absent",
+    ),
+    (
+        "a bucket in another Region",
+        |calls| *answer(calls, "s3api get-bucket-location") = json!({"LocationConstraint": "EU"}),
+        TRAIL,
+        "trail.key_region",
+        "violation",
+        "key_region_mismatch",
+    ),
+    (
+        "nothing allows to encrypt",
+        |calls| change_key_policy(calls, |policy| drop(statements(policy).remove(1))),
+        TRAIL,
+        "trail.key_encrypt",
+        "violation",
+        "encrypt_not_allowed",
+    ),
+    (
+        "nothing allows to describe",
+        |calls| change_key_policy(calls, |policy| drop(statements(policy).remove(2))),
+        TRAIL,
+        "trail.key_describe",
+        "violation",
+        "describe_not_allowed",
+    ),
+    (
+        "the context of another account",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][1]["Condition"]["StringLike"] =
+                    json!({"kms:EncryptionContext:aws:cloudtrail:arn": "arn:aws:cloudtrail:*:999999999999:trail/*"})
+            })
+        },
+        TRAIL,
+        "trail.key_encrypt",
+        "violation",
+        "encrypt_not_allowed",
+    ),
+    (
+        "whoever is not of the organisation is denied",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                statements(policy).push(json!({"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-example11111"}}}))
+            })
+        },
+        TRAIL,
+        "trail.key_encrypt",
+        "violation",
+        "encrypt_denied",
+    ),
+    (
+        "a condition of tomorrow",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][1]["Condition"]["StringEquals"]["aws:SomethingNew"] = json!("x")
+            })
+        },
+        TRAIL,
+        "trail.key_encrypt",
+        "undetermined",
+        "condition_unknown",
+    ),
+    (
+        "encrypting for everybody",
+        |calls| {
+            change_key_policy(calls, |policy| drop(policy["Statement"][1].as_object_mut().unwrap().remove("Condition")))
+        },
+        KEY,
+        "key.encrypt_scope",
+        "violation",
+        "no_source_condition",
+    ),
+    (
+        "everybody decrypts",
+        |calls| change_key_policy(calls, |policy| policy["Statement"][3]["Principal"] = json!("*")),
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_public",
+    ),
+    (
+        "everybody of an account decrypts",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][3]["Principal"] = json!("*");
+                policy["Statement"][3]["Condition"] = json!({"StringEquals": {"kms:CallerAccount": ARCHIVE}});
+            })
+        },
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_whole_account",
+    ),
+    (
+        "an organisation decrypts",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][3]["Principal"] = json!("*");
+                policy["Statement"][3]["Condition"] = json!({"StringEquals": {"aws:PrincipalOrgID": "o-example11111"}});
+            })
+        },
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_whole_organization",
+    ),
+    (
+        "another account decrypts",
+        |calls| change_key_policy(calls, |policy| policy["Statement"][3]["Principal"] = json!({"AWS": "999999999999"})),
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_account_not_allowed",
+    ),
+    (
+        "another role decrypts",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][3]["Principal"] = json!({"AWS": "arn:aws:iam::222222222222:role/developer"})
+            })
+        },
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_principal_not_allowed",
+    ),
+    (
+        "IAM decides",
+        |calls| change_key_policy(calls, |policy| policy["Statement"][0]["Action"] = json!("kms:*")),
+        KEY,
+        "key.decrypt_scope",
+        "undetermined",
+        "iam_decides",
+    ),
+    (
+        "nearly nobody decrypts",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                let read = policy["Statement"][3].as_object_mut().unwrap();
+                read.remove("Principal");
+                read.insert("NotPrincipal".into(), json!({"AWS": "arn:aws:iam::333333333333:root"}));
+            })
+        },
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_not_principal",
+    ),
+    (
+        "a role that is gone",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][3]["Principal"] = json!({"AWS": "AROAEXAMPLEEXAMPLE123"})
+            })
+        },
+        KEY,
+        "key.decrypt_scope",
+        "undetermined",
+        "principal_unresolved",
+    ),
+    (
+        "re-encrypting is decrypting",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][3]["Principal"] = json!({"AWS": "arn:aws:iam::222222222222:role/developer"});
+                policy["Statement"][3]["Action"] = json!("kms:ReEncrypt*");
+            })
+        },
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_principal_not_allowed",
+    ),
+    (
+        "a grant",
+        |calls| *answer(calls, "kms list-grants") = json!({"Grants": [{"GrantId": "g", "GranteePrincipal": "arn:aws:iam::222222222222:role/developer", "Operations": ["Decrypt"]}], "Truncated": false}),
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_grant_not_allowed",
+    ),
+    (
+        "half of the grants",
+        |calls| *answer(calls, "kms list-grants") = json!({"Grants": [], "Truncated": true}),
+        KEY,
+        "key.decrypt_scope",
+        "undetermined",
+        "grants_absent",
+    ),
+    (
+        "a policy that is none",
+        |calls| *answer(calls, "kms get-key-policy") = json!({"Policy": "{"}),
+        KEY,
+        "key.decrypt_scope",
+        "undetermined",
+        "key_policy_unreadable",
+    ),
+    (
+        "a name twice in a policy",
+        |calls| *answer(calls, "kms get-key-policy") = json!({"Policy": key_policy().to_string().replacen("\"Sid\":\"Read\"", "\"Sid\":\"Read\",\"Sid\":\"Read\"", 1)}),
+        TRAIL,
+        "trail.key_encrypt",
+        "undetermined",
+        "key_policy_unreadable",
+    ),
+    (
+        "no bucket policy",
+        |calls| {
+            refuse(calls, "s3api get-bucket-policy");
+            calls.iter_mut().find(|call| call.command == "s3api get-bucket-policy").unwrap().answer =
+                Err("NoSuchBucketPolicy".into());
+        },
+        TRAIL,
+        "trail.bucket_write",
+        "violation",
+        "write_not_allowed",
+    ),
+    (
+        "nothing allows to look at the list",
+        |calls| change_bucket_policy(calls, |policy| drop(statements(policy).remove(0))),
+        TRAIL,
+        "trail.bucket_write",
+        "violation",
+        "acl_check_not_allowed",
+    ),
+    (
+        "not into the folder of the organisation",
+        |calls| change_bucket_policy(calls, |policy| drop(statements(policy).remove(2))),
+        TRAIL,
+        "trail.bucket_write",
+        "violation",
+        "write_not_allowed",
+    ),
+    (
+        "a prefix that the policy does not know",
+        |calls| change_trails(calls, |trail| trail["S3KeyPrefix"] = json!("logs")),
+        TRAIL,
+        "trail.bucket_write",
+        "violation",
+        "write_not_allowed",
+    ),
+    (
+        "unencrypted writes are denied",
+        |calls| {
+            change_bucket_policy(calls, |policy| {
+                statements(policy).push(json!({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*"), "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}}))
+            })
+        },
+        TRAIL,
+        "trail.bucket_write",
+        "undetermined",
+        "condition_unknown",
+    ),
+    (
+        "CloudTrail is denied",
+        |calls| {
+            change_bucket_policy(calls, |policy| {
+                statements(policy).push(json!({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*")}))
+            })
+        },
+        TRAIL,
+        "trail.bucket_write",
+        "violation",
+        "write_denied",
+    ),
+    (
+        "the trails of everybody",
+        |calls| {
+            change_bucket_policy(calls, |policy| {
+                drop(
+                    policy["Statement"][1]["Condition"]["StringEquals"]
+                        .as_object_mut()
+                        .unwrap()
+                        .remove("aws:SourceArn"),
+                )
+            })
+        },
+        BUCKET_NAME,
+        "bucket.write_scope",
+        "violation",
+        "no_source_condition",
+    ),
+    (
+        "without TLS",
+        |calls| change_bucket_policy(calls, |policy| drop(statements(policy).pop())),
+        BUCKET_NAME,
+        "bucket.tls",
+        "violation",
+        "tls_not_required",
+    ),
+    (
+        "TLS for one role",
+        |calls| {
+            change_bucket_policy(calls, |policy| {
+                policy["Statement"][3]["Principal"] = json!({"AWS": "arn:aws:iam::222222222222:role/x"})
+            })
+        },
+        BUCKET_NAME,
+        "bucket.tls",
+        "violation",
+        "tls_not_required",
+    ),
+    (
+        "TLS for objects",
+        |calls| {
+            change_bucket_policy(calls, |policy| {
+                policy["Statement"][3]["Resource"] = json!(format!("arn:aws:s3:::{BUCKET}/*"))
+            })
+        },
+        BUCKET_NAME,
+        "bucket.tls",
+        "violation",
+        "tls_not_required",
+    ),
+    (
+        "the default of S3",
+        |calls| {
+            answer(calls, "s3api get-bucket-encryption")["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"] =
+                json!({"SSEAlgorithm": "AES256"})
+        },
+        BUCKET_NAME,
+        "bucket.default_encryption",
+        "violation",
+        "default_method_not_allowed",
+    ),
+    (
+        "the key of AWS",
+        |calls| {
+            answer(calls, "s3api get-bucket-encryption")["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"] =
+                json!({"SSEAlgorithm": "aws:kms"})
+        },
+        BUCKET_NAME,
+        "bucket.default_encryption",
+        "violation",
+        "default_key_not_allowed",
+    ),
+    (
+        "a bare alias",
+        |calls| {
+            answer(calls, "s3api get-bucket-encryption")["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+                ["KMSMasterKeyID"] = json!("alias/logs")
+        },
+        BUCKET_NAME,
+        "bucket.default_encryption",
+        "undetermined",
+        "key_alias_ambiguous",
+    ),
+    (
+        "versions are not kept",
+        |calls| *answer(calls, "s3api get-bucket-versioning") = json!({"Status": "Suspended"}),
+        BUCKET_NAME,
+        "bucket.versioning",
+        "violation",
+        "versioning_off",
+    ),
+    (
+        "versions were never kept",
+        |calls| *answer(calls, "s3api get-bucket-versioning") = json!({}),
+        BUCKET_NAME,
+        "bucket.versioning",
+        "violation",
+        "versioning_off",
+    ),
+    (
+        "public by its policy",
+        |calls| {
+            *answer(calls, "s3api get-public-access-block") =
+                json!({"PublicAccessBlockConfiguration": {"IgnorePublicAcls": true}});
+            change_bucket_policy(calls, |policy| {
+                statements(policy).push(json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*")}))
+            });
+        },
+        BUCKET_NAME,
+        "bucket.public",
+        "violation",
+        "public_policy",
+    ),
+    (
+        "perhaps public by its list",
+        |calls| {
+            *answer(calls, "s3api get-public-access-block") =
+                json!({"PublicAccessBlockConfiguration": {"RestrictPublicBuckets": true}})
+        },
+        BUCKET_NAME,
+        "bucket.public",
+        "undetermined",
+        "acl_absent",
+    ),
+    (
+        "an account that nobody exported",
+        |calls| calls.retain(|call| call.account != MEMBER),
+        "account:333333333333",
+        "account.trails_known",
+        "undetermined",
+        "account_not_exported",
+    ),
+    (
+        "which the trail of the organisation covers",
+        |calls| calls.retain(|call| call.account != MEMBER),
+        "account:333333333333",
+        "account.covered",
+        "compliant",
+        "",
+    ),
+    (
+        "a Region that nobody exported",
+        |calls| calls.retain(|call| call.account != MEMBER || call.region != "eu-west-1"),
+        "account:333333333333",
+        "account.trails_known",
+        "undetermined",
+        "region_not_exported",
+    ),
+    (
+        "no trail",
+        |calls| {
+            for call in calls.iter_mut().filter(|call| call.command == "cloudtrail describe-trails") {
+                call.answer = Ok(json!({"trailList": []}));
+            }
+        },
+        "account:333333333333",
+        "account.covered",
+        "violation",
+        "no_logging_trail",
+    ),
+    (
+        "more trails than are there",
+        |calls| {
+            for call in
+                calls.iter_mut().filter(|call| call.account == MEMBER && call.command == "cloudtrail describe-trails")
+            {
+                call.answer.as_mut().unwrap()["NextToken"] = json!("x");
+            }
+        },
+        "account:333333333333",
+        "account.trails_known",
+        "undetermined",
+        "trails_incomplete",
+    ),
+    (
+        "an account that is closed",
+        |calls| {
+            answer(calls, "organizations list-accounts")["Accounts"][2]["Status"] = json!("SUSPENDED");
+            calls.retain(|call| call.account != MEMBER);
+        },
+        "organization",
+        "account.list_known",
+        "compliant",
+        "",
+    ),
+    (
+        "the trail is of the account alone",
+        |calls| change_trails(calls, |trail| trail["IsOrganizationTrail"] = json!(false)),
+        "account:111111111111",
+        "account.covered",
+        "compliant",
+        "",
+    ),
+    (
+        "no events of global services",
+        |calls| change_trails(calls, |trail| trail["IncludeGlobalServiceEvents"] = json!(false)),
+        TRAIL,
+        "trail.management_events",
+        "violation",
+        "events_not_all",
+    ),
+    (
+        "old digests",
+        |calls| {
+            answer(calls, "cloudtrail get-trail-status")["LatestDigestDeliveryTime"] = json!("2026-10-01T00:00:00Z")
+        },
+        TRAIL,
+        "trail.delivery",
+        "violation",
+        "delivery_stale",
+    ),
+    (
+        "an error in another Region",
+        |calls| {
+            let mut status = status(true);
+            status["LatestDeliveryError"] = json!("AccessDenied");
+            calls.push(call(MANAGEMENT, "eu-west-1", "cloudtrail get-trail-status", Some(TRAIL), status));
+        },
+        TRAIL,
+        "trail.delivery",
+        "violation",
+        "delivery_error",
+    ),
+    (
+        "material that has expired",
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["ValidTo"] = json!("2026-11-01T13:00:00Z"),
+        KEY,
+        "key.state",
+        "violation",
+        "key_unavailable",
+    ),
+    (
+        "TLS for some actions",
+        |calls| {
+            change_bucket_policy(calls, |policy| {
+                policy["Statement"][3]["Action"] = json!(["s3:GetObject", "s3:PutObject", "s3:ListBucket"])
+            })
+        },
+        BUCKET_NAME,
+        "bucket.tls",
+        "violation",
+        "tls_not_required",
+    ),
+    (
+        "half of all addresses, twice",
+        |calls| {
+            *answer(calls, "s3api get-public-access-block") =
+                json!({"PublicAccessBlockConfiguration": {"IgnorePublicAcls": true}});
+            change_bucket_policy(calls, |policy| {
+                statements(policy).push(json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*"), "Condition": {"IpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}}}))
+            });
+        },
+        BUCKET_NAME,
+        "bucket.public",
+        "violation",
+        "public_policy",
+    ),
+    (
+        "the roots of all accounts",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][3]["Principal"] = json!("*");
+                policy["Statement"][3]["Condition"] = json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:root"}});
+            })
+        },
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_principal_not_allowed",
+    ),
+    (
+        "a service by a grant",
+        |calls| *answer(calls, "kms list-grants") = json!({"Grants": [{"GrantId": "g", "GranteePrincipal": "arn:aws:iam::222222222222:role/security-x", "GranteeServicePrincipal": "x.amazonaws.com", "Operations": ["Decrypt"]}], "Truncated": false}),
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_grant_not_allowed",
+    ),
+    (
+        "a Region that does not show the trail",
+        |calls| {
+            for call in calls.iter_mut().filter(|call| {
+                call.account == MEMBER && call.region == "eu-west-1" && call.command == "cloudtrail describe-trails"
+            }) {
+                call.answer = Ok(json!({"trailList": []}));
+            }
+        },
+        "account:333333333333",
+        "account.covered",
+        "undetermined",
+        "sources_disagree",
+    ),
+    (
+        "an organisation that nobody described",
+        |calls| calls.retain(|call| !call.command.ends_with("describe-organization")),
+        TRAIL,
+        "trail.kms",
+        "compliant",
+        "",
+    ),
+];
+
+#[test]
+fn what_is_changed_is_said() {
+    let desk = Desk::new();
+    for (name, change, resource, check, verdict, reason) in CASES {
+        let mut calls = organisation();
+        change(&mut calls);
+        let looked = look_at_lines(&desk, &calls, POLICY);
+        let rows = looked.verdicts();
+        let found = rows.get(&((*resource).to_owned(), (*check).to_owned()));
+        assert_eq!(found, Some(&((*verdict).to_owned(), (*reason).to_owned())), "{name}: {:?}", looked.ran);
+        match *verdict {
+            "violation" => assert_eq!(looked.ran.code, Some(1), "{name}"),
+            "undetermined" => assert_ne!(looked.ran.code, Some(0), "{name}"),
+            _ => {}
+        }
+    }
+}
+
+/// Ways in which a file of a tree can be wrong.
+const DAMAGES: [&str; 6] = ["removed", "cut", "emptied", "refused", "a name twice", "another answer"];
+
+fn damage(path: &Path, how: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    match how {
+        "removed" => fs::remove_file(path).unwrap(),
+        "cut" => fs::write(path, &text[..text.len() / 2]).unwrap(),
+        "emptied" => fs::write(path, "").unwrap(),
+        "refused" => {
+            fs::remove_file(path).unwrap();
+            let refusal = path.with_extension("error.txt");
+            fs::write(refusal, "An error occurred (AccessDenied) when calling the X operation: no").unwrap();
+        }
+        "a name twice" => fs::write(path, text.replacen('{', "{\"Status\": 1, \"Status\": 2,", 1)).unwrap(),
+        _ => fs::write(path, "{\"Answer\": \"of another call\"}").unwrap(),
+    }
+}
+
+#[test]
+fn no_damage_makes_anything_compliant() {
+    let desk = Desk::new();
+    let mut bad = organisation();
+    change_trails(&mut bad, |trail| trail["LogFileValidationEnabled"] = json!(false));
+    change_key_policy(&mut bad, |policy| policy["Statement"][3]["Principal"] = json!("*"));
+    change_bucket_policy(&mut bad, |policy| drop(statements(policy).remove(2)));
+    for calls in [organisation(), bad] {
+        let root = desk.path("damaged");
+        write_tree(&root, &calls);
+        let before = Looked::at(&desk, &[&root], POLICY, &[]);
+        let compliant = |looked: &Looked| -> Vec<(String, String)> {
+            let rows = looked.verdicts().into_iter();
+            rows.filter(|(_, (verdict, _))| verdict == "compliant").map(|(of, _)| of).collect()
+        };
+        let was = compliant(&before);
+        let files = calls.iter().map(|call| call.path(&root)).chain([root.join("export.json")]);
+        for path in files {
+            for how in DAMAGES {
+                damage(&path, how);
+                let looked = Looked::at(&desk, &[&root], POLICY, &[]);
+                let context = format!("{} {how}", path.display());
+                assert!(matches!(looked.ran.code, Some(1 | 3)), "{context}: {:?}", looked.ran);
+                assert!(!looked.ran.stderr.contains("panicked"), "{context}: {:?}", looked.ran);
+                let new: Vec<_> = compliant(&looked).into_iter().filter(|of| !was.contains(of)).collect();
+                assert!(new.is_empty(), "{context}: {new:?}");
+                fs::remove_dir_all(&root).unwrap();
+                write_tree(&root, &calls);
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_in_the_place_of_others_are_misplaced() {
+    let desk = Desk::new();
+    let root = desk.path("tree");
+    let others: [fn(&mut Vec<Call>); 4] = [
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["Arn"] = json!(KEY.replace("0aaa", "0bbb")),
+        |calls| answer(calls, "kms get-key-rotation-status")["KeyId"] = json!(KEY.replace("0aaa", "0bbb")),
+        |calls| answer(calls, "cloudtrail get-event-selectors")["TrailARN"] = json!(TRAIL.replace("all", "other")),
+        |calls| change_trails(&mut calls[2..], |trail| trail["IsOrganizationTrail"] = json!(false)),
+    ];
+    for change in others {
+        let mut calls = organisation();
+        change(&mut calls);
+        write_tree(&root, &calls);
+        let looked = Looked::at(&desk, &[&root], POLICY, &[]);
+        assert!(looked.fault_names().contains(&"misplaced".to_owned()), "{:?}", looked.ran);
+        assert_ne!(looked.ran.code, Some(0));
+    }
+}
+
+#[test]
+fn the_newest_export_decides_and_old_ones_do_not_pass() {
+    let desk = Desk::new();
+    let (old, new) = (desk.path("old"), desk.path("new"));
+    let mut calls = organisation();
+    change_trails(&mut calls, |trail| trail["LogFileValidationEnabled"] = json!(false));
+    write_tree(&old, &calls);
+    write_tree(&new, &organisation());
+    let times = |root: &Path, day: u8| {
+        let times = json!({"started": format!("2026-{:02}-{:02}T12:00:00Z", if day > 20 { 10 } else { 11 }, day), "finished": AT});
+        fs::write(root.join("export.json"), times.to_string()).unwrap();
+    };
+    times(&old, 31);
+    for order in [[&*old, &*new], [&*new, &*old]] {
+        let looked = Looked::at(&desk, &order, POLICY, &[]);
+        assert_eq!(looked.ran.code, Some(0), "{:?}", looked.ran);
+    }
+    // Of one time, both cannot be so.
+    times(&old, 1);
+    let looked = Looked::at(&desk, &[&old, &new], POLICY, &[]);
+    looked.assert_row(TRAIL, "trail.kms", "undetermined", "sources_disagree");
+    assert_eq!(looked.ran.code, Some(3));
+    // More than two days ago.
+    times(&new, 29);
+    let looked = Looked::at(&desk, &[&new], POLICY, &[]);
+    looked.assert_row(TRAIL, "trail.kms", "undetermined", "export_stale");
+    assert_eq!(looked.ran.code, Some(3));
+    times(&new, 2);
+    let looked = Looked::at(&desk, &[&new], POLICY, &[]);
+    looked.assert_row(TRAIL, "trail.kms", "undetermined", "export_in_future");
+    // Without any time only somebody who knows it can say.
+    fs::remove_file(new.join("export.json")).unwrap();
+    let looked = Looked::at(&desk, &[&new], POLICY, &[]);
+    looked.assert_row(TRAIL, "trail.kms", "undetermined", "export_undated");
+    assert_eq!(looked.ran.code, Some(3));
+    assert_eq!(Looked::at(&desk, &[&new], POLICY, &["--as-of-export", AT]).ran.code, Some(0));
+}
+
+#[test]
+fn results_do_not_depend_on_workers_or_on_the_order_of_exports() {
+    let desk = Desk::new();
+    let calls = organisation();
+    let (one, other) = (desk.path("one"), desk.path("other/lines.ndjson"));
+    write_tree(&one, &calls[..9]);
+    write_lines(&other, &calls[9..]);
+    let files = ["summary.json", "settings.csv", "trails.csv", "decryptors.csv", "faults.jsonl"];
+    let written = |exports: &[&Path], jobs: &str| {
+        let looked = Looked::at(&desk, exports, POLICY, &["--jobs", jobs]);
+        files.map(|file| looked.text(file))
+    };
+    let first = written(&[&one, &other], "1");
+    for (exports, jobs) in [([&*one, &*other], "3"), ([&*other, &*one], "1"), ([&*other, &*one], "7")] {
+        assert_eq!(written(&exports, jobs), first);
+    }
+}
+
+#[test]
+fn an_export_of_nothing_never_passes() {
+    let desk = Desk::new();
+    let root = desk.path("empty");
+    fs::create_dir_all(&root).unwrap();
+    let looked = Looked::at(&desk, &[&root], POLICY, &[]);
+    assert_eq!(looked.ran.code, Some(3), "{:?}", looked.ran);
+    assert_eq!(looked.summary()["outcome_reasons"], json!(["undetermined", "no_trails"]));
+    let mut refused = organisation();
+    for call in &mut refused {
+        call.answer = Err("AccessDeniedException".into());
+    }
+    let looked = look_at_lines(&desk, &refused, POLICY);
+    assert_eq!(looked.ran.code, Some(3), "{:?}", looked.ran);
+    assert!(looked.verdicts().values().all(|(verdict, _)| verdict != "compliant" && verdict != "violation"));
+    assert_eq!(looked.summary()["coverage"]["refused"]["cloudtrail describe-trails"], 6);
+    let no_such = Looked::at(&desk, &[&desk.path("nowhere")], POLICY, &[]);
+    assert_eq!((no_such.ran.code, no_such.ran.stderr.contains("cannot open the export")), (Some(2), true));
+}
+
+/// The organisation as AWS Config records it.
+fn config_items() -> Vec<Value> {
+    let lower = |value: &Value| {
+        let object = value.as_object().unwrap().iter();
+        let name = |name: &str| match name {
+            "TrailARN" => "trailARN".to_owned(),
+            name => format!("{}{}", name[..1].to_lowercase(), &name[1..]),
+        };
+        Value::Object(object.map(|(key, value)| (name(key), value.clone())).collect())
+    };
+    let item = |kind: &str, name: &str, account: &str, configuration: Value, supplement: Value| {
+        json!({
+            "configurationItemVersion": "1.3", "configurationItemCaptureTime": AT, "configurationItemStatus": "OK",
+            "awsAccountId": account, "awsRegion": "us-east-1", "resourceType": kind, "resourceId": name,
+            "resourceName": name, "ARN": name, "configuration": configuration, "supplementaryConfiguration": supplement
+        })
+    };
+    let calls = &mut organisation();
+    let block = lower(&answer(calls, "s3api get-public-access-block")["PublicAccessBlockConfiguration"]);
+    let metadata = lower(&answer(calls, "kms describe-key")["KeyMetadata"]);
+    vec![
+        item("AWS::CloudTrail::Trail", TRAIL, MANAGEMENT, lower(&trail_settings()), json!({})),
+        item(
+            "AWS::S3::Bucket",
+            BUCKET,
+            ARCHIVE,
+            json!({"name": BUCKET}),
+            json!({
+                "BucketPolicy": {"policyText": bucket_policy().to_string()},
+                "BucketVersioningConfiguration": {"status": "Enabled", "isMfaDeleteEnabled": null},
+                "ServerSideEncryptionConfiguration": {"rules": [
+                    {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms", "kmsMasterKeyID": KEY}, "bucketKeyEnabled": true}
+                ]},
+                "AccessControlList": "{\"grantSet\": null, \"grantList\": [{\"grantee\": {\"id\": \"c\"}, \"permission\": \"FullControl\"}]}",
+                "PublicAccessBlockConfiguration": block
+            }),
+        ),
+        item(
+            "AWS::KMS::Key",
+            KEY,
+            ARCHIVE,
+            metadata,
+            json!({
+                "Policy": key_policy().to_string(), "KeyRotationStatus": true, "Tags": [{"tagKey": "Owner", "tagValue": "security"}]
+            }),
+        ),
+    ]
+}
+
+/// As `get-resource-config-history` prints items: values are JSON in strings.
+fn as_history(item: &Value) -> Value {
+    let mut history = item.clone();
+    history["configuration"] = json!(item["configuration"].to_string());
+    for (name, value) in item["supplementaryConfiguration"].as_object().unwrap() {
+        let text = value.as_str().filter(|_| name == "Policy").map_or_else(|| value.to_string(), str::to_owned);
+        history["supplementaryConfiguration"][name] = json!(text);
+    }
+    history["accountId"] = history["awsAccountId"].take();
+    history
+}
+
+#[test]
+fn the_three_spellings_of_config_say_the_same() {
+    let desk = Desk::new();
+    let items = config_items();
+    let accounts: Vec<Call> =
+        organisation().into_iter().filter(|call| call.command.starts_with("organizations")).collect();
+    let looked = |files: &[(&str, String)]| {
+        let root = desk.path("config");
+        let _ = fs::remove_dir_all(&root);
+        for (name, text) in files {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        write_lines(&root.join("organization.ndjson"), &accounts);
+        Looked::at(&desk, &[&root], POLICY, &[])
+    };
+    let name = "AWSLogs/222222222222/Config/us-east-1/2026/11/1/ConfigSnapshot/222222222222_Config_us-east-1_ConfigSnapshot_20261101T120000Z_1.json";
+    let snapshot = looked(&[(name, json!({"fileVersion": "1.0", "configurationItems": items}).to_string())]);
+    let history: Vec<Value> = items.iter().map(as_history).collect();
+    let history = looked(&[(
+        "222222222222/us-east-1/configservice/get-resource-config-history/x.json",
+        json!({"configurationItems": history}).to_string(),
+    )]);
+    let rows: Vec<String> = items.iter().map(Value::to_string).collect();
+    let query = looked(&[("query.json", json!({"Results": rows}).to_string())]);
+    let lines = looked(&[("rows.jsonl", rows.join("\n"))]);
+    let verdicts = snapshot.verdicts();
+    for other in [&history, &query, &lines] {
+        assert_eq!(other.verdicts(), verdicts);
+    }
+    // What Config does not record is not known; all else is as the command line says.
+    let of_calls = look_at_lines(&desk, &organisation(), POLICY).verdicts();
+    let unknown = ["status_absent", "selectors_absent", "grants_absent", "account_not_exported"];
+    for (of, (verdict, reason)) in &verdicts {
+        let is_known = !unknown.contains(&reason.as_str());
+        assert!(!is_known || of_calls[of] == (verdict.clone(), reason.clone()), "{of:?}: {verdict} {reason}");
+    }
+    assert_eq!(snapshot.ran.code, Some(3), "{:?}", snapshot.ran);
+    snapshot.assert_row(TRAIL, "trail.logging", "undetermined", "status_absent");
+    snapshot.assert_row(KEY, "key.decrypt_scope", "undetermined", "grants_absent");
+    snapshot.assert_row(TRAIL, "trail.bucket_write", "compliant", "");
+}
+
+#[test]
+fn exceptions_hold_for_their_checks_and_resources_until_they_expire() {
+    let desk = Desk::new();
+    let mut calls = organisation();
+    change_trails(&mut calls, |trail| trail["LogFileValidationEnabled"] = json!(false));
+    let policy = |check: &str, resource: &str, expires: &str| {
+        format!(
+            "{POLICY}\n[[exception]]\nid = \"EX-1\"\ncheck = [\"{check}\"]\nresource = [\"{resource}\"]\nexpires = {expires}\n"
+        )
+    };
+    let look = |policy: &str| look_at_lines(&desk, &calls, policy);
+    let excepted = look(&policy("trail.*", "arn:aws:cloudtrail:*:111111111111:trail/*", "2026-11-01"));
+    excepted.assert_row(TRAIL, "trail.validation", "excepted", "validation_off");
+    assert_eq!(
+        (excepted.ran.code, &excepted.rows()[&(TRAIL.into(), "trail.validation".into())]["exception"]),
+        (Some(0), &"EX-1".to_owned())
+    );
+    for other in [
+        policy("bucket.*", "*", "2027-01-01"),
+        policy("trail.*", "s3://*", "2027-01-01"),
+        policy("*", "*", "2026-10-31"),
+    ] {
+        assert_eq!(look(&other).ran.code, Some(1));
+    }
+}
+
+#[test]
+fn policies_are_read_with_the_place_of_every_mistake() {
+    let desk = Desk::new();
+    let mistakes = [
+        ("kms = \"required\"", "kms = \"sometimes\"", "line 16, column 7: unknown variant `sometimes`"),
+        ("max_age = \"2d\"", "max_age = \"2\"", ": not a number of days or hours"),
+        ("keys = [\"logs\"]", "keys = [\"log\"]", ": [keys] has no key of that name: log"),
+        ("destination_accounts = [\"222222222222\"]", "destination_accounts = [\"22\"]", "not the id of an account"),
+        ("accounts = \"organization\"", "accounts = \"all\"", "neither \"organization\" nor a list of account ids"),
+        ("versioning = true", "versionning = true", "unknown field"),
+        ("regions = [\"us-east-1\", \"eu-west-1\"]", "regions = []", "the list is empty"),
+    ];
+    for (right, wrong, message) in mistakes {
+        assert!(POLICY.contains(right));
+        let looked = look_at_lines(&desk, &organisation(), &POLICY.replace(right, wrong));
+        assert_eq!(looked.ran.code, Some(2), "{wrong}");
+        assert!(looked.ran.stderr.contains(message), "{wrong}: {}", looked.ran.stderr);
+    }
+    // An audit takes such a file, and what it demands of objects is the same with and without.
+    let rules = "[[rule]]\nid = \"r\"\nencryption = [\"SSE-KMS\"]\n";
+    let exception = "[[exception]]\nid = \"EX\"\ncheck = [\"trail.*\"]\nresource = [\"*\"]\nexpires = 2027-01-01\n";
+    let checked = |text: &str| {
+        let file = desk.file("whole.toml", text);
+        crate::audits::logseal(["policy".as_ref(), "check".as_ref(), file.as_os_str()])
+    };
+    assert_eq!(checked(&format!("{POLICY}\n{rules}{exception}")).code, Some(0));
+    let mixed = format!("{POLICY}\n{rules}{}", exception.replace("check =", "rule = \"r\"\ncheck ="));
+    assert_eq!(checked(&mixed).code, Some(2));
+}
+
+#[test]
+fn without_a_policy_it_is_what_cis_asks() {
+    let desk = Desk::new();
+    let file = desk.path("export.ndjson");
+    write_lines(&file, &organisation());
+    let looked = |calls: &[Call]| -> Looked {
+        write_lines(&file, calls);
+        let out = desk.path("cis");
+        let args = ["--force", "--no-progress", "--as-of", AS_OF];
+        let ran = command().arg("settings").arg(&file).arg("--out").arg(&out).args(args).output().unwrap().into();
+        Looked { ran, out }
+    };
+    let mut calls = organisation();
+    let regions: Vec<Value> =
+        REGIONS.iter().map(|name| json!({"RegionName": name, "RegionOptStatus": "ENABLED_BY_DEFAULT"})).collect();
+    for account in ACCOUNTS {
+        calls.push(call(account, "us-east-1", "account list-regions", None, json!({"Regions": regions})));
+    }
+    let good = looked(&calls);
+    assert_eq!(good.ran.code, Some(0), "{:?}", good.ran);
+    good.assert_row(BUCKET_NAME, "bucket.tls", "out_of_scope", "not_demanded");
+    change_trails(&mut calls, |trail| drop(trail.as_object_mut().unwrap().remove("KmsKeyId")));
+    looked(&calls).assert_row(TRAIL, "trail.kms", "violation", "no_kms_key");
+    // A Region that is enabled and was not asked.
+    for call in calls.iter_mut().filter(|call| call.command == "account list-regions") {
+        call.answer.as_mut().unwrap()["Regions"].as_array_mut().unwrap().push(json!({"RegionName": "ap-south-1"}));
+    }
+    looked(&calls).assert_row("account:333333333333", "account.trails_known", "undetermined", "region_not_exported");
+}
+
+#[test]
+fn names_of_strangers_are_harmless_in_every_output() {
+    let desk = Desk::new();
+    let mut calls = organisation();
+    let evil = "=cmd|' /C calc'!A0\u{202e}\u{1b}[2J<script>";
+    answer(&mut calls, "kms list-resource-tags")["Tags"][0]["TagValue"] = json!(evil);
+    change_trails(&mut calls, |trail| trail["S3BucketName"] = json!(evil));
+    answer(&mut calls, "cloudtrail get-trail-status")["LatestDeliveryError"] = json!(evil);
+    let looked = look_at_lines(&desk, &calls, POLICY);
+    assert_eq!(looked.ran.code, Some(1));
+    let files =
+        ["summary.json", "settings.csv", "trails.csv", "decryptors.csv", "faults.jsonl"].map(|file| looked.text(file));
+    for text in files.iter().chain([&looked.ran.stdout, &looked.ran.stderr]) {
+        let harmless = |c: char| c == '\n' || !(c.is_control() || c == '\u{202e}');
+        assert!(text.chars().all(harmless), "{text:?}");
+        assert!(!text.contains(",=cmd"), "{text}");
+    }
+    assert!(looked.ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", looked.ran.stdout);
+}
+
+#[test]
+fn opinions_of_other_tools_are_only_compared() {
+    let desk = Desk::new();
+    let finding = |status: &str, resource: &str| json!({"Compliance": {"Status": status, "SecurityControlId": "CloudTrail.2"}, "Resources": [{"Id": resource}], "RecordState": "ACTIVE"});
+    let looked = |findings: Value, change: fn(&mut Vec<Call>)| {
+        let (file, opinions) =
+            (desk.path("export.ndjson"), desk.file("findings.json", &json!({"Findings": findings}).to_string()));
+        let mut calls = organisation();
+        change(&mut calls);
+        write_lines(&file, &calls);
+        Looked::at(&desk, &[&file, &opinions], POLICY, &[])
+    };
+    let check = "crosscheck.CloudTrail.2";
+    looked(json!([finding("PASSED", TRAIL)]), |_| ()).assert_row(TRAIL, check, "compliant", "");
+    looked(json!([finding("FAILED", TRAIL)]), |_| ()).assert_row(TRAIL, check, "undetermined", "sources_disagree");
+    looked(json!([finding("WARNING", TRAIL)]), |_| ()).assert_row(TRAIL, check, "undetermined", "sources_disagree");
+    looked(json!([finding("PASSED", "arn:aws:cloudtrail:x:1:trail/y")]), |_| ()).assert_row(
+        TRAIL,
+        check,
+        "undetermined",
+        "finding_missing",
+    );
+    let disagrees = looked(json!([finding("PASSED", TRAIL)]), |calls| {
+        change_trails(calls, |trail| drop(trail.as_object_mut().unwrap().remove("KmsKeyId")));
+    });
+    disagrees.assert_row(TRAIL, "trail.kms", "violation", "no_kms_key");
+    disagrees.assert_row(TRAIL, check, "undetermined", "sources_disagree");
+}
+
+#[test]
+fn a_trail_of_the_organisation_is_for_its_accounts_only() {
+    let desk = Desk::new();
+    let stranger = "999999999999";
+    let policy =
+        POLICY.replace("accounts = \"organization\"", &format!("accounts = [\"{MANAGEMENT}\", \"{stranger}\"]"));
+    let mut calls = organisation();
+    let name = format!("account:{stranger}");
+    // Nobody says whether it belongs to the organisation.
+    calls.retain(|call| call.command != "organizations list-accounts");
+    look_at_lines(&desk, &calls, &policy).assert_row(&name, "account.covered", "undetermined", "trails_absent");
+    // It does not, and has no trail.
+    let mut calls = organisation();
+    for region in REGIONS {
+        calls.push(call(stranger, region, "cloudtrail describe-trails", None, json!({"trailList": []})));
+        calls.push(call(stranger, region, "kms list-aliases", None, json!({"Aliases": []})));
+    }
+    let looked = look_at_lines(&desk, &calls, &policy);
+    looked.assert_row(&name, "account.covered", "violation", "no_logging_trail");
+    assert_eq!(looked.ran.code, Some(1));
+}
+
+#[test]
+fn a_demand_that_cannot_be_decided_falls_to_nothing_milder() {
+    let desk = Desk::new();
+    let tables = "[[settings.trail]]\nwhere = { organization = true }\nvalidation = true\n[[settings.trail]]\nkms = \"optional\"\n";
+    let (before, after) = POLICY.split_once("[settings.trail]").unwrap();
+    let (_, after) = after.split_once("[settings.bucket]").unwrap();
+    let policy = format!("{before}{tables}[settings.bucket]{after}");
+    let mut calls = organisation();
+    change_trails(&mut calls, |trail| drop(trail.as_object_mut().unwrap().remove("IsOrganizationTrail")));
+    // Only the account that owns it was exported.
+    calls.retain(|call| call.account != ARCHIVE && call.account != MEMBER || !call.command.starts_with("cloudtrail"));
+    let looked = look_at_lines(&desk, &calls, &policy);
+    looked.assert_row(TRAIL, "trail.kms", "undetermined", "scope_unknown");
+    assert_eq!(looked.ran.code, Some(3));
+}
+
+/// The calls that tell which policies of a type there are.
+fn organization_policy(kind: &str, policy: &Value) -> Vec<Call> {
+    let management =
+        |command: &str, parameter: &str, output| call(MANAGEMENT, "us-east-1", command, Some(parameter), output);
+    let summary = json!({"Id": "p-1", "Type": kind});
+    let mut calls = vec![
+        management("organizations list-policies", kind, json!({"Policies": [summary]})),
+        management(
+            "organizations describe-policy",
+            "p-1",
+            json!({"Policy": {"PolicySummary": summary, "Content": policy.to_string()}}),
+        ),
+        management("organizations list-targets-for-policy", "p-1", json!({"Targets": [{"TargetId": "r-1"}]})),
+    ];
+    for account in ACCOUNTS {
+        calls.push(management(
+            "organizations list-parents",
+            account,
+            json!({"Parents": [{"Id": "r-1", "Type": "ROOT"}]}),
+        ));
+    }
+    calls
+}
+
+#[test]
+fn resource_control_policies_bind_services_too() {
+    let desk = Desk::new();
+    let looked = |policy: &Value, change: fn(&mut Vec<Call>)| {
+        let mut calls = organisation();
+        calls.extend(organization_policy("RESOURCE_CONTROL_POLICY", policy));
+        change(&mut calls);
+        look_at_lines(&desk, &calls, POLICY)
+    };
+    let deny = |action: &str| json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*"}]});
+    let full = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]});
+    assert_eq!(looked(&full, |_| ()).ran.code, Some(0));
+    looked(&deny("s3:PutObject"), |_| ()).assert_row(TRAIL, "trail.bucket_write", "violation", "write_denied");
+    looked(&deny("kms:*"), |_| ()).assert_row(TRAIL, "trail.key_encrypt", "violation", "encrypt_denied");
+    let mut spares = deny("kms:*");
+    spares["Statement"][0]["Condition"] = json!({"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}});
+    assert_eq!(looked(&spares, |_| ()).ran.code, Some(0));
+    let half = looked(&full, |calls| refuse(calls, "organizations describe-policy"));
+    half.assert_row(TRAIL, "trail.key_encrypt", "undetermined", "policies_absent");
+}
+
+#[test]
+fn guardrails_must_bind_all_accounts_but_the_management_account() {
+    let desk = Desk::new();
+    let demand =
+        "[settings.guardrails]\ndeny = [\"cloudtrail:StopLogging\"]\nexcept = [\"arn:aws:iam::*:role/admin\"]\n";
+    let policy = format!("{POLICY}\n{demand}");
+    let looked = |scp: Value, change: fn(&mut Vec<Call>)| {
+        let mut calls = organisation();
+        calls.extend(organization_policy("SERVICE_CONTROL_POLICY", &scp));
+        change(&mut calls);
+        look_at_lines(&desk, &calls, &policy)
+    };
+    let deny = |action: &str, condition: Value| json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*", "Condition": condition}]});
+    let check = |looked: &Looked, verdict: &str, reason: &str| {
+        looked.assert_row("account:333333333333", "guardrail.scp", verdict, reason);
+        looked.assert_row("account:111111111111", "guardrail.scp", "out_of_scope", "management_account");
+    };
+    check(&looked(deny("cloudtrail:Stop*", json!({})), |_| ()), "compliant", "");
+    check(&looked(deny("cloudtrail:StartLogging", json!({})), |_| ()), "violation", "not_denied");
+    let spared = |who: &str| json!({"ArnNotLike": {"aws:PrincipalArn": [who]}});
+    check(&looked(deny("cloudtrail:*", spared("arn:aws:iam::*:role/admin")), |_| ()), "compliant", "");
+    let too_many = looked(deny("cloudtrail:*", spared("arn:aws:iam::*:role/*")), |_| ());
+    assert_ne!(too_many.verdicts()[&("account:333333333333".to_owned(), "guardrail.scp".to_owned())].0, "compliant");
+    let unknown =
+        looked(deny("cloudtrail:StartLogging", json!({})), |calls| refuse(calls, "organizations list-parents"));
+    unknown.assert_row("account:333333333333", "guardrail.scp", "undetermined", "policies_absent");
+}
+
+#[test]
+fn what_iam_decides_is_looked_up_in_its_export() {
+    let desk = Desk::new();
+    let looked = |role: Value| {
+        let mut calls = organisation();
+        change_key_policy(&mut calls, |policy| policy["Statement"][0]["Action"] = json!("kms:*"));
+        let details = json!({
+            "UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [role], "IsTruncated": false,
+            "Policies": [{"Arn": "arn:aws:iam::aws:policy/All", "PolicyVersionList": [
+                {"IsDefaultVersion": true, "Document": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}}
+            ]}]
+        });
+        calls.push(call(ARCHIVE, "us-east-1", "iam get-account-authorization-details", None, details));
+        look_at_lines(&desk, &calls, POLICY)
+    };
+    let role = |name: &str, policies: Value, attached: Value| json!({"Arn": format!("arn:aws:iam::222222222222:role/{name}"), "RoleId": "AROAX", "RoleName": name, "RolePolicyList": policies, "AttachedManagedPolicies": attached});
+    let inline = |action: &str| json!([{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}}]);
+    let all = json!([{"PolicyName": "All", "PolicyArn": "arn:aws:iam::aws:policy/All"}]);
+    assert_eq!(looked(role("developer", inline("s3:*"), json!([]))).ran.code, Some(0));
+    assert_eq!(looked(role("security-lead", inline("kms:Decrypt"), json!([]))).ran.code, Some(0));
+    let violation = ("violation", "decrypt_principal_not_allowed");
+    looked(role("developer", inline("kms:De*"), json!([]))).assert_row(
+        KEY,
+        "key.decrypt_scope",
+        violation.0,
+        violation.1,
+    );
+    looked(role("developer", json!([]), all.clone())).assert_row(KEY, "key.decrypt_scope", violation.0, violation.1);
+    let missing = json!([{"PolicyName": "Own", "PolicyArn": "arn:aws:iam::222222222222:policy/Own"}]);
+    looked(role("developer", json!([]), missing)).assert_row(
+        KEY,
+        "key.decrypt_scope",
+        "undetermined",
+        "condition_unknown",
+    );
+    let mut bounded = role("developer", json!([]), all);
+    bounded["PermissionsBoundary"] = json!({"PermissionsBoundaryArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"});
+    looked(bounded).assert_row(KEY, "key.decrypt_scope", "undetermined", "condition_unknown");
+}
+
+#[test]
+fn a_resource_is_explained_in_words() {
+    let desk = Desk::new();
+    let mut calls = organisation();
+    change_key_policy(&mut calls, |policy| {
+        statements(policy).push(json!({"Sid": "Never", "Effect": "Deny", "Principal": "*", "Action": "kms:GenerateDataKey", "Resource": "*"}));
+    });
+    let looked = look_at_lines(&desk, &calls, POLICY);
+    let explain = |words: &[&str]| -> Ran {
+        command().arg("explain").arg("--settings").arg(&looked.out).args(words).output().unwrap().into()
+    };
+    let one = explain(&[TRAIL, "trail.key_encrypt"]);
+    assert_eq!(one.code, Some(1), "{one:?}");
+    for text in [
+        "asks",
+        "violation, encrypt_denied: a statement of the policy denies it",
+        "Encrypt allows, Never denies",
+        "export.ndjson",
+    ] {
+        assert!(one.stdout.contains(text), "{text}: {}", one.stdout);
+    }
+    assert!(one.stdout.lines().all(|line| line.chars().count() <= 80));
+    assert_eq!((explain(&[BUCKET_NAME]).code, explain(&["s3://another"]).code), (Some(0), Some(2)));
+    // Every check and reason of a row has words.
+    for (name, change, ..) in CASES {
+        let mut calls = organisation();
+        change(&mut calls);
+        let looked = look_at_lines(&desk, &calls, POLICY);
+        let resources: std::collections::BTreeSet<String> =
+            looked.rows().into_keys().map(|(resource, _)| resource).collect();
+        for resource in resources {
+            let ran: Ran =
+                command().args(["explain", "--settings"]).arg(&looked.out).arg(&resource).output().unwrap().into();
+            assert!(!ran.stdout.contains("asks      \n") && !ran.stdout.contains(": \n"), "{name}: {}", ran.stdout);
+        }
+    }
+}
+
+#[test]
+fn an_audit_of_the_objects_is_held_against_the_settings() {
+    let desk = Desk::new();
+    let file = desk.path("export.ndjson");
+    write_lines(&file, &organisation());
+    let looked = |audited: Value| {
+        let folder = desk.path("audited");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("summary.json"), audited.to_string()).unwrap();
+        Looked::at(&desk, &[&file], POLICY, &["--audit", folder.to_str().unwrap()])
+    };
+    let months: Vec<Value> =
+        ACCOUNTS.iter().map(|account| json!({"bucket": BUCKET, "account": account, "month": "2026-10"})).collect();
+    let audited = json!({
+        "schema": "logseal.audit/1", "outcome": "pass", "faults": {}, "by_key": {KEY: {"objects": 3, "bytes": 9}}, "by_month": months,
+        "sources": [{"bucket": BUCKET, "created_at": "2026-11-01T01:00:00.000Z"}],
+        "coverage": {"units_planned": 1, "units_examined": 1, "completeness": "proven"}
+    });
+    let good = looked(audited.clone());
+    assert_eq!(good.ran.code, Some(0), "{:?}", good.ran);
+    good.assert_row(BUCKET_NAME, "join.inventory", "compliant", "");
+    let mut other = audited.clone();
+    other["sources"][0]["bucket"] = json!("another");
+    let other = looked(other);
+    other.assert_row(BUCKET_NAME, "join.inventory", "undetermined", "not_audited");
+    other.assert_row("s3://another", "join.inventory", "undetermined", "no_trail_writes");
+    let mut keys = audited.clone();
+    let wrong = KEY.replace("0aaa", "0bbb");
+    keys["by_key"] = json!({wrong.clone(): {"objects": 3, "bytes": 9}});
+    looked(keys).assert_row(&wrong, "join.keys", "violation", "key_not_allowed");
+    let mut old = audited.clone();
+    old["by_month"][2]["month"] = json!("2026-09");
+    looked(old).assert_row("account:333333333333", "join.delivery", "undetermined", "no_recent_objects");
+    let mut half = audited;
+    half["coverage"]["units_examined"] = json!(0);
+    looked(half).assert_row(BUCKET_NAME, "join.inventory", "undetermined", "audit_incomplete");
+    assert_eq!(looked(json!({"schema": "logseal.digests/1"})).ran.code, Some(3));
+}
+
+#[test]
+fn proposals_are_written_for_what_they_would_cure() {
+    let desk = Desk::new();
+    let mut calls = organisation();
+    change_trails(&mut calls, |trail| {
+        trail["LogFileValidationEnabled"] = json!(false);
+        drop(trail.as_object_mut().unwrap().remove("KmsKeyId"));
+    });
+    change_key_policy(&mut calls, |policy| {
+        policy["Statement"][3]["Principal"] = json!("*");
+        drop(statements(policy).remove(1));
+    });
+    change_bucket_policy(&mut calls, |policy| {
+        statements(policy).truncate(1);
+    });
+    answer(&mut calls, "kms get-key-rotation-status")["KeyRotationEnabled"] = json!(false);
+    let looked = look_at_lines(&desk, &calls, POLICY);
+    let commands = looked.text("fixes/commands.sh");
+    for command in [
+        "update-trail --name",
+        "--kms-key-id",
+        "--enable-log-file-validation",
+        "enable-key-rotation",
+        "put-key-policy",
+        "put-bucket-policy",
+    ] {
+        assert!(commands.contains(command), "{command}: {commands}");
+    }
+    // The policies that are proposed are those under which nothing is wrong.
+    let bucket: Value = serde_json::from_str(&looked.text("fixes/bucket-policy-audit-logs.json")).unwrap();
+    let key: Value =
+        serde_json::from_str(&looked.text(&format!("fixes/key-policy-{ARCHIVE}-us-east-1-{KEY_ID}.json"))).unwrap();
+    let mut cured = organisation();
+    *answer(&mut cured, "kms get-key-policy") = as_text(&key);
+    *answer(&mut cured, "s3api get-bucket-policy") = as_text(&bucket);
+    let cured = look_at_lines(&desk, &cured, POLICY);
+    assert_eq!(cured.ran.code, Some(0), "{:?}", cured.ran);
+    assert!(!cured.out.join("fixes/commands.sh").exists());
+    // A script that nobody has read runs nothing.
+    let ran = std::process::Command::new("sh").arg(looked.out.join("fixes/commands.sh")).output().unwrap();
+    assert_eq!(ran.status.code(), Some(1));
+}
+
+#[test]
+fn the_script_is_printed_as_it_stands() {
+    let printed = crate::audits::logseal(["settings", "script"]);
+    assert_eq!(printed.code, Some(0));
+    assert!(printed.stdout.starts_with("#!/bin/sh"));
+    assert_eq!(crate::audits::logseal(["settings"]).code, Some(2));
+}
+
+/// A later export beside the first: what of it decides.
+fn later(calls: &[Call], change: impl FnOnce(&mut Vec<Call>)) -> String {
+    let mut later = calls.to_vec();
+    change(&mut later);
+    later.iter().map(|call| format!("{}\n", call.line().replace(AT, "2026-11-01T13:00:00Z"))).collect()
+}
+
+#[test]
+fn what_is_gone_is_not_what_it_was() {
+    let desk = Desk::new();
+    let looked = |change: &dyn Fn(&mut Vec<Call>)| {
+        let calls = organisation();
+        let earlier: String = calls.iter().map(|call| format!("{}\n", call.line())).collect();
+        let file = desk.file("two.ndjson", &format!("{earlier}{}", later(&calls, |calls| change(calls))));
+        Looked::at(&desk, &[&file], POLICY, &[])
+    };
+    let only = |command: &'static str, code: &'static str| {
+        move |calls: &mut Vec<Call>| {
+            calls.retain(|call| call.command == command);
+            calls.iter_mut().for_each(|call| call.answer = Err(code.into()));
+        }
+    };
+    assert_eq!(looked(&|calls| calls.clear()).ran.code, Some(0));
+    for (command, code) in [
+        ("s3api get-bucket-policy", "NoSuchBucket"),
+        ("kms describe-key", "NotFoundException"),
+        ("cloudtrail get-trail-status", "TrailNotFoundException"),
+    ] {
+        assert_eq!(looked(&only(command, code)).ran.code, Some(3), "{command}");
+    }
+    // The owner's list decides, whatever copies were listed before.
+    let empty = looked(&|calls| {
+        calls.retain(|call| call.account == MANAGEMENT && call.command == "cloudtrail describe-trails");
+        calls.iter_mut().for_each(|call| call.answer = Ok(json!({"trailList": []})));
+    });
+    empty.assert_row("account:333333333333", "account.covered", "violation", "no_logging_trail");
+    // A page and what passes a filter are parts.
+    for parameters in [json!({"key-id": KEY_ID, "marker": "x"}), json!({"key-id": KEY_ID, "grantee-principal": "x"})] {
+        let mut line: Value = json!({"account": ARCHIVE, "region": "us-east-1", "command": "kms list-grants", "at": "2026-11-01T13:00:00Z"});
+        line["parameters"] = parameters.clone();
+        line["output"] = json!({"Grants": [], "Truncated": false});
+        let earlier: String = organisation().iter().map(|call| format!("{}\n", call.line())).collect();
+        let file = desk.file("filtered.ndjson", &format!("{earlier}{line}\n"));
+        let looked = Looked::at(&desk, &[&file], POLICY, &[]);
+        looked.assert_row(KEY, "key.decrypt_scope", "undetermined", "grants_absent");
+    }
+}
+
+#[test]
+fn evidence_counts_whatever_its_file_is_called() {
+    let desk = Desk::new();
+    let root = desk.path("named");
+    let stopped = later(&organisation(), |calls| {
+        calls.retain(|call| call.command == "cloudtrail get-trail-status");
+        calls[0].answer = Ok(status(false));
+    });
+    for name in ["newer", "newer.txt", "NEWER.NDJSON", ".newer.json", "222222222222/us-east-1/x/newer.json"] {
+        let _ = fs::remove_dir_all(&root);
+        write_tree(&root, &organisation());
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &stopped).unwrap();
+        Looked::at(&desk, &[&root], POLICY, &[]).assert_row(TRAIL, "trail.logging", "violation", "not_logging");
+    }
+    // What is none of ours is passed over, and said.
+    let _ = fs::remove_dir_all(&root);
+    write_tree(&root, &organisation());
+    fs::write(root.join("README.md"), "Exports of November").unwrap();
+    let looked = Looked::at(&desk, &[&root], POLICY, &[]);
+    assert_eq!(
+        (looked.ran.code, &looked.summary()["coverage"]["passed_over"]),
+        (Some(0), &json!(1)),
+        "{:?}",
+        looked.ran
+    );
+    // No text of a stranger makes another kind of file of it.
+    let hostile =
+        stopped.replacen('{', "{\"groups\": [], \"controls\": [], \"x\": \";CHECK_ID;STATUS;RESOURCE_UID;\", ", 1);
+    fs::write(root.join("hostile.ndjson"), hostile).unwrap();
+    Looked::at(&desk, &[&root], POLICY, &[]).assert_row(TRAIL, "trail.logging", "violation", "not_logging");
+}
+
+#[test]
+fn a_newer_item_of_config_is_about_the_whole_resource() {
+    let desk = Desk::new();
+    let file = desk.path("export.ndjson");
+    write_lines(&file, &organisation());
+    let looked = |change: &dyn Fn(&mut Value), item: usize| {
+        let mut item = config_items().swap_remove(item);
+        item["configurationItemCaptureTime"] = json!("2026-11-01T13:00:00.000Z");
+        change(&mut item);
+        let newer = desk.file("newer.json", &json!({"configurationItems": [item]}).to_string());
+        Looked::at(&desk, &[&file, &newer], POLICY, &[])
+    };
+    assert_eq!(looked(&|_| (), 1).ran.code, Some(0));
+    let without = looked(
+        &|item| {
+            let parts = item["supplementaryConfiguration"].as_object_mut().unwrap();
+            parts.retain(|name, _| name != "PublicAccessBlockConfiguration" && name != "AccessControlList");
+        },
+        1,
+    );
+    assert_ne!(without.verdicts()[&(BUCKET_NAME.to_owned(), "bucket.public".to_owned())].0, "compliant");
+    for (status, item) in [("ResourceDeleted", 1), ("ResourceDeletedNotRecorded", 2), ("ResourceNotRecorded", 0)] {
+        assert_ne!(looked(&|item| item["configurationItemStatus"] = json!(status), item).ran.code, Some(0), "{status}");
+    }
+    // A copy that is gone is not the trail.
+    let copy = looked(
+        &|item| {
+            item["configurationItemStatus"] = json!("ResourceDeleted");
+            (item["awsAccountId"], item["awsRegion"]) = (json!(MEMBER), json!("eu-west-1"));
+        },
+        0,
+    );
+    assert_eq!((copy.ran.code, &copy.summary()["kpi"]["trails"]), (Some(0), &json!(1)));
+    // Config knows that it rotates, and not how often.
+    let mut rare = organisation();
+    answer(&mut rare, "kms get-key-rotation-status")["RotationPeriodInDays"] = json!(2560);
+    write_lines(&file, &rare);
+    looked(&|_| (), 2).assert_row(KEY, "key.rotation", "violation", "rotation_period_too_long");
+}
+
+#[test]
+fn what_has_a_wrong_type_is_no_answer() {
+    let desk = Desk::new();
+    let changes: [(&str, fn(&mut Value)); 9] = [
+        ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["IncludeManagementEvents"] = json!("False")),
+        ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["ReadWriteType"] = json!(["WriteOnly"])),
+        ("cloudtrail get-event-selectors", |it| {
+            it["EventSelectors"][0]["ExcludeManagementEventSources"] = json!({"member": []})
+        }),
+        ("cloudtrail get-event-selectors", |it| it["AdvancedEventSelectors"] = json!([{"FieldSelectors": []}])),
+        ("cloudtrail get-trail-status", |it| it["LatestDeliveryError"] = json!({"Code": "AccessDenied"})),
+        ("cloudtrail get-trail-status", |it| it["LatestDeliveryTime"] = json!("yesterday")),
+        ("cloudtrail get-trail-status", |it| it["LatestDeliveryTime"] = json!("2099-01-01T00:00:00Z")),
+        ("s3api get-bucket-location", |it| it["LocationConstraint"] = json!(7)),
+        ("kms get-key-rotation-status", |it| it["KeyRotationEnabled"] = json!("yes")),
+    ];
+    for (command, change) in changes {
+        let mut calls = organisation();
+        change(answer(&mut calls, command));
+        let looked = look_at_lines(&desk, &calls, POLICY);
+        assert_eq!(looked.ran.code, Some(3), "{command}: {:?}", looked.ran);
+    }
+}
