@@ -8,6 +8,7 @@ mod policies;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::{Judge, Judged, Row};
+use super::exports::partition_of;
 use super::facts::{DefaultEncryption, Name, PublicAccessBlock, Versioning};
 use super::model::Model;
 use super::observations::{Clock, Mark, SourceId};
@@ -108,23 +109,23 @@ fn target(row: &Row) -> Target {
     (row.resource.clone(), row.check, row.conclusion.reason)
 }
 
-/// The proposals whose row is not cured, or whose resource has a row that is worse.
+/// The proposals whose row is not cured, or because of which a row is worse, or one is bad that was not there.
 fn failed(fixes: &[Fix], before: &Judged, after: &Judged) -> Vec<Target> {
     let verdicts = |judged: &Judged| -> BTreeMap<(String, &'static str), Verdict> {
         judged.rows.iter().map(|row| ((row.resource.clone(), row.check), row.conclusion.verdict)).collect()
     };
     let (before, after) = (verdicts(before), verdicts(after));
-    let worse: BTreeSet<&str> = before
+    let worse: BTreeSet<&str> = after
         .iter()
-        .filter(|(of, verdict)| rank(after.get(of)) > rank(Some(verdict)))
+        .filter(|(of, verdict)| rank(Some(verdict)) > rank(before.get(of)))
         .map(|((resource, _), _)| resource.as_str())
         .collect();
-    let cures = |fix: &&Fix| {
-        let is_cured = after.get(&(fix.resource.clone(), fix.check)) == Some(&Verdict::Compliant);
-        is_cured && !worse.contains(fix.resource.as_str())
-    };
-    let bad = fixes.iter().filter(|fix| !cures(fix));
-    bad.map(|fix| (fix.resource.clone(), fix.check, fix.reason)).collect()
+    let is_cured = |fix: &Fix| after.get(&(fix.resource.clone(), fix.check)) == Some(&Verdict::Compliant);
+    let is_blamed = |fix: &Fix| worse.iter().any(|resource| fix.is_about(resource));
+    let known = fixes.iter().any(is_blamed);
+    // Where it cannot be told which of them made something worse, none is proposed.
+    let is_bad = |fix: &&Fix| !is_cured(fix) || is_blamed(fix) || (!worse.is_empty() && !known);
+    fixes.iter().filter(is_bad).map(|fix| (fix.resource.clone(), fix.check, fix.reason)).collect()
 }
 
 /// How bad a verdict is; a row that is gone is not bad.
@@ -154,6 +155,27 @@ fn latest_documents(fixes: Vec<Fix>) -> Vec<Fix> {
 }
 
 impl Fix {
+    /// Whether it changes a resource, or is for it.
+    fn is_about(&self, resource: &str) -> bool {
+        let changes = match &self.change {
+            Change::KeyPolicy(name) => name == resource,
+            Change::BucketPolicy(name) => resource.strip_prefix("s3://") == Some(name),
+            _ => false,
+        };
+        changes || self.resource == resource
+    }
+
+    /// What has to be there before others: policies before settings, keys and buckets before trails.
+    pub(super) fn order(&self) -> u8 {
+        match self.change {
+            Change::KeyPolicy(_) | Change::BucketPolicy(_) | Change::Guardrail(..) => 0,
+            Change::EnableKey | Change::Rotation(_) | Change::RevokeGrant(_) => 1,
+            Change::BucketEncryption(_) | Change::Versioning | Change::PublicAccessBlock => 2,
+            Change::TrailKey(_) | Change::Validation | Change::MultiRegion => 3,
+            Change::StartLogging => 4,
+        }
+    }
+
     /// Whether no name in it could be more than a name.
     fn is_plain(&self) -> bool {
         [&self.resource, &self.account, &self.region].into_iter().all(|name| is_plain(name))
@@ -392,12 +414,12 @@ impl Proposer<'_> {
             super::observations::Said::Absent => policies::EMPTY.to_owned(),
             _ => return None,
         };
-        let changed = change.of_bucket(name).apply(&text)?;
+        let region = bucket.region.now(&self.clock).known().cloned().unwrap_or_default();
+        let changed = change.of_bucket(&format!("arn:{}:s3:::{name}", partition_of(&region))).apply(&text)?;
         let file = format!("bucket-policy-{name}.json");
         let command =
             format!("s3api put-bucket-policy --bucket {} --policy {}", quoted(name), quoted(&format!("file://{file}")));
         let account = self.model.owner(name, &self.clock).map_or(String::new(), |owner| owner.to_string());
-        let region = bucket.region.now(&self.clock).known().cloned().unwrap_or_default();
         let here = Row { account, region, ..row.clone() };
         Some(self.fix(&here, command, Some((file, changed)), Change::BucketPolicy(name.to_owned())))
     }
@@ -430,12 +452,17 @@ impl Proposer<'_> {
         let text = policies::guardrail(&demand.deny, &demand.except);
         let file = "service-control-policy.json".to_owned();
         let command = format!(
-            "organizations create-policy --name keep-logging --description {} --type SERVICE_CONTROL_POLICY --content {}",
+            ": \"${{policy:=$(aws organizations create-policy --name keep-logging --description {} --type SERVICE_CONTROL_POLICY \
+             --content {} --query Policy.PolicySummary.Id --output text)}}\"\naws organizations attach-policy --policy-id \
+             \"$policy\" --target-id {}",
             quoted("Keeps accounts from switching off their logs"),
-            quoted(&format!("file://{file}"))
+            quoted(&format!("file://{file}")),
+            quoted(&row.account)
         );
         let change = Change::Guardrail(row.account.clone(), text.clone());
-        Some(self.fix(row, command, Some((file, text)), change))
+        let fix = self.fix(row, String::new(), Some((file, text)), change);
+        let account = self.model.management(&self.clock)?.to_owned();
+        Some(Fix { account, command, ..fix })
     }
 }
 

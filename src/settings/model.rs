@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::exports::{Asked, ExportFault, ReadFile};
+use super::exports::{Asked, ExportFault, ReadFile, partition_of};
 use super::facts::{
     AccountFact, AccountList, BucketFact, DefaultEncryption, Fact, Finding, Identities, KeyFact, KeyGrant, KeyMetadata,
     Name, OrganizationDescription, OrganizationFact, Ownership, Place, PolicyType, PublicAccessBlock, Selectors,
@@ -232,6 +232,20 @@ impl Model {
         let ids: BTreeSet<&str> = descriptions().map(|description| description.id.as_str()).collect();
         let only = || ids.first().copied().filter(|_| ids.len() == 1);
         of_owner.map(|description| description.id.as_str()).or_else(listed).or_else(only)
+    }
+
+    /// The account that manages the organisation, if there is one only.
+    pub(super) fn management(&self, clock: &Clock) -> Option<&str> {
+        let known = self.organization.descriptions.values().filter_map(|description| description.now(clock).known());
+        let ids: BTreeSet<&str> = known.map(|description| description.management.as_str()).collect();
+        ids.first().copied().filter(|_| ids.len() == 1)
+    }
+
+    /// The partition of an account, by the Regions that were asked in it.
+    pub(super) fn partition(&self, id: &str) -> &'static str {
+        let first = Place { account: id.into(), region: "".into() };
+        let place = self.seen.range(first..).map(|(place, _)| place).next().filter(|place| &*place.account == id);
+        partition_of(place.map_or("", |place| &place.region))
     }
 
     /// Whether an account manages an organisation, if any is described.

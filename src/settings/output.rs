@@ -65,7 +65,7 @@ fn documents(fixes: &[Fix]) -> BTreeMap<&str, &str> {
 fn commands(fixes: &[Fix]) -> String {
     let mut text = include_str!("fixes/commands.sh").to_owned();
     let mut ordered: Vec<&Fix> = fixes.iter().collect();
-    ordered.sort_by(|one, other| one.account.cmp(&other.account));
+    ordered.sort_by(|one, other| (one.order(), &one.account).cmp(&(other.order(), &other.account)));
     let mut account = None;
     let mut written = BTreeSet::new();
     for fix in ordered {

@@ -1871,6 +1871,9 @@ fn proposals_are_written_for_what_they_would_cure() {
     let cured = look_at_lines(&desk, &cured, POLICY);
     assert_eq!(cured.ran.code, Some(0), "{:?}", cured.ran);
     assert!(!cured.out.join("fixes/commands.sh").exists());
+    // What a trail needs comes before the trail.
+    let at = |text: &str| commands.find(text).unwrap();
+    assert!(at("put-key-policy") < at("update-trail") && at("put-bucket-policy") < at("update-trail"));
     // A script that nobody has read runs nothing.
     let ran = std::process::Command::new("sh").arg(looked.out.join("fixes/commands.sh")).output().unwrap();
     assert_eq!(ran.status.code(), Some(1));
@@ -1959,6 +1962,12 @@ fn evidence_counts_whatever_its_file_is_called() {
         "{:?}",
         looked.ran
     );
+    // Windows writes marks and UTF-16.
+    for bytes in [&b"\xef\xbb\xbf{\"account\": "[..], b"\xff\xfe{\0"] {
+        fs::write(root.join("windows.ndjson"), bytes).unwrap();
+        assert_eq!(Looked::at(&desk, &[&root], POLICY, &[]).ran.code, Some(3));
+    }
+    fs::remove_file(root.join("windows.ndjson")).unwrap();
     // No text of a stranger makes another kind of file of it.
     let hostile =
         stopped.replacen('{', "{\"groups\": [], \"controls\": [], \"x\": \";CHECK_ID;STATUS;RESOURCE_UID;\", ", 1);
@@ -2006,10 +2015,13 @@ fn a_newer_item_of_config_is_about_the_whole_resource() {
     looked(&|_| (), 2).assert_row(KEY, "key.rotation", "violation", "rotation_period_too_long");
 }
 
+/// Changes the answer of a call.
+type ChangeAnswer = fn(&mut Value);
+
 #[test]
 fn what_has_a_wrong_type_is_no_answer() {
     let desk = Desk::new();
-    let changes: [(&str, fn(&mut Value)); 9] = [
+    let changes: [(&str, ChangeAnswer); 9] = [
         ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["IncludeManagementEvents"] = json!("False")),
         ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["ReadWriteType"] = json!(["WriteOnly"])),
         ("cloudtrail get-event-selectors", |it| {
@@ -2028,4 +2040,15 @@ fn what_has_a_wrong_type_is_no_answer() {
         let looked = look_at_lines(&desk, &calls, POLICY);
         assert_eq!(looked.ran.code, Some(3), "{command}: {:?}", looked.ran);
     }
+}
+
+#[test]
+fn nothing_is_proposed_that_makes_something_else_worse() {
+    let desk = Desk::new();
+    let mut calls = organisation();
+    change_trails(&mut calls, |trail| drop(trail.as_object_mut().unwrap().remove("KmsKeyId")));
+    answer(&mut calls, "kms describe-key")["KeyMetadata"]["KeyState"] = json!("PendingImport");
+    let looked = look_at_lines(&desk, &calls, POLICY);
+    looked.assert_row(TRAIL, "trail.kms", "violation", "no_kms_key");
+    assert!(!looked.out.join("fixes/commands.sh").exists(), "{}", looked.text("fixes/commands.sh"));
 }

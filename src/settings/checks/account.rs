@@ -57,7 +57,12 @@ impl Judge<'_> {
     /// in the accounts that it is for, and is for the accounts of the organisation only.
     fn is_for_member(&self, arn: &str, trail: &Trail, id: &str) -> Option<bool> {
         let is_organization = trail.organization.now(&self.clock).known() == Some(&true);
-        if trail.seen_in.iter().any(|place| &*place.account == id) {
+        // What it showed once it may have left since.
+        let shows_it = |place: &Place| {
+            let seen = self.model.seen.get(place).and_then(|seen| seen.now(&self.clock).known());
+            seen.is_some_and(|arns| arns.contains(arn))
+        };
+        if trail.seen_in.iter().any(|place| &*place.account == id && shows_it(place)) {
             return Some(is_organization);
         }
         let (owner, _) = places_of(arn);

@@ -135,7 +135,7 @@ impl Judge<'_> {
         let policies: Vec<Result<Document, _>> = texts.iter().map(|text| Document::parse(text)).collect();
         let denied = |action: &String| {
             let answers = policies.iter().map(|policy| match policy {
-                Ok(policy) => denies(policy, action, id, demand),
+                Ok(policy) => denies(policy, action, (self.model.partition(id), id), demand),
                 Err(_) => Truth::Unknown,
             });
             Truth::any(answers)
@@ -156,7 +156,7 @@ impl Judge<'_> {
 }
 
 /// Whether a policy denies an action to everybody of an account but those whom the standard excepts.
-fn denies(policy: &Document, action: &str, account: &str, demand: &GuardrailDemand) -> Truth {
+fn denies(policy: &Document, action: &str, (partition, account): (&str, &str), demand: &GuardrailDemand) -> Truth {
     let request = |caller| Request {
         caller,
         action: action.to_owned(),
@@ -171,7 +171,7 @@ fn denies(policy: &Document, action: &str, account: &str, demand: &GuardrailDema
     // Each statement for itself: what one denies to all but some, another may not vouch for.
     let denies_all_but_the_excepted = |statement: &Statement| {
         let alone = Document { statements: vec![statement.clone()], ..policy.clone() };
-        let stranger = format!("arn:aws:iam::{account}:role/a-role-that-nobody-names");
+        let stranger = format!("arn:{partition}:iam::{account}:role/a-role-that-nobody-names");
         spares_only(statement, &demand.except)
             && evaluate(&alone, &request(Caller::Principal(stranger))).deny == Truth::True
     };
@@ -179,7 +179,7 @@ fn denies(policy: &Document, action: &str, account: &str, demand: &GuardrailDema
         return Truth::True;
     }
     // Whom a condition spares beside them is not excepted.
-    let nobody = format!("arn:aws:iam::{account}:role/another-role-that-nobody-names");
+    let nobody = format!("arn:{partition}:iam::{account}:role/another-role-that-nobody-names");
     match evaluate(policy, &request(Caller::Principal(nobody))).deny {
         Truth::False => Truth::False,
         _ => everybody.at_most_unknown(),

@@ -138,9 +138,13 @@ pub(super) fn read(file: &ExportFile) -> Result<ReadFile, ExportFault> {
     Ok(reader.file)
 }
 
+/// How texts of Windows begin.
+const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
+
 /// Whether a file that nobody named is none of ours: text that is no JSON, or among answers the answer to another call.
 fn is_no_export(meant: Meant, fault: &ExportFault, text: &[u8]) -> bool {
-    let is_json = text.trim_ascii_start().starts_with(b"{") || text.trim_ascii_start().starts_with(b"[");
+    let is_json = BYTE_ORDER_MARKS.iter().any(|mark| text.starts_with(mark))
+        || matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
     match meant {
         Meant::Surely => false,
         Meant::Perhaps => !is_json,

@@ -65,22 +65,31 @@ pub(in crate::settings) struct Skipped {
 pub(in crate::settings) fn walk(given: &Path, found: &mut Found) -> io::Result<()> {
     let real = given.canonicalize()?;
     if fs::metadata(given)?.is_dir() {
-        return walk_folder((given, &real), time_above(&real), found, 0);
+        let time = time_above(&real, found);
+        return walk_folder((given, &real), time, found, 0);
     }
     let place = match place_of(&real) {
         FilePlace::Elsewhere(_) => FilePlace::Elsewhere(Meant::Surely),
         place => place,
     };
-    found.files.push(ExportFile { path: given.to_owned(), place, time: time_above(&real) });
+    let time = time_above(&real, found);
+    found.files.push(ExportFile { path: given.to_owned(), place, time });
     Ok(())
 }
 
 /// The time of the export that a part of it was given of: `export.json` is a few folders above.
-fn time_above(given: &Path) -> Option<Timestamp> {
+fn time_above(given: &Path, found: &mut Found) -> Option<Timestamp> {
     const ABOVE: usize = 5;
     let mut files =
         given.ancestors().skip(1).take(ABOVE).map(|folder| folder.join("export.json")).filter(|file| file.is_file());
-    started(&files.next()?).ok().flatten()
+    let path = files.next()?;
+    match started(&path) {
+        Ok(began) => began,
+        Err(fault) => {
+            found.skipped.push(Skipped { path, fault });
+            None
+        }
+    }
 }
 
 /// Deeper than any export.

@@ -31,7 +31,7 @@ pub(super) enum PolicyChange<'c> {
     Bucket(&'c BucketStatement<'c>),
     /// Whoever comes without TLS is refused.
     Tls,
-    /// The same for a bucket whose name is known.
+    /// The same for a bucket by its ARN.
     TlsOf(String),
     /// What is allowed to CloudTrail is allowed to these trails only.
     Source(Vec<String>),
@@ -41,11 +41,11 @@ pub(super) enum PolicyChange<'c> {
 
 impl PolicyChange<'_> {
     /// The same about a bucket.
-    pub(super) fn of_bucket(&self, name: &str) -> PolicyChange<'_> {
+    pub(super) fn of_bucket(&self, arn: &str) -> PolicyChange<'_> {
         match self {
             Self::Key(statement) => PolicyChange::Key(statement),
             Self::Bucket(statement) => PolicyChange::Bucket(statement),
-            Self::Tls | Self::TlsOf(_) => PolicyChange::TlsOf(name.to_owned()),
+            Self::Tls | Self::TlsOf(_) => PolicyChange::TlsOf(arn.to_owned()),
             Self::Source(trails) => PolicyChange::Source(trails.clone()),
             Self::OnlyReaders(readers) => PolicyChange::OnlyReaders(readers),
         }
@@ -59,7 +59,7 @@ impl PolicyChange<'_> {
             Self::Key(statement) => statements.push(statement.to_json()),
             Self::Bucket(statement) => statements.extend(statement.to_json()),
             Self::Tls => return None,
-            Self::TlsOf(name) => statements.push(tls(name)),
+            Self::TlsOf(arn) => statements.push(tls(arn)),
             Self::Source(trails) if trails.is_empty() => return None,
             Self::Source(trails) => statements.iter_mut().for_each(|statement| only_from(statement, trails)),
             Self::OnlyReaders([]) => return None,
@@ -129,8 +129,7 @@ impl BucketStatement<'_> {
     }
 }
 
-fn tls(name: &str) -> Value {
-    let bucket = format!("arn:aws:s3:::{name}");
+fn tls(bucket: &str) -> Value {
     json!({
         "Sid": "RefuseWithoutTls", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
         "Resource": [bucket, format!("{bucket}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}}
