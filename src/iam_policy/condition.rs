@@ -450,6 +450,12 @@ impl Network {
         Some(Self { address, bits })
     }
 
+    /// How many times the widest network that S3 does not take for the public.
+    pub(super) fn share(&self) -> f64 {
+        let widest = if self.address.is_ipv4() { 8 } else { 32 };
+        2_f64.powi(widest - i32::from(self.bits))
+    }
+
     /// Whether S3 takes it for the public: it is wider than anybody has.
     pub(super) fn is_public(&self) -> bool {
         self.bits < if self.address.is_ipv4() { 8 } else { 32 }

@@ -216,12 +216,20 @@ pub(super) fn limit(condition: &Condition) -> Limit {
         return Limit::Unclear;
     }
     let fixed = condition.values.iter().all(|value| is_fixed(&key, comparison, value));
-    let nothing = condition.values.iter().any(|value| is_everything(comparison, value));
+    let nothing = condition.values.iter().any(|value| is_everything(comparison, value))
+        || are_public(comparison, &condition.values);
     match (nothing, fixed && !condition.values.is_empty()) {
         (true, _) => Limit::None,
         (false, true) => Limit::Fixed,
         (false, false) => Limit::Unclear,
     }
+}
+
+/// Whether networks are together wider than anybody has.
+fn are_public(comparison: Comparison, values: &[String]) -> bool {
+    let networks =
+        values.iter().filter(|_| comparison == Comparison::IpAddress).filter_map(|value| Network::parse(value));
+    networks.map(|network| network.share()).sum::<f64>() > 1.0
 }
 
 fn is_everything(comparison: Comparison, value: &str) -> bool {

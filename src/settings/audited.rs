@@ -20,6 +20,7 @@ struct AuditSummary {
     sources: Vec<AuditedSource>,
     coverage: AuditCoverage,
     by_key: BTreeMap<String, KeyObjects>,
+    key_coverage: KeyCoverage,
     by_month: Vec<MonthObjects>,
     faults: BTreeMap<String, u64>,
 }
@@ -35,6 +36,12 @@ struct AuditCoverage {
     units_planned: u64,
     units_examined: u64,
     completeness: String,
+}
+
+#[derive(Deserialize)]
+struct KeyCoverage {
+    kms_objects: u64,
+    known: u64,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +80,7 @@ pub(super) fn read(folder: &Path) -> Result<Audited, ExportFault> {
     }
     let coverage = &summary.coverage;
     let is_whole = summary.outcome != "partial"
+        && coverage.units_planned > 0
         && coverage.units_planned == coverage.units_examined
         && coverage.completeness == "proven"
         && summary.faults.is_empty();
@@ -86,6 +94,7 @@ pub(super) fn read(folder: &Path) -> Result<Audited, ExportFault> {
             .map(|(key, it)| (key, it.objects))
             .collect(),
         newest_months: newest,
+        knows_keys: summary.key_coverage.kms_objects == summary.key_coverage.known,
         is_whole,
     })
 }

@@ -55,6 +55,12 @@ impl Fact {
             Self::Organization(fact) => Self::Organization(fact.partial()),
             // Of what is no list, a part is not what was asked for.
             Self::Key(arn, KeyFact::Policy(_)) => Self::Key(arn, KeyFact::Policy(Answer::Unreadable)),
+            Self::Trail(arn, seen, TrailFact::Status(place, _)) => {
+                Self::Trail(arn, seen, TrailFact::Status(place, Answer::Unreadable))
+            }
+            Self::Trail(arn, seen, TrailFact::Selectors(_)) => {
+                Self::Trail(arn, seen, TrailFact::Selectors(Answer::Unreadable))
+            }
             other => other,
         }
     }
@@ -64,7 +70,7 @@ impl OrganizationFact {
     fn partial(self) -> Self {
         match self {
             Self::Accounts(asker, answer) => Self::Accounts(asker, answer.partial()),
-            Self::Policies(kind, answer) => Self::Policies(kind, answer.partial()),
+            Self::Policies(asker, kind, answer) => Self::Policies(asker, kind, answer.partial()),
             Self::Targets(id, answer) => Self::Targets(id, answer.partial()),
             Self::Parents(id, answer) => Self::Parents(id, answer.partial()),
             other => other,
@@ -77,8 +83,8 @@ pub(super) enum TrailFact {
     Settings(Answer<TrailSettings>),
     /// Whether it is an organisation's; not every source says so.
     Organization(Answer<bool>),
-    /// Of one Region.
-    Status(Name, Answer<TrailStatus>),
+    /// Of one Region, as one account sees it.
+    Status(Place, Answer<TrailStatus>),
     Selectors(Answer<Selectors>),
 }
 
@@ -203,6 +209,7 @@ pub(super) struct KeyMetadata {
     pub(super) origin: String,
     /// When imported material expires.
     pub(super) valid_to: Option<Timestamp>,
+    pub(super) enabled: Option<bool>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -252,8 +259,8 @@ pub(super) enum OrganizationFact {
     Accounts(Name, Answer<AccountList>),
     /// The same.
     Description(Name, Answer<OrganizationDescription>),
-    /// The policies of a type.
-    Policies(PolicyType, Answer<BTreeSet<String>>),
+    /// The policies of a type, by the account that asked.
+    Policies(Name, PolicyType, Answer<BTreeSet<String>>),
     PolicyText(String, Answer<String>),
     /// What a policy is attached to.
     Targets(String, Answer<BTreeSet<String>>),
@@ -296,10 +303,9 @@ impl<'v> Members<'v> {
     /// A member; null is none.
     pub(super) fn get(&self, name: &str) -> Option<&'v Value> {
         let object = self.0.as_object()?;
-        let exact = object.get(name);
-        let found =
-            exact.or_else(|| object.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, it)| it));
-        found.filter(|value| !value.is_null())
+        let mut found = object.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        // Two spellings of one name say two things, and so nothing.
+        found.next().filter(|value| !value.is_null() && found.next().is_none())
     }
 
     /// Whether it is there, null or not.

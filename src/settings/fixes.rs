@@ -50,18 +50,24 @@ enum Change {
 
 /// One thing leads to another: a trail that gets a key needs the key's policy.
 const MAX_ROUNDS: usize = 4;
+/// Attempts without proposals that failed.
+const MAX_ATTEMPTS: usize = 8;
+/// More violations than anybody puts right by hand: then nothing is proposed, because trying is slow.
+const MAX_VIOLATIONS: usize = 2_000;
 
 /// Proposals that were tried, in the order in which they are to be made.
 pub(super) fn fixes(model: &Model, policy: &SettingsPolicy, clock: Clock, judged: &Judged) -> Vec<Fix> {
     let mut refused = BTreeSet::new();
     // Whatever does not cure its row is left out, and all others are made again without it: they can be about one policy.
-    loop {
+    let violations = judged.rows.iter().filter(|row| row.conclusion.verdict == Verdict::Violation).count();
+    for _ in 0..if violations > MAX_VIOLATIONS { 0 } else { MAX_ATTEMPTS } {
         let (fixes, failed) = attempt(model, policy, clock, judged, &refused);
         if failed.is_empty() {
             return latest_documents(fixes);
         }
         refused.extend(failed);
     }
+    Vec::new()
 }
 
 /// A row that a proposal is for.
@@ -89,7 +95,7 @@ fn attempt(
                 continue;
             }
             // Each sees what those before it changed: two may be about one policy.
-            let new = Proposer { model: &fixed, policy, clock }.proposal(row);
+            let new = Proposer { judged, model: &fixed, policy, clock }.proposal(row);
             if let Some(fix) = new.filter(Fix::is_plain) {
                 fix.apply(&mut fixed, clock);
                 fixes.push(fix);
@@ -178,7 +184,8 @@ impl Fix {
 
     /// Whether no name in it could be more than a name.
     fn is_plain(&self) -> bool {
-        [&self.resource, &self.account, &self.region].into_iter().all(|name| is_plain(name))
+        let resource = self.resource.strip_prefix("s3://").unwrap_or(&self.resource);
+        [resource, &self.account, &self.region].into_iter().all(is_plain)
     }
 
     fn apply(&self, model: &mut Model, clock: Clock) {
@@ -197,7 +204,8 @@ impl Fix {
             }
             Change::StartLogging => {
                 let Some(trail) = model.trails.get_mut(&name) else { return };
-                let Some(home) = name.split(':').nth(3).and_then(|region| trail.status.get_mut(region)) else { return };
+                let Some(place) = trail.home(&name).cloned() else { return };
+                let Some(home) = trail.status.get_mut(&place) else { return };
                 let Some(mut status) = home.now(&clock).known().cloned() else { return };
                 status.is_logging = true;
                 home.set(status, mark);
@@ -248,6 +256,7 @@ impl Fix {
 
 /// Makes proposals from what is so.
 struct Proposer<'m> {
+    judged: &'m Judged,
     model: &'m Model,
     policy: &'m SettingsPolicy,
     clock: Clock,
@@ -257,6 +266,9 @@ impl Proposer<'_> {
     /// What could be done about a row; nothing where only people can decide.
     fn proposal(&self, row: &Row) -> Option<Fix> {
         let name = row.resource.strip_prefix("s3://").unwrap_or(&row.resource);
+        if row.check.starts_with("trail.") && !self.is_ours(name) {
+            return None;
+        }
         let key = || name.rsplit('/').next().unwrap_or_default();
         let simple = |command: String, change: Change| Some(self.fix(row, command, None, change));
         match (row.check, row.conclusion.reason) {
@@ -272,7 +284,10 @@ impl Proposer<'_> {
                 Change::Validation,
             ),
             ("trail.multi_region", _) => simple(
-                format!("cloudtrail update-trail --name {} --is-multi-region-trail", quoted(name)),
+                format!(
+                    "cloudtrail update-trail --name {} --is-multi-region-trail --include-global-service-events",
+                    quoted(name)
+                ),
                 Change::MultiRegion,
             ),
             ("trail.logging", "not_logging") => {
@@ -280,6 +295,7 @@ impl Proposer<'_> {
             }
             ("trail.key_encrypt", "encrypt_not_allowed") => self.key_statement(row, &KeyStatement::Encrypt(name)),
             ("trail.key_describe", "describe_not_allowed") => self.key_statement(row, &KeyStatement::Describe(name)),
+            ("key.encrypt_scope" | "bucket.write_scope", _) if !self.knows_all_trails() => None,
             ("key.encrypt_scope", _) => {
                 let trails = self.trails_of(|settings| settings.key.as_deref() == Some(name));
                 self.key_policy(row, name, &PolicyChange::Source(trails))
@@ -288,6 +304,13 @@ impl Proposer<'_> {
             ("key.decrypt_scope", _) => {
                 let allowed =
                     self.policy.key.decrypt.iter().flatten().filter(|reader| reader.holds_at(self.clock.as_of));
+                // The root user stands for an account here, and a session for a role: neither can be named so in a condition.
+                if allowed
+                    .clone()
+                    .any(|reader| reader.principal.ends_with(":root") || reader.principal.contains(":assumed-role/"))
+                {
+                    return None;
+                }
                 let allowed: Vec<&str> =
                     allowed.map(|reader| reader.principal.as_str()).filter(|who| who.starts_with("arn:")).collect();
                 self.key_policy(row, name, &PolicyChange::OnlyReaders(&allowed))
@@ -302,7 +325,11 @@ impl Proposer<'_> {
                 simple(format!("kms enable-key --key-id {}", quoted(key())), Change::EnableKey)
             }
             ("key.state", "key_pending_deletion") => simple(
-                format!("kms cancel-key-deletion --key-id {0}\naws kms enable-key --key-id {0}", quoted(key())),
+                format!(
+                    "kms cancel-key-deletion --key-id {0} --region {1}\naws kms enable-key --key-id {0}",
+                    quoted(name),
+                    quoted(&row.region)
+                ),
                 Change::EnableKey,
             ),
             ("trail.bucket_write", "write_not_allowed" | "acl_check_not_allowed") => self.bucket_statements(row),
@@ -330,6 +357,22 @@ impl Proposer<'_> {
             ("guardrail.scp", "not_denied") => self.guardrail(row),
             _ => None,
         }
+    }
+
+    /// Whether a trail is of an account that must be covered, and delivers where and under which key it may.
+    fn is_ours(&self, trail: &str) -> bool {
+        let owner = trail.split(':').nth(4).unwrap_or_default();
+        let is_listed = self.judged.accounts.iter().any(|id| &**id == owner);
+        let is_bad = |row: &Row| {
+            row.resource == trail && row.check == "trail.destination" && rank(Some(&row.conclusion.verdict)) > 0
+        };
+        is_listed && !self.judged.rows.iter().any(is_bad)
+    }
+
+    /// Whether all trails that there are were exported: only then can a policy be narrowed to them.
+    fn knows_all_trails(&self) -> bool {
+        let is_known = |row: &Row| row.check != "account.trails_known" || row.conclusion.verdict == Verdict::Compliant;
+        self.judged.rows.iter().all(is_known)
     }
 
     fn fix(&self, row: &Row, command: String, document: Option<(String, String)>, change: Change) -> Fix {
@@ -361,7 +404,7 @@ impl Proposer<'_> {
 
     /// The trails whose settings are so.
     fn trails_of(&self, is_one: impl Fn(&super::facts::TrailSettings) -> bool) -> Vec<String> {
-        let trails = self.model.trails_now(&self.clock);
+        let trails = self.model.trails_now(&self.clock).filter(|(arn, _)| self.is_ours(arn));
         let those = trails.filter(|(_, trail)| trail.settings.now(&self.clock).known().is_some_and(&is_one));
         those.map(|(arn, _)| arn.to_string()).collect()
     }
@@ -466,9 +509,11 @@ impl Proposer<'_> {
     }
 }
 
-/// Whether a name is made of what ARNs, buckets and ids are made of.
+/// Whether a name is made of what ARNs, buckets and ids are made of, and is none that the command line reads as something else:
+/// a file, an address, an option.
 pub(super) fn is_plain(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/_+=,.@-".contains(&byte)) && !name.contains("..")
+    let has_plain_signs = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/_+=,.@-".contains(&byte));
+    has_plain_signs && !name.contains("..") && !name.contains("://") && !name.starts_with('-')
 }
 
 /// A word of a shell.

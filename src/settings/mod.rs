@@ -176,7 +176,7 @@ fn look(options: &SettingsOptions, watch: Watch<'_>) -> Result<Looked, SettingsE
     let mut model = Model::default();
     let mut faults: Vec<SourceFault> =
         found.skipped.into_iter().map(|skipped| fault_of(&skipped.path, skipped.fault)).collect();
-    let mut passed_over = 0;
+    let mut passed_over = found.hidden;
     for (file, read) in found.files.iter().zip(read) {
         match read {
             Ok(read) if read.kind == exports::Kind::PassedOver => passed_over += 1,

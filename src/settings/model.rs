@@ -9,7 +9,7 @@ use super::facts::{
     Name, OrganizationDescription, OrganizationFact, Ownership, Place, PolicyType, PublicAccessBlock, Selectors,
     TrailFact, TrailSettings, TrailStatus, Versioning,
 };
-use super::observations::{Clock, Mark, Observations, Said, SourceId};
+use super::observations::{Clock, Mark, Observations, Said, SourceId, Why};
 use crate::escape::escape;
 use crate::timestamp::Timestamp;
 
@@ -34,6 +34,8 @@ pub(super) struct Audited {
     pub(super) keys: BTreeMap<String, u64>,
     /// The newest month of each account.
     pub(super) newest_months: BTreeMap<String, String>,
+    /// Whether the key of every object that has one is known.
+    pub(super) knows_keys: bool,
     /// Whether everything was examined.
     pub(super) is_whole: bool,
 }
@@ -49,8 +51,8 @@ pub(super) struct SourceFault {
 pub(super) struct Trail {
     pub(super) settings: Observations<TrailSettings>,
     pub(super) organization: Observations<bool>,
-    /// Each Region has its own.
-    pub(super) status: BTreeMap<Name, Observations<TrailStatus>>,
+    /// Each Region has its own, and accounts may see another.
+    pub(super) status: BTreeMap<Place, Observations<TrailStatus>>,
     pub(super) selectors: Observations<Selectors>,
     /// The accounts and Regions that show it.
     pub(super) seen_in: BTreeSet<Place>,
@@ -99,7 +101,8 @@ pub(super) struct Organization {
     pub(super) accounts: BTreeMap<Name, Observations<AccountList>>,
     /// The same.
     pub(super) descriptions: BTreeMap<Name, Observations<OrganizationDescription>>,
-    pub(super) policies: BTreeMap<PolicyType, Observations<BTreeSet<String>>>,
+    /// By the account that asked, and the type.
+    pub(super) policies: BTreeMap<(Name, PolicyType), Observations<BTreeSet<String>>>,
     pub(super) policy_texts: BTreeMap<String, Observations<String>>,
     pub(super) targets: BTreeMap<String, Observations<BTreeSet<String>>>,
     pub(super) parents: BTreeMap<String, Observations<BTreeSet<String>>>,
@@ -120,10 +123,10 @@ pub(super) struct Model {
     pub(super) findings: BTreeSet<Finding>,
     /// What was asked in each place, for what is asked everywhere.
     pub(super) asked: BTreeMap<&'static str, BTreeSet<Place>>,
-    /// The calls that were answered.
-    pub(super) answered: BTreeSet<Asked>,
-    /// The calls that were refused, with the codes.
-    pub(super) refused: BTreeMap<Asked, BTreeSet<String>>,
+    /// The calls that were answered, and when last.
+    pub(super) answered: BTreeMap<Asked, Option<Timestamp>>,
+    /// The calls that were refused, and when last.
+    pub(super) refused: BTreeMap<Asked, Option<Timestamp>>,
     pub(super) faults: Vec<SourceFault>,
     pub(super) audited: Option<Audited>,
 }
@@ -144,9 +147,11 @@ impl Model {
         for (place, call) in file.asked {
             self.asked.entry(call).or_default().insert(place);
         }
-        self.answered.extend(file.answered);
-        for (asked, code) in file.refused {
-            self.refused.entry(asked).or_default().insert(code);
+        for (calls, asked) in [(&mut self.answered, file.answered), (&mut self.refused, file.refused)] {
+            for (asked, at) in asked {
+                let newest = calls.entry(asked).or_insert(at);
+                *newest = (*newest).max(at);
+            }
         }
         for (at, fact) in file.facts {
             self.fact(fact, Mark { at, source });
@@ -208,20 +213,57 @@ impl Model {
     /// Whose bucket it is, unless the account's own list lacks it.
     pub(super) fn owner(&self, bucket: &str, clock: &Clock) -> Option<&Name> {
         let owner = self.buckets.get(bucket)?.newest_owner()?;
-        let list = self.accounts.get(owner).and_then(|account| account.buckets.now(clock).known());
-        Some(owner).filter(|_| list.is_none_or(|names| names.contains(bucket)))
+        let Some(list) = self.accounts.get(owner).map(|account| account.buckets.now(clock)) else { return Some(owner) };
+        match list.if_said("") {
+            Ok(names) => Some(owner).filter(|_| names.is_none_or(|names| names.contains(bucket))),
+            Err(_) => None,
+        }
     }
 
-    /// The calls that were refused and never answered.
+    /// The calls that were refused, and not answered since.
     pub(super) fn unanswered(&self) -> impl Iterator<Item = &Asked> {
-        self.refused.keys().filter(|asked| !self.answered.contains(*asked))
+        let stands = |(asked, at): &(&Asked, &Option<Timestamp>)| {
+            self.answered.get(*asked).is_none_or(|answered| answered < *at)
+        };
+        self.refused.iter().filter(stands).map(|(asked, _)| asked)
     }
 
-    /// The id of the organisation of an account, from whatever says it.
+    /// Whether its owner, asked at the same time as others that show it, does not list a trail.
+    pub(super) fn is_contradicted(&self, arn: &Name, trail: &Trail, clock: &Clock) -> bool {
+        let mut parts = arn.split(':').skip(3);
+        let home =
+            Place { region: parts.next().unwrap_or_default().into(), account: parts.next().unwrap_or_default().into() };
+        let Some(now) = self.seen.get(&home).map(|seen| seen.now(clock)) else { return false };
+        match now.said {
+            Said::Known(arns) => now.at >= trail.settings.newest() && !arns.contains(arn),
+            Said::Unknown(Why::Undated | Why::Disagree) => true,
+            _ => false,
+        }
+    }
+
+    /// The description of the organisation of an account: the newest of those that its own members told. Two of one time that
+    /// differ are none.
+    fn description(&self, id: &str, clock: &Clock) -> Option<&OrganizationDescription> {
+        let is_about = |asker: &Name, description: &OrganizationDescription| {
+            let lists = self.organization.accounts.get(asker).into_iter().flat_map(Observations::values);
+            &**asker == id
+                || description.management == id
+                || lists.into_iter().any(|(accounts, _)| accounts.contains_key(id))
+        };
+        let told = self.organization.descriptions.iter().filter_map(|(asker, description)| {
+            let now = description.now(clock);
+            let known = now.known()?;
+            is_about(asker, known).then_some((now.at, known))
+        });
+        let told: Vec<_> = told.collect();
+        let newest = told.iter().map(|(at, _)| *at).max()?;
+        let mut of_newest = told.iter().filter(|(at, _)| *at == newest).map(|(_, known)| *known);
+        let first = of_newest.next()?;
+        of_newest.all(|other| other == first).then_some(first)
+    }
+
+    /// The id of the organisation of an account, from whatever says it of that account.
     pub(super) fn organization_id(&self, owner: &str, clock: &Clock) -> Option<&str> {
-        let descriptions =
-            || self.organization.descriptions.values().filter_map(|description| description.now(clock).known());
-        let of_owner = descriptions().find(|description| description.management == owner);
         let listed = || {
             let lists = self.organization.accounts.values().filter_map(|accounts| match accounts.now(clock).said {
                 Said::Known(list) | Said::Incomplete(list) => Some(list),
@@ -229,9 +271,12 @@ impl Model {
             });
             lists.filter(|(accounts, _)| accounts.contains_key(owner)).find_map(|(_, id)| id.as_deref())
         };
-        let ids: BTreeSet<&str> = descriptions().map(|description| description.id.as_str()).collect();
-        let only = || ids.first().copied().filter(|_| ids.len() == 1);
-        of_owner.map(|description| description.id.as_str()).or_else(listed).or_else(only)
+        self.description(owner, clock).map(|description| description.id.as_str()).or_else(listed)
+    }
+
+    /// Whether an account manages its organisation, if that is known.
+    pub(super) fn is_management(&self, id: &str, clock: &Clock) -> Option<bool> {
+        self.description(id, clock).map(|description| description.management == id)
     }
 
     /// The account that manages the organisation, if there is one only.
@@ -248,14 +293,6 @@ impl Model {
         partition_of(place.map_or("", |place| &place.region))
     }
 
-    /// Whether an account manages an organisation, if any is described.
-    pub(super) fn is_management(&self, id: &str, clock: &Clock) -> Option<bool> {
-        let mut known =
-            self.organization.descriptions.values().filter_map(|description| description.now(clock).known());
-        let first = known.next()?;
-        Some(first.management == id || known.any(|description| description.management == id))
-    }
-
     /// Puts all marks into an order that does not depend on that of the exports.
     pub(super) fn sort(&mut self) {
         self.trails.values_mut().for_each(Trail::sort);
@@ -270,16 +307,31 @@ impl Model {
 }
 
 impl Trail {
+    /// The place of its status: its owner in its Region, or else whoever saw it there.
+    pub(super) fn home(&self, arn: &str) -> Option<&Place> {
+        let mut parts = arn.split(':').skip(3);
+        let (region, owner) = (parts.next()?, parts.next()?);
+        let mut there = self.status.keys().filter(|place| &*place.region == region);
+        let of_owner = there.clone().find(|place| &*place.account == owner);
+        of_owner.or_else(|| there.next())
+    }
+
     /// The status in the Region of the trail.
     pub(super) fn home_status(&self, arn: &str) -> Option<&Observations<TrailStatus>> {
-        self.status.get(arn.split(':').nth(3)?)
+        self.status.get(self.home(arn)?)
+    }
+
+    /// What other Regions and accounts say.
+    pub(super) fn other_status(&self, arn: &str) -> impl Iterator<Item = &Observations<TrailStatus>> {
+        let home = self.home(arn).cloned();
+        self.status.iter().filter(move |(place, _)| Some(*place) != home.as_ref()).map(|(_, status)| status)
     }
 
     fn take(&mut self, fact: TrailFact, mark: Mark) {
         match fact {
             TrailFact::Settings(answer) => self.settings.add(answer, mark),
             TrailFact::Organization(answer) => self.organization.add(answer, mark),
-            TrailFact::Status(region, answer) => self.status.entry(region).or_default().add(answer, mark),
+            TrailFact::Status(place, answer) => self.status.entry(place).or_default().add(answer, mark),
             TrailFact::Selectors(answer) => self.selectors.add(answer, mark),
         }
     }
@@ -313,11 +365,15 @@ impl Bucket {
         }
     }
 
-    /// The account of the newest answer, and of those of one time the one that surely has it.
+    /// The account that could ask last, unless another one lists it among its own.
     fn newest_owner(&self) -> Option<&Name> {
         let newest = self.owners.values().max()?;
         let mut of_that = self.owners.iter().filter(|(_, when)| *when == newest).map(|(account, _)| account);
-        of_that.next().filter(|_| of_that.next().is_none())
+        let owner = of_that.next().filter(|_| of_that.next().is_none())?;
+        let (_, how) = newest;
+        let is_listed_elsewhere =
+            self.owners.iter().any(|(account, (_, how))| account != owner && *how == Ownership::Listed);
+        Some(owner).filter(|_| *how == Ownership::Listed || !is_listed_elsewhere)
     }
 
     fn sort(&mut self) {
@@ -381,7 +437,8 @@ impl Organization {
     /// Attaches a service control policy to an account.
     pub(super) fn attach(&mut self, account: &str, text: &str, mark: Mark, clock: &Clock) {
         const ID: &str = "p-proposed";
-        let policies = self.policies.entry(PolicyType::ServiceControl).or_default();
+        let asker = self.descriptions.keys().next().cloned().unwrap_or_else(|| account.into());
+        let policies = self.policies.entry((asker, PolicyType::ServiceControl)).or_default();
         let mut ids = policies.now(clock).known().cloned().unwrap_or_default();
         ids.insert(ID.to_owned());
         policies.set(ids, mark);
@@ -398,7 +455,9 @@ impl Organization {
             OrganizationFact::Description(asker, answer) => {
                 self.descriptions.entry(asker).or_default().add(answer, mark);
             }
-            OrganizationFact::Policies(kind, answer) => self.policies.entry(kind).or_default().add(answer, mark),
+            OrganizationFact::Policies(asker, kind, answer) => {
+                self.policies.entry((asker, kind)).or_default().add(answer, mark);
+            }
             OrganizationFact::PolicyText(id, answer) => self.policy_texts.entry(id).or_default().add(answer, mark),
             OrganizationFact::Targets(id, answer) => self.targets.entry(id).or_default().add(answer, mark),
             OrganizationFact::Parents(id, answer) => self.parents.entry(id).or_default().add(answer, mark),

@@ -23,6 +23,8 @@ pub(super) enum Answer<T> {
     Absent,
     /// A part of an answer: more pages were not fetched.
     Incomplete(T),
+    /// What was asked for is not there any more.
+    Gone,
     /// No answer: the code of the refusal.
     Refused(String),
     /// Something that is no answer to this question.
@@ -172,7 +174,7 @@ impl<T: Ord> Observations<T> {
             Answer::Absent => Said::Absent,
             Answer::Incomplete(value) => Said::Incomplete(value),
             Answer::Refused(_) => Said::Unknown(Why::Refused),
-            Answer::Unreadable => Said::Unknown(Why::Unreadable),
+            Answer::Gone | Answer::Unreadable => Said::Unknown(Why::Unreadable),
         };
         Now { said, marks, at: Some(at) }
     }
@@ -181,7 +183,7 @@ impl<T: Ord> Observations<T> {
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.0.keys().filter_map(|answer| match answer {
             Answer::Known(value) | Answer::Incomplete(value) => Some(value),
-            Answer::Absent | Answer::Refused(_) | Answer::Unreadable => None,
+            Answer::Absent | Answer::Gone | Answer::Refused(_) | Answer::Unreadable => None,
         })
     }
 
@@ -211,6 +213,16 @@ impl<'o, T> Now<'o, T> {
         match self.said {
             Said::Known(value) => Some(value),
             _ => None,
+        }
+    }
+
+    /// What is known, if anything was said at all. What was said and cannot be used is no silence: the reason.
+    pub(super) fn if_said(&self, lacking: &'static str) -> Result<Option<&'o T>, &'static str> {
+        match self.said {
+            Said::Known(value) => Ok(Some(value)),
+            Said::Absent | Said::Unknown(Why::Missing | Why::Refused) => Ok(None),
+            Said::Incomplete(_) => Err(lacking),
+            Said::Unknown(why) => Err(why.reason(lacking)),
         }
     }
 

@@ -398,7 +398,8 @@ fn or_management(account: &str) -> &str {
 fn call_for(row: &Row) -> Option<String> {
     let Row { account, region, resource, .. } = row;
     // People paste this into a shell: a name that could be more than a name is left out.
-    if ![account, region, resource].into_iter().all(|name| is_plain(name)) {
+    let name = resource.strip_prefix("s3://").unwrap_or(resource);
+    if ![account, region, name].into_iter().all(is_plain) {
         return None;
     }
     let bucket = resource.strip_prefix("s3://").unwrap_or(resource);

@@ -1197,6 +1197,160 @@ const CASES: &[Case] = &[
         "compliant",
         "",
     ),
+    (
+        "switched off in another Region",
+        |calls| calls.push(call(MANAGEMENT, "eu-west-1", "cloudtrail get-trail-status", Some(TRAIL), status(false))),
+        TRAIL,
+        "trail.logging",
+        "violation",
+        "not_logging",
+    ),
+    (
+        "a key that is and is not enabled",
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["Enabled"] = json!(false),
+        KEY,
+        "key.state",
+        "undetermined",
+        "key_state_unknown",
+    ),
+    (
+        "accounts that begin with a digit",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][1]["Condition"] = json!({"StringLike": {"aws:SourceAccount": "1*"}});
+            })
+        },
+        KEY,
+        "key.encrypt_scope",
+        "violation",
+        "no_source_condition",
+    ),
+    (
+        "an account of others by its name",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][1]["Condition"]["StringEquals"]["aws:SourceAccount"] =
+                    json!(["111111111111", "444444444444"]);
+            })
+        },
+        KEY,
+        "key.encrypt_scope",
+        "undetermined",
+        "condition_unknown",
+    ),
+    (
+        "the policy of the console",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][1]["Condition"] = json!({"StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": "arn:aws:cloudtrail:*:111111111111:trail/*"}});
+            })
+        },
+        KEY,
+        "key.encrypt_scope",
+        "compliant",
+        "",
+    ),
+    (
+        "the trails of one Region",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][1]["Condition"] =
+                    json!({"StringLike": {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:*:trail/all"}});
+            })
+        },
+        KEY,
+        "key.encrypt_scope",
+        "violation",
+        "no_source_condition",
+    ),
+    (
+        "open without TLS",
+        |calls| {
+            *answer(calls, "s3api get-public-access-block") =
+                json!({"PublicAccessBlockConfiguration": {"IgnorePublicAcls": true}});
+            change_bucket_policy(calls, |policy| {
+                statements(policy).truncate(3);
+                statements(policy).push(json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*"), "Condition": {"Bool": {"aws:SecureTransport": "false"}}}));
+            });
+        },
+        BUCKET_NAME,
+        "bucket.public",
+        "violation",
+        "public_policy",
+    ),
+    (
+        "who pays is not sure",
+        |calls| {
+            for payer in ["Requester", "BucketOwner"] {
+                calls.push(call(
+                    ARCHIVE,
+                    "us-east-1",
+                    "s3api get-bucket-request-payment",
+                    Some(BUCKET),
+                    json!({"Payer": payer}),
+                ));
+            }
+        },
+        TRAIL,
+        "trail.bucket_write",
+        "undetermined",
+        "sources_disagree",
+    ),
+    (
+        "listed by one, asked by another",
+        |calls| {
+            calls.push(call(
+                "444444444444",
+                "us-east-1",
+                "s3api list-buckets",
+                None,
+                json!({"Buckets": [{"Name": BUCKET}]}),
+            ))
+        },
+        TRAIL,
+        "trail.destination",
+        "violation",
+        "destination_not_allowed",
+    ),
+    (
+        "listed by nobody who asks",
+        |calls| calls.push(call(ARCHIVE, "us-east-1", "s3api list-buckets", None, json!({"Buckets": []}))),
+        TRAIL,
+        "trail.destination",
+        "undetermined",
+        "bucket_not_exported",
+    ),
+    (
+        "the owner does not list its trail",
+        |calls| {
+            for call in calls
+                .iter_mut()
+                .filter(|call| call.account == MANAGEMENT && call.command == "cloudtrail describe-trails")
+            {
+                call.answer = Ok(json!({"trailList": []}));
+            }
+        },
+        TRAIL,
+        "trail.kms",
+        "undetermined",
+        "sources_disagree",
+    ),
+    (
+        "a list of the Regions that are enabled",
+        |calls| {
+            calls.push(call(
+                MEMBER,
+                "us-east-1",
+                "account list-regions",
+                Some("ENABLED"),
+                json!({"Regions": [{"RegionName": "us-east-1", "RegionOptStatus": "ENABLED"}]}),
+            ))
+        },
+        "account:333333333333",
+        "account.trails_known",
+        "compliant",
+        "",
+    ),
 ];
 
 #[test]
@@ -1809,6 +1963,7 @@ fn an_audit_of_the_objects_is_held_against_the_settings() {
         ACCOUNTS.iter().map(|account| json!({"bucket": BUCKET, "account": account, "month": "2026-10"})).collect();
     let audited = json!({
         "schema": "logseal.audit/1", "outcome": "pass", "faults": {}, "by_key": {KEY: {"objects": 3, "bytes": 9}}, "by_month": months,
+        "key_coverage": {"kms_objects": 3, "known": 3},
         "sources": [{"bucket": BUCKET, "created_at": "2026-11-01T01:00:00.000Z"}],
         "coverage": {"units_planned": 1, "units_examined": 1, "completeness": "proven"}
     });
@@ -2051,4 +2206,49 @@ fn nothing_is_proposed_that_makes_something_else_worse() {
     let looked = look_at_lines(&desk, &calls, POLICY);
     looked.assert_row(TRAIL, "trail.kms", "violation", "no_kms_key");
     assert!(!looked.out.join("fixes/commands.sh").exists(), "{}", looked.text("fixes/commands.sh"));
+}
+
+#[test]
+fn exports_of_several_organisations_speak_for_themselves() {
+    let desk = Desk::new();
+    let stranger = "999999999999";
+    let deny = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*"}]});
+    let mut calls = organisation();
+    calls.extend(organization_policy("RESOURCE_CONTROL_POLICY", &deny));
+    let theirs =
+        |command: &str, parameter: Option<&str>, output| call(stranger, "us-east-1", command, parameter, output);
+    calls.push(theirs(
+        "organizations list-accounts",
+        None,
+        json!({"Accounts": [{"Id": stranger, "Status": "ACTIVE"}]}),
+    ));
+    calls.push(theirs("organizations list-policies", Some("RESOURCE_CONTROL_POLICY"), json!({"Policies": []})));
+    let description = json!({"Organization": {"Id": "o-another11111", "MasterAccountId": stranger}});
+    calls.push(theirs("organizations describe-organization", None, description));
+    let looked = look_at_lines(&desk, &calls, POLICY);
+    looked.assert_row(TRAIL, "trail.bucket_write", "violation", "write_denied");
+    // Its accounts must be covered, too, and no trail of ours is for them.
+    let strangers = format!("account:{stranger}");
+    assert_ne!(looked.verdicts()[&(strangers, "account.covered".to_owned())].0, "compliant");
+    // Who is in no organisation speaks for itself alone.
+    let mut calls = organisation();
+    calls.retain(|call| call.command != "organizations list-accounts");
+    calls.push(theirs("organizations list-accounts", None, json!({})));
+    calls.last_mut().unwrap().answer = Err("AWSOrganizationsNotInUseException".into());
+    look_at_lines(&desk, &calls, POLICY).assert_row(
+        "organization",
+        "account.list_known",
+        "undetermined",
+        "accounts_not_exported",
+    );
+}
+
+#[test]
+fn what_covers_an_account_is_what_the_standard_is_about() {
+    let desk = Desk::new();
+    let policy = POLICY.replace("[settings.trail]", "[settings.trail]\nwhere = { name = [\"another\"] }");
+    let looked = look_at_lines(&desk, &organisation(), &policy);
+    looked.assert_row(TRAIL, "trail.kms", "out_of_scope", "no_demand");
+    looked.assert_row("account:333333333333", "account.covered", "violation", "no_logging_trail");
+    assert!(looked.summary()["outcome_reasons"].as_array().unwrap().contains(&json!("no_trails")));
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Basis, Conclusion, Judge, Judged, Resource, places_of, worst};
 use crate::policy::{Answer, RequiredAccounts, Verdict};
-use crate::settings::facts::{Name, Place, Selectors};
+use crate::settings::facts::{Name, Place, Selectors, TrailStatus};
 use crate::settings::model::Trail;
 use crate::settings::observations::{Observations, Said};
 
@@ -33,6 +33,10 @@ impl<'m> Trails<'m> {
     fn new(judge: &Judge<'m>) -> Self {
         let mut trails = Self::default();
         for (arn, trail) in judge.model.trails_now(&judge.clock) {
+            // What covers an account must be what the standard is about.
+            if judge.is_demanded(arn, trail) == Answer::No {
+                continue;
+            }
             trails.of_accounts.entry(places_of(arn).0).or_default().push((arn, trail));
             if trail.organization.now(&judge.clock).known() != Some(&false) {
                 trails.of_organization.push((arn, trail));
@@ -44,10 +48,15 @@ impl<'m> Trails<'m> {
     /// Those that can cover an account, each with whether that is sure.
     fn of(&self, judge: &Judge<'m>, id: &str) -> Vec<Candidate<'m>> {
         let own = self.of_accounts.get(id).into_iter().flatten();
-        let own = own.map(|(arn, trail)| Candidate { arn, trail, is_for_it: true });
+        let is_sure = |arn: &Name, trail: &Trail| {
+            judge.is_demanded(arn, trail) == Answer::Yes && !judge.model.is_contradicted(arn, trail, &judge.clock)
+        };
+        let own = own.map(|(arn, trail)| Candidate { arn, trail, is_for_it: is_sure(arn, trail) });
         let of_others = self.of_organization.iter().filter(|(arn, _)| places_of(arn).0 != id);
-        let of_others = of_others
-            .filter_map(|(arn, trail)| Some(Candidate { arn, trail, is_for_it: judge.is_for_member(arn, trail, id)? }));
+        let of_others = of_others.filter_map(|(arn, trail)| {
+            let is_for_it = judge.is_for_member(arn, trail, id)? && is_sure(arn, trail);
+            Some(Candidate { arn, trail, is_for_it })
+        });
         own.chain(of_others).collect()
     }
 }
@@ -62,17 +71,30 @@ impl Judge<'_> {
             let seen = self.model.seen.get(place).and_then(|seen| seen.now(&self.clock).known());
             seen.is_some_and(|arns| arns.contains(arn))
         };
-        if trail.seen_in.iter().any(|place| &*place.account == id && shows_it(place)) {
-            return Some(is_organization);
-        }
+        let is_shown = trail.seen_in.iter().any(|place| &*place.account == id && shows_it(place));
         let (owner, _) = places_of(arn);
         let lists = self.model.organization.accounts.values().filter_map(|accounts| accounts.now(&self.clock).known());
         let of_owner: Vec<_> = lists.filter(|(accounts, _)| accounts.contains_key(owner)).collect();
         match of_owner.iter().any(|(accounts, _)| accounts.contains_key(id)) {
             true => Some(is_organization),
-            false if of_owner.is_empty() => Some(false),
+            false if of_owner.is_empty() => Some(is_shown && is_organization),
+            // It shows in an account that the list lacks: one of both is old.
+            false if is_shown => Some(false),
             false => None,
         }
+    }
+
+    /// Whether an account is one of the organisation or of the standard; nothing where neither is known.
+    pub(super) fn is_ours(&self, id: &str) -> Option<bool> {
+        if let RequiredAccounts::Listed(ids) = &self.policy.accounts
+            && ids.iter().any(|known| known == id)
+        {
+            return Some(true);
+        }
+        let lists = self.model.organization.accounts.values().filter_map(|accounts| accounts.now(&self.clock).known());
+        let mut is_in = lists.map(|(accounts, _)| accounts.contains_key(id));
+        let first = is_in.next()?;
+        Some(first || is_in.any(|is_in| is_in))
     }
 
     pub(super) fn accounts(&self, judged: &mut Judged) {
@@ -104,14 +126,18 @@ impl Judge<'_> {
             accounts.iter().filter(|(_, is_active)| **is_active).map(|(id, _)| id.as_str().into()).collect()
         };
         let (mut ids, mut conclusions) = (BTreeSet::new(), Vec::new());
-        for accounts in self.model.organization.accounts.values() {
+        let mut alone = BTreeSet::new();
+        for (asker, accounts) in &self.model.organization.accounts {
             let now = accounts.now(&self.clock);
             let conclusion = match now.said {
                 Said::Known((accounts, _)) => {
                     ids.extend(active(accounts));
                     Conclusion::compliant()
                 }
-                Said::Absent => Conclusion::compliant().expected("an account without organisation"),
+                Said::Absent => {
+                    alone.insert(asker.clone());
+                    Conclusion::compliant().expected("an account without organisation")
+                }
                 Said::Incomplete(_) => Conclusion::undetermined("accounts_not_exported"),
                 Said::Unknown(_) => Conclusion::undetermined(now.why("accounts_not_exported")),
             };
@@ -121,6 +147,21 @@ impl Judge<'_> {
             }
             conclusions.push(conclusion.on(&Basis::of(&now)));
         }
+        // That an account is in no organisation says nothing of others.
+        let listed: BTreeSet<&str> = self
+            .model
+            .organization
+            .accounts
+            .values()
+            .flat_map(|accounts| accounts.values())
+            .flat_map(|(accounts, _)| accounts.keys().map(String::as_str))
+            .collect();
+        let owners = self.model.trails_now(&self.clock).map(|(arn, _)| Name::from(places_of(arn).0));
+        let mut seen = self.model.seen.keys().map(|place| place.account.clone()).chain(owners);
+        if !alone.is_empty() && seen.any(|id| !alone.contains(&id) && !listed.contains(&*id)) {
+            conclusions.push(Conclusion::undetermined("accounts_not_exported"));
+        }
+        ids.extend(alone.iter().cloned());
         let is_known = !ids.is_empty() && conclusions.iter().all(|conclusion| conclusion.verdict == Verdict::Compliant);
         if !is_known {
             ids.extend(self.model.seen.keys().map(|place| place.account.clone()));
@@ -212,8 +253,8 @@ impl Judge<'_> {
     /// Whether a trail covers a Region. One of all Regions shows in each of them.
     fn covers(&self, id: &Name, candidate: &Candidate<'_>, region: &str) -> Answer {
         let Some(settings) = candidate.trail.settings.now(&self.clock).known() else { return Answer::Unknown };
-        if !settings.multi_region {
-            return if settings.home_region == region { Answer::Yes } else { Answer::No };
+        if !settings.multi_region && settings.home_region != region {
+            return Answer::No;
         }
         let place = Place { account: id.clone(), region: region.into() };
         let seen = self.model.seen.get(&place).and_then(|seen| seen.now(&self.clock).known());
@@ -237,6 +278,16 @@ impl Judge<'_> {
         let Said::Known(known) = status.said else { return Err((status.why("status_absent"), basis)) };
         if !known.is_logging {
             return Ok((false, basis));
+        }
+        // Each Region is switched on for itself.
+        let is_off = |status: &Observations<TrailStatus>| {
+            status
+                .now(&self.clock)
+                .if_said("status_absent")
+                .is_ok_and(|known| known.is_none_or(|known| known.is_logging))
+        };
+        if !trail.other_status(arn).all(is_off) {
+            return Err(("sources_disagree", basis));
         }
         let selectors = trail.selectors.now(&self.clock);
         let basis = basis.and(&selectors);
@@ -296,7 +347,7 @@ fn has_management_events(selectors: &Selectors) -> bool {
         fields
             .iter()
             .filter(|field| field.field.eq_ignore_ascii_case("eventCategory"))
-            .any(|field| field.operators.values().flatten().any(|category| category == "Management"))
+            .any(|field| field.operators.get("equals").into_iter().flatten().any(|category| category == "Management"))
     };
     selectors.basic.iter().any(|selector| selector.management) || selectors.advanced.iter().any(is_management)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::request::{Asker, CLOUDTRAIL, stranger};
+use super::request::{Asker, Strangers, stranger};
 use super::trail::{NamedKey, parsed};
 use super::{Basis, Conclusion, Judge, Judged, Resource, worst};
 use crate::iam_policy::{
@@ -168,11 +168,32 @@ impl Judge<'_> {
     fn write_scope(&self, bucket: &Bucket, name: &str, region: &str) -> Conclusion {
         let now = bucket.policy.now(&self.clock);
         let conclusion = match parsed(&now) {
-            Ok(Some(policy)) => strangers_write(&policy, now.known().map_or("", |text| text), name, region),
+            Ok(Some(policy)) => self.strangers_write(&policy, now.known().map_or("", |text| text), name, region),
             Ok(None) => Conclusion::compliant().actual("no bucket policy"),
             Err(reason) => Conclusion::undetermined(reason),
         };
         conclusion.on(&Basis::of(&now))
+    }
+
+    /// What a policy allows to trails of accounts that are not ours.
+    fn strangers_write(&self, policy: &Document, text: &str, name: &str, region: &str) -> Conclusion {
+        let partition = partition_of(region);
+        let bucket = format!("arn:{partition}:s3:::{name}");
+        let strangers = Strangers::of(policy, text, partition, |id| self.is_ours(id));
+        let may = |trail: &str, account: &str| {
+            let asker = Asker { trail, account };
+            match asker.with_bucket(policy, "s3:PutObject", &format!("{bucket}/*")).outcome() {
+                // Whether somebody can is proven by a place where one can.
+                Truth::Unknown => {
+                    let places =
+                        places_of_policy(policy, &format!("{bucket}/AWSLogs/{account}/CloudTrail/us-east-1/x.json.gz"));
+                    let answers = places.iter().map(|place| asker.with_bucket(policy, "s3:PutObject", place).outcome());
+                    Truth::any(answers).or(Truth::Unknown)
+                }
+                sure => sure,
+            }
+        };
+        strangers.conclude(may)
     }
 
     /// Whether the policy or the access control list lets in everybody.
@@ -199,13 +220,14 @@ impl Judge<'_> {
 
     fn public_policy(&self, bucket: &Bucket, region: &str) -> Conclusion {
         let status = bucket.policy_status.now(&self.clock);
-        if status.known() == Some(&true) {
-            return Conclusion::violation("public_policy").on(&Basis::of(&status));
+        match status.if_said("bucket_policy_absent") {
+            Ok(Some(true)) => return Conclusion::violation("public_policy").on(&Basis::of(&status)),
+            Err(reason) => return Conclusion::undetermined(reason).on(&Basis::of(&status)),
+            Ok(_) => {}
         }
         let now = bucket.policy.now(&self.clock);
-        let facts = Facts::new()
-            .with("aws:RequestedRegion", Fact::known(region))
-            .with("aws:SecureTransport", Fact::known("true"));
+        // With or without TLS is for whoever asks to choose.
+        let facts = Facts::new().with("aws:RequestedRegion", Fact::known(region));
         let conclusion = match parsed(&now) {
             Ok(None) => Conclusion::compliant(),
             Ok(Some(policy)) => match public_statements(&policy, &facts).iter().map(|statement| statement.public).max()
@@ -285,33 +307,6 @@ fn is_of_all_actions(statement: &Statement) -> bool {
         Listed::Only(actions) => actions.iter().any(|action| action == "*" || action.eq_ignore_ascii_case("s3:*")),
         _ => false,
     }
-}
-
-/// What a policy allows to the trail of an account that it does not name.
-fn strangers_write(policy: &Document, text: &str, name: &str, region: &str) -> Conclusion {
-    let account = stranger(text);
-    let partition = partition_of(region);
-    let trail = format!("arn:{partition}:cloudtrail:us-east-1:{account}:trail/another");
-    let bucket = format!("arn:{partition}:s3:::{name}");
-    let any = format!("arn:*:cloudtrail:*:{account}:trail/*");
-    let anywhere = Asker { trail: &any, account: &account }.with_bucket(policy, "s3:PutObject", &format!("{bucket}/*"));
-    let answer = match anywhere.outcome() {
-        // Whether somebody can is proven by one who can.
-        Truth::Unknown => {
-            let asker = Asker { trail: &trail, account: &account };
-            let places =
-                places_of_policy(policy, &format!("{bucket}/AWSLogs/{account}/CloudTrail/us-east-1/x.json.gz"));
-            Truth::any(places.iter().map(|place| asker.with_bucket(policy, "s3:PutObject", place).outcome()))
-                .or(Truth::Unknown)
-        }
-        sure => sure,
-    };
-    match answer {
-        Truth::False => Conclusion::compliant(),
-        Truth::True => Conclusion::violation("no_source_condition"),
-        Truth::Unknown => Conclusion::undetermined("condition_unknown"),
-    }
-    .expected(format!("{CLOUDTRAIL} of these accounts only"))
 }
 
 /// Some objects that a policy is about, and one more.

@@ -7,7 +7,7 @@ use crate::iam_policy::{
     Attachment, Caller, Document, Effect, Facts, Pattern, Request, Statement, Target, Truth, evaluate,
 };
 use crate::policy::{GuardrailDemand, Verdict};
-use crate::settings::facts::PolicyType;
+use crate::settings::facts::{Name, PolicyType};
 use crate::settings::observations::Said;
 
 /// Deeper than any organisation.
@@ -34,10 +34,10 @@ pub(super) enum Controlled {
 impl Judge<'_> {
     pub(super) fn guardrails(&self, judged: &mut Judged) {
         let Some(demand) = &self.policy.guardrails else { return };
-        let attached = self.attached(PolicyType::ServiceControl);
         for id in judged.accounts.clone() {
             let name = format!("account:{id}");
             let resource = Resource { account: &id, region: "", name: &name };
+            let attached = self.attached(PolicyType::ServiceControl, &id);
             let conclusion = match self.model.is_management(&id, &self.clock) {
                 // It is never bound by them.
                 Some(true) => Conclusion::out_of_scope("management_account"),
@@ -55,11 +55,12 @@ impl Judge<'_> {
     /// What resource control policies say of a request; they bind services, too, but not the resources of the management
     /// account. Where none were exported, nothing is concluded from them.
     pub(super) fn controls(&self, account: &str, asks: impl Fn(&Document) -> Truth) -> Controlled {
-        let is_asked = self.model.organization.policies.contains_key(&PolicyType::ResourceControl);
+        let of_kind = |(_, kind): &&(Name, PolicyType)| *kind == PolicyType::ResourceControl;
+        let is_asked = self.model.organization.policies.keys().any(|key| of_kind(&key));
         if !is_asked || self.model.is_management(account, &self.clock) == Some(true) {
             return Controlled::Passed;
         }
-        let attached = self.attached(PolicyType::ResourceControl);
+        let attached = self.attached(PolicyType::ResourceControl, account);
         let chain = self.above(account);
         let denied = match &chain {
             Some(chain) => {
@@ -80,21 +81,40 @@ impl Judge<'_> {
         }
     }
 
-    fn attached(&self, kind: PolicyType) -> Attached {
+    /// What those told who may speak for an account: another organisation says nothing of it.
+    fn attached(&self, kind: PolicyType, account: &str) -> Attached {
         let organization = &self.model.organization;
         let mut attached =
             Attached { by_target: BTreeMap::new(), is_whole: true, reason: "policies_absent", basis: Basis::default() };
-        let Some(now) = organization.policies.get(&kind).map(|policies| policies.now(&self.clock)) else {
-            attached.is_whole = false;
-            return attached;
-        };
-        attached.basis = Basis::of(&now);
-        let (Said::Known(ids) | Said::Incomplete(ids)) = now.said else {
-            // In no organisation there are none.
-            (attached.is_whole, attached.reason) = (matches!(now.said, Said::Absent), now.why("policies_absent"));
-            return attached;
-        };
-        attached.is_whole = matches!(now.said, Said::Known(_));
+        let mut told = 0;
+        for ((asker, _), policies) in organization.policies.iter().filter(|((_, of), _)| *of == kind) {
+            let lists = organization.accounts.get(asker).map(|accounts| accounts.now(&self.clock));
+            let known = lists.as_ref().and_then(|now| now.known());
+            let now = policies.now(&self.clock);
+            let is_elsewhere =
+                &**asker != account && known.is_some_and(|(accounts, _)| !accounts.contains_key(account));
+            // In no organisation there are none, for the one who asked.
+            if is_elsewhere || (matches!(now.said, Said::Absent) && &**asker != account) {
+                continue;
+            }
+            told += 1;
+            attached.basis = attached.basis.and(&now);
+            match now.said {
+                Said::Known(ids) => self.attach(ids, &mut attached),
+                Said::Absent => {}
+                Said::Incomplete(ids) => {
+                    attached.is_whole = false;
+                    self.attach(ids, &mut attached);
+                }
+                Said::Unknown(_) => (attached.is_whole, attached.reason) = (false, now.why("policies_absent")),
+            }
+        }
+        attached.is_whole &= told > 0;
+        attached
+    }
+
+    fn attach(&self, ids: &BTreeSet<String>, attached: &mut Attached) {
+        let organization = &self.model.organization;
         for id in ids {
             let text = organization.policy_texts.get(id).map(|text| text.now(&self.clock));
             let targets = organization.targets.get(id).map(|targets| targets.now(&self.clock));
@@ -108,7 +128,6 @@ impl Judge<'_> {
                 attached.by_target.entry(target.clone()).or_default().push(text.clone());
             }
         }
-        attached
     }
 
     /// The account and everything that it lies in; nothing if that is not known.

@@ -25,7 +25,7 @@ impl Judge<'_> {
         for bucket in all {
             let name = format!("s3://{bucket}");
             let conclusion = match (buckets.contains(&bucket), audited.buckets.contains_key(&*bucket)) {
-                (true, true) if audited.is_whole => Conclusion::compliant(),
+                (true, true) if audited.is_whole => self.audited_when(audited, &bucket),
                 (true, true) => Conclusion::undetermined("audit_incomplete"),
                 (true, false) => Conclusion::undetermined("not_audited"),
                 (false, _) => Conclusion::undetermined("no_trail_writes"),
@@ -36,7 +36,25 @@ impl Judge<'_> {
         }
     }
 
+    /// An inventory is of its time, and inventories come once a day or once a week.
+    fn audited_when(&self, audited: &Audited, bucket: &str) -> Conclusion {
+        const WEEK_MS: i64 = 8 * DAY_MS;
+        let Some(made) = audited.buckets.get(bucket).copied().flatten() else {
+            return Conclusion::undetermined("export_undated");
+        };
+        let age = self.clock.as_of.as_millis() - made.as_millis();
+        match self.clock.max_age {
+            _ if age < -DAY_MS => Conclusion::undetermined("export_in_future"),
+            Some(most) if age > most + WEEK_MS => Conclusion::undetermined("export_stale").actual(made.to_string()),
+            _ => Conclusion::compliant().actual(made.to_string()),
+        }
+    }
+
     fn stored_keys(&self, audited: &Audited, keys: &BTreeSet<Name>, judged: &mut Judged) {
+        if !audited.knows_keys {
+            let resource = Resource { account: "", region: "", name: "objects" };
+            self.push(judged, resource, "join.keys", Conclusion::undetermined("keys_not_known"));
+        }
         for (key, objects) in &audited.keys {
             let (account, region) = places_of(key);
             let is_named = keys.contains(key.as_str()) || (self.policy.keys.is_some() && self.allows_key(key));
@@ -65,7 +83,7 @@ impl Judge<'_> {
         for id in covered {
             let newest = audited.newest_months.get(&*id);
             let conclusion = match newest {
-                Some(newest) if newest.as_str() >= month => Conclusion::compliant(),
+                Some(newest) if is_month(newest) && newest.as_str() >= month => Conclusion::compliant(),
                 _ => Conclusion::undetermined("no_recent_objects"),
             };
             let name = format!("account:{id}");
@@ -75,4 +93,10 @@ impl Judge<'_> {
             self.push(judged, resource, "join.delivery", conclusion);
         }
     }
+}
+
+/// `2026-10`.
+fn is_month(text: &str) -> bool {
+    let digits = |text: &str, len: usize| text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('-').is_some_and(|(year, month)| digits(year, 4) && digits(month, 2))
 }

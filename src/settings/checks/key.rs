@@ -1,9 +1,9 @@
 //! Keys of trails and of their buckets: state, rotation, tags, and for whom they encrypt.
 
-use super::request::{Asker, CLOUDTRAIL, stranger};
+use super::request::{Asker, Strangers};
 use super::trail::usable;
 use super::{Basis, Conclusion, Judge, Judged, Resource, places_of};
-use crate::iam_policy::{Document, Truth};
+use crate::iam_policy::Document;
 use crate::policy::Verdict;
 use crate::settings::exports::partition_of;
 use crate::settings::facts::{KeyMetadata, Name};
@@ -80,11 +80,15 @@ impl Judge<'_> {
             return Conclusion::undetermined("rotation_absent").on(&basis);
         };
         let conclusion = match now.said {
+            // The key's own kind says that it is supported.
+            Said::Absent if known.is_some() => Conclusion::undetermined("sources_disagree"),
             Said::Absent => Conclusion::out_of_scope("rotation_not_supported"),
             Said::Known(enabled) => {
                 let period = self.key_now(arn, |key| key.rotation_period.now(&self.clock));
-                let period = period.as_ref().and_then(Now::known).copied();
-                rotated(*enabled, period, known, most_days)
+                match period.map_or(Ok(None), |period| period.if_said("rotation_absent")) {
+                    Ok(period) => rotated(*enabled, period.copied(), known, most_days),
+                    Err(reason) => Conclusion::undetermined(reason),
+                }
             }
             _ => Conclusion::undetermined(now.why("rotation_absent")),
         };
@@ -122,23 +126,11 @@ impl Judge<'_> {
         };
         let text =
             self.key_now(arn, |key| key.policy.now(&self.clock)).and_then(|now| now.known()).map_or("", |text| text);
-        let account = stranger(text);
-        let trail = format!("arn:{}:cloudtrail:us-east-1:{account}:trail/another", partition_of(region));
-        let asker = Asker { trail: &trail, account: &account };
-        // Nobody else: any trail of a stranger. That one can is proven by one.
-        let anybody = Asker { trail: &format!("arn:*:cloudtrail:*:{account}:trail/*"), account: &account };
-        let any = anybody.with_key(&policy, "kms:GenerateDataKey", arn).outcome();
-        let answer = if any == Truth::Unknown {
-            asker.with_key(&policy, "kms:GenerateDataKey", arn).outcome().or(any)
-        } else {
-            any
+        let strangers = Strangers::of(&policy, text, partition_of(region), |id| self.is_ours(id));
+        let may = |trail: &str, account: &str| {
+            Asker { trail, account }.with_key(&policy, "kms:GenerateDataKey", arn).outcome()
         };
-        let conclusion = match answer {
-            Truth::False => Conclusion::compliant(),
-            Truth::True => Conclusion::violation("no_source_condition"),
-            Truth::Unknown => Conclusion::undetermined("condition_unknown"),
-        };
-        conclusion.expected(format!("{CLOUDTRAIL} of these accounts only")).on(&basis)
+        strangers.conclude(may).on(&basis)
     }
 }
 

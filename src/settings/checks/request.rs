@@ -1,5 +1,8 @@
 //! The requests that CloudTrail makes, and what a policy of a key or a bucket says of them.
 
+use std::collections::BTreeSet;
+
+use super::Conclusion;
 use crate::iam_policy::evaluate::Applied;
 use crate::iam_policy::{
     Attachment, Caller, Document, Effect, Evaluation, Fact, Facts, Request, Target, Truth, evaluate,
@@ -15,14 +18,9 @@ pub(super) struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// One trail, or any that a pattern matches.
-    fn trail_fact(&self) -> Fact {
-        if self.trail.contains('*') { Fact::like([self.trail]) } else { Fact::known(self.trail) }
-    }
-
     fn facts(&self) -> Facts {
         Facts::new()
-            .with("aws:SourceArn", self.trail_fact())
+            .with("aws:SourceArn", Fact::known(self.trail))
             .with("aws:SourceAccount", Fact::known(self.account))
             .with("aws:SecureTransport", Fact::known("true"))
     }
@@ -34,7 +32,7 @@ impl Asker<'_> {
             _ => self
                 .facts()
                 .with_prefix("kms:EncryptionContext:", Fact::absent())
-                .with("kms:EncryptionContext:aws:cloudtrail:arn", self.trail_fact())
+                .with("kms:EncryptionContext:aws:cloudtrail:arn", Fact::known(self.trail))
                 .with("kms:EncryptionContext:aws:s3:arn", Fact::like(["arn:*:s3:::*"]))
                 .with("kms:EncryptionContextKeys", Fact::unknown()),
         };
@@ -101,4 +99,95 @@ pub(super) enum Refusal {
 pub(super) fn stranger(policy: &str) -> String {
     let candidates = (0..).map(|number: u64| format!("{:012}", 999_999_999_999 - number));
     candidates.take(1000).find(|id| !policy.contains(id.as_str())).unwrap_or_else(|| "000000000000".to_owned())
+}
+
+/// Trails of accounts that are not ours, as a policy could let them in: what it says of sources with wildcards is filled in.
+pub(super) struct Strangers {
+    /// Trails and their accounts.
+    trails: BTreeSet<(String, String)>,
+    /// Whether a value of a source is none that can be filled in.
+    is_unclear: bool,
+}
+
+/// The keys that say for which trail CloudTrail asks.
+const SOURCES: [&str; 3] = ["aws:sourcearn", "aws:sourceaccount", "kms:encryptioncontext:aws:cloudtrail:arn"];
+
+impl Strangers {
+    /// `is_ours` says of an account whether it is; nothing where that is not known.
+    pub(super) fn of(policy: &Document, text: &str, partition: &str, is_ours: impl Fn(&str) -> Option<bool>) -> Self {
+        let account = stranger(text);
+        let trail = |region: &str, account: &str, name: &str| {
+            (format!("arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"), account.to_owned())
+        };
+        let mut strangers =
+            Self { trails: BTreeSet::from([trail("us-east-1", &account, "another")]), is_unclear: false };
+        let allowing = policy.statements.iter().filter(|statement| statement.effect != Effect::Deny);
+        let conditions = allowing.flat_map(|statement| &statement.conditions);
+        for condition in conditions.filter(|condition| SOURCES.contains(&condition.key.to_ascii_lowercase().as_str())) {
+            for value in &condition.values {
+                let parts: Vec<&str> = value.splitn(6, ':').collect();
+                match parts.as_slice() {
+                    [id] if !id.contains(['*', '?']) => {
+                        let is_account = id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+                        strangers.is_unclear |= is_account && is_ours(id) == Some(false);
+                    }
+                    [id] => match filled_account(id) {
+                        Some(id) => drop(strangers.trails.insert(trail("us-east-1", &id, "another"))),
+                        None => strangers.is_unclear = true,
+                    },
+                    [_, _, _, _, owner, _] if !owner.contains(['*', '?']) => {
+                        strangers.is_unclear |= is_ours(owner) == Some(false);
+                    }
+                    [_, _, _, region, owner, name] => match filled_account(owner) {
+                        Some(id) => {
+                            let (region, name) =
+                                (filled(region, "us-east-1"), name.strip_prefix("trail/").unwrap_or("*"));
+                            let name = filled(name, "another");
+                            strangers.trails.extend([trail(&region, &id, &name), trail(&region, &account, &name)]);
+                        }
+                        None => strangers.is_unclear = true,
+                    },
+                    _ => strangers.is_unclear = true,
+                }
+            }
+        }
+        strangers
+    }
+
+    /// Compliant if none of them may.
+    pub(super) fn conclude(&self, may: impl Fn(&str, &str) -> Truth) -> Conclusion {
+        let any = Truth::any(self.trails.iter().map(|(trail, account)| may(trail, account)));
+        let conclusion = match any {
+            Truth::True => Conclusion::violation("no_source_condition"),
+            Truth::False if !self.is_unclear => Conclusion::compliant(),
+            _ => Conclusion::undetermined("condition_unknown"),
+        };
+        conclusion.expected(format!("{CLOUDTRAIL} of these accounts only"))
+    }
+}
+
+/// An account that a pattern matches, which is hardly one of ours.
+fn filled_account(pattern: &str) -> Option<String> {
+    let fixed = pattern.bytes().filter(|byte| *byte != b'*').count();
+    let missing = 12_usize.checked_sub(fixed)?;
+    let mut filled = String::new();
+    let mut is_filled = !pattern.contains('*');
+    for c in pattern.chars() {
+        match c {
+            '*' if !is_filled => {
+                filled.push_str(&"9".repeat(missing));
+                is_filled = true;
+            }
+            '*' => {}
+            '?' => filled.push('9'),
+            c if c.is_ascii_digit() => filled.push(c),
+            _ => return None,
+        }
+    }
+    (filled.len() == 12).then_some(filled)
+}
+
+/// A text that a pattern matches.
+fn filled(pattern: &str, whole: &str) -> String {
+    if pattern == "*" { whole.to_owned() } else { pattern.replace('*', "").replace('?', "x") }
 }

@@ -68,6 +68,18 @@ impl Judge<'_> {
         writes
     }
 
+    /// Whether the standard is about a trail.
+    pub(super) fn is_demanded(&self, arn: &Name, trail: &Trail) -> Answer {
+        let now = trail.settings.now(&self.clock);
+        let Some(settings) = now.known() else { return Answer::Unknown };
+        let known = Known { arn, owner: places_of(arn).0, trail, settings, basis: Basis::default() };
+        match self.policy.trail_demand(|scope| self.is_in(scope, &known)) {
+            Demanded::By(_) => Answer::Yes,
+            Demanded::Unknown => Answer::Unknown,
+            Demanded::Nothing => Answer::No,
+        }
+    }
+
     fn line(&self, arn: &Name, trail: &Trail, is_compliant: bool) -> TrailLine {
         let settings = trail.settings.now(&self.clock).known();
         let bucket = settings.and_then(|settings| self.model.buckets.get(settings.bucket.as_str()));
@@ -96,6 +108,10 @@ impl Judge<'_> {
             self.push(judged, resource, "trail.kms", Conclusion::undetermined(reason).on(&basis));
             return None;
         };
+        if self.model.is_contradicted(arn, trail, &self.clock) {
+            self.push(judged, resource, "trail.kms", Conclusion::undetermined("sources_disagree").on(&basis));
+            return None;
+        }
         let known = Known { arn, owner, trail, settings, basis };
         let key = self.key_of_trail(&known);
         match self.policy.trail_demand(|scope| self.is_in(scope, &known)) {
@@ -263,18 +279,31 @@ impl Judge<'_> {
             _ => Conclusion::undetermined(now.why("status_absent")),
         };
         // A delivery can fail in one Region only.
-        let elsewhere = known.trail.status.values().filter_map(|status| {
+        let elsewhere = known.trail.other_status(known.arn).filter_map(|status| {
             let now = status.now(&self.clock);
-            Some(delivered(now.known()?, None, None, false).on(&Basis::of(&now)))
+            let conclusion = match now.if_said("status_absent") {
+                Ok(status) => delivered(status?, None, None, false),
+                Err(reason) => Conclusion::undetermined(reason),
+            };
+            Some(conclusion.on(&Basis::of(&now)))
         });
-        let failed = elsewhere.filter(|conclusion| conclusion.verdict == Verdict::Violation);
+        let failed = elsewhere.filter(|conclusion| match conclusion.verdict {
+            Verdict::Violation => true,
+            // A delivery that never was is none that failed.
+            Verdict::Undetermined => conclusion.reason != "status_absent",
+            _ => false,
+        });
         worst(std::iter::once(home.on(&Basis::of(&now))).chain(failed)).unwrap_or_else(Conclusion::compliant)
     }
 
     fn log_group(&self, known: &Known<'_>) -> Conclusion {
         let group = known.settings.log_group.clone();
-        let status = known.trail.home_status(known.arn).and_then(|status| status.now(&self.clock).known());
-        let error = status.and_then(|status| status.log_group_error.clone());
+        let status = known.trail.home_status(known.arn).map(|status| status.now(&self.clock).if_said("status_absent"));
+        let error = match status.unwrap_or(Ok(None)) {
+            Ok(status) => status.and_then(|status| status.log_group_error.clone()),
+            Err(reason) if group.is_some() => return Conclusion::undetermined(reason),
+            Err(_) => None,
+        };
         let conclusion = match (&group, error) {
             (None, _) => Conclusion::violation("cloudwatch_logs_off"),
             (Some(_), Some(error)) => {
@@ -293,7 +322,13 @@ impl Judge<'_> {
             Said::Known(status) => Conclusion::holds(status.is_logging, "not_logging"),
             _ => Conclusion::undetermined(status.why("status_absent")),
         };
-        self.push(judged, resource, "trail.logging", logging.on(&Basis::of(&status)));
+        let elsewhere = known.trail.other_status(known.arn).filter_map(|status| {
+            let now = status.now(&self.clock);
+            let is_off = now.known().is_some_and(|status| !status.is_logging);
+            is_off.then(|| Conclusion::violation("not_logging").on(&Basis::of(&now)))
+        });
+        let logging = std::iter::once(logging.on(&Basis::of(&status))).chain(elsewhere);
+        self.push(judged, resource, "trail.logging", worst(logging).unwrap_or_else(Conclusion::compliant));
         let write = self.bucket_write(known).on(&known.basis);
         self.push(judged, resource, "trail.bucket_write", write);
         match key {
@@ -363,8 +398,10 @@ impl Judge<'_> {
             return Conclusion::undetermined("bucket_not_exported");
         };
         let pays = bucket.requester_pays.now(&self.clock);
-        if pays.known() == Some(&true) {
-            return Conclusion::violation("requester_pays").on(&Basis::of(&pays));
+        match pays.if_said("bucket_not_exported") {
+            Ok(Some(true)) => return Conclusion::violation("requester_pays").on(&Basis::of(&pays)),
+            Err(reason) => return Conclusion::undetermined(reason).on(&Basis::of(&pays)),
+            Ok(_) => {}
         }
         let now = bucket.policy.now(&self.clock);
         let conclusion = match parsed(&now) {
@@ -381,7 +418,9 @@ impl Judge<'_> {
         let bucket = format!("arn:{}:s3:::{}", partition_of(&known.settings.home_region), known.settings.bucket);
         let prefix = match known.settings.prefix.as_str() {
             "" => String::new(),
-            prefix => format!("{}/", prefix.trim_end_matches('/')),
+            // What CloudTrail makes of it is not documented.
+            prefix if prefix.ends_with('/') => return Conclusion::undetermined("condition_unknown").actual(prefix),
+            prefix => format!("{prefix}/"),
         };
         let conclude = |action: &str, resource: String, reasons: (&'static str, &'static str)| {
             let evaluation = asker.with_bucket(policy, action, &resource);
@@ -419,6 +458,10 @@ impl Judge<'_> {
     fn organization_folder(&self, owner: &str, policy: &Document) -> String {
         if let Some(id) = self.model.organization_id(owner, &self.clock) {
             return id.to_owned();
+        }
+        // What somebody described is not guessed.
+        if !self.model.organization.descriptions.is_empty() {
+            return "o-*".to_owned();
         }
         let resources = policy.statements.iter().flat_map(|statement| match &statement.resource {
             Listed::Only(resources) => resources.as_slice(),
@@ -491,7 +534,8 @@ fn delivered(status: &TrailStatus, at: Option<Timestamp>, within: Option<i64>, h
     };
     let is_older = |time: Timestamp| at.as_millis() - time.as_millis() > within;
     const TOLERANCE_MS: i64 = 3_600_000;
-    if status.delivered_at.is_some_and(|time| time.as_millis() > at.as_millis() + TOLERANCE_MS) {
+    let is_to_come = |time: Timestamp| time.as_millis() > at.as_millis() + TOLERANCE_MS;
+    if status.delivered_at.is_some_and(is_to_come) || (has_digests && status.digested_at.is_some_and(is_to_come)) {
         return Conclusion::undetermined("export_in_future");
     }
     if has_digests && status.digested_at.is_some_and(is_older) {
@@ -578,6 +622,10 @@ impl Logged {
             })
         };
         let is = |field: &FieldSelector, name: &str| field.field.eq_ignore_ascii_case(name);
+        if fields.iter().filter(|field| is(field, "eventCategory")).count() > 1 {
+            self.unclear = true;
+            return;
+        }
         let category = fields.iter().find(|field| is(field, "eventCategory"));
         match category.map(|field| only(field, "equals")) {
             Some(Some(category)) if category == "Management" => {}
@@ -628,6 +676,7 @@ impl Logged {
 pub(super) fn usable(metadata: &KeyMetadata, as_of: Timestamp) -> Conclusion {
     let has_expired = metadata.valid_to.is_some_and(|valid_to| valid_to <= as_of);
     let conclusion = match metadata.state.as_str() {
+        "Enabled" if metadata.enabled == Some(false) => Conclusion::undetermined("key_state_unknown"),
         _ if has_expired => Conclusion::violation("key_unavailable"),
         // While the primary of a multi-Region key is changed, it can be used.
         "Enabled" | "Updating" => Conclusion::compliant(),

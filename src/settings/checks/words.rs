@@ -139,6 +139,7 @@ pub(in crate::settings) fn meaning(reason: &str) -> &'static str {
         "not_audited" => "no audit looked at the objects of this bucket",
         "no_trail_writes" => "the bucket was audited, and no trail that was exported writes to it",
         "key_not_named" => "objects are stored under a key that neither settings nor the standard name",
+        "keys_not_known" => "the audit does not know the key of every object",
         "no_recent_objects" => "the audit found no recent object of this account",
         "audit_incomplete" => "the audit did not examine everything",
         _ => "",

@@ -116,12 +116,20 @@ const ABSENT: [&str; 8] = [
 ];
 
 /// Codes that say that what was asked for is no longer there: whatever was known of it is not known any more.
-const GONE: [&str; 5] = [
+const GONE: [&str; 13] = [
+    "404",
     "NoSuchBucket",
     "NotFoundException",
+    "TrailNotFound",
     "TrailNotFoundException",
+    "ResourceNotFoundException",
+    "NoSuchEntity",
+    "NoSuchEntityException",
     "PolicyNotFoundException",
     "ChildNotFoundException",
+    "KMSInvalidStateException",
+    "MethodNotAllowed",
+    "PermanentRedirect",
 ];
 
 type Read<T> = Result<T, NoAnswer>;
@@ -153,6 +161,7 @@ impl Command {
                 | Self::DescribeOrganization
                 | Self::GetAccountAuthorizationDetails
                 | Self::DescribeRegions
+                | Self::ListRegions
                 | Self::ListBuckets
         )
     }
@@ -183,7 +192,7 @@ impl Call {
     pub(super) fn refused(&self, code: &str) -> Vec<Fact> {
         match self.is_answered_by(code) {
             true => self.without(&Without::Absent),
-            false if GONE.contains(&code) => self.without(&Without::Unreadable),
+            false if GONE.contains(&code) => self.without(&Without::Gone),
             false => self.without(&Without::Refused(code.to_owned())),
         }
     }
@@ -198,9 +207,13 @@ impl Call {
         (question.text(), self.place.clone(), self.parameter.clone())
     }
 
-    /// Whether nothing is concluded from its answer.
-    pub(super) fn is_idle(&self) -> bool {
-        matches!(self.command, Command::ListDelegatedAdministrators | Command::ListRoots | Command::GetBucketTagging)
+    /// Whether nothing is concluded from its answer, or from such a refusal of it.
+    pub(super) fn is_idle(&self, code: &str) -> bool {
+        !GONE.contains(&code)
+            && matches!(
+                self.command,
+                Command::ListDelegatedAdministrators | Command::ListRoots | Command::GetBucketTagging
+            )
     }
 
     /// What an answer that cannot be read says: that nobody knows.
@@ -212,7 +225,8 @@ impl Call {
     pub(super) fn answered(&self, output: &Value) -> Read<Vec<Fact>> {
         let facts = self.facts(output)?;
         // What takes no parameter and has one was asked for in part.
-        let is_filtered = self.parameter.is_some() && self.command.is_of_everything();
+        let named = self.parameter.as_deref().filter(|named| !(self.command.is_of_an_account() && is_account(named)));
+        let is_filtered = named.is_some() && self.command.is_of_everything();
         Ok(if self.is_partial || is_filtered { facts.into_iter().map(Fact::partial).collect() } else { facts })
     }
 
@@ -226,7 +240,7 @@ impl Call {
             }
             Command::GetTrailStatus => {
                 let status = Answer::Known(status(&members)?);
-                Ok(vec![self.of_trail(TrailFact::Status(self.place.region.clone(), status))?])
+                Ok(vec![self.of_trail(TrailFact::Status(self.place.clone(), status))?])
             }
             Command::GetEventSelectors => self.selectors(&members),
             Command::ListBuckets => self.buckets(&members),
@@ -454,6 +468,9 @@ impl Call {
             });
             regions.insert(name, is_enabled);
         }
+        if regions.is_empty() {
+            return Err(NoAnswer::Shape("a Region"));
+        }
         // The other way to ask shows those that are enabled only.
         let fact = match self.command {
             Command::DescribeRegions => AccountFact::EnabledRegions(paged(members, regions)),
@@ -481,7 +498,7 @@ impl Call {
             return Err(NoAnswer::Misplaced("policies of another type".into()));
         }
         let ids = policies.into_iter().map(|(id, _)| id).collect();
-        Ok(vec![Fact::Organization(OrganizationFact::Policies(kind, paged(members, ids)))])
+        Ok(vec![Fact::Organization(OrganizationFact::Policies(self.account(), kind, paged(members, ids)))])
     }
 
     fn policy(&self, members: &Members<'_>) -> Read<Vec<Fact>> {
@@ -513,6 +530,7 @@ impl Call {
 /// What is said instead of a value.
 enum Without {
     Absent,
+    Gone,
     Refused(String),
     Unreadable,
 }
@@ -521,6 +539,7 @@ impl Without {
     fn answer<T>(&self) -> Answer<T> {
         match self {
             Self::Absent => Answer::Absent,
+            Self::Gone => Answer::Gone,
             Self::Refused(code) => Answer::Refused(code.clone()),
             Self::Unreadable => Answer::Unreadable,
         }
@@ -539,7 +558,7 @@ impl Call {
         let fact = match self.command {
             Command::DescribeTrails => Some(Fact::Trails(self.place.clone(), what.answer())),
             Command::GetTrail => trail(TrailFact::Settings(what.answer())),
-            Command::GetTrailStatus => trail(TrailFact::Status(self.place.region.clone(), what.answer())),
+            Command::GetTrailStatus => trail(TrailFact::Status(self.place.clone(), what.answer())),
             Command::GetEventSelectors => trail(TrailFact::Selectors(what.answer())),
             Command::GetBucketLocation | Command::HeadBucket => bucket(BucketFact::Region(what.answer())),
             Command::GetBucketEncryption => bucket(BucketFact::Encryption(what.answer())),
@@ -567,7 +586,7 @@ impl Call {
             Command::ListPolicies => asked()
                 .as_deref()
                 .and_then(policy_type)
-                .and_then(|kind| organization(OrganizationFact::Policies(kind, what.answer()))),
+                .and_then(|kind| organization(OrganizationFact::Policies(self.account(), kind, what.answer()))),
             Command::DescribePolicy => {
                 asked().and_then(|id| organization(OrganizationFact::PolicyText(id, what.answer())))
             }
@@ -649,6 +668,9 @@ fn status(status: &Members<'_>) -> Read<TrailStatus> {
 
 fn basic_selector(value: &Value) -> Read<BasicSelector> {
     let selector = members(value)?;
+    if !selector.has("ReadWriteType") && !selector.has("IncludeManagementEvents") {
+        return Err(NoAnswer::Shape("ReadWriteType"));
+    }
     Ok(BasicSelector {
         read_write: text(&selector, "ReadWriteType")?.unwrap_or_else(|| "All".to_owned()),
         management: flag(&selector, "IncludeManagementEvents")?.unwrap_or(true),
@@ -777,6 +799,7 @@ pub(super) fn key_metadata(metadata: &Members<'_>) -> Option<KeyMetadata> {
         manager: metadata.filled("KeyManager").unwrap_or_default(),
         origin: metadata.filled("Origin").unwrap_or_default(),
         valid_to: metadata.time("ValidTo"),
+        enabled: metadata.flag("Enabled"),
     })
 }
 

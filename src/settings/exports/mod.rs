@@ -80,9 +80,9 @@ pub(super) struct ReadFile {
     /// The calls that it holds, for what was asked everywhere but in some places.
     pub(super) asked: Vec<(Place, &'static str)>,
     /// The calls that were answered.
-    pub(super) answered: Vec<Asked>,
-    /// The calls that were refused, each with the code.
-    pub(super) refused: Vec<(Asked, String)>,
+    pub(super) answered: Vec<(Asked, Option<Timestamp>)>,
+    /// The calls that were refused.
+    pub(super) refused: Vec<(Asked, Option<Timestamp>)>,
     pub(super) faults: Vec<ExportFault>,
 }
 
@@ -143,8 +143,11 @@ const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"]
 
 /// Whether a file that nobody named is none of ours: text that is no JSON, or among answers the answer to another call.
 fn is_no_export(meant: Meant, fault: &ExportFault, text: &[u8]) -> bool {
+    let begins_line =
+        |at: usize| text[..at].trim_ascii_end().last().is_none_or(|byte| *byte == b'\n') || text[..at].ends_with(b"\n");
     let is_json = BYTE_ORDER_MARKS.iter().any(|mark| text.starts_with(mark))
-        || matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
+        || matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+        || memchr::memchr_iter(b'{', text).any(begins_line);
     match meant {
         Meant::Surely => false,
         Meant::Perhaps => !is_json,
@@ -239,7 +242,7 @@ impl Reader {
     fn said(&mut self, call: &Call, output: &Value, at: Option<Timestamp>, line: Option<u64>) {
         match call.answered(output) {
             Ok(facts) => {
-                self.file.answered.push(call.asked());
+                self.file.answered.push((call.asked(), at));
                 self.take(at, facts);
             }
             Err(NoAnswer::Shape(what)) => {
@@ -267,9 +270,9 @@ impl Reader {
 
     fn refused(&mut self, call: &Call, code: &str, at: Option<Timestamp>) {
         match call.is_answered_by(code) {
-            true => self.file.answered.push(call.asked()),
-            false if call.is_idle() => {}
-            false => self.file.refused.push((call.asked(), code.to_owned())),
+            true => self.file.answered.push((call.asked(), at)),
+            false if call.is_idle(code) => {}
+            false => self.file.refused.push((call.asked(), at)),
         }
         self.take(at, call.refused(code));
     }
@@ -356,7 +359,9 @@ impl Reader {
         let is_partial = parameters.is_some_and(|parameters| !asks_for_all(parameters));
         let call = Call { place, command, parameter: parameters.and_then(parameter), is_partial };
         self.asked(&call);
+        let is_cut = parameters.is_some_and(|parameters| Members::of(parameters).is_some_and(|it| it.has("query")));
         match (output, error) {
+            (Some(_), None) if is_cut => self.unreadable(&call, at, number, "--query left parts of the answer out"),
             (Some(output), None) => self.said(&call, output, at, number),
             (None, Some(error)) => {
                 let code = Members::of(error).and_then(|error| error.filled("code"));

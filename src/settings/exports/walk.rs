@@ -52,6 +52,8 @@ pub(super) enum Meant {
 pub(in crate::settings) struct Found {
     pub(in crate::settings) files: Vec<ExportFile>,
     pub(in crate::settings) skipped: Vec<Skipped>,
+    /// Hidden folders, and what macOS left.
+    pub(in crate::settings) hidden: u64,
 }
 
 /// A file that is not read.
@@ -104,10 +106,7 @@ fn walk_folder(
     let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     let has = |name: &str| entries.iter().any(|entry| entry.file_name() == name);
-    // What this job wrote says nothing of AWS.
-    if has("summary.json") && has("settings.csv") && has("decryptors.csv") {
-        return Ok(());
-    }
+    let holds_results = has("summary.json") && has("settings.csv") && has("decryptors.csv");
     let mut time = time;
     if let Some(times) = entries.iter().find(|entry| entry.file_name() == "export.json") {
         match started(&times.path()) {
@@ -122,7 +121,9 @@ fn walk_folder(
         let (path, kind) = (entry.path(), entry.file_type()?);
         let skip = |what, why: &str| Skipped { path: path.clone(), fault: ExportFault::new(what, why) };
         match () {
-            () if is_of_others(&entry.file_name(), kind.is_dir()) => {}
+            () if is_of_others(&entry.file_name(), kind.is_dir()) => found.hidden += 1,
+            // What this job wrote says nothing of AWS.
+            () if holds_results && RESULTS.iter().any(|name| entry.file_name() == *name) => {}
             () if kind.is_symlink() => {
                 found
                     .skipped
@@ -141,6 +142,9 @@ fn walk_folder(
     }
     Ok(())
 }
+
+/// What this job writes.
+const RESULTS: [&str; 6] = ["summary.json", "settings.csv", "trails.csv", "decryptors.csv", "faults.jsonl", "fixes"];
 
 /// Whether a name is one of systems and tools: folders that are hidden, and what macOS leaves behind.
 fn is_of_others(name: &OsStr, is_folder: bool) -> bool {
@@ -213,12 +217,20 @@ fn call_of(names: &[&str], stem: &str) -> Option<Call> {
     })
 }
 
-/// Whether a file lies where answers of calls lie: below the folders of an account and a Region.
+/// Whether a file lies where answers of other calls lie: below the folders of an account and a Region, and not where an answer
+/// is looked for.
 fn is_in_tree(names: &[&str]) -> bool {
-    let above = &names[..names.len() - 1];
-    let is_place = |place: &[&str]| matches!(place, [account, region] if is_account(account) && is_region(region));
     let of_config = names.iter().any(|name| *name == "configservice" || *name == "AWSLogs");
-    !of_config && above.windows(2).any(is_place)
+    let is_place = |place: &[&str]| matches!(place, [account, region] if is_account(account) && is_region(region));
+    let Some(at) = names.windows(2).rposition(is_place).filter(|_| !of_config) else { return false };
+    let is_known = match &names[at + 2..] {
+        [service, command, ..] => {
+            let command = command.split('.').next().unwrap_or_default().to_ascii_lowercase();
+            Command::named(&service.to_ascii_lowercase(), &command).is_some()
+        }
+        _ => false,
+    };
+    !is_known && names.len() > at + 3
 }
 
 /// `ACCOUNT_Config_REGION_ConfigSnapshot_YYYYMMDDThhmmssZ_UUID.json.gz`.

@@ -53,6 +53,8 @@ impl PolicyChange<'_> {
 
     /// The text of the changed policy; nothing for one that cannot be changed safely.
     pub(super) fn apply(&self, text: &str) -> Option<String> {
+        /// AWS takes no more for a key.
+        const MOST: usize = 20 << 10;
         let mut policy = json::parse(text.as_bytes()).ok()?;
         let statements = statements(&mut policy)?;
         match self {
@@ -65,7 +67,7 @@ impl PolicyChange<'_> {
             Self::OnlyReaders([]) => return None,
             Self::OnlyReaders(readers) => statements.extend(only_readers(readers)),
         }
-        serde_json::to_string_pretty(&policy).ok().map(|text| text + "\n")
+        serde_json::to_string_pretty(&policy).ok().map(|text| text + "\n").filter(|text| text.len() <= MOST)
     }
 }
 
