@@ -232,6 +232,7 @@ impl Fix {
                 let Some(key) = model.keys.get_mut(&name) else { return };
                 let Some(mut metadata) = key.metadata.now(&clock).known().cloned() else { return };
                 metadata.state = "Enabled".to_owned();
+                metadata.enabled = Some(true);
                 key.metadata.set(metadata, mark);
             }
             Change::RevokeGrant(id) => {
@@ -359,7 +360,7 @@ impl Proposer<'_> {
         }
     }
 
-    /// Whether a trail is of an account that must be covered, and delivers where and under which key it may.
+    /// Whether a trail is of an account that must be covered, and delivers where it may.
     fn is_ours(&self, trail: &str) -> bool {
         let owner = trail.split(':').nth(4).unwrap_or_default();
         let is_listed = self.judged.accounts.iter().any(|id| &**id == owner);
