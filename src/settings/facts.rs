@@ -40,8 +40,6 @@ impl Fact {
         match self {
             Self::Trails(place, answer) => Self::Trails(place, answer.partial()),
             Self::Aliases(place, answer) => Self::Aliases(place, answer.partial()),
-            Self::Key(arn, KeyFact::Grants(answer)) => Self::Key(arn, KeyFact::Grants(answer.partial())),
-            Self::Key(arn, KeyFact::Tags(answer)) => Self::Key(arn, KeyFact::Tags(answer.partial())),
             Self::Account(id, AccountFact::Regions(answer)) => {
                 Self::Account(id, AccountFact::Regions(answer.partial()))
             }
@@ -54,14 +52,51 @@ impl Fact {
             Self::Account(id, AccountFact::Iam(answer)) => Self::Account(id, AccountFact::Iam(answer.partial())),
             Self::Organization(fact) => Self::Organization(fact.partial()),
             // Of what is no list, a part is not what was asked for.
-            Self::Key(arn, KeyFact::Policy(_)) => Self::Key(arn, KeyFact::Policy(Answer::Unreadable)),
             Self::Trail(arn, seen, TrailFact::Status(place, _)) => {
                 Self::Trail(arn, seen, TrailFact::Status(place, Answer::Unreadable))
             }
             Self::Trail(arn, seen, TrailFact::Selectors(_)) => {
                 Self::Trail(arn, seen, TrailFact::Selectors(Answer::Unreadable))
             }
+            Self::Bucket(name, fact) => Self::Bucket(name, fact.partial()),
+            Self::Key(arn, fact) => Self::Key(arn, fact.partial()),
+            Self::Account(id, AccountFact::PublicAccessBlock(_)) => {
+                Self::Account(id, AccountFact::PublicAccessBlock(Answer::Unreadable))
+            }
+            // A trail that is shown is shown as a whole.
             other => other,
+        }
+    }
+}
+
+impl BucketFact {
+    fn partial(self) -> Self {
+        match self {
+            Self::Owner(account, how) => Self::Owner(account, how),
+            Self::Region(_) => Self::Region(Answer::Unreadable),
+            Self::Encryption(_) => Self::Encryption(Answer::Unreadable),
+            Self::Policy(_) => Self::Policy(Answer::Unreadable),
+            Self::PolicyStatus(_) => Self::PolicyStatus(Answer::Unreadable),
+            Self::Versioning(_) => Self::Versioning(Answer::Unreadable),
+            Self::PublicAccessBlock(_) => Self::PublicAccessBlock(Answer::Unreadable),
+            Self::Acl(_) => Self::Acl(Answer::Unreadable),
+            Self::ObjectOwnership(_) => Self::ObjectOwnership(Answer::Unreadable),
+            Self::Logging(_) => Self::Logging(Answer::Unreadable),
+            Self::ObjectLock(_) => Self::ObjectLock(Answer::Unreadable),
+            Self::RequesterPays(_) => Self::RequesterPays(Answer::Unreadable),
+        }
+    }
+}
+
+impl KeyFact {
+    fn partial(self) -> Self {
+        match self {
+            Self::Grants(answer) => Self::Grants(answer.partial()),
+            Self::Tags(answer) => Self::Tags(answer.partial()),
+            Self::Metadata(_) => Self::Metadata(Answer::Unreadable),
+            Self::Policy(_) => Self::Policy(Answer::Unreadable),
+            Self::Rotation(_) => Self::Rotation(Answer::Unreadable),
+            Self::RotationPeriod(_) => Self::RotationPeriod(Answer::Unreadable),
         }
     }
 }
@@ -295,9 +330,11 @@ pub(super) struct Finding {
 pub(super) struct Members<'v>(&'v Value);
 
 impl<'v> Members<'v> {
-    /// Of an object; nothing else has any.
+    /// Of an object; nothing else has any. One in which a name stands in two spellings says two things, and so nothing.
     pub(super) fn of(value: &'v Value) -> Option<Self> {
-        value.is_object().then_some(Self(value))
+        let mut names: Vec<String> = value.as_object()?.keys().map(|name| name.to_ascii_lowercase()).collect();
+        names.sort_unstable();
+        names.windows(2).all(|pair| pair[0] != pair[1]).then_some(Self(value))
     }
 
     /// A member; null is none.

@@ -95,7 +95,7 @@ fn attempt(
                 continue;
             }
             // Each sees what those before it changed: two may be about one policy.
-            let new = Proposer { judged, model: &fixed, policy, clock }.proposal(row);
+            let new = Proposer { judged, exported: model, model: &fixed, policy, clock }.proposal(row);
             if let Some(fix) = new.filter(Fix::is_plain) {
                 fix.apply(&mut fixed, clock);
                 fixes.push(fix);
@@ -258,6 +258,8 @@ impl Fix {
 /// Makes proposals from what is so.
 struct Proposer<'m> {
     judged: &'m Judged,
+    exported: &'m Model,
+    /// With what is proposed already.
     model: &'m Model,
     policy: &'m SettingsPolicy,
     clock: Clock,
@@ -306,6 +308,9 @@ impl Proposer<'_> {
                 let allowed =
                     self.policy.key.decrypt.iter().flatten().filter(|reader| reader.holds_at(self.clock.as_of));
                 // The root user stands for an account here, and a session for a role: neither can be named so in a condition.
+                if allowed.clone().any(|reader| !reader.principal.starts_with("arn:")) {
+                    return None;
+                }
                 if allowed
                     .clone()
                     .any(|reader| reader.principal.ends_with(":root") || reader.principal.contains(":assumed-role/"))
@@ -372,8 +377,18 @@ impl Proposer<'_> {
 
     /// Whether all trails that there are were exported: only then can a policy be narrowed to them.
     fn knows_all_trails(&self) -> bool {
-        let is_known = |row: &Row| row.check != "account.trails_known" || row.conclusion.verdict == Verdict::Compliant;
-        self.judged.rows.iter().all(is_known)
+        let tells = |row: &&Row| matches!(row.check, "account.trails_known" | "account.list_known");
+        let is_known = |row: &Row| row.conclusion.verdict == Verdict::Compliant;
+        // Trails of accounts that need not be covered are not known, and those that name a key by an alias are hard to tell.
+        let names_key = |trail: &super::model::Trail| {
+            let settings = trail.settings.now(&self.clock).known();
+            settings.is_some_and(|settings| {
+                settings.key.as_deref().is_none_or(|key| crate::policy::KeyArn::parse(key).is_some())
+            })
+        };
+        self.policy.accounts == crate::policy::RequiredAccounts::Organization
+            && self.judged.rows.iter().filter(tells).all(is_known)
+            && self.model.trails_now(&self.clock).all(|(arn, trail)| self.is_ours(arn) && names_key(trail))
     }
 
     fn fix(&self, row: &Row, command: String, document: Option<(String, String)>, change: Change) -> Fix {
@@ -400,7 +415,13 @@ impl Proposer<'_> {
 
     fn key_in(&self, region: &str) -> Option<String> {
         let keys = self.policy.keys.as_ref()?;
-        keys.iter().map(|key| key.arn.as_str()).find(|arn| arn.split(':').nth(3) == Some(region)).map(str::to_owned)
+        // Nobody has to do one thing that is proposed before another.
+        let is_enabled = |arn: &&str| {
+            let metadata = self.exported.keys.get(*arn).and_then(|key| key.metadata.now(&self.clock).known());
+            metadata.is_some_and(|metadata| metadata.state == "Enabled")
+        };
+        let in_region = keys.iter().map(|key| key.arn.as_str()).filter(|arn| arn.split(':').nth(3) == Some(region));
+        in_region.clone().find(is_enabled).map(str::to_owned)
     }
 
     /// The trails whose settings are so.
@@ -443,6 +464,9 @@ impl Proposer<'_> {
         } else {
             None
         };
+        if settings.prefix.contains(['*', '?', '$']) {
+            return None;
+        }
         let statement = BucketStatement { trail: &row.resource, settings, organization };
         self.bucket_policy(row, &settings.bucket, &PolicyChange::Bucket(&statement))
     }
@@ -484,8 +508,9 @@ impl Proposer<'_> {
 
     fn revoke(&self, row: &Row, key: &str) -> Option<Fix> {
         let grants = self.model.keys.get(key)?.grants.now(&self.clock).known()?;
-        let is_meant =
-            |grant: &&super::facts::KeyGrant| grant.grantees.contains(&row.conclusion.actual) && is_plain(&grant.id);
+        let is_meant = |grant: &&super::facts::KeyGrant| {
+            grant.grantees.contains(&row.conclusion.actual) && !grant.id.is_empty() && is_plain(&grant.id)
+        };
         let grant = grants.iter().find(is_meant)?;
         let command = format!("kms revoke-grant --key-id {} --grant-id {}", quoted(key), quoted(&grant.id));
         Some(self.fix(row, command, None, Change::RevokeGrant(grant.id.clone())))
@@ -496,8 +521,8 @@ impl Proposer<'_> {
         let text = policies::guardrail(&demand.deny, &demand.except);
         let file = "service-control-policy.json".to_owned();
         let command = format!(
-            ": \"${{policy:=$(aws organizations create-policy --name keep-logging --description {} --type SERVICE_CONTROL_POLICY \
-             --content {} --query Policy.PolicySummary.Id --output text)}}\"\naws organizations attach-policy --policy-id \
+            "policy=$(aws organizations create-policy --name keep-logging --description {} --type SERVICE_CONTROL_POLICY \
+             --content {} --query Policy.PolicySummary.Id --output text)\naws organizations attach-policy --policy-id \
              \"$policy\" --target-id {}",
             quoted("Keeps accounts from switching off their logs"),
             quoted(&format!("file://{file}")),

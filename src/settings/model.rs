@@ -9,7 +9,7 @@ use super::facts::{
     Name, OrganizationDescription, OrganizationFact, Ownership, Place, PolicyType, PublicAccessBlock, Selectors,
     TrailFact, TrailSettings, TrailStatus, Versioning,
 };
-use super::observations::{Clock, Mark, Observations, Said, SourceId, Why};
+use super::observations::{Clock, Mark, Now, Observations, Said, SourceId, Why};
 use crate::escape::escape;
 use crate::timestamp::Timestamp;
 
@@ -220,12 +220,40 @@ impl Model {
         }
     }
 
-    /// The calls that were refused, and not answered since.
-    pub(super) fn unanswered(&self) -> impl Iterator<Item = &Asked> {
-        let stands = |(asked, at): &(&Asked, &Option<Timestamp>)| {
-            self.answered.get(*asked).is_none_or(|answered| answered < *at)
+    /// The Regions of an account, and whether each is enabled.
+    pub(super) fn regions(&self, id: &str, clock: &Clock) -> Option<Now<'_, BTreeMap<String, bool>>> {
+        let account = self.accounts.get(id)?;
+        Some(match account.regions.now(clock) {
+            now if now.known().is_some() => now,
+            _ => account.enabled_regions.now(clock),
+        })
+    }
+
+    /// Whether there is nothing to be asked in a place, as its Region is not enabled.
+    pub(super) fn is_disabled(&self, place: &Place, clock: &Clock) -> bool {
+        let regions = self.regions(&place.account, clock).and_then(|now| now.known());
+        regions.and_then(|known| known.get(&*place.region)) == Some(&false)
+    }
+
+    /// Whether an account is in a whole list of those of an organisation.
+    pub(super) fn is_listed(&self, id: &str, clock: &Clock) -> bool {
+        let mut lists = self.organization.accounts.values().filter_map(|accounts| accounts.now(clock).known());
+        lists.any(|(accounts, _)| accounts.contains_key(id))
+    }
+
+    /// The calls that were refused, and not answered since, of those that can be answered.
+    pub(super) fn unanswered<'m>(&'m self, clock: &'m Clock) -> impl Iterator<Item = &'m Asked> {
+        let stands = |(asked, at): &(&Asked, &Option<Timestamp>)| match self.answered.get(*asked) {
+            None => true,
+            // What has no time can be newer.
+            Some(answered) => answered < *at || (at.is_none() && answered.is_some()),
         };
-        self.refused.iter().filter(stands).map(|(asked, _)| asked)
+        // A member may not list the accounts, and need not where its management account did.
+        let is_needed = |(call, place, _): &&Asked| {
+            let is_told = *call == "organizations list-accounts" && self.is_listed(&place.account, clock);
+            !is_told && !self.is_disabled(place, clock)
+        };
+        self.refused.iter().filter(stands).map(|(asked, _)| asked).filter(is_needed)
     }
 
     /// Whether its owner, asked at the same time as others that show it, does not list a trail.
@@ -241,25 +269,25 @@ impl Model {
         }
     }
 
-    /// The description of the organisation of an account: the newest of those that its own members told. Two of one time that
-    /// differ are none.
-    fn description(&self, id: &str, clock: &Clock) -> Option<&OrganizationDescription> {
+    /// The description of the organisation of an account: the newest of those that its own members told. Where two say that it is
+    /// in different organisations, only its own newest word counts.
+    fn description(&self, id: &str, clock: &Clock) -> Option<(Option<Timestamp>, &OrganizationDescription)> {
         let is_about = |asker: &Name, description: &OrganizationDescription| {
-            let lists = self.organization.accounts.get(asker).into_iter().flat_map(Observations::values);
+            let list = self.organization.accounts.get(asker).and_then(|accounts| accounts.now(clock).known());
             &**asker == id
                 || description.management == id
-                || lists.into_iter().any(|(accounts, _)| accounts.contains_key(id))
+                || list.is_some_and(|(accounts, _)| accounts.contains_key(id))
         };
         let told = self.organization.descriptions.iter().filter_map(|(asker, description)| {
             let now = description.now(clock);
             let known = now.known()?;
-            is_about(asker, known).then_some((now.at, known))
+            is_about(asker, known).then_some((now.at, &**asker == id, known))
         });
         let told: Vec<_> = told.collect();
-        let newest = told.iter().map(|(at, _)| *at).max()?;
-        let mut of_newest = told.iter().filter(|(at, _)| *at == newest).map(|(_, known)| *known);
-        let first = of_newest.next()?;
-        of_newest.all(|other| other == first).then_some(first)
+        let (at, is_own, newest) = told.iter().max_by_key(|(at, is_own, _)| (*at, *is_own)).copied()?;
+        let agrees = told.iter().all(|(_, _, other)| *other == newest);
+        let is_newer = told.iter().all(|(other_at, _, other)| *other == newest || *other_at < at);
+        (agrees || (is_own && is_newer)).then_some((at, newest))
     }
 
     /// The id of the organisation of an account, from whatever says it of that account.
@@ -271,12 +299,27 @@ impl Model {
             });
             lists.filter(|(accounts, _)| accounts.contains_key(owner)).find_map(|(_, id)| id.as_deref())
         };
-        self.description(owner, clock).map(|description| description.id.as_str()).or_else(listed)
+        self.description(owner, clock).map(|(_, description)| description.id.as_str()).or_else(listed)
     }
 
     /// Whether an account manages its organisation, if that is known.
     pub(super) fn is_management(&self, id: &str, clock: &Clock) -> Option<bool> {
-        self.description(id, clock).map(|description| description.management == id)
+        let (at, description) = self.description(id, clock)?;
+        let is_of_it = |asker: &Name, listed: Option<&str>| {
+            let own = self.organization.descriptions.get(asker).and_then(|description| description.now(clock).known());
+            own.map(|own| own.id.as_str()).or(listed) == Some(&description.id)
+        };
+        // What it managed once is not what it is, once it is in the list of another organisation.
+        let is_listed_since =
+            self.organization.accounts.iter().filter(|(asker, _)| &***asker != id).any(|(asker, accounts)| {
+                let now = accounts.now(clock);
+                now.at > at
+                    && now.known().is_some_and(|(accounts, listed)| {
+                        accounts.contains_key(id) && !is_of_it(asker, listed.as_deref())
+                    })
+            });
+        let manages = description.management == id;
+        (!(manages && is_listed_since)).then_some(manages)
     }
 
     /// The account that manages the organisation, if there is one only.
@@ -373,7 +416,9 @@ impl Bucket {
         let (_, how) = newest;
         let is_listed_elsewhere =
             self.owners.iter().any(|(account, (_, how))| account != owner && *how == Ownership::Listed);
-        Some(owner).filter(|_| *how == Ownership::Listed || !is_listed_elsewhere)
+        // Others may be allowed to ask.
+        let is_asked_elsewhere = self.owners.keys().any(|account| account != owner);
+        Some(owner).filter(|_| *how == Ownership::Listed || (!is_listed_elsewhere && !is_asked_elsewhere))
     }
 
     fn sort(&mut self) {

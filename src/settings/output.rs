@@ -74,9 +74,11 @@ fn commands(fixes: &[Fix]) -> String {
             text.push_str(&format!("\n# With credentials of account {}:\n", fix.account));
         }
         text.push_str(&format!("\n# {} of {}: {}\n", fix.check, fix.resource, fix.reason));
-        match written.insert(&fix.command) {
-            true => text.push_str(&format!("{}\n", fix.command)),
-            false => text.push_str("# by the same command as above\n"),
+        for line in fix.command.lines() {
+            match written.insert(line) {
+                true => text.push_str(&format!("{line}\n")),
+                false => text.push_str("# by the same command as above\n"),
+            }
         }
     }
     text

@@ -214,7 +214,7 @@ impl SettingsSummary {
         (fixes, passed_over): (u64, u64),
     ) -> Self {
         let counts = by_verdict(judged.rows.iter());
-        let reasons = reasons(model, judged, &counts, faults);
+        let reasons = reasons(judged, &counts, faults);
         Self {
             schema: "logseal.settings/1",
             tool: ToolFacts::this(),
@@ -233,7 +233,7 @@ impl SettingsSummary {
             },
             outcome_reasons: reasons,
             sources: model.sources.iter().map(source_line).collect(),
-            coverage: coverage(model, judged, passed_over),
+            coverage: coverage(judged, passed_over),
             counts,
             by_check: by_check(&judged.rows),
             by_account: by_account(&judged.rows),
@@ -249,18 +249,13 @@ impl SettingsSummary {
     }
 }
 
-fn reasons(
-    model: &Model,
-    judged: &Judged,
-    counts: &BTreeMap<&'static str, u64>,
-    faults: &[SourceFault],
-) -> Vec<SettingsReason> {
+fn reasons(judged: &Judged, counts: &BTreeMap<&'static str, u64>, faults: &[SourceFault]) -> Vec<SettingsReason> {
     let has = |verdict: Verdict| counts.get(verdict.as_str()).is_some_and(|count| *count > 0);
     let reasons = [
         (has(Verdict::Violation), SettingsReason::Violations),
         (has(Verdict::Undetermined), SettingsReason::Undetermined),
         (!faults.is_empty(), SettingsReason::Faults),
-        (model.unanswered().next().is_some(), SettingsReason::Refused),
+        (!judged.refused.is_empty(), SettingsReason::Refused),
         (!judged.trails.iter().any(|trail| trail.is_judged), SettingsReason::NoTrails),
     ];
     reasons.into_iter().filter(|(is_so, _)| *is_so).map(|(_, reason)| reason).collect()
@@ -301,8 +296,8 @@ fn source_line(source: &super::model::Source) -> SourceLine {
     }
 }
 
-fn coverage(model: &Model, judged: &Judged, passed_over: u64) -> SettingsCoverage {
-    let refused = counted(model.unanswered().map(|(call, ..)| (*call).to_owned()));
+fn coverage(judged: &Judged, passed_over: u64) -> SettingsCoverage {
+    let refused = counted(judged.refused.iter().map(|call| (*call).to_owned()));
     let covered = |row: &&Row| row.check == "account.covered" && row.conclusion.verdict == Verdict::Compliant;
     SettingsCoverage {
         accounts: AccountCoverage {

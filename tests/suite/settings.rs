@@ -177,7 +177,8 @@ fn organisation() -> Vec<Call> {
 }
 
 fn status(is_logging: bool) -> Value {
-    json!({"IsLogging": is_logging, "LatestDeliveryTime": "2026-11-01T11:54:00+00:00", "StartLoggingTime": 1_714_726_800.5})
+    json!({"IsLogging": is_logging, "LatestDeliveryTime": "2026-11-01T11:54:00+00:00",
+        "LatestDigestDeliveryTime": 1_793_532_000, "StartLoggingTime": 1_714_726_800.5})
 }
 
 /// The name of a file that stands for a parameter.
@@ -1351,6 +1352,86 @@ const CASES: &[Case] = &[
         "compliant",
         "",
     ),
+    (
+        "a denial of some strangers",
+        |calls| {
+            change_bucket_policy(calls, |policy| {
+                let statements = statements(policy);
+                let write = statements.iter_mut().find(|statement| statement["Action"] == "s3:PutObject").unwrap();
+                drop(write["Condition"].as_object_mut().unwrap().remove("StringEquals"));
+                statements.push(json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*",
+                    "Condition": {"StringLike": {"aws:SourceAccount": "9*"}}}));
+            });
+        },
+        "s3://audit-logs",
+        "bucket.write_scope",
+        "violation",
+        "no_source_condition",
+    ),
+    (
+        "a name in two spellings",
+        |calls| *answer(calls, "s3api get-bucket-versioning") = json!({"Status": "Enabled", "status": "Suspended"}),
+        "s3://audit-logs",
+        "bucket.versioning",
+        "undetermined",
+        "versioning_absent",
+    ),
+    (
+        "no digest was ever delivered",
+        |calls| {
+            drop(
+                answer(calls, "cloudtrail get-trail-status")
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("LatestDigestDeliveryTime"),
+            );
+        },
+        TRAIL,
+        "trail.delivery",
+        "undetermined",
+        "status_absent",
+    ),
+    (
+        "lists of one organisation that differ",
+        |calls| {
+            let accounts =
+                json!({"Accounts": [{"Id": MANAGEMENT, "Status": "ACTIVE"}, {"Id": ARCHIVE, "Status": "ACTIVE"}]});
+            calls.push(call(ARCHIVE, "us-east-1", "organizations list-accounts", None, accounts));
+        },
+        "account:333333333333",
+        "account.covered",
+        "undetermined",
+        "trails_absent",
+    ),
+    (
+        "an account that is in no organisation any more",
+        |calls| {
+            let mut call = call(MEMBER, "us-east-1", "organizations describe-organization", None, json!({}));
+            call.answer = Err("AWSOrganizationsNotInUseException".into());
+            calls.push(call);
+        },
+        "account:333333333333",
+        "account.covered",
+        "undetermined",
+        "trails_absent",
+    ),
+    (
+        "a bucket that others may look at",
+        |calls| {
+            calls.retain(|call| !call.command.starts_with("s3api "));
+            calls.push(call(
+                ARCHIVE,
+                "us-east-1",
+                "s3api head-bucket",
+                Some(BUCKET),
+                json!({"BucketRegion": "us-east-1"}),
+            ));
+        },
+        TRAIL,
+        "trail.destination",
+        "undetermined",
+        "bucket_not_exported",
+    ),
 ];
 
 #[test]
@@ -1369,6 +1450,33 @@ fn what_is_changed_is_said() {
             _ => {}
         }
     }
+}
+
+#[test]
+fn what_need_not_be_asked_is_not_missed() {
+    let desk = Desk::new();
+    let refused = |account: &str, region: &str, command: &str| {
+        let mut call = call(account, region, command, None, json!({}));
+        call.answer = Err("AccessDeniedException".into());
+        call
+    };
+    // A Region that is not enabled, and a list that only some may ask for.
+    let mut calls = organisation();
+    for account in ACCOUNTS {
+        let regions = json!({"Regions": [
+            {"RegionName": "us-east-1", "RegionOptStatus": "ENABLED_BY_DEFAULT"},
+            {"RegionName": "eu-west-1", "RegionOptStatus": "ENABLED_BY_DEFAULT"},
+            {"RegionName": "ap-east-1", "RegionOptStatus": "DISABLED"}
+        ]});
+        calls.push(call(account, "us-east-1", "account list-regions", None, regions));
+        calls.push(refused(account, "ap-east-1", "cloudtrail describe-trails"));
+    }
+    calls.push(refused(MEMBER, "us-east-1", "organizations list-accounts"));
+    let looked = look_at_lines(&desk, &calls, POLICY);
+    assert_eq!(looked.ran.code, Some(0), "{:?} {}", looked.ran, looked.text("faults.jsonl"));
+    // The same Region where nobody says that it is not enabled.
+    calls.retain(|call| call.command != "account list-regions");
+    assert_eq!(look_at_lines(&desk, &calls, POLICY).ran.code, Some(3));
 }
 
 /// Ways in which a file of a tree can be wrong.
@@ -1868,6 +1976,30 @@ fn guardrails_must_bind_all_accounts_but_the_management_account() {
     let unknown =
         looked(deny("cloudtrail:StartLogging", json!({})), |calls| refuse(calls, "organizations list-parents"));
     unknown.assert_row("account:333333333333", "guardrail.scp", "undetermined", "policies_absent");
+    // A later list of its own organisation takes nothing from the management account; that of another one does.
+    for (asker, id, verdict) in
+        [(ARCHIVE, "o-example11111", "out_of_scope"), ("999999999999", "o-another11111", "undetermined")]
+    {
+        let mut calls = organisation();
+        calls.extend(organization_policy("SERVICE_CONTROL_POLICY", &deny("cloudtrail:StartLogging", json!({}))));
+        let accounts: Vec<Value> = ACCOUNTS.iter().map(|id| json!({"Id": id, "Status": "ACTIVE"})).collect();
+        let manager = if asker == ARCHIVE { MANAGEMENT } else { asker };
+        let lists = [
+            call(asker, "us-east-1", "organizations list-accounts", None, json!({"Accounts": accounts})),
+            call(
+                asker,
+                "us-east-1",
+                "organizations describe-organization",
+                None,
+                json!({"Organization": {"Id": id, "MasterAccountId": manager, "FeatureSet": "ALL"}}),
+            ),
+        ];
+        let text: String = calls.iter().map(|call| format!("{}\n", call.line())).collect();
+        let file = desk.file("later.ndjson", &format!("{text}{}", later(&lists, |_| ())));
+        let looked = Looked::at(&desk, &[&file], &policy, &[]);
+        let row = &looked.verdicts()[&("account:111111111111".to_owned(), "guardrail.scp".to_owned())];
+        assert_eq!(row.0, verdict, "{asker}: {row:?}");
+    }
 }
 
 #[test]
@@ -2206,6 +2338,16 @@ fn nothing_is_proposed_that_makes_something_else_worse() {
     let looked = look_at_lines(&desk, &calls, POLICY);
     looked.assert_row(TRAIL, "trail.kms", "violation", "no_kms_key");
     assert!(!looked.out.join("fixes/commands.sh").exists(), "{}", looked.text("fixes/commands.sh"));
+    // Nor a default key that cannot be used until something else is done.
+    let mut calls = organisation();
+    answer(&mut calls, "s3api get-bucket-encryption")["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"] =
+        json!({"SSEAlgorithm": "AES256"});
+    let looked = look_at_lines(&desk, &calls, POLICY);
+    assert!(looked.text("fixes/commands.sh").contains("put-bucket-encryption"));
+    answer(&mut calls, "kms describe-key")["KeyMetadata"]["KeyState"] = json!("PendingDeletion");
+    let looked = look_at_lines(&desk, &calls, POLICY);
+    let commands = std::fs::read_to_string(looked.out.join("fixes/commands.sh")).unwrap_or_default();
+    assert!(!commands.contains("put-bucket-encryption"), "{commands}");
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Basis, Conclusion, Judge, Judged, Resource, places_of, worst};
 use crate::policy::{Answer, RequiredAccounts, Verdict};
-use crate::settings::facts::{Name, Place, Selectors, TrailStatus};
+use crate::settings::facts::{AccountList, Name, Place, Selectors, TrailStatus};
 use crate::settings::model::Trail;
-use crate::settings::observations::{Observations, Said};
+use crate::settings::observations::{Observations, Said, Why};
+use crate::timestamp::Timestamp;
 
 /// The Regions of an account that must be covered, and whether that is known.
 struct Regions {
@@ -73,15 +74,33 @@ impl Judge<'_> {
         };
         let is_shown = trail.seen_in.iter().any(|place| &*place.account == id && shows_it(place));
         let (owner, _) = places_of(arn);
-        let lists = self.model.organization.accounts.values().filter_map(|accounts| accounts.now(&self.clock).known());
-        let of_owner: Vec<_> = lists.filter(|(accounts, _)| accounts.contains_key(owner)).collect();
-        match of_owner.iter().any(|(accounts, _)| accounts.contains_key(id)) {
+        let lists = self.model.organization.accounts.values().filter_map(|accounts| {
+            let now = accounts.now(&self.clock);
+            Some((now.at, now.known()?))
+        });
+        let of_owner: Vec<_> = lists.filter(|(_, (accounts, _))| accounts.contains_key(owner)).collect();
+        let newest = of_owner.iter().map(|(at, _)| *at).max();
+        let is_in = |(_, (accounts, _)): &(Option<Timestamp>, &AccountList)| accounts.contains_key(id);
+        // An account says itself that it is in no organisation, or lists of one organisation differ over it.
+        let is_disputed =
+            self.is_alone(id, newest.flatten()) || (of_owner.iter().any(is_in) && !of_owner.iter().all(is_in));
+        match of_owner.iter().filter(|(at, _)| Some(*at) == newest).any(is_in) {
+            _ if is_disputed => Some(false),
             true => Some(is_organization),
             false if of_owner.is_empty() => Some(is_shown && is_organization),
             // It shows in an account that the list lacks: one of both is old.
             false if is_shown => Some(false),
             false => None,
         }
+    }
+
+    /// Whether an account says that it is in no organisation, at a time or later.
+    fn is_alone(&self, id: &str, since: Option<Timestamp>) -> bool {
+        let organization = &self.model.organization;
+        let list = organization.accounts.get(id).map(|accounts| accounts.now(&self.clock));
+        let description = organization.descriptions.get(id).map(|description| description.now(&self.clock));
+        list.is_some_and(|now| now.said == Said::Absent && now.at >= since)
+            || description.is_some_and(|now| now.said == Said::Absent && now.at >= since)
     }
 
     /// Whether an account is one of the organisation or of the standard; nothing where neither is known.
@@ -92,9 +111,15 @@ impl Judge<'_> {
             return Some(true);
         }
         let lists = self.model.organization.accounts.values().filter_map(|accounts| accounts.now(&self.clock).known());
+        let first = Place { account: id.into(), region: "".into() };
+        // Without a list, they are those that something of is shown.
+        let is_exported = self.model.seen.range(first..).next().is_some_and(|(place, _)| &*place.account == id)
+            || self.model.trails_now(&self.clock).any(|(arn, _)| places_of(arn).0 == id);
         let mut is_in = lists.map(|(accounts, _)| accounts.contains_key(id));
-        let first = is_in.next()?;
-        Some(first || is_in.any(|is_in| is_in))
+        match is_in.next() {
+            Some(first) => Some(first || is_in.any(|is_in| is_in)),
+            None => is_exported.then_some(true),
+        }
     }
 
     pub(super) fn accounts(&self, judged: &mut Judged) {
@@ -138,6 +163,8 @@ impl Judge<'_> {
                     alone.insert(asker.clone());
                     Conclusion::compliant().expected("an account without organisation")
                 }
+                // A member may not ask, and a whole list holds it.
+                Said::Unknown(Why::Refused) if self.model.is_listed(asker, &self.clock) => continue,
                 Said::Incomplete(_) => Conclusion::undetermined("accounts_not_exported"),
                 Said::Unknown(_) => Conclusion::undetermined(now.why("accounts_not_exported")),
             };
@@ -173,11 +200,7 @@ impl Judge<'_> {
     }
 
     fn regions(&self, id: &Name) -> Regions {
-        let account = self.model.accounts.get(id);
-        let now = account.map(|account| match account.regions.now(&self.clock) {
-            now if now.known().is_some() => now,
-            _ => account.enabled_regions.now(&self.clock),
-        });
+        let now = self.model.regions(id, &self.clock);
         let enabled = now.as_ref().and_then(|now| now.known());
         let basis = now.as_ref().map(Basis::of).unwrap_or_default();
         let is_enabled = |region: &String| enabled.is_none_or(|known| known.get(region).copied().unwrap_or(true));
@@ -186,7 +209,7 @@ impl Judge<'_> {
                 enabled.into_iter().flatten().filter(|(_, is_enabled)| **is_enabled).map(|(name, _)| name.clone());
             let seen =
                 self.model.seen.keys().filter(|place| place.account == *id).map(|place| place.region.to_string());
-            listed.chain(seen).collect()
+            listed.chain(seen.filter(is_enabled)).collect()
         };
         match &self.policy.regions {
             None => Regions { required: all_enabled(), is_known: enabled.is_some(), basis },
@@ -281,10 +304,11 @@ impl Judge<'_> {
         }
         // Each Region is switched on for itself.
         let is_off = |status: &Observations<TrailStatus>| {
-            status
-                .now(&self.clock)
-                .if_said("status_absent")
-                .is_ok_and(|known| known.is_none_or(|known| known.is_logging))
+            match status.now(&self.clock).if_said("status_absent") {
+                Ok(known) => known.is_none_or(|known| known.is_logging),
+                // An older export says nothing of now.
+                Err(reason) => reason == "export_stale",
+            }
         };
         if !trail.other_status(arn).all(is_off) {
             return Err(("sources_disagree", basis));

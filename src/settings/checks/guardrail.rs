@@ -74,7 +74,10 @@ impl Judge<'_> {
                     .at_most_unknown()
             }
         };
+        let is_member = self.model.is_management(account, &self.clock) == Some(false);
         match denied {
+            // It could be the management account, which they do not bind.
+            Truth::True if !is_member && !self.model.organization.descriptions.is_empty() => Controlled::Perhaps,
             Truth::True => Controlled::Denied,
             Truth::False if attached.is_whole => Controlled::Passed,
             _ => Controlled::Perhaps,
@@ -115,7 +118,9 @@ impl Judge<'_> {
 
     fn attach(&self, ids: &BTreeSet<String>, attached: &mut Attached) {
         let organization = &self.model.organization;
-        for id in ids {
+        // Those of AWS allow everything, and every organisation has them.
+        let denying = ids.iter().filter(|id| !matches!(id.as_str(), "p-FullAWSAccess" | "p-RCPFullAWSAccess"));
+        for id in denying {
             let text = organization.policy_texts.get(id).map(|text| text.now(&self.clock));
             let targets = organization.targets.get(id).map(|targets| targets.now(&self.clock));
             let known =

@@ -183,6 +183,8 @@ pub(super) struct Judged {
     pub(super) exported: BTreeSet<Name>,
     /// What was asked in other places and not here: the call and the place.
     pub(super) not_asked: Vec<(&'static str, Place)>,
+    /// The calls that were refused, and that nothing else answers.
+    pub(super) refused: Vec<&'static str>,
 }
 
 impl Judge<'_> {
@@ -262,7 +264,8 @@ impl Judge<'_> {
         let empty = BTreeSet::new();
         let trails = self.model.asked.get("cloudtrail describe-trails").unwrap_or(&empty);
         for (call, places) in &self.model.asked {
-            judged.not_asked.extend(trails.difference(places).map(|place| (*call, place.clone())));
+            let places = trails.difference(places).filter(|place| !self.model.is_disabled(place, &self.clock));
+            judged.not_asked.extend(places.map(|place| (*call, place.clone())));
         }
         let has_organization_trail = self
             .model
@@ -274,6 +277,7 @@ impl Judge<'_> {
             judged.not_asked.push(("organizations describe-organization", place));
         }
         judged.not_asked.sort();
+        judged.refused.extend(self.model.unanswered(&self.clock).map(|(call, ..)| *call));
     }
 }
 

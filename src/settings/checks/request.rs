@@ -119,24 +119,35 @@ impl Strangers {
         let trail = |region: &str, account: &str, name: &str| {
             (format!("arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"), account.to_owned())
         };
-        let mut strangers =
-            Self { trails: BTreeSet::from([trail("us-east-1", &account, "another")]), is_unclear: false };
+        let mut strangers = Self { trails: BTreeSet::new(), is_unclear: false };
+        // Whom a Deny is for need not be everybody: strangers are of many kinds.
+        for digit in 0..=9 {
+            let id = format!("{digit}{}", &account[1..]);
+            if !text.contains(&id) {
+                strangers.trails.extend([trail("us-east-1", &id, "another"), trail("eu-west-1", &id, "x")]);
+            }
+        }
+        let is_source = |key: &str| SOURCES.contains(&key.to_ascii_lowercase().as_str());
+        strangers.is_unclear =
+            policy.statements.iter().filter(|statement| statement.effect == Effect::Deny).any(|statement| {
+                statement.conditions.iter().any(|condition| is_source(&condition.key) && !condition.operator.negated)
+            });
         let allowing = policy.statements.iter().filter(|statement| statement.effect != Effect::Deny);
         let conditions = allowing.flat_map(|statement| &statement.conditions);
-        for condition in conditions.filter(|condition| SOURCES.contains(&condition.key.to_ascii_lowercase().as_str())) {
+        for condition in conditions.filter(|condition| is_source(&condition.key)) {
             for value in &condition.values {
                 let parts: Vec<&str> = value.splitn(6, ':').collect();
                 match parts.as_slice() {
                     [id] if !id.contains(['*', '?']) => {
                         let is_account = id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
-                        strangers.is_unclear |= is_account && is_ours(id) == Some(false);
+                        strangers.is_unclear |= is_account && is_ours(id) != Some(true);
                     }
                     [id] => match filled_account(id) {
                         Some(id) => drop(strangers.trails.insert(trail("us-east-1", &id, "another"))),
                         None => strangers.is_unclear = true,
                     },
                     [_, _, _, _, owner, _] if !owner.contains(['*', '?']) => {
-                        strangers.is_unclear |= is_ours(owner) == Some(false);
+                        strangers.is_unclear |= is_ours(owner) != Some(true);
                     }
                     [_, _, _, region, owner, name] => match filled_account(owner) {
                         Some(id) => {

@@ -121,6 +121,7 @@ impl Judge<'_> {
             }
             Demanded::Nothing => {
                 self.push(judged, resource, "trail.kms", Conclusion::out_of_scope("no_demand").on(&known.basis));
+                return None;
             }
             // What cannot be decided never falls to something milder.
             Demanded::Unknown => {
@@ -290,7 +291,7 @@ impl Judge<'_> {
         let failed = elsewhere.filter(|conclusion| match conclusion.verdict {
             Verdict::Violation => true,
             // A delivery that never was is none that failed.
-            Verdict::Undetermined => conclusion.reason != "status_absent",
+            Verdict::Undetermined => !matches!(conclusion.reason, "status_absent" | "export_stale"),
             _ => false,
         });
         worst(std::iter::once(home.on(&Basis::of(&now))).chain(failed)).unwrap_or_else(Conclusion::compliant)
@@ -540,6 +541,13 @@ fn delivered(status: &TrailStatus, at: Option<Timestamp>, within: Option<i64>, h
     }
     if has_digests && status.digested_at.is_some_and(is_older) {
         return Conclusion::violation("delivery_stale").actual("digests");
+    }
+    if has_digests
+        && status.digested_at.is_none()
+        && status.delivered_at.is_some()
+        && status.started_at.is_none_or(is_older)
+    {
+        return Conclusion::undetermined("status_absent").actual("no digest was ever delivered");
     }
     match (status.delivered_at, status.started_at) {
         (Some(time), _) => Conclusion::holds(!is_older(time), "delivery_stale").actual(time.to_string()),

@@ -452,8 +452,13 @@ impl Call {
             }
             _ => return Err(NoAnswer::Shape("the call is not known")),
         };
-        let owner = Fact::Bucket(bucket.clone(), BucketFact::Owner(self.account(), Ownership::Asked));
-        Ok(vec![owner, Fact::Bucket(bucket, fact)])
+        let fact = Fact::Bucket(bucket.clone(), fact);
+        // Readers may look at a bucket's head and Region; whoever asks for its settings hardly is one.
+        if matches!(self.command, Command::HeadBucket | Command::GetBucketLocation) {
+            return Ok(vec![fact]);
+        }
+        let owner = Fact::Bucket(bucket, BucketFact::Owner(self.account(), Ownership::Asked));
+        Ok(vec![owner, fact])
     }
 
     fn regions(&self, members: &Members<'_>) -> Read<Vec<Fact>> {

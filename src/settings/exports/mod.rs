@@ -359,7 +359,8 @@ impl Reader {
         let is_partial = parameters.is_some_and(|parameters| !asks_for_all(parameters));
         let call = Call { place, command, parameter: parameters.and_then(parameter), is_partial };
         self.asked(&call);
-        let is_cut = parameters.is_some_and(|parameters| Members::of(parameters).is_some_and(|it| it.has("query")));
+        let names = parameters.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| plain(name));
+        let is_cut = names.into_iter().any(|name| name == "query");
         match (output, error) {
             (Some(_), None) if is_cut => self.unreadable(&call, at, number, "--query left parts of the answer out"),
             (Some(output), None) => self.said(&call, output, at, number),

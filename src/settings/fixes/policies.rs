@@ -140,7 +140,10 @@ fn tls(bucket: &str) -> Value {
 
 /// Narrows what a statement allows to CloudTrail.
 fn only_from(statement: &mut Value, trails: &[String]) {
+    // Whoever else a statement names must not lose what it allows.
+    let is_of_services = statement["Principal"].as_object().is_some_and(|principal| principal.len() == 1);
     let is_of_cloudtrail = statement["Effect"] == "Allow"
+        && is_of_services
         && match &statement["Principal"]["Service"] {
             Value::String(name) => name == CLOUDTRAIL,
             Value::Array(names) => names.len() == 1 && names.first().is_some_and(|name| name == CLOUDTRAIL),
