@@ -117,7 +117,12 @@ def make_account(export: Export, account: str) -> None:
     owned = ["organization"] if account == MANAGEMENT else []
     for name in ["own-1", "own-2", *owned]:
         here = arn(account, name)
-        status = {"IsLogging": True, "LatestDeliveryTime": "2026-11-01T11:54:00+00:00", "StartLoggingTime": "2024-05-03T09:00:00+00:00"}
+        status = {
+            "IsLogging": True,
+            "LatestDeliveryTime": "2026-11-01T11:54:00+00:00",
+            "LatestDigestDeliveryTime": "2026-11-01T11:20:00+00:00",
+            "StartLoggingTime": "2024-05-03T09:00:00+00:00",
+        }
         export.call(account, HOME, "cloudtrail get-trail-status", here, status)
         selectors = [{"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": [], "ExcludeManagementEventSources": []}]
         export.call(account, HOME, "cloudtrail get-event-selectors", here, {"TrailARN": here, "EventSelectors": selectors})

@@ -61,7 +61,9 @@ pub(super) struct Trail {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bucket {
     /// Who owned it, how that is known, and when it was so last.
-    pub(super) owners: BTreeMap<Name, (Option<Timestamp>, Ownership)>,
+    owners: BTreeMap<Name, (Option<Timestamp>, Ownership)>,
+    /// When an account last listed it as its own.
+    listed: BTreeMap<Name, Option<Timestamp>>,
     pub(super) region: Observations<String>,
     pub(super) encryption: Observations<DefaultEncryption>,
     pub(super) policy: Observations<String>,
@@ -212,7 +214,12 @@ impl Model {
 
     /// Whose bucket it is, unless the account's own list lacks it.
     pub(super) fn owner(&self, bucket: &str, clock: &Clock) -> Option<&Name> {
-        let owner = self.buckets.get(bucket)?.newest_owner()?;
+        // Whose own list lacks it may only look at it.
+        let lists_it = |account: &Name| {
+            let list = self.accounts.get(account).and_then(|account| account.buckets.now(clock).known());
+            list.is_none_or(|names| names.contains(bucket))
+        };
+        let owner = self.buckets.get(bucket)?.newest_owner(lists_it)?;
         let Some(list) = self.accounts.get(owner).map(|account| account.buckets.now(clock)) else { return Some(owner) };
         match list.if_said("") {
             Ok(names) => Some(owner).filter(|_| names.is_none_or(|names| names.contains(bucket))),
@@ -391,8 +398,12 @@ impl Bucket {
     fn take(&mut self, fact: BucketFact, mark: Mark) {
         match fact {
             BucketFact::Owner(account, how) => {
-                let known = self.owners.entry(account).or_insert((mark.at, how));
+                let known = self.owners.entry(account.clone()).or_insert((mark.at, how));
                 *known = (*known).max((mark.at, how));
+                if how == Ownership::Listed {
+                    let listed = self.listed.entry(account).or_insert(mark.at);
+                    *listed = (*listed).max(mark.at);
+                }
             }
             BucketFact::Region(answer) => self.region.add(answer, mark),
             BucketFact::Encryption(answer) => self.encryption.add(answer, mark),
@@ -408,17 +419,20 @@ impl Bucket {
         }
     }
 
-    /// The account that could ask last, unless another one lists it among its own.
-    fn newest_owner(&self) -> Option<&Name> {
-        let newest = self.owners.values().max()?;
-        let mut of_that = self.owners.iter().filter(|(_, when)| *when == newest).map(|(account, _)| account);
+    /// The account that listed it or could ask last, of those that can own it.
+    fn newest_owner(&self, can_own: impl Fn(&Name) -> bool) -> Option<&Name> {
+        let signs: Vec<_> = self.owners.iter().filter(|(account, _)| can_own(account)).collect();
+        let newest = signs.iter().map(|(_, when)| *when).max()?;
+        let mut of_that = signs.iter().filter(|(_, when)| *when == newest).map(|(account, _)| *account);
         let owner = of_that.next().filter(|_| of_that.next().is_none())?;
-        let (_, how) = newest;
-        let is_listed_elsewhere =
-            self.owners.iter().any(|(account, (_, how))| account != owner && *how == Ownership::Listed);
-        // Others may be allowed to ask.
-        let is_asked_elsewhere = self.owners.keys().any(|account| account != owner);
-        Some(owner).filter(|_| *how == Ownership::Listed || (!is_listed_elsewhere && !is_asked_elsewhere))
+        let is_sure = match self.listed.get(owner) {
+            Some(at) => {
+                signs.iter().all(|(other, _)| *other == owner || self.listed.get(*other).is_none_or(|other| other < at))
+            }
+            // Others may be allowed to ask.
+            None => signs.len() == 1,
+        };
+        is_sure.then_some(owner)
     }
 
     fn sort(&mut self) {

@@ -1416,6 +1416,19 @@ const CASES: &[Case] = &[
         "trails_absent",
     ),
     (
+        "a bucket that others may ask for, and do not list",
+        |calls| {
+            calls.push(call(ARCHIVE, "us-east-1", "s3api list-buckets", None, json!({"Buckets": [{"Name": BUCKET}]})));
+            calls.push(call(MANAGEMENT, "us-east-1", "s3api list-buckets", None, json!({"Buckets": []})));
+            let status = json!({"Status": "Enabled"});
+            calls.push(call(MANAGEMENT, "us-east-1", "s3api get-bucket-versioning", Some(BUCKET), status));
+        },
+        TRAIL,
+        "trail.destination",
+        "compliant",
+        "",
+    ),
+    (
         "a bucket that others may look at",
         |calls| {
             calls.retain(|call| !call.command.starts_with("s3api "));
