@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use iam_rs::{Arn, Context, ContextValue, Decision, IAMPolicy, IAMRequest, PrincipalId, evaluate_policy};
 
-use super::random::Random;
+use super::random::{Drawn, Random};
 use super::*;
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/r1";
@@ -65,16 +65,11 @@ fn random_statement(random: &mut Random) -> Value {
         "arn:aws:*:*:*:*",
         "arn:aws:kms:us-east-1:3:key/*"
     ])]);
-    let mut conditions = json!({});
-    for _ in 0..random.below(3) {
-        let (operator, key, values) = random_condition(random);
-        conditions[operator] = json!({key: values});
-    }
-    statement["Condition"] = conditions;
+    statement["Condition"] = random.conditions(random_condition);
     statement
 }
 
-fn random_condition(random: &mut Random) -> (String, &'static str, Vec<&'static str>) {
+fn random_condition(random: &mut Random) -> Drawn {
     let (key, operators, pool): (_, &[&str], &[&str]) = match random.below(9) {
         0 => (
             "aws:n",

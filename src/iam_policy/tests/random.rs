@@ -6,12 +6,25 @@
 
 use super::*;
 
+/// A condition: its operator, key and values.
+pub(super) type Drawn = (String, &'static str, Vec<&'static str>);
+
 /// A small generator of numbers, the same in each run.
 pub(super) struct Random(u64);
 
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// Up to two conditions.
+    pub(super) fn conditions(&mut self, draw: fn(&mut Self) -> Drawn) -> Value {
+        let mut conditions = json!({});
+        for _ in 0..self.below(3) {
+            let (operator, key, values) = draw(self);
+            conditions[operator] = json!({key: values});
+        }
+        conditions
     }
 
     pub(super) fn below(&mut self, bound: usize) -> usize {
@@ -255,16 +268,11 @@ fn random_statement(random: &mut Random) -> Value {
         _ => json!({"AWS": random.pick(&names)}),
     };
     statement[if random.chance(85) { "Principal" } else { "NotPrincipal" }] = principal;
-    let mut conditions = json!({});
-    for _ in 0..random.below(3) {
-        let (operator, key, values) = random_condition(random);
-        conditions[operator] = json!({key: values});
-    }
-    statement["Condition"] = conditions;
+    statement["Condition"] = random.conditions(random_condition);
     statement
 }
 
-fn random_condition(random: &mut Random) -> (String, &'static str, Vec<&'static str>) {
+fn random_condition(random: &mut Random) -> Drawn {
     let keys = [
         "aws:PrincipalArn",
         "aws:PrincipalOrgID",
