@@ -1429,6 +1429,14 @@ const CASES: &[Case] = &[
         "",
     ),
     (
+        "who pays is not told",
+        |calls| calls.push(call(ARCHIVE, "us-east-1", "s3api get-bucket-request-payment", Some(BUCKET), json!({}))),
+        TRAIL,
+        "trail.bucket_write",
+        "undetermined",
+        "request_payment_unreadable",
+    ),
+    (
         "a bucket that others may look at",
         |calls| {
             calls.retain(|call| !call.command.starts_with("s3api "));

@@ -399,7 +399,7 @@ impl Judge<'_> {
             return Conclusion::undetermined("bucket_not_exported");
         };
         let pays = bucket.requester_pays.now(&self.clock);
-        match pays.if_said("bucket_not_exported") {
+        match pays.if_said("request_payment_unreadable") {
             Ok(Some(true)) => return Conclusion::violation("requester_pays").on(&Basis::of(&pays)),
             Err(reason) => return Conclusion::undetermined(reason).on(&Basis::of(&pays)),
             Ok(_) => {}

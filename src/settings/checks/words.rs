@@ -75,6 +75,7 @@ pub(in crate::settings) fn meaning(reason: &str) -> &'static str {
         "key_policy_absent" | "bucket_policy_absent" => "the policy was not exported",
         "key_policy_unreadable" | "bucket_policy_unreadable" => "the policy cannot be understood as a whole",
         "bucket_not_exported" => "the bucket was not exported, so its owner is not known",
+        "request_payment_unreadable" => "what was told of who pays for requests cannot be used",
         "principal_unresolved" => "the policy names principals that cannot be resolved",
         "requester_pays" => "CloudTrail does not write to a bucket whose requesters pay",
         "destination_not_allowed" => "the standard does not name that bucket or its account",
