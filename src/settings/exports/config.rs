@@ -13,7 +13,7 @@ use crate::settings::facts::{
 use crate::settings::observations::Answer;
 use crate::timestamp::Timestamp;
 
-use super::calls::{
+use super::answers::{
     NoAnswer, encryption_rules, key_metadata, key_tags, lock_mode, public_access_flags, trail_settings,
 };
 

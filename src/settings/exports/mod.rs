@@ -8,6 +8,7 @@
 //! A file is known by its place and its content, never by its ending alone. What lies in a place where an answer is expected
 //! and is none counts as asked and not answered.
 
+mod answers;
 mod calls;
 mod config;
 mod iam;
@@ -28,7 +29,8 @@ use crate::json;
 use crate::source::{FileFault, SourceFile, TextStream};
 use crate::timestamp::Timestamp;
 
-use calls::{Call, Command, NoAnswer};
+use answers::NoAnswer;
+use calls::{Call, Command};
 pub(super) use names::partition_of;
 use walk::Meant;
 pub(super) use walk::{ExportFile, Found, walk};

@@ -1,0 +1,283 @@
+//! What the members of an answer say, whoever gave it: the command line or AWS Config.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::names::partition_of;
+use crate::settings::facts::{
+    AccountList, BasicSelector, DefaultEncryption, FieldSelector, KeyGrant, KeyMetadata, Members,
+    OrganizationDescription, Place, PublicAccessBlock, TrailSettings, TrailStatus, Versioning, time,
+};
+use crate::settings::observations::Answer;
+use crate::timestamp::Timestamp;
+
+/// Why an answer is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    /// It has not the shape of the answer to this call.
+    Shape(&'static str),
+    /// It is about something else than its place says.
+    Misplaced(String),
+}
+
+pub(super) type Read<T> = Result<T, NoAnswer>;
+
+/// The answer, or part of one: other pages were left behind.
+pub(super) fn paged<T>(members: &Members<'_>, value: T) -> Answer<T> {
+    const MORE: [&str; 4] = ["NextToken", "Marker", "NextMarker", "ContinuationToken"];
+    let has_more = MORE.iter().any(|name| members.get(name).is_some())
+        || ["Truncated", "IsTruncated"].iter().any(|name| members.flag(name) == Some(true));
+    if has_more { Answer::Incomplete(value) } else { Answer::Known(value) }
+}
+
+pub(super) fn members<'v>(value: &'v Value) -> Read<Members<'v>> {
+    Members::of(value).ok_or(NoAnswer::Shape("it is no JSON object"))
+}
+
+pub(super) fn list<'v>(members: &Members<'v>, name: &'static str) -> Read<&'v Vec<Value>> {
+    members.list(name).ok_or(NoAnswer::Shape(name))
+}
+
+/// The settings of a trail, in either spelling.
+pub(super) fn trail_settings(trail: &Members<'_>) -> Read<TrailSettings> {
+    Ok(TrailSettings {
+        name: trail.filled("Name").ok_or(NoAnswer::Shape("Name"))?,
+        bucket: trail.filled("S3BucketName").ok_or(NoAnswer::Shape("S3BucketName"))?,
+        prefix: trail.filled("S3KeyPrefix").unwrap_or_default(),
+        key: trail.filled("KmsKeyId"),
+        validation: flag(trail, "LogFileValidationEnabled")?.unwrap_or(false),
+        multi_region: flag(trail, "IsMultiRegionTrail")?.unwrap_or(false),
+        global_events: flag(trail, "IncludeGlobalServiceEvents")?.unwrap_or(false),
+        home_region: trail.filled("HomeRegion").ok_or(NoAnswer::Shape("HomeRegion"))?,
+        log_group: trail.filled("CloudWatchLogsLogGroupArn"),
+    })
+}
+
+/// A truth value; anything else in its place makes the answer unreadable.
+pub(super) fn flag(members: &Members<'_>, name: &'static str) -> Read<Option<bool>> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(_) => Err(NoAnswer::Shape(name)),
+    }
+}
+
+/// A text; the same.
+pub(super) fn text(members: &Members<'_>, name: &'static str) -> Read<Option<String>> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+        Some(_) => Err(NoAnswer::Shape(name)),
+    }
+}
+
+/// A time; the same.
+pub(super) fn moment(members: &Members<'_>, name: &'static str) -> Read<Option<Timestamp>> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(value) => time(value).map(Some).ok_or(NoAnswer::Shape(name)),
+    }
+}
+
+pub(super) fn status(status: &Members<'_>) -> Read<TrailStatus> {
+    Ok(TrailStatus {
+        is_logging: flag(status, "IsLogging")?.ok_or(NoAnswer::Shape("IsLogging"))?,
+        delivery_error: text(status, "LatestDeliveryError")?,
+        digest_delivery_error: text(status, "LatestDigestDeliveryError")?,
+        log_group_error: text(status, "LatestCloudWatchLogsDeliveryError")?,
+        delivered_at: moment(status, "LatestDeliveryTime")?,
+        digested_at: moment(status, "LatestDigestDeliveryTime")?,
+        started_at: moment(status, "StartLoggingTime")?,
+    })
+}
+
+pub(super) fn basic_selector(value: &Value) -> Read<BasicSelector> {
+    let selector = members(value)?;
+    if !selector.has("ReadWriteType") && !selector.has("IncludeManagementEvents") {
+        return Err(NoAnswer::Shape("ReadWriteType"));
+    }
+    Ok(BasicSelector {
+        read_write: text(&selector, "ReadWriteType")?.unwrap_or_else(|| "All".to_owned()),
+        management: flag(&selector, "IncludeManagementEvents")?.unwrap_or(true),
+        excluded: match selector.get("ExcludeManagementEventSources") {
+            None => Vec::new(),
+            Some(_) => selector
+                .texts("ExcludeManagementEventSources")
+                .ok_or(NoAnswer::Shape("ExcludeManagementEventSources"))?,
+        },
+    })
+}
+
+pub(super) fn advanced_selector(value: &Value) -> Read<Vec<FieldSelector>> {
+    let selector = members(value)?;
+    list(&selector, "FieldSelectors")?.iter().map(field_selector).collect()
+}
+
+pub(super) fn field_selector(value: &Value) -> Read<FieldSelector> {
+    let field = members(value)?.filled("Field").ok_or(NoAnswer::Shape("Field"))?;
+    let mut operators = BTreeMap::new();
+    for (name, values) in value.as_object().into_iter().flatten().filter(|(name, _)| *name != "Field") {
+        let texts = values.as_array().and_then(|list| list.iter().map(|it| it.as_str().map(str::to_owned)).collect());
+        let texts: Option<Vec<String>> = texts;
+        let texts = texts.filter(|texts| !texts.is_empty());
+        operators.insert(name.to_ascii_lowercase(), texts.ok_or(NoAnswer::Shape("FieldSelectors"))?);
+    }
+    Ok(FieldSelector { field, operators })
+}
+
+/// Null is us-east-1 (us-gov and China have their own), `EU` is eu-west-1.
+pub(super) fn location(members: &Members<'_>, place: &Place) -> Read<String> {
+    match text(members, "LocationConstraint")?.as_deref() {
+        Some("EU") => Ok("eu-west-1".into()),
+        Some(region) => Ok(region.to_owned()),
+        None if members.has("LocationConstraint") && partition_of(&place.region) == "aws" => Ok("us-east-1".into()),
+        _ => Err(NoAnswer::Shape("LocationConstraint")),
+    }
+}
+
+pub(super) fn default_encryption(members: &Members<'_>) -> Read<DefaultEncryption> {
+    let configuration = members.get("ServerSideEncryptionConfiguration").and_then(Members::of);
+    encryption_rules(&configuration.ok_or(NoAnswer::Shape("ServerSideEncryptionConfiguration"))?)
+}
+
+/// The one rule of a bucket's encryption, in either spelling.
+pub(super) fn encryption_rules(configuration: &Members<'_>) -> Read<DefaultEncryption> {
+    let [rule] = list(configuration, "Rules")?.as_slice() else { return Err(NoAnswer::Shape("one of Rules")) };
+    let rule = members(rule)?;
+    let default = rule.get("ApplyServerSideEncryptionByDefault").and_then(Members::of);
+    let default = default.ok_or(NoAnswer::Shape("ApplyServerSideEncryptionByDefault"))?;
+    Ok(DefaultEncryption {
+        algorithm: default.filled("SSEAlgorithm").ok_or(NoAnswer::Shape("SSEAlgorithm"))?,
+        key: default.filled("KMSMasterKeyID"),
+    })
+}
+
+pub(super) fn versioning(members: &Members<'_>) -> Read<Versioning> {
+    let (status, mfa) = (members.filled("Status"), members.text("MFADelete"));
+    let is_known = status.as_deref().is_none_or(|status| matches!(status, "Enabled" | "Suspended"));
+    // An empty answer says that versioning was never switched on; anything else in it belongs to another call.
+    if !is_known || (status.is_none() && !members.is_empty()) {
+        return Err(NoAnswer::Shape("Status"));
+    }
+    Ok(Versioning { status, mfa_delete: mfa == Some("Enabled") })
+}
+
+pub(super) fn public_access_block(members: &Members<'_>) -> Read<PublicAccessBlock> {
+    let block = members.get("PublicAccessBlockConfiguration").and_then(Members::of);
+    Ok(public_access_flags(&block.ok_or(NoAnswer::Shape("PublicAccessBlockConfiguration"))?))
+}
+
+/// The four switches, in either spelling.
+pub(super) fn public_access_flags(block: &Members<'_>) -> PublicAccessBlock {
+    let is_on = |name| block.flag(name) == Some(true);
+    PublicAccessBlock {
+        block_acls: is_on("BlockPublicAcls"),
+        ignore_acls: is_on("IgnorePublicAcls"),
+        block_policy: is_on("BlockPublicPolicy"),
+        restrict: is_on("RestrictPublicBuckets"),
+    }
+}
+
+/// Who has which permission.
+pub(super) fn acl(grants: &[Value]) -> Read<BTreeSet<(String, String)>> {
+    let grant = |value: &Value| {
+        let grant = Members::of(value)?;
+        let grantee = grant.get("Grantee").and_then(Members::of)?;
+        let who = grantee.filled("URI").or_else(|| grantee.filled("ID")).or_else(|| grantee.filled("EmailAddress"))?;
+        Some((who, grant.filled("Permission")?))
+    };
+    grants.iter().map(grant).collect::<Option<_>>().ok_or(NoAnswer::Shape("Grantee"))
+}
+
+pub(super) fn object_ownership(members: &Members<'_>) -> Read<String> {
+    let controls = members.get("OwnershipControls").and_then(Members::of);
+    let rules = controls.and_then(|controls| controls.list("Rules")).and_then(|rules| rules.first());
+    let rule = rules.and_then(Members::of).and_then(|rule| rule.filled("ObjectOwnership"));
+    rule.ok_or(NoAnswer::Shape("ObjectOwnership"))
+}
+
+pub(super) fn logging(members: &Members<'_>) -> Read<Answer<String>> {
+    match members.get("LoggingEnabled").and_then(Members::of) {
+        Some(logging) => Ok(Answer::Known(logging.filled("TargetBucket").ok_or(NoAnswer::Shape("TargetBucket"))?)),
+        None if members.is_empty() => Ok(Answer::Absent),
+        None => Err(NoAnswer::Shape("LoggingEnabled")),
+    }
+}
+
+pub(super) fn object_lock(members: &Members<'_>) -> Read<Option<String>> {
+    let lock = members.get("ObjectLockConfiguration").and_then(Members::of);
+    Ok(lock_mode(&lock.ok_or(NoAnswer::Shape("ObjectLockConfiguration"))?))
+}
+
+/// The default mode of new objects, in either spelling.
+pub(super) fn lock_mode(lock: &Members<'_>) -> Option<String> {
+    let rule = lock.get("Rule").and_then(Members::of)?;
+    rule.get("DefaultRetention").and_then(Members::of)?.filled("Mode")
+}
+
+/// What a check needs of a key's metadata, in either spelling.
+pub(super) fn key_metadata(metadata: &Members<'_>) -> Option<KeyMetadata> {
+    Some(KeyMetadata {
+        state: metadata.filled("KeyState")?,
+        spec: metadata.filled("KeySpec").or_else(|| metadata.filled("CustomerMasterKeySpec")).unwrap_or_default(),
+        usage: metadata.filled("KeyUsage").unwrap_or_default(),
+        manager: metadata.filled("KeyManager").unwrap_or_default(),
+        origin: metadata.filled("Origin").unwrap_or_default(),
+        valid_to: metadata.time("ValidTo"),
+        enabled: metadata.flag("Enabled"),
+    })
+}
+
+pub(super) fn key_grant(value: &Value, asked: &str) -> Read<KeyGrant> {
+    let grant = members(value)?;
+    if let Some(other) = grant.text("KeyId").filter(|key| key.starts_with("arn:") && *key != asked) {
+        return Err(NoAnswer::Misplaced(other.to_owned()));
+    }
+    let grantees = ["GranteePrincipal", "GranteeServicePrincipal"].into_iter().filter_map(|name| grant.filled(name));
+    let grantees: Vec<String> = grantees.collect();
+    let constraints =
+        grant.get("Constraints").filter(|value| value.as_object().is_some_and(|object| !object.is_empty()));
+    Ok(KeyGrant {
+        id: grant.filled("GrantId").unwrap_or_default(),
+        grantees: if grantees.is_empty() { return Err(NoAnswer::Shape("GranteePrincipal")) } else { grantees },
+        operations: grant.texts("Operations").ok_or(NoAnswer::Shape("Operations"))?.into_iter().collect(),
+        constraints: constraints.map(Value::to_string).unwrap_or_default(),
+    })
+}
+
+/// The tags of a key, which are not spelt like others.
+pub(super) fn key_tags(tags: &[Value]) -> Read<BTreeMap<String, String>> {
+    let tag = |value: &Value| {
+        let tag = Members::of(value)?;
+        let name = tag.text("TagKey").or_else(|| tag.text("Key"))?;
+        Some((name.to_owned(), tag.text("TagValue").or_else(|| tag.text("Value"))?.to_owned()))
+    };
+    tags.iter().map(tag).collect::<Option<_>>().ok_or(NoAnswer::Shape("TagKey"))
+}
+
+pub(super) fn accounts(members: &Members<'_>) -> Read<Answer<AccountList>> {
+    let (mut accounts, mut organization) = (BTreeMap::new(), None);
+    for value in list(members, "Accounts")? {
+        let account = self::members(value)?;
+        let id = account.filled("Id").ok_or(NoAnswer::Shape("Id"))?;
+        let state = account.text("State").or_else(|| account.text("Status"));
+        let is_active = state.is_none_or(|state| !matches!(state, "SUSPENDED" | "CLOSED"));
+        accounts.insert(id, is_active);
+        // arn:aws:organizations::MANAGEMENT:account/o-ID/ACCOUNT
+        organization = organization.or_else(|| account.text("Arn")?.split('/').nth(1).map(str::to_owned));
+    }
+    if accounts.is_empty() {
+        return Err(NoAnswer::Shape("an account"));
+    }
+    Ok(paged(members, (accounts, organization)))
+}
+
+pub(super) fn description(members: &Members<'_>) -> Read<Answer<OrganizationDescription>> {
+    let organization = members.get("Organization").and_then(Members::of).ok_or(NoAnswer::Shape("Organization"))?;
+    let management = organization.filled("MasterAccountId").or_else(|| organization.filled("ManagementAccountId"));
+    Ok(Answer::Known(OrganizationDescription {
+        id: organization.filled("Id").ok_or(NoAnswer::Shape("Id"))?,
+        management: management.ok_or(NoAnswer::Shape("MasterAccountId"))?,
+    }))
+}
