@@ -6,9 +6,10 @@
 use super::document::{Document, Effect, Listed, Statement};
 use super::evaluate::Target;
 use super::facts::Facts;
+use super::grant::{StatementRef, Why};
 use super::keys::{self, Limit};
+use super::narrowing::{Asked, Candidate, Narrowing};
 use super::pattern::Pattern;
-use super::reach::{Asked, Candidate, Narrowing, StatementRef, Why};
 use super::truth::Truth;
 use super::who::{Class, Who};
 
