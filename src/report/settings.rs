@@ -53,6 +53,7 @@ fn all(text: &mut Text, summary: &SettingsSummary, out: &str) -> fmt::Result {
     standard(text, summary)?;
     coverage(text, summary)?;
     worst(text, summary)?;
+    not_understood(text, summary)?;
     decrypt(text, summary)?;
     missing(text, summary)?;
     next_steps(text, summary, out)
@@ -171,6 +172,21 @@ fn decrypt(text: &mut Text, summary: &SettingsSummary) -> fmt::Result {
         text.indented("    ", &line)?;
     }
     Ok(())
+}
+
+fn not_understood(text: &mut Text, summary: &SettingsSummary) -> fmt::Result {
+    if summary.first_faults.is_empty() {
+        return Ok(());
+    }
+    text.heading("Not whole (faults.jsonl)")?;
+    for fault in summary.first_faults.iter().take(CALLS) {
+        let line = fault.place.line.map(|line| format!(", line {line}")).unwrap_or_default();
+        let place = format!("{}{line}", fault.place.file);
+        let words = [fault.what, &place, &fault.why].into_iter().filter(|word| !word.is_empty());
+        text.item(&words.collect::<Vec<_>>().join(": "))?;
+    }
+    let more = summary.faults.values().sum::<u64>().saturating_sub(CALLS as u64);
+    if more > 0 { text.item(&format!("{} more: faults.jsonl has all of them", number(more))) } else { Ok(()) }
 }
 
 fn missing(text: &mut Text, summary: &SettingsSummary) -> fmt::Result {

@@ -27,8 +27,8 @@ use std::sync::Mutex;
 pub use explain::{ExplainSettingsError, ExplainedRow, explain_settings};
 pub use frameworks::{Frameworks, FrameworksError};
 pub use summary::{
-    AccountCoverage, AccountLine, DecryptCounts, SettingsCoverage, SettingsExceptionLine, SettingsFigures,
-    SettingsReason, SettingsSummary, SourceLine, StandardFacts, WorstRow,
+    AccountCoverage, AccountLine, DecryptCounts, SettingsCoverage, SettingsExceptionLine, SettingsFault,
+    SettingsFaultPlace, SettingsFigures, SettingsReason, SettingsSummary, SourceLine, StandardFacts, WorstRow,
 };
 
 use crate::escape::escape;

@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use serde_json::json;
-
 use super::checks::{Basis, Judged, Row, severity};
 use super::fixes::Fix;
 use super::frameworks::Frameworks;
 use super::model::{Model, SourceFault};
-use super::summary::SettingsSummary;
+use super::summary::{SettingsFault, SettingsSummary};
 use crate::escape::push_cell;
 use crate::sinks::{OutputError, OutputFolder, OutputKind};
 
@@ -48,10 +46,9 @@ pub(super) fn write((out, overwrite): (&Path, bool), results: &Results<'_>) -> R
 }
 
 fn write_faults(out: &mut dyn io::Write, faults: &[SourceFault]) -> io::Result<()> {
-    for SourceFault { path, fault } in faults {
-        let place = json!({"file": path, "line": fault.line});
-        let line = json!({"what": fault.what, "where": place, "why": crate::escape::harmless(&fault.why)});
-        writeln!(out, "{line}")?;
+    for fault in faults {
+        serde_json::to_writer(&mut *out, &SettingsFault::new(fault))?;
+        writeln!(out)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::SettingsOptions;
 use super::checks::{Judged, Row, counted, severity};
 use super::fixes::is_plain;
 use super::model::{Model, SourceFault};
-use crate::escape::escape;
+use crate::escape::{escape, harmless};
 use crate::iam_policy::Certainty;
 use crate::outcome::{Outcome, ToolFacts};
 use crate::policy::{Standard, Verdict};
@@ -53,6 +53,8 @@ pub struct SettingsSummary {
     pub missing: Vec<String>,
     /// Faults by name.
     pub faults: BTreeMap<String, u64>,
+    /// The first of them, at most twenty; `faults.jsonl` has all.
+    pub first_faults: Vec<SettingsFault>,
     /// The day of the list of frameworks.
     pub frameworks_as_of: String,
 }
@@ -202,6 +204,36 @@ pub struct WorstRow {
     pub actual: String,
 }
 
+/// What of an export was not understood, or not asked for.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct SettingsFault {
+    /// Its name.
+    pub what: &'static str,
+    /// Where it is.
+    #[serde(rename = "where")]
+    pub place: SettingsFaultPlace,
+    /// What is wrong with it, escaped.
+    pub why: String,
+}
+
+/// Where a fault is.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct SettingsFaultPlace {
+    /// The file, escaped; empty if something was not asked for.
+    pub file: String,
+    /// The line, in a file of lines.
+    pub line: Option<u64>,
+}
+
+impl SettingsFault {
+    pub(super) fn new(SourceFault { path, fault }: &SourceFault) -> Self {
+        let place = SettingsFaultPlace { file: path.clone(), line: fault.line };
+        Self { what: fault.what, place, why: harmless(&fault.why) }
+    }
+}
+
 const MOST_ROWS: usize = 20;
 
 impl SettingsSummary {
@@ -244,6 +276,7 @@ impl SettingsSummary {
             fixes,
             missing: missing(judged),
             faults: counted(faults.iter().map(|fault| fault.fault.what.to_owned())),
+            first_faults: faults.iter().take(MOST_ROWS).map(SettingsFault::new).collect(),
             frameworks_as_of: options.frameworks.as_of.clone(),
         }
     }

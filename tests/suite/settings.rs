@@ -2372,6 +2372,18 @@ fn nothing_is_proposed_that_makes_something_else_worse() {
 }
 
 #[test]
+fn what_cannot_be_used_is_named_at_once() {
+    let desk = Desk::new();
+    let file = desk.file("broken.ndjson", "{\"a\":\n");
+    let looked = Looked::at(&desk, &[&file], POLICY, &[]);
+    assert!(looked.ran.stdout.contains("export_damaged"), "{:?}", looked.ran);
+    assert!(looked.ran.stdout.replace([' ', '\n'], "").contains("broken.ndjson"), "{:?}", looked.ran);
+    let first = &looked.summary()["first_faults"][0];
+    assert_eq!(first["what"], "export_damaged");
+    assert_eq!(*first, serde_json::from_str::<Value>(looked.text("faults.jsonl").lines().next().unwrap()).unwrap());
+}
+
+#[test]
 fn exports_of_several_organisations_speak_for_themselves() {
     let desk = Desk::new();
     let stranger = "999999999999";
