@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::request::{Asker, Strangers, stranger};
-use super::trail::{NamedKey, parsed};
+use super::request::{Asker, Strangers, parsed, stranger};
+use super::trail::NamedKey;
 use super::{Basis, Conclusion, Judge, Judged, Resource, worst};
 use crate::iam_policy::{
     Attachment, Caller, Document, Effect, Fact, Facts, Listed, Request, Statement, Target, Truth, evaluate,

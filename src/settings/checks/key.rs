@@ -1,7 +1,6 @@
 //! Keys of trails and of their buckets: state, rotation, tags, and for whom they encrypt.
 
 use super::request::{Asker, Strangers};
-use super::trail::usable;
 use super::{Basis, Conclusion, Judge, Judged, Resource, places_of};
 use crate::iam_policy::Document;
 use crate::policy::Verdict;
@@ -9,6 +8,7 @@ use crate::settings::exports::partition_of;
 use crate::settings::facts::{KeyMetadata, Name};
 use crate::settings::model::Key;
 use crate::settings::observations::{Now, Said};
+use crate::timestamp::Timestamp;
 
 impl Judge<'_> {
     /// Checks a key.
@@ -157,4 +157,31 @@ fn rotated(enabled: bool, period: Option<u32>, metadata: Option<&KeyMetadata>, m
         (true, None) => "on".to_owned(),
     };
     conclusion.actual(actual)
+}
+
+/// Whether CloudTrail can use a key in this state.
+fn usable(metadata: &KeyMetadata, as_of: Timestamp) -> Conclusion {
+    let has_expired = metadata.valid_to.is_some_and(|valid_to| valid_to <= as_of);
+    let conclusion = match metadata.state.as_str() {
+        "Enabled" if metadata.enabled == Some(false) => Conclusion::undetermined("key_state_unknown"),
+        _ if has_expired => Conclusion::violation("key_unavailable"),
+        // While the primary of a multi-Region key is changed, it can be used.
+        "Enabled" | "Updating" => Conclusion::compliant(),
+        "Disabled" => Conclusion::violation("key_disabled"),
+        "PendingDeletion" | "PendingReplicaDeletion" => Conclusion::violation("key_pending_deletion"),
+        "Creating" | "PendingImport" | "Unavailable" => Conclusion::violation("key_unavailable"),
+        _ => Conclusion::undetermined("key_state_unknown"),
+    };
+    let conclusion = match () {
+        () if conclusion.verdict != Verdict::Compliant => conclusion,
+        () if [&metadata.spec, &metadata.usage, &metadata.manager].iter().any(|text| text.is_empty()) => {
+            Conclusion::undetermined("key_metadata_incomplete")
+        }
+        () if metadata.spec != "SYMMETRIC_DEFAULT" || metadata.usage != "ENCRYPT_DECRYPT" => {
+            Conclusion::violation("key_not_symmetric")
+        }
+        () if metadata.manager != "CUSTOMER" => Conclusion::violation("key_aws_managed"),
+        () => conclusion,
+    };
+    conclusion.actual(format!("{} {}", metadata.state, metadata.spec))
 }

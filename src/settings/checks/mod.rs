@@ -11,6 +11,7 @@ mod guardrail;
 mod join;
 mod key;
 mod request;
+mod selectors;
 mod trail;
 mod words;
 

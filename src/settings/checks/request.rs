@@ -7,6 +7,7 @@ use crate::iam_policy::evaluate::Applied;
 use crate::iam_policy::{
     Attachment, Caller, Document, Effect, Evaluation, Fact, Facts, Request, Target, Truth, evaluate,
 };
+use crate::settings::observations::{Now, Said};
 
 /// CloudTrail, as policies name it.
 pub(super) const CLOUDTRAIL: &str = "cloudtrail.amazonaws.com";
@@ -201,4 +202,13 @@ fn filled_account(pattern: &str) -> Option<String> {
 /// A text that a pattern matches.
 fn filled(pattern: &str, whole: &str) -> String {
     if pattern == "*" { whole.to_owned() } else { pattern.replace('*', "").replace('?', "x") }
+}
+
+/// A policy that is known to be there or not, or why it is not known.
+pub(super) fn parsed(now: &Now<'_, String>) -> Result<Option<Document>, &'static str> {
+    match now.said {
+        Said::Known(text) => Document::parse(text).map(Some).map_err(|_| "bucket_policy_unreadable"),
+        Said::Absent => Ok(None),
+        _ => Err(now.why("bucket_policy_absent")),
+    }
 }
