@@ -15,7 +15,7 @@ use crate::assumptions::Assumptions;
 use crate::batch::ColumnSet;
 use crate::evidence::KeyCounts;
 use crate::plan::{Checksums, UnitId};
-use crate::policy::{Reason, Status, Verdict};
+use crate::policy::{ExceptionId, Reason, Status, Verdict};
 use crate::readers::UnitFacts;
 use crate::remediation;
 use crate::rollup::{Collapsed, Group, GroupCounts, Period, Place, Rollup};
@@ -164,6 +164,8 @@ pub struct Partial {
     pub by_reason: BTreeMap<Reason, u64>,
     /// Excepted objects by reason.
     pub excepted_by_reason: BTreeMap<Reason, u64>,
+    /// Excepted objects by the exception that covers them.
+    pub by_exception: BTreeMap<ExceptionId, Amount>,
     /// Objects by the rule that decided, in the order of the policy.
     pub by_rule: Vec<Verdicts>,
     /// Objects by place.
@@ -226,6 +228,7 @@ impl Partial {
             by_status: Default::default(),
             by_reason: BTreeMap::new(),
             excepted_by_reason: BTreeMap::new(),
+            by_exception: BTreeMap::new(),
             by_rule: vec![Verdicts::default(); rules],
             by_place: Rollup::default(),
             by_period: Rollup::default(),
@@ -261,6 +264,9 @@ impl Partial {
         self.by_status.iter_mut().zip(other.by_status).for_each(|(sum, amount)| sum.add(amount));
         add_counts(&mut self.by_reason, other.by_reason);
         add_counts(&mut self.excepted_by_reason, other.excepted_by_reason);
+        for (exception, amount) in other.by_exception {
+            self.by_exception.entry(exception).or_default().add(amount);
+        }
         self.by_rule.iter_mut().zip(&other.by_rule).for_each(|(sum, verdicts)| sum.add(verdicts));
         other.unrecognised.into_iter().for_each(|text| keep_sample(&mut self.unrecognised, text));
         for (id, counts) in other.sources {
@@ -318,6 +324,11 @@ impl Partial {
         counts.verdicts.count(ruling.verdict, amount.objects);
         self.by_place.add(place.clone().collapse(self.collapsed), &counts);
         self.by_period.add(place.period(month).collapse(self.collapsed), &counts);
+    }
+
+    /// Notes objects that an exception covers; they are counted as well.
+    pub(crate) fn count_excepted(&mut self, exception: ExceptionId, amount: Amount) {
+        self.by_exception.entry(exception).or_default().add(amount);
     }
 
     /// Notes a status that we do not know, in its escaped form.
@@ -455,7 +466,12 @@ mod tests {
         let mut partial = Partial::new(terms(max_groups), 0);
         let key = format!("AWSLogs/{:012}/CloudTrail/us-east-{}/f", number % 7, number % 3);
         let place = Place::new("bucket".into(), &ObjectKey::parse(key.as_bytes()));
-        let ruling = Ruling { verdict: Verdict::Undetermined, reason: Some(Reason::StatusUnrecognised), rule: None };
+        let ruling = Ruling {
+            verdict: Verdict::Undetermined,
+            reason: Some(Reason::StatusUnrecognised),
+            rule: None,
+            exception: None,
+        };
         let amount = Amount { objects: 1, bytes: u64::MAX / 3 };
         let month = Some(Month::from_index(number % 5));
         partial.count(&place, &Cell { month, status: Status::Unrecognised, ruling, amount });
@@ -508,7 +524,7 @@ mod tests {
     /// A unit with an object in each of so many places.
     fn unit_of(unit: u32, max_groups: usize, places: impl IntoIterator<Item = Place>) -> Partial {
         let mut partial = Partial::new(terms(max_groups), 0);
-        let ruling = Ruling { verdict: Verdict::Compliant, reason: None, rule: None };
+        let ruling = Ruling { verdict: Verdict::Compliant, reason: None, rule: None, exception: None };
         let amount = Amount { objects: 1, bytes: 1 };
         for place in places {
             partial.count(&place, &Cell { month: None, status: Status::SseKms, ruling, amount });

@@ -73,6 +73,11 @@ impl Timestamp {
         self.0
     }
 
+    /// The days since 1970-01-01, in UTC.
+    pub const fn day(self) -> i64 {
+        self.0 / DAY_MS
+    }
+
     /// The calendar month, in UTC.
     pub fn month(self) -> Month {
         let (year, month, _) = civil_from_days(self.0 / DAY_MS);

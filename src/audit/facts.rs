@@ -8,7 +8,7 @@ use crate::evidence::EvidenceSummary;
 use crate::hashes::sha256::Sha256;
 use crate::partial::Partial;
 use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault, check_newest};
-use crate::policy::{Checker, Severity, Versions};
+use crate::policy::{Checker, Conditions, Exception, Severity, Versions};
 use crate::sinks::{FINDINGS_HEADER, List, push_fault};
 use crate::timestamp::Timestamp;
 
@@ -17,6 +17,10 @@ use crate::timestamp::Timestamp;
 pub struct AuditFacts {
     /// The policy.
     pub policy: PolicyFacts,
+    /// The text of the policy, as it was read.
+    pub policy_text: String,
+    /// The exceptions of the policy, in order.
+    pub exceptions: Vec<ExceptionFacts>,
     /// The sources, as they were planned.
     pub sources: Vec<SourceFacts>,
     /// All units of the plan.
@@ -73,6 +77,27 @@ pub struct RuleFacts {
     pub severity: Severity,
 }
 
+/// An exception from a rule, as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExceptionFacts {
+    /// Its id.
+    pub id: String,
+    /// The id of the rule whose violations it covers.
+    pub rule: String,
+    /// The objects that it covers.
+    #[serde(rename = "where")]
+    pub scope: Conditions,
+    /// Why it was granted, as the policy says.
+    pub reason: String,
+    /// Who answers for it, as the policy says.
+    pub owner: String,
+    /// The last day on which it holds, in UTC: `2027-03-31`.
+    pub expires: String,
+    /// How many days it holds after the day of `as_of`; less than nought if it no longer does.
+    pub days_left: i64,
+}
+
 /// A source, as it was planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFacts {
@@ -118,6 +143,8 @@ impl AuditFacts {
                 }),
             },
             sources: plan.sources().iter().map(SourceFacts::new).collect(),
+            policy_text: policy.text.clone(),
+            exceptions: policy.exceptions.iter().map(|exception| ExceptionFacts::new(exception, checker)).collect(),
             units: plan.units(Shard::WHOLE).count() as u64,
             completeness: plan.completeness(),
             allow_empty,
@@ -173,6 +200,21 @@ impl AuditFacts {
         let mut hasher = Sha256::new();
         self.sources.iter().for_each(|source| hasher.update(&source.fingerprint));
         hex(&hasher.finish())
+    }
+}
+
+impl ExceptionFacts {
+    fn new(exception: &Exception, checker: &Checker) -> Self {
+        let last = exception.last_moment();
+        Self {
+            id: exception.id.clone(),
+            rule: checker.policy().rules[exception.rule.as_index()].id.clone(),
+            scope: Conditions::from(&exception.scope),
+            reason: exception.reason.clone(),
+            owner: exception.owner.clone(),
+            expires: last.to_string()[..10].to_owned(),
+            days_left: last.day() - checker.as_of().day(),
+        }
     }
 }
 

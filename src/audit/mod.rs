@@ -5,6 +5,7 @@ mod error;
 mod facts;
 pub mod merge;
 mod publish;
+mod replaced;
 mod shard;
 mod summary;
 
@@ -28,11 +29,12 @@ use crate::work::{Progress, Stopped, Watch, default_jobs};
 
 pub use campaign::CampaignOptions;
 pub use error::AuditError;
-pub use facts::{AuditFacts, PolicyFacts, RemediationFacts, RuleFacts, SourceFacts};
+pub use facts::{AuditFacts, ExceptionFacts, PolicyFacts, RemediationFacts, RuleFacts, SourceFacts};
 use publish::{AuditResult, FinishedLists, begin_lists, write};
 pub use summary::{
-    AUDIT_SCHEMA, AccountLine, AccountLines, ByteCounts, Counts, Coverage, EvidenceLine, GroupLine, KeyCoverage,
-    KeyInUse, LaneLine, MonthLine, MonthLines, OutcomeReason, RuleLine, Run, Scope, SourceLine, Summary, Timing,
+    AUDIT_SCHEMA, AccountLine, AccountLines, ByteCounts, Counts, Coverage, EvidenceLine, ExceptionLine, ExceptionState,
+    GroupLine, KeyCoverage, KeyInUse, LaneLine, MonthLine, MonthLines, OutcomeReason, RuleLine, Run, Scope, SourceLine,
+    Summary, Timing,
 };
 
 /// How many groups a rollup has at most unless told otherwise.
@@ -122,6 +124,7 @@ pub fn audit(plan: &Plan, checker: &Checker, options: &AuditOptions, watch: Watc
     };
     let are_logs_stated = options.evidence.is_some() && checker.policy().evidence.logs_are_complete;
     let mut output = OutputFolder::create(&options.out, options.overwrite)?;
+    replaced::check(&options.out, &facts.policy_text)?;
     let verify = |digests: Verification<'_>| {
         digests.keep_listed(are_logs_stated).run(
             &mut output,

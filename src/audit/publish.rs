@@ -12,10 +12,13 @@ use super::shard::{FileSeal, ShardFile, ShardGroupFile, Shards, seal};
 use crate::partial::Partial;
 use crate::remediation::Group;
 use crate::sinks::{
-    GroupFile, List, ListFile, ListFiles, OutputError, OutputFolder, PARTIAL_FILE, REMEDIATION, Sources, Stream,
-    UnitLengths, push_fault,
+    GroupFile, List, ListFile, ListFiles, OutputError, OutputFolder, PARTIAL_FILE, REMEDIATION, SUMMARY_FILE, Sources,
+    Stream, UnitLengths, push_fault,
 };
 use crate::work::{Cancel, Stopped};
+
+/// The policy, as it was read.
+pub(super) const POLICY_FILE: &str = "policy.toml";
 
 /// Everything but the lists.
 pub(super) struct AuditResult {
@@ -87,8 +90,9 @@ pub(super) fn write(
         output.write(PARTIAL_FILE, |out| shard.write(out))?;
     }
     let AuditResult { facts, partial, scope } = result;
+    output.write(POLICY_FILE, |out| out.write_all(facts.policy_text.as_bytes()))?;
     let summary = Summary::new(&facts, partial, scope, &files, run);
-    output.write_json("summary.json", &summary)?;
+    output.write_json(SUMMARY_FILE, &summary)?;
     output.publish()?;
     Ok(summary)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::AuditFacts;
+use super::ExceptionFacts;
 use super::PolicyFacts;
 use super::RuleFacts;
 use super::SourceFacts;
@@ -104,6 +105,8 @@ pub struct Summary {
     /// Excepted objects by the reason for which they would be violations. Each reason is there; the sum is
     /// `counts.excepted`.
     pub excepted_by_reason: BTreeMap<&'static str, u64>,
+    /// The exceptions of the policy, in its order, with what each covers. The sum of their objects is `counts.excepted`.
+    pub exceptions: Vec<ExceptionLine>,
     /// What each rule of the policy decided, by its id. Objects that no rule decided are in none.
     pub by_rule: BTreeMap<String, RuleLine>,
     /// Objects by the key that they are known to be encrypted under: its ARN, or as much as is known of it.
@@ -140,6 +143,45 @@ pub struct Summary {
     pub digests: Option<DigestsSummary>,
     /// How long it took.
     pub timing: Timing,
+}
+
+/// An exception from a rule, and what it covers.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ExceptionLine {
+    /// What the policy says of it. In JSON these are fields of the line itself.
+    #[serde(flatten)]
+    pub facts: ExceptionFacts,
+    /// Whether it covers something.
+    pub state: ExceptionState,
+    /// Objects that it covers: it is the first exception that does.
+    pub objects: u64,
+    /// The sizes of these objects, in bytes.
+    pub bytes: u64,
+}
+
+/// Whether an exception covers something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExceptionState {
+    /// It covers objects.
+    Active,
+    /// It no longer holds.
+    Expired,
+    /// It holds, and covers nothing that was examined.
+    Unused,
+}
+
+impl ExceptionLine {
+    fn new(facts: &ExceptionFacts, covered: Amount) -> Self {
+        let state = match covered.objects {
+            _ if facts.days_left < 0 => ExceptionState::Expired,
+            0 => ExceptionState::Unused,
+            _ => ExceptionState::Active,
+        };
+        Self { facts: facts.clone(), state, objects: covered.objects, bytes: covered.bytes }
+    }
 }
 
 /// What there is to put right in a lane.
@@ -494,6 +536,7 @@ impl Summary {
             unrecognised_statuses: partial.unrecognised.iter().cloned().collect(),
             by_reason: finding_reasons(&partial.by_reason),
             excepted_by_reason: finding_reasons(&partial.excepted_by_reason),
+            exceptions: exception_lines(facts, partial),
             by_rule: rules.map(|(rule, verdicts)| (rule.id.clone(), rule_line(rule, verdicts))).collect(),
             by_key: partial.keys.by_key.clone(),
             key_coverage: key_coverage(partial),
@@ -682,6 +725,14 @@ fn fault_counts(facts: &AuditFacts, partial: &Partial) -> BTreeMap<String, u64> 
         *counts.entry(fault.what.clone()).or_default() += 1;
     }
     counts
+}
+
+fn exception_lines(facts: &AuditFacts, partial: &Partial) -> Vec<ExceptionLine> {
+    let mut amounts = vec![Amount::default(); facts.exceptions.len()];
+    for (exception, amount) in &partial.by_exception {
+        amounts[exception.as_index()] = *amount;
+    }
+    facts.exceptions.iter().zip(amounts).map(|(facts, covered)| ExceptionLine::new(facts, covered)).collect()
 }
 
 fn key_coverage(partial: &Partial) -> KeyCoverage {

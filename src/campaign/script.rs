@@ -226,7 +226,7 @@ mod tests {
             encryption_status: b"NOT-SSE",
             bucket_key_status: b"",
             kms_key_arn: "",
-            ruling: Ruling { verdict: Verdict::Violation, reason: None, rule: None },
+            ruling: Ruling { verdict: Verdict::Violation, reason: None, rule: None, exception: None },
             lane: Some(Lane::MultipartCopy),
         }
     }

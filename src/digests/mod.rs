@@ -44,7 +44,7 @@ use crate::join::{PARTITIONS, Varied};
 use crate::object_key::{Account, Region};
 use crate::plan::Plan;
 use crate::policy::Globs;
-use crate::sinks::{OutputError, OutputFolder, OutputKind, Sorter};
+use crate::sinks::{OutputError, OutputFolder, OutputKind, SUMMARY_FILE, Sorter};
 use crate::source;
 use crate::store;
 use crate::timestamp::Timestamp;
@@ -209,7 +209,7 @@ pub fn verify_digests(
     let verification = Verification::new(options, inventory)?;
     let mut output = OutputFolder::create_for(OutputKind::Digests, out, overwrite)?;
     let summary = verification.run(&mut output, "findings.csv", watch)?;
-    output.write_json("summary.json", &summary)?;
+    output.write_json(SUMMARY_FILE, &summary)?;
     if watch.cancel.is_cancelled() {
         return Err(Stopped::Cancelled.into());
     }

@@ -421,7 +421,9 @@ impl<'c> Examiner<'c> {
                     {
                         self.error.get_or_insert(error.into());
                     }
-                    self.tally.add(place, month, status, ruling, Amount::object(finding.size.unwrap_or(0)));
+                    let amount = Amount::object(finding.size.unwrap_or(0));
+                    self.tally.add(place, month, status, ruling, amount);
+                    ruling.exception.into_iter().for_each(|exception| partial.count_excepted(exception, amount));
                     self.writer.push(&mut self.findings, &finding);
                     // Lines can be long: they do not wait for the end of the batch.
                     self.flush_lines(LINES_LEN);

@@ -5,7 +5,7 @@
 //! Bucket Key status, so it is worked out once for each pair. Rules are narrowed down once for each place (bucket, kind,
 //! account, Region): see [`Scope`].
 
-use super::ruling::{BucketKey, Method, Reason, RuleId, Ruling, Status, Verdict};
+use super::ruling::{BucketKey, ExceptionId, Method, Reason, RuleId, Ruling, Status, Verdict};
 use super::{Answer, BucketKeyDemand, KeyArn, Policy, Rule, Unmatched, Versions, Where};
 use crate::batch::{Column, ColumnSet, Flag};
 use crate::object_key::{Account, ObjectKey};
@@ -228,7 +228,7 @@ impl Checker {
                 settle(answers.iter().map(ruling), doubt)
             }
         };
-        Ruling { verdict, reason, rule: Some(rule) }
+        Ruling { verdict, reason, rule: Some(rule), exception: None }
     }
 
     /// A key as the rules see it.
@@ -338,31 +338,38 @@ impl Checker {
     #[inline]
     fn rule_on(&self, rule: RuleId, object: &Object<'_>, exceptions: &[usize]) -> Ruling {
         let mut ruling = self.rule_simply(Some(rule), object.status, object.bucket_key, object.encrypted_under);
-        if ruling.verdict == Verdict::Violation && self.is_excepted(rule, object, exceptions) {
-            ruling.verdict = Verdict::Excepted;
+        if ruling.verdict == Verdict::Violation {
+            ruling.exception = self.covering(rule, object, exceptions);
+            if ruling.exception.is_some() {
+                ruling.verdict = Verdict::Excepted;
+            }
         }
         ruling
     }
 
-    fn is_excepted(&self, rule: RuleId, object: &Object<'_>, exceptions: &[usize]) -> bool {
-        exceptions
-            .iter()
-            .map(|&at| &self.policy.exceptions[at])
-            .any(|exception| exception.rule == rule && answer_row(&exception.scope, object) == Answer::Yes)
+    fn covering(&self, rule: RuleId, object: &Object<'_>, exceptions: &[usize]) -> Option<ExceptionId> {
+        let covers = |at: &&usize| {
+            let exception = &self.policy.exceptions[**at];
+            exception.rule == rule && answer_row(&exception.scope, object) == Answer::Yes
+        };
+        // The policy file has at most u32::MAX exceptions.
+        exceptions.iter().find(covers).map(|at| ExceptionId(*at as u32))
     }
 
     fn unmatched(&self) -> Ruling {
         match self.policy.unmatched {
             Unmatched::OutOfScope => OUT_OF_SCOPE,
-            Unmatched::Violation => Ruling { verdict: Verdict::Violation, reason: Some(Reason::Unmatched), rule: None },
+            Unmatched::Violation => {
+                Ruling { verdict: Verdict::Violation, reason: Some(Reason::Unmatched), ..OUT_OF_SCOPE }
+            }
         }
     }
 }
 
-const OUT_OF_SCOPE: Ruling = Ruling { verdict: Verdict::OutOfScope, reason: None, rule: None };
+const OUT_OF_SCOPE: Ruling = Ruling { verdict: Verdict::OutOfScope, reason: None, rule: None, exception: None };
 
 fn undecided(rule: RuleId) -> Ruling {
-    Ruling { verdict: Verdict::Undetermined, reason: Some(Reason::ScopeUnknown), rule: Some(rule) }
+    Ruling { verdict: Verdict::Undetermined, reason: Some(Reason::ScopeUnknown), rule: Some(rule), exception: None }
 }
 
 fn answer_row(scope: &Where, object: &Object<'_>) -> Answer {

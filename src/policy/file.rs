@@ -203,6 +203,7 @@ fn check_all(mut file: PolicyFile, text: &str) -> Checked<(Policy, SettingsPolic
         remediation,
         exceptions,
         evidence: check_evidence(&file.evidence)?,
+        text: text.to_owned(),
         sha256: hex(&Sha256::of(text)),
         identity: identity(text),
         earlier_sha256: before_evidence(text).iter().map(|text| hex(&Sha256::of(text))).collect(),

@@ -3,7 +3,7 @@
 /// One pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
-    pattern: Box<[u8]>,
+    pattern: Box<str>,
 }
 
 /// Patterns of which one must match.
@@ -16,6 +16,11 @@ impl Globs {
         Self(patterns.into_iter().map(Glob::new).collect())
     }
 
+    /// The patterns, in order.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|glob| &*glob.pattern)
+    }
+
     /// Whether one of the patterns matches the whole text.
     pub fn matches(&self, text: &[u8]) -> bool {
         self.0.iter().any(|glob| glob.matches(text))
@@ -25,14 +30,14 @@ impl Globs {
 impl Glob {
     /// Every text is a pattern.
     pub fn new(pattern: &str) -> Self {
-        Self { pattern: pattern.as_bytes().into() }
+        Self { pattern: pattern.into() }
     }
 
     /// Whether the pattern matches the whole text.
     ///
     /// Only the last `*` seen is ever extended, so the time is at most the product of both lengths.
     pub fn matches(&self, text: &[u8]) -> bool {
-        let pattern = &self.pattern;
+        let pattern = self.pattern.as_bytes();
         let (mut p, mut t) = (0, 0);
         // Where to go on after a mismatch: the pattern behind the last `*`, and the first byte that it does not cover.
         let mut retry: Option<(usize, usize)> = None;

@@ -7,6 +7,7 @@
 mod assumed;
 mod checked;
 mod checker;
+mod conditions;
 mod file;
 mod glob;
 mod preset;
@@ -17,9 +18,10 @@ mod settings_file;
 pub use assumed::EvidenceAssumptions;
 pub use checked::PolicyError;
 pub use checker::{Alternative, Checker, Doubt, Key, KeyName, KeyState, Object, RuleTrace, Scope};
+pub use conditions::Conditions;
 pub use glob::{Glob, Globs};
 pub use preset::{Preset, PresetError};
-pub use ruling::{BucketKey, Method, Reason, RuleId, Ruling, Status, Verdict};
+pub use ruling::{BucketKey, ExceptionId, Method, Reason, RuleId, Ruling, Status, Verdict};
 pub use settings::{
     AllowedReader, BucketDemand, Demanded, GuardrailDemand, KeyDemand, ManagementEvents, ObjectLock, RequiredAccounts,
     RequiredRegions, SettingsException, SettingsPolicy, Standard, TrailDemand, TrailScope,
@@ -53,6 +55,8 @@ pub struct Policy {
     pub exceptions: Vec<Exception>,
     /// What the operator states about key evidence: no demand.
     pub evidence: EvidenceAssumptions,
+    /// Its text, as it was read.
+    pub text: String,
     /// The SHA-256 of its text, in hexadecimal.
     pub sha256: String,
     /// The SHA-256 of what it demands, in hexadecimal: the same for all spellings and for all statements about evidence.
@@ -221,6 +225,13 @@ impl Answer {
 
     fn from_bool(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }
+    }
+}
+
+impl Exception {
+    /// The last moment at which it holds.
+    pub fn last_moment(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires.as_millis() - 1).unwrap_or(self.expires)
     }
 }
 

@@ -258,6 +258,17 @@ impl RuleId {
     }
 }
 
+/// The position of an exception in its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ExceptionId(pub(super) u32);
+
+impl ExceptionId {
+    /// The position, from 0 on.
+    pub fn as_index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A verdict, the rule that led to it, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ruling {
@@ -267,13 +278,15 @@ pub struct Ruling {
     pub reason: Option<Reason>,
     /// The rule that decided, if one did.
     pub rule: Option<RuleId>,
+    /// The exception that covers an excepted object: the first one that does.
+    pub exception: Option<ExceptionId>,
 }
 
 impl Ruling {
     /// The number of bits of [`Self::code`].
     pub(crate) const CODE_BITS: u32 = 24;
 
-    /// A number that no other ruling has.
+    /// A number that no other ruling has, whatever exception covers it.
     #[inline]
     pub(crate) fn code(self) -> u32 {
         let rule = self.rule.map_or(0, |rule| u32::from(rule.0) + 1);

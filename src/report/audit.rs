@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use super::assumptions;
 use super::digests;
-use crate::audit::{AccountLine, AccountLines, GroupLine, OutcomeReason, Summary};
+use crate::audit::{AccountLine, AccountLines, ExceptionLine, GroupLine, OutcomeReason, Summary};
 use crate::delivery::DeliveryLine;
 use crate::evidence::Passed;
 use crate::outcome::Outcome;
@@ -18,6 +18,10 @@ use crate::words::{Style, Text, count, escaped, number, percent, shortened, size
 const WORST_ACCOUNTS: usize = 5;
 /// How many keys are listed.
 const KEYS: usize = 5;
+/// An exception that ends within so many days is said.
+const ENDS_SOON_DAYS: i64 = 30;
+/// How many of them are listed.
+const ENDING: usize = 5;
 /// How many sources are listed.
 const SOURCES: usize = 5;
 
@@ -71,7 +75,28 @@ fn outcome(text: &mut Text, summary: &Summary) -> fmt::Result {
         let ids = summary.policy.expired_exceptions.join(", ");
         text.wrapped("", &format!("expired exceptions: {ids}"))?;
     }
-    Ok(())
+    exceptions_that_end(text, summary)
+}
+
+/// Exceptions that somebody has to renew or to make needless.
+fn exceptions_that_end(text: &mut Text, summary: &Summary) -> fmt::Result {
+    let mut ending: Vec<&ExceptionLine> =
+        summary.exceptions.iter().filter(|line| (0..=ENDS_SOON_DAYS).contains(&line.facts.days_left)).collect();
+    ending.sort_by_key(|line| line.facts.days_left);
+    for line in ending.iter().take(ENDING) {
+        let when = match line.facts.days_left {
+            0 => "today".to_owned(),
+            1 => "tomorrow".to_owned(),
+            days => format!("in {days} days, on {}", line.facts.expires),
+        };
+        let covered = count(line.objects, "object", "objects");
+        let owner = if line.facts.owner.is_empty() { "nobody" } else { &line.facts.owner };
+        text.wrapped("", &format!("exception {} ends {when}: {covered}, owner {}", line.facts.id, escaped(owner)))?;
+    }
+    match ending.len().saturating_sub(ENDING) {
+        0 => Ok(()),
+        more => text.wrapped("", &format!("and {} more end within {ENDS_SOON_DAYS} days", number(more as u64))),
+    }
 }
 
 fn coverage(text: &mut Text, summary: &Summary) -> fmt::Result {

@@ -10,7 +10,7 @@ use super::frameworks::Frameworks;
 use super::model::{Model, SourceFault};
 use super::summary::{SettingsFault, SettingsSummary};
 use crate::escape::push_cell;
-use crate::sinks::{OutputError, OutputFolder, OutputKind};
+use crate::sinks::{OutputError, OutputFolder, OutputKind, SUMMARY_FILE};
 
 /// What is written.
 pub(super) struct Results<'r> {
@@ -41,7 +41,7 @@ pub(super) fn write((out, overwrite): (&Path, bool), results: &Results<'_>) -> R
     if !fixes.is_empty() {
         folder.write_fix("commands.sh", commands(fixes).as_bytes())?;
     }
-    folder.write_json("summary.json", summary)?;
+    folder.write_json(SUMMARY_FILE, summary)?;
     folder.publish()
 }
 

@@ -8,7 +8,7 @@ use crate::timestamp::{TimeWriter, Timestamp};
 
 /// The first line of `findings.csv`.
 pub const FINDINGS_HEADER: &str = "bucket,key,version_id,is_latest,size,last_modified,storage_class,\
-    encryption_status,bucket_key_status,kms_key_arn,verdict,reason,rule,lane\n";
+    encryption_status,bucket_key_status,kms_key_arn,verdict,reason,rule,lane,exception\n";
 
 /// So many ends of lines are remembered.
 const ENDS: usize = 16;
@@ -121,7 +121,9 @@ impl LineEnd {
         }
         let rule = ruling.rule.map_or("", |rule| policy.rules[rule.as_index()].id.as_str());
         let reason = ruling.reason.map_or("", |reason| reason.as_str());
-        for cell in [kms_key_arn, ruling.verdict.as_str(), reason, rule, lane.map_or("", Lane::as_str)] {
+        let exception = ruling.exception.map_or("", |exception| policy.exceptions[exception.as_index()].id.as_str());
+        let lane_name = lane.map_or("", Lane::as_str);
+        for cell in [kms_key_arn, ruling.verdict.as_str(), reason, rule, lane_name, exception] {
             text.push(b',');
             text.extend_from_slice(cell.as_bytes());
         }
@@ -188,6 +190,7 @@ mod tests {
                     verdict: [Verdict::Violation, Verdict::Undetermined][round % 17 % 2],
                     reason: [None, Some(Reason::KeyUnknown)][round % 19 % 2],
                     rule: None,
+                    exception: None,
                 },
                 lane: [None, Some(Lane::Copy)][round % 29 % 2],
             };

@@ -34,7 +34,7 @@ impl OutputKind {
     /// The file that marks a finished one.
     fn mark(self) -> &'static str {
         match self {
-            Self::Audit | Self::Digests | Self::Settings => "summary.json",
+            Self::Audit | Self::Digests | Self::Settings => SUMMARY_FILE,
             Self::Reconciliation => RECONCILIATION,
         }
     }
@@ -67,6 +67,8 @@ pub(crate) const RETRY: &str = "retry";
 /// The folder of everything that puts objects right.
 pub(crate) const REMEDIATION: &str = "remediation";
 
+/// What marks a finished result.
+pub(crate) const SUMMARY_FILE: &str = "summary.json";
 /// What a shard leaves for merging.
 pub(crate) const PARTIAL_FILE: &str = "partial.json";
 /// What an audit finds in digests.
@@ -103,6 +105,9 @@ pub enum OutputError {
     /// The folder holds a finished look at settings, or something else that ends in a summary.
     #[error("the folder holds a finished result: {}", .0.display())]
     FinishedSettings(PathBuf),
+    /// A file that would be replaced is none that an earlier result left there.
+    #[error("the folder holds a file that no result left there, and it would be replaced: {}", .0.display())]
+    NotOurs(PathBuf),
     /// A file that lines are taken from cannot be read.
     #[error("cannot read {}: {fault}", path.display())]
     Read {
@@ -133,6 +138,7 @@ impl OutputError {
             | Self::FinishedReconciliation(_)
             | Self::FinishedDigests(_)
             | Self::FinishedSettings(_) => Some("name another folder, or add --force to replace it"),
+            Self::NotOurs(_) => Some("name another folder with --out, or move that file away"),
             Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
                 Some("findings take twice their room while they are put together: name a folder with more with --out")
             }

@@ -19,7 +19,7 @@ mod spool;
 
 pub(crate) use faults::push_fault;
 pub use findings::{FINDINGS_HEADER, Finding, FindingWriter};
-pub(crate) use folder::{DIGESTS_FILE, OutputKind, PARTIAL_FILE, RECONCILIATION, REMEDIATION, RETRY};
+pub(crate) use folder::{DIGESTS_FILE, OutputKind, PARTIAL_FILE, RECONCILIATION, REMEDIATION, RETRY, SUMMARY_FILE};
 pub use folder::{OutputError, OutputFolder};
 pub use groups::GroupFile;
 pub(crate) use groups::GroupFiles;

@@ -19,7 +19,8 @@ use tempfile::TempDir;
 /// "Today" of all audits here.
 pub const AS_OF: &str = "2026-01-10";
 
-pub const FINAL_FILES: [&str; 5] = ["summary.json", "findings.csv", "faults.jsonl", "partial.json", "remediation"];
+pub const FINAL_FILES: [&str; 6] =
+    ["summary.json", "findings.csv", "faults.jsonl", "partial.json", "policy.toml", "remediation"];
 
 /// What a process said.
 #[derive(Debug)]
@@ -217,7 +218,10 @@ pub fn without_times(summary: &str) -> String {
     steady.lines().filter(|line| !says_when(line)).flat_map(|line| [line, "\n"]).collect()
 }
 
-pub const FINDINGS_HEADER: [&str; 14] = [
+/// What an audit leaves in its folder, in order.
+pub const AUDIT_FILES: [&str; 5] = ["faults.jsonl", "findings.csv", "policy.toml", "remediation", "summary.json"];
+
+pub const FINDINGS_HEADER: [&str; 15] = [
     "bucket",
     "key",
     "version_id",
@@ -232,6 +236,7 @@ pub const FINDINGS_HEADER: [&str; 14] = [
     "reason",
     "rule",
     "lane",
+    "exception",
 ];
 
 /// A row of `findings.csv`, in the order of [`FINDINGS_HEADER`].

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::audits::{AS_OF, Audited, Desk, FINAL_FILES, Ran, command, logseal, names_in};
+use crate::audits::{AS_OF, AUDIT_FILES, Audited, Desk, FINAL_FILES, Ran, command, logseal, names_in};
 use crate::delivery::{BUCKET, Delivery, ODD_KEYS, OrcForm, ParquetForm, RUN, Row, all_columns, columns};
 use crate::random::Random;
 
@@ -56,7 +56,7 @@ fn compliant_objects_are_a_pass() {
         assert_eq!(summary["as_of"], "2026-01-10T00:00:00.000Z");
         assert!(audited.ran.stdout.starts_with("PASS  "), "{audited:?}");
         assert!(audited.ran.stderr.is_empty(), "{audited:?}");
-        assert_eq!(names_in(&audited.out), ["faults.jsonl", "findings.csv", "remediation", "summary.json"]);
+        assert_eq!(names_in(&audited.out), AUDIT_FILES);
         assert_eq!((audited.findings().len(), audited.faults().len()), (0, 0));
     }
 }
@@ -250,11 +250,7 @@ fn a_finished_audit_is_overwritten_only_by_force() {
     let violating = Delivery::csv(&[Row::compliant("f").with_status("NOT-SSE")], &all_columns(), 1);
     let violating = violating.write(&desk.path("violating")).config;
     assert_eq!(audit(&violating, &["--force"]).code, Some(1));
-    assert_eq!(
-        names_in(&out),
-        ["faults.jsonl", "findings.csv", "remediation", "summary.json"],
-        "the partial of the shard is gone"
-    );
+    assert_eq!(names_in(&out), AUDIT_FILES, "the partial of the shard is gone");
     assert_eq!(fs::read_to_string(out.join("findings.csv")).unwrap().lines().count(), 2);
     assert_eq!(audit(&desk.path("nowhere"), &["--force"]).code, Some(2));
     assert_eq!(fs::read_to_string(out.join("findings.csv")).unwrap().lines().count(), 2);
@@ -269,11 +265,90 @@ fn an_output_folder_may_hold_other_files() {
     fs::write(out.join("notes.txt"), "mine").unwrap();
     let ran = logseal(["audit".as_ref(), source.as_os_str(), "--out".as_ref(), out.as_os_str()]);
     assert_eq!(ran.code, Some(0));
-    assert_eq!(names_in(&out), ["faults.jsonl", "findings.csv", "notes.txt", "remediation", "summary.json"]);
+    assert_eq!(
+        names_in(&out),
+        ["faults.jsonl", "findings.csv", "notes.txt", "policy.toml", "remediation", "summary.json"]
+    );
     assert_eq!(fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
     let file = desk.file("a-file", "x");
     let ran = logseal(["audit".as_ref(), source.as_os_str(), "--out".as_ref(), file.as_os_str()]);
     assert_refused(&ran, "error: cannot write to ");
+}
+
+#[test]
+fn a_policy_that_no_audit_left_there_is_not_replaced() {
+    let desk = Desk::new();
+    let source = delivered(&desk, &compliant_rows(3));
+    let out = desk.path("kept");
+    fs::create_dir_all(&out).unwrap();
+    let own = out.join("policy.toml");
+    let encrypted = logseal(["policy", "init", "--preset", "encrypted"]).stdout;
+    let other = desk.file("other.toml", &encrypted);
+    let audit = |extra: &[&str]| {
+        let args = ["audit", source.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        logseal(args.iter().chain(extra))
+    };
+    fs::write(&own, format!("# mine\n{encrypted}")).unwrap();
+    let refused = audit(&["--policy", other.to_str().unwrap(), "--force"]);
+    assert_refused(&refused, "error: the folder holds a file that no result left there");
+    assert_eq!(names_in(&out), ["policy.toml"]);
+    // The very policy may lie there, and what an audit left is replaced.
+    assert_eq!(audit(&["--policy", own.to_str().unwrap()]).code, Some(0));
+    assert!(fs::read_to_string(&own).unwrap().starts_with("# mine"));
+    assert_eq!(audit(&["--policy", other.to_str().unwrap(), "--force"]).code, Some(0));
+    assert_eq!(fs::read_to_string(&own).unwrap(), encrypted);
+    fs::write(&own, "# changed since\n").unwrap();
+    assert_refused(&audit(&["--force"]), "error: the folder holds a file that no result left there");
+    assert_eq!(names_in(&out), AUDIT_FILES);
+}
+
+#[test]
+fn exceptions_are_counted_and_those_that_end_are_said() {
+    let desk = Desk::new();
+    let rows: Vec<Row> = (0..6).map(|at| Row::compliant(&format!("f{at}")).with_status("SSE-S3")).collect();
+    let source = delivered(&desk, &rows);
+    let exception = |id: &str, key: &str, expires: &str| {
+        format!(
+            "[[exception]]\nid = '{id}'\nrule = 'r'\nreason = 'under way'\nowner = 'me\u{202e}'\nexpires = {expires}\n\
+             where = {{ key = ['*{key}'] }}\n"
+        )
+    };
+    let exceptions = [
+        exception("over", "f0", "2026-01-09"),
+        exception("today", "f1", "2026-01-10"),
+        exception("soon", "f1", "2026-02-09"),
+        exception("wide", "f[12]", "2026-02-10"),
+        exception("later", "f2", "2026-02-10"),
+    ];
+    let policy = format!("[[rule]]\nid = 'r'\nencryption = ['SSE-KMS']\n{}", exceptions.concat());
+    let policy = desk.file("policy.toml", &policy);
+    let args = ["--policy", policy.to_str().unwrap(), "--as-of", "2026-01-10T12:00:00Z"];
+    let audited = desk.audit(&source, &args);
+    let states: Vec<_> = audited.summary()["exceptions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| {
+            let text = |name: &str| line[name].as_str().unwrap().to_owned();
+            (text("id"), line["days_left"].as_i64().unwrap(), text("state"), line["objects"].as_u64().unwrap())
+        })
+        .collect();
+    let expected = [
+        ("over", -1, "expired", 0),
+        ("today", 0, "active", 1),
+        ("soon", 30, "unused", 0),
+        ("wide", 31, "unused", 0),
+        ("later", 31, "active", 1),
+    ];
+    assert_eq!(states, expected.map(|(id, days, state, objects)| (id.to_owned(), days, state.to_owned(), objects)));
+    let first = &audited.summary()["exceptions"][0];
+    assert_eq!((&first["where"], &first["rule"]), (&json!({ "key": ["*f0"] }), &json!("r")));
+    assert_eq!((&first["expires"], &first["owner"]), (&json!("2026-01-09"), &json!("me\u{202e}")));
+    let said = &audited.ran.stdout;
+    assert!(said.contains("expired exceptions: over"), "{said}");
+    assert!(said.contains("exception today ends today: 1 object, owner me\\xe2\\x80\\xae"), "{said}");
+    assert!(said.contains("exception soon ends in 30 days, on 2026-02-09: 0 objects"), "{said}");
+    assert!(!said.contains("later") && !said.contains("wide"), "{said}");
 }
 
 /// A configuration with several runs over one data folder.
@@ -762,7 +837,7 @@ fn an_interrupted_audit_leaves_the_one_that_it_was_to_replace() {
     let ran = interrupt(&large(&desk), &old.out, &["--force"], "-INT");
     assert_refused(&ran, "error: interrupted: nothing was written");
     assert_eq!(before, old.steady());
-    assert_eq!(names_in(&old.out), ["faults.jsonl", "findings.csv", "remediation", "summary.json"]);
+    assert_eq!(names_in(&old.out), AUDIT_FILES);
 }
 
 #[test]

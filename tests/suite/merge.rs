@@ -179,7 +179,7 @@ fn what_is_merged_in_steps_is_the_whole() {
         assert!(reasons.as_array().unwrap().contains(&json!("units_missing")), "{reasons}");
         assert_eq!(
             names_in(&two_of_three.out),
-            ["faults.jsonl", "findings.csv", "partial.json", "remediation", "summary.json"]
+            ["faults.jsonl", "findings.csv", "partial.json", "policy.toml", "remediation", "summary.json"]
         );
         assert_same(&whole, &troubled.desk.merge([&two_of_three, three]));
         assert_same(&whole, &troubled.desk.merge([three, &two_of_three]));

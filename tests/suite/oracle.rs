@@ -189,6 +189,8 @@ struct Ruling {
     verdict: &'static str,
     reason: &'static str,
     rule: Option<usize>,
+    /// The first that covers it.
+    exception: Option<usize>,
 }
 
 /// Yes, no, or nothing when the report does not tell.
@@ -205,7 +207,7 @@ fn all_hold(answers: &[Answer]) -> Answer {
 impl Model {
     fn judge(&self, reported: &Reported, as_of: i64) -> Ruling {
         let row = &reported.row;
-        let out_of_scope = Ruling { verdict: "out_of_scope", reason: "", rule: None };
+        let out_of_scope = Ruling { verdict: "out_of_scope", reason: "", rule: None, exception: None };
         if self.versions == "current" && row.is_latest == Some(false) {
             return out_of_scope;
         }
@@ -216,22 +218,23 @@ impl Model {
                 None => ("undetermined", "scope_unknown"),
                 Some(true) => rule.judge(reported),
             };
-            let is_excepted = verdict == "violation" && self.excepts(at, row, &place, as_of);
-            return Ruling { verdict: if is_excepted { "excepted" } else { verdict }, reason, rule: Some(at) };
+            let exception = (verdict == "violation").then(|| self.exception(at, row, &place, as_of)).flatten();
+            let verdict = if exception.is_some() { "excepted" } else { verdict };
+            return Ruling { verdict, reason, rule: Some(at), exception };
         }
         match self.unmatched {
-            "violation" => Ruling { verdict: "violation", reason: "unmatched", rule: None },
+            "violation" => Ruling { verdict: "violation", reason: "unmatched", ..out_of_scope },
             _ => out_of_scope,
         }
     }
 
-    fn excepts(&self, rule: usize, row: &Row, place: &Place, as_of: i64) -> bool {
+    fn exception(&self, rule: usize, row: &Row, place: &Place, as_of: i64) -> Option<usize> {
         let covers = |exception: &Exception| {
             exception.rule == rule
                 && as_of < exception.last_day.1 + DAY
                 && exception.scope.hold(row, place) == Some(true)
         };
-        self.exceptions.iter().any(covers)
+        self.exceptions.iter().position(covers)
     }
 }
 
@@ -365,6 +368,7 @@ struct Expected {
     counts: BTreeMap<String, u64>,
     bytes: BTreeMap<String, u64>,
     by_status: BTreeMap<String, (u64, u64)>,
+    by_exception: BTreeMap<String, (u64, u64)>,
     by_reason: BTreeMap<String, u64>,
     excepted_by_reason: BTreeMap<String, u64>,
     by_rule: BTreeMap<String, BTreeMap<String, u64>>,
@@ -387,7 +391,7 @@ impl Expected {
             count(&mut self.bytes, name, bytes);
         }
         self.add_status(reported, bytes);
-        self.add_ruling(ruling);
+        self.add_ruling(ruling, bytes);
         self.add_groups(row, ruling, bytes);
         if ["violation", "undetermined", "excepted"].contains(&ruling.verdict) {
             self.findings.push(finding(row, ruling));
@@ -408,7 +412,11 @@ impl Expected {
         *sum = (sum.0 + 1, sum.1 + bytes);
     }
 
-    fn add_ruling(&mut self, ruling: Ruling) {
+    fn add_ruling(&mut self, ruling: Ruling, bytes: u64) {
+        if let Some(exception) = ruling.exception {
+            let sum = self.by_exception.entry(format!("e{exception}")).or_default();
+            *sum = (sum.0 + 1, sum.1 + bytes);
+        }
         if let Some(rule) = ruling.rule {
             count(self.by_rule.entry(format!("r{rule}")).or_default(), ruling.verdict, 1);
         }
@@ -453,6 +461,9 @@ impl Expected {
             "{context}"
         );
         assert_eq!(self.by_month, groups(&summary["by_month"], ["bucket", "account", "month"]), "{context}");
+        let exceptions = summary["exceptions"].as_array().unwrap().iter();
+        let exceptions = exceptions.map(|line| (line["id"].as_str().unwrap().to_owned(), amounts(line)));
+        assert_eq!(self.by_exception, exceptions.filter(|(_, sum)| sum.0 > 0).collect(), "{context}");
         let spellings = summary["unrecognised_statuses"].as_array().unwrap().iter();
         let spellings = spellings.map(|text| decode_cell(text.as_str().unwrap().as_bytes()));
         assert_eq!(self.unrecognised, spellings.collect(), "{context}");
@@ -498,6 +509,7 @@ fn finding(row: &Row, ruling: Ruling) -> Finding {
         ruling.rule.map_or(String::new(), |rule| format!("r{rule}")),
         // None of the policies says what objects should become.
         if ruling.verdict == "violation" { "no-target".into() } else { String::new() },
+        ruling.exception.map_or(String::new(), |exception| format!("e{exception}")),
     ];
     [row.bucket.clone(), row.key.clone()].into_iter().chain(cells.map(String::into_bytes)).collect()
 }
@@ -609,6 +621,7 @@ fn check_checker(checker: &Checker, reported: &Reported, expected: Ruling, conte
         verdict: plain.verdict.as_str(),
         reason: plain.reason.map_or("", |reason| reason.as_str()),
         rule: plain.rule.map(|rule| rule.as_index()),
+        exception: plain.exception.map(|exception| exception.as_index()),
     };
     assert_eq!(expected, found, "{row:?} {context}");
 }

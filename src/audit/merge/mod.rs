@@ -24,6 +24,7 @@ use super::Run;
 use super::Scope;
 use super::Summary;
 use super::publish::{AuditResult, FinishedLists, write};
+use super::replaced;
 pub use super::shard::NoPartial;
 use super::shard::{Broken, ShardFile, Shards};
 use crate::partial::{MergeError, Partial};
@@ -131,6 +132,7 @@ pub fn merge(
     let mut whole = Joined::new(first, read(first)?)?;
     others.iter().try_for_each(|folder| whole.add(folder, read(folder)?))?;
     let mut output = OutputFolder::create(out, overwrite)?;
+    replaced::check(out, &whole.facts.policy_text)?;
     let manifest_rows = whole.partial.terms.manifest_rows;
     let written = whole.lists.write(&mut output, &whole.facts, manifest_rows, cancel);
     if cancel.is_cancelled() {

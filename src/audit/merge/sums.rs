@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::amounts::{Amount, Verdicts};
 use crate::audit::{AuditFacts, shard::ShardFile};
+use crate::escape::hex::hex;
+use crate::hashes::sha256::Sha256;
 use crate::partial::{Partial, Rollups};
 use crate::plan::UnitId;
-use crate::policy::Verdict;
+use crate::policy::{ExceptionId, Verdict};
 use crate::rollup::{Group, Rollup};
 use crate::sinks::List;
 
@@ -18,7 +20,9 @@ pub(super) fn check(shard: &ShardFile<'_>) -> Result<(), &'static str> {
     let (facts, partial) = (&*shard.facts, &*shard.partial);
     check_units(shard)?;
     check_objects(partial)?;
+    check_policy(facts)?;
     check_rules(facts, partial)?;
+    check_exceptions(facts, partial)?;
     check_rollups(partial)?;
     check_sources(facts, partial)?;
     check_remediation(shard)
@@ -77,6 +81,19 @@ fn check_objects(partial: &Partial) -> Result<(), &'static str> {
     ensure(sum(partial.by_reason.values().copied()) == found, "its reasons are not those of its verdicts")?;
     let excepted = sum(partial.excepted_by_reason.values().copied());
     ensure(excepted == verdict(Verdict::Excepted), "its exceptions are not those of its verdicts")
+}
+
+fn check_exceptions(facts: &AuditFacts, partial: &Partial) -> Result<(), &'static str> {
+    let is_own = |exception: &ExceptionId| exception.as_index() < facts.exceptions.len();
+    ensure(partial.by_exception.keys().all(is_own), "it has objects of an exception that is not there")?;
+    let (verdicts, bytes) = (partial.verdicts.get(Verdict::Excepted), partial.bytes.get(Verdict::Excepted));
+    let excepted = Amount { objects: verdicts, bytes };
+    ensure(all(partial.by_exception.values().copied()) == excepted, "its exceptions cover other objects")
+}
+
+/// What is handed over is the policy that objects were held against.
+fn check_policy(facts: &AuditFacts) -> Result<(), &'static str> {
+    ensure(hex(&Sha256::of(&facts.policy_text)) == facts.policy.sha256, "the text of its policy is another")
 }
 
 /// Objects that no rule is about are of none.
