@@ -376,7 +376,7 @@ impl<'w> AuditWork<'w> {
         let ended = match examined {
             Ok(facts) => {
                 partial.count_unit(open.unit.id, open.unit.source_id, facts);
-                Ended::Sound
+                Ended::Sound(examiner.end_unit(&open.unit, &partial)?)
             }
             Err(fault) => {
                 partial = self.nothing();

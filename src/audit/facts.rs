@@ -9,7 +9,7 @@ use crate::hashes::sha256::Sha256;
 use crate::partial::Partial;
 use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault, check_newest};
 use crate::policy::{Checker, Conditions, Exception, Severity, Versions};
-use crate::sinks::{FINDINGS_HEADER, List, push_fault};
+use crate::sinks::{FINDINGS_HEADER, List, UNITS_HEADER, push_fault};
 use crate::timestamp::Timestamp;
 
 /// What an audit is about, beside what it found. It travels with the partial of a shard.
@@ -181,6 +181,7 @@ impl AuditFacts {
         let mut lines = Vec::new();
         match list {
             List::Findings => lines.extend_from_slice(FINDINGS_HEADER.as_bytes()),
+            List::Units => lines.extend_from_slice(UNITS_HEADER.as_bytes()),
             List::Faults => {
                 let evidence = self.evidence.iter().flat_map(|evidence| &evidence.faults);
                 evidence.for_each(|fault| push_fault(&mut lines, &fault.what, &fault.path, None, None, &fault.why));

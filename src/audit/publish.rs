@@ -111,8 +111,8 @@ fn finish_lists(ListFiles { named, groups }: ListFiles, cancel: &Cancel) -> Resu
 }
 
 fn seal_lists(output: &OutputFolder) -> Result<[FileSeal; List::ALL.len()], OutputError> {
-    let [findings, faults] = List::ALL.map(|list| seal_file(output, list.file_name()));
-    Ok([findings?, faults?])
+    let [findings, faults, units] = List::ALL.map(|list| seal_file(output, list.file_name()));
+    Ok([findings?, faults?, units?])
 }
 
 /// The seal of a file that has not been published.

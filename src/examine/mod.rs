@@ -23,7 +23,10 @@ use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::Details;
 use crate::remediation::{Groups, Targets};
-use crate::sinks::{Extent, FindingWriter, LINES_LEN, List, ListId, OutputError, SpoolWriter, push_fault};
+use crate::sinks::{
+    Extent, FindingWriter, LINES_LEN, List, ListId, OutputError, SpoolWriter, UnitCounts, push_fault,
+    push_faulted_unit, push_unit,
+};
 use crate::timestamp::{Month, MonthMemo};
 
 use columnwise::{PairCounts, is_countable, pairs, sound_bucket};
@@ -57,6 +60,7 @@ pub(crate) struct Examiner<'c> {
     blank_lines: u64,
     findings: Vec<u8>,
     faults: Vec<u8>,
+    units: Vec<u8>,
     /// The first error of the spool; nothing more is written after it.
     error: Option<ExamineError>,
 }
@@ -118,6 +122,7 @@ impl<'c> Examiner<'c> {
             blank_lines: 0,
             findings: Vec::new(),
             faults: Vec::new(),
+            units: Vec::new(),
             error: None,
         }
     }
@@ -126,6 +131,7 @@ impl<'c> Examiner<'c> {
     pub(crate) fn begin_part(&mut self, is_first: bool) {
         self.findings.clear();
         self.faults.clear();
+        self.units.clear();
         self.remedies.begin_part();
         self.spool.begin_part(is_first);
     }
@@ -329,9 +335,23 @@ impl<'c> Examiner<'c> {
         self.places = Places::default();
     }
 
+    /// Notes what was found in a unit, behind the lines of its parts.
+    pub(crate) fn end_unit(&mut self, unit: &Unit<'_>, found: &Partial) -> Result<Vec<Extent>, ExamineError> {
+        self.begin_part(true);
+        let counts = UnitCounts {
+            rows: found.rows_read(),
+            delete_markers: found.delete_markers,
+            verdicts: &found.verdicts,
+            rows_rejected: found.rows_rejected,
+        };
+        push_unit(&mut self.units, unit, &counts);
+        self.end_part()
+    }
+
     /// Notes the fault of a unit, in the place of all its lines.
     pub(crate) fn fail_unit(&mut self, unit: &Unit<'_>, what: &str, why: &str) -> Result<Vec<Extent>, ExamineError> {
         self.begin_part(true);
+        push_faulted_unit(&mut self.units, unit, what);
         let source = unit.source.display_path();
         let key = unit.key();
         push_fault(&mut self.faults, what, &source, Some(&escape(key.as_bytes())), None, &escape(why.as_bytes()));
@@ -441,7 +461,8 @@ impl<'c> Examiner<'c> {
     }
 
     fn flush_lines(&mut self, at_least: usize) {
-        for (list, lines) in [(List::Findings, &mut self.findings), (List::Faults, &mut self.faults)] {
+        let lists = [&mut self.findings, &mut self.faults, &mut self.units];
+        for (list, lines) in List::ALL.into_iter().zip(lists) {
             // Nobody counts the lines of these.
             if lines.len() < at_least {
                 continue;

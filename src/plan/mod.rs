@@ -609,6 +609,16 @@ impl Unit<'_> {
         self.source.file_key(self.file)
     }
 
+    /// The size that the manifest gives.
+    pub fn manifest_size(&self) -> Option<u64> {
+        self.file.size
+    }
+
+    /// The checksum that the manifest gives, whether it is verified or not.
+    pub fn manifest_md5(&self) -> Option<Md5> {
+        self.file.md5
+    }
+
     /// Where the data file is on this machine.
     pub fn path(&self) -> Result<PathBuf, UnitFault> {
         let dir = self.file.dir.ok_or(UnitFault::Outside)?;

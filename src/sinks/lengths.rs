@@ -64,8 +64,8 @@ impl UnitLengthList {
     }
 }
 
-/// `[unit, findings, faults, [[group, lines], ...]]`
-type UnitEntry = (UnitId, u64, u64, Vec<(usize, Lines)>);
+/// `[unit, [findings, faults, units], [[group, lines], ...]]`
+type UnitEntry = (UnitId, [u64; List::ALL.len()], Vec<(usize, Lines)>);
 
 /// With the groups themselves in the place of their numbers.
 pub(crate) fn with_groups(lengths: UnitLengths, groups: &Groups) -> UnitLengths<Group> {
@@ -80,9 +80,9 @@ impl From<UnitLengths<Group>> for UnitLengthList {
     fn from(lengths: UnitLengths<Group>) -> Self {
         let all: BTreeSet<&Group> = lengths.values().flat_map(|lines| lines.groups.keys()).collect();
         let groups: Vec<Group> = all.into_iter().cloned().collect();
-        let unit = |(unit, UnitLines { named: [findings, faults], groups: lines }): (&UnitId, &UnitLines<Group>)| {
+        let unit = |(unit, UnitLines { named, groups: lines }): (&UnitId, &UnitLines<Group>)| {
             let lines = lines.iter().filter_map(|(group, lines)| Some((groups.binary_search(group).ok()?, *lines)));
-            (*unit, *findings, *faults, lines.collect())
+            (*unit, *named, lines.collect())
         };
         let units = lengths.iter().map(unit).collect();
         Self { groups, units }
@@ -92,9 +92,9 @@ impl From<UnitLengths<Group>> for UnitLengthList {
 impl From<UnitLengthList> for UnitLengths<Group> {
     /// A group that the list does not tell has no lines, which is found when lines are added up.
     fn from(UnitLengthList { groups, units }: UnitLengthList) -> Self {
-        let unit = |(unit, findings, faults, lines): UnitEntry| {
+        let unit = |(unit, named, lines): UnitEntry| {
             let lines = lines.into_iter().filter_map(|(at, lines)| Some((groups.get(at)?.clone(), lines)));
-            (unit, UnitLines { named: [findings, faults], groups: lines.collect() })
+            (unit, UnitLines { named, groups: lines.collect() })
         };
         units.into_iter().map(unit).collect()
     }

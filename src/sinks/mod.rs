@@ -16,6 +16,7 @@ mod remedies;
 mod sealed;
 mod sorted;
 mod spool;
+mod units;
 
 pub(crate) use faults::push_fault;
 pub use findings::{FINDINGS_HEADER, Finding, FindingWriter};
@@ -32,3 +33,4 @@ pub(crate) use sealed::SealedFile;
 pub(crate) use sorted::{SortWriter, Sorter};
 pub use spool::List;
 pub(crate) use spool::{Extent, ListId, SpoolWriter, Spools, Stream};
+pub(crate) use units::{UNITS_HEADER, UnitCounts, push_faulted_unit, push_unit};

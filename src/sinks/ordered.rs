@@ -36,8 +36,8 @@ pub(crate) struct ListFiles {
 
 /// How a unit ended.
 pub(crate) enum Ended {
-    /// All lines of its parts stand.
-    Sound,
+    /// All lines of its parts stand, and these come behind them.
+    Sound(Vec<Extent>),
     /// These are in the place of all lines of its parts.
     Faulted(Vec<Extent>),
 }
@@ -218,10 +218,10 @@ impl Waiting {
                     self.parked.insert(unit, parked);
                     return;
                 }
-                Some(Ended::Sound) => {
+                Some(Ended::Sound(lines)) => {
                     let ahead = std::mem::take(&mut self.next.ahead);
                     self.next.settled.append(ahead);
-                    parked.parts.into_values().flatten().collect()
+                    parked.parts.into_values().flatten().chain(lines).collect()
                 }
                 Some(Ended::Faulted(lines)) => {
                     // Nothing is settled behind lines that are in the lists already.
@@ -351,7 +351,7 @@ mod tests {
                         spool.write(ListId::Named(List::Faults), &mut fault_line(unit), 0).expect("spooled");
                         Ended::Faulted(spool.end_part())
                     }
-                    false => Ended::Sound,
+                    false => Ended::Sound(Vec::new()),
                 };
                 lists.end(UnitId(unit), ended).expect("written");
             }

@@ -18,17 +18,20 @@ pub enum List {
     Findings,
     /// What could not be examined.
     Faults,
+    /// Data files.
+    Units,
 }
 
 impl List {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Findings, Self::Faults];
+    pub const ALL: [Self; 3] = [Self::Findings, Self::Faults, Self::Units];
 
     /// The file's name in the output folder.
     pub fn file_name(self) -> &'static str {
         match self {
             Self::Findings => "findings.csv",
             Self::Faults => "faults.jsonl",
+            Self::Units => "units.csv",
         }
     }
 }
@@ -80,7 +83,8 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    const ALL: [Self; 3] = [Self::Named(List::Findings), Self::Named(List::Faults), Self::Groups];
+    const ALL: [Self; 4] =
+        [Self::Named(List::Findings), Self::Named(List::Faults), Self::Named(List::Units), Self::Groups];
 
     fn of(list: ListId) -> Self {
         match list {

@@ -19,8 +19,8 @@ use tempfile::TempDir;
 /// "Today" of all audits here.
 pub const AS_OF: &str = "2026-01-10";
 
-pub const FINAL_FILES: [&str; 6] =
-    ["summary.json", "findings.csv", "faults.jsonl", "partial.json", "policy.toml", "remediation"];
+pub const FINAL_FILES: [&str; 7] =
+    ["summary.json", "findings.csv", "faults.jsonl", "partial.json", "policy.toml", "remediation", "units.csv"];
 
 /// What a process said.
 #[derive(Debug)]
@@ -69,6 +69,8 @@ pub struct Steady {
     pub summary: String,
     pub findings: String,
     pub faults: String,
+    pub units: String,
+    pub policy: String,
     pub remediation: BTreeMap<String, Vec<u8>>,
 }
 
@@ -180,7 +182,9 @@ impl Audited {
 
     pub fn steady(&self) -> Steady {
         let (summary, findings) = (without_times(&self.text("summary.json")), self.text("findings.csv"));
-        Steady { summary, findings, faults: self.text("faults.jsonl"), remediation: self.remediation() }
+        let (faults, units) = (self.text("faults.jsonl"), self.text("units.csv"));
+        assert_units_add_up(&units, &self.summary());
+        Steady { summary, findings, faults, units, policy: self.text("policy.toml"), remediation: self.remediation() }
     }
 
     /// The files that put objects right, by their paths.
@@ -211,6 +215,33 @@ impl Audited {
     }
 }
 
+/// Holds the lines of `units.csv` against the counts of all of them.
+#[track_caller]
+pub fn assert_units_add_up(units: &str, summary: &Value) {
+    const COUNTED: [&str; 7] =
+        ["rows", "delete_markers", "compliant", "violation", "undetermined", "excepted", "out_of_scope"];
+    let mut reader = csv::Reader::from_reader(units.as_bytes());
+    let lines: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+    let sum = |column: &str| -> u64 { lines.iter().map(|line| line[column].parse::<u64>().unwrap_or(0)).sum() };
+    let count = |state: &str| lines.iter().filter(|line| line["state"] == state).count() as u64;
+    for column in COUNTED {
+        assert_eq!(summary["counts"][column], sum(column), "{column}\n{units}");
+    }
+    let coverage = &summary["coverage"];
+    assert_eq!(coverage["rows_rejected"], sum("rejected_rows"), "{units}");
+    assert_eq!(
+        (&coverage["units_examined"], &coverage["units_faulted"]),
+        (&count("examined").into(), &count("faulted").into())
+    );
+    assert!(lines.iter().all(|line| (line["state"] == "faulted") != line["fault"].is_empty()), "{units}");
+    for (at, source) in summary["sources"].as_array().unwrap().iter().enumerate() {
+        let number = (at + 1).to_string();
+        let of_source = lines.iter().filter(|line| line["source"] == number && line["state"] == "examined");
+        let rows: u64 = of_source.clone().map(|line| line["rows"].parse::<u64>().unwrap()).sum();
+        assert_eq!((&source["files_examined"], &source["rows"]), (&of_source.count().into(), &rows.into()), "{units}");
+    }
+}
+
 /// The text of a summary up to `timing`, which comes last, without the two lines that say when.
 pub fn without_times(summary: &str) -> String {
     let (steady, _) = summary.split_once("\n  \"timing\": {").unwrap();
@@ -219,7 +250,8 @@ pub fn without_times(summary: &str) -> String {
 }
 
 /// What an audit leaves in its folder, in order.
-pub const AUDIT_FILES: [&str; 5] = ["faults.jsonl", "findings.csv", "policy.toml", "remediation", "summary.json"];
+pub const AUDIT_FILES: [&str; 6] =
+    ["faults.jsonl", "findings.csv", "policy.toml", "remediation", "summary.json", "units.csv"];
 
 pub const FINDINGS_HEADER: [&str; 15] = [
     "bucket",

@@ -267,7 +267,7 @@ fn an_output_folder_may_hold_other_files() {
     assert_eq!(ran.code, Some(0));
     assert_eq!(
         names_in(&out),
-        ["faults.jsonl", "findings.csv", "notes.txt", "policy.toml", "remediation", "summary.json"]
+        ["faults.jsonl", "findings.csv", "notes.txt", "policy.toml", "remediation", "summary.json", "units.csv"]
     );
     assert_eq!(fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
     let file = desk.file("a-file", "x");

@@ -179,7 +179,7 @@ fn what_is_merged_in_steps_is_the_whole() {
         assert!(reasons.as_array().unwrap().contains(&json!("units_missing")), "{reasons}");
         assert_eq!(
             names_in(&two_of_three.out),
-            ["faults.jsonl", "findings.csv", "partial.json", "policy.toml", "remediation", "summary.json"]
+            ["faults.jsonl", "findings.csv", "partial.json", "policy.toml", "remediation", "summary.json", "units.csv"]
         );
         assert_same(&whole, &troubled.desk.merge([&two_of_three, three]));
         assert_same(&whole, &troubled.desk.merge([three, &two_of_three]));
@@ -399,8 +399,8 @@ fn a_partial_whose_lengths_are_not_those_of_its_lists_is_refused() {
     let changes: [fn(&mut Value); 4] = [
         |lengths| lengths["units"] = json!([]),
         |lengths| drop(lengths["units"].as_array_mut().unwrap().pop()),
-        |lengths| lengths["units"][0][1] = json!(0),
-        |lengths| lengths["units"][0][1] = json!(lengths["units"][0][1].as_u64().unwrap() - 1),
+        |lengths| lengths["units"][0][1][0] = json!(0),
+        |lengths| lengths["units"][0][1][0] = json!(lengths["units"][0][1][0].as_u64().unwrap() - 1),
     ];
     for change in changes {
         let pair = Pair::new();
@@ -410,7 +410,7 @@ fn a_partial_whose_lengths_are_not_those_of_its_lists_is_refused() {
 
 #[test]
 fn a_shard_without_one_of_its_lists_is_refused() {
-    for file in ["findings.csv", "faults.jsonl"] {
+    for file in ["findings.csv", "faults.jsonl", "units.csv"] {
         Pair::new().refuse_after(|out| fs::remove_file(out.join(file)).unwrap());
     }
 }

@@ -17,7 +17,7 @@ use logseal::timestamp::Timestamp;
 use logseal::work::{Cancel, NoProgress, Watch};
 use serde_json::{Value, json};
 
-use crate::audits::{Desk, Finding, decode_cell, read_findings};
+use crate::audits::{Desk, Finding, assert_units_add_up, decode_cell, read_findings};
 use crate::delivery::{
     BUCKET, Columns, Delivery, ParquetForm, Row, all_columns, as_reported, columns_without, iso_time,
 };
@@ -562,8 +562,9 @@ fn run_audit(desk: &Desk, sources: &[&Path], checker: &Checker, case: u64) -> (V
     };
     let plan = Plan::new(&sources, &PlanOptions::default()).unwrap();
     let summary = audit(&plan, checker, &options, Watch { cancel: &Cancel::default(), progress: &NoProgress }).unwrap();
-    let findings = read_findings(&std::fs::read(out.join("findings.csv")).unwrap());
-    (json!(summary), findings)
+    let (summary, text) = (json!(summary), |name: &str| std::fs::read(out.join(name)).unwrap());
+    assert_units_add_up(str::from_utf8(&text("units.csv")).unwrap(), &summary);
+    (summary, read_findings(&text("findings.csv")))
 }
 
 /// Returns the verdicts and reasons that it met.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{AuditFacts, PolicyFacts, SourceFacts, shard::Shards};
+use crate::audit::{AuditFacts, ExceptionFacts, PolicyFacts, SourceFacts, shard::Shards};
 use crate::evidence::{EvidenceFacts, EvidenceSummary};
 use crate::partial::Terms;
 
@@ -91,8 +91,14 @@ fn check_shards(ours: &Shards, theirs: &Shards) -> Result<(), Disagreement> {
 /// The same text of a policy can be in different files.
 fn check_policies(ours: &Party<'_>, theirs: &Party<'_>) -> Result<(), Disagreement> {
     let without_file = |facts: &AuditFacts| PolicyFacts { source: String::new(), ..facts.policy.clone() };
+    // Which day it was is a setting.
+    let without_days = |facts: &AuditFacts| -> Vec<_> {
+        facts.exceptions.iter().map(|exception| ExceptionFacts { days_left: 0, ..exception.clone() }).collect()
+    };
     let name = |party: &Party<'_>| format!("{} (SHA-256 {})", party.facts.policy.name, party.terms.policy);
-    let is_same = ours.terms.policy == theirs.terms.policy && without_file(ours.facts) == without_file(theirs.facts);
+    let is_same = ours.terms.policy == theirs.terms.policy
+        && without_file(ours.facts) == without_file(theirs.facts)
+        && without_days(ours.facts) == without_days(theirs.facts);
     if is_same { Ok(()) } else { Err(Disagreement::Policy(name(ours), name(theirs))) }
 }
 

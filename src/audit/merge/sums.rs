@@ -32,7 +32,8 @@ pub(super) fn check(shard: &ShardFile<'_>) -> Result<(), &'static str> {
 pub(super) fn lines(partial: &Partial) -> [u64; List::ALL.len()] {
     let listed = [Verdict::Violation, Verdict::Undetermined, Verdict::Excepted];
     let findings = sum(listed.map(|verdict| partial.verdicts.get(verdict)));
-    [findings, sum(partial.faults.values().copied())]
+    let units = partial.examined.len() + partial.faulted.len();
+    [findings, sum(partial.faults.values().copied()), units as u64]
 }
 
 fn ensure(holds: bool, why: &'static str) -> Result<(), &'static str> {
