@@ -1,5 +1,7 @@
 //! Why an audit could not be done.
 
+use std::path::PathBuf;
+
 use crate::digests::DigestsError;
 use crate::engine::EngineError;
 use crate::evidence::EvidenceError;
@@ -25,6 +27,9 @@ pub enum AuditError {
     /// Somebody ended it early, or a worker stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+    /// A manifest is no longer what it was when the plan was made.
+    #[error("the manifest was changed while the audit began: {}", .0.display())]
+    SourceChanged(PathBuf),
     /// Every shard would verify all of them.
     #[error("digests cannot be verified with a shard")]
     DigestsOfShard,
@@ -37,6 +42,7 @@ impl AuditError {
             Self::Output(error) | Self::Engine(EngineError::Output(error)) => error.hint(),
             Self::Digests(error) => error.hint(),
             Self::DigestsOfShard => Some("verify them once, with `logseal digests`"),
+            Self::SourceChanged(_) => Some("run the audit again when nobody writes to its folder"),
             Self::Engine(_) | Self::Evidence(_) | Self::Stopped(_) => None,
         }
     }

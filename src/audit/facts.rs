@@ -105,6 +105,8 @@ pub struct SourceFacts {
     pub path: String,
     /// The bucket that it is about.
     pub bucket: Option<String>,
+    /// Its manifest; nothing for a data file without one, or if it cannot be read.
+    pub manifest: Option<ManifestFacts>,
     /// The format of its data files.
     pub format: Format,
     /// When S3 began to list the bucket.
@@ -119,6 +121,22 @@ pub struct SourceFacts {
     pub faults: Vec<(String, String)>,
     /// A number for what its manifest says.
     pub fingerprint: String,
+}
+
+/// A manifest, as it was delivered. It is kept in `sources/N/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ManifestFacts {
+    /// The bucket that it was delivered to, as it says itself, escaped.
+    pub bucket: Option<String>,
+    /// Its key there, as far as that follows from its data files and from the name of its folder, escaped.
+    pub key: Option<String>,
+    /// The MD5 of its bytes, in hexadecimal: what `manifest.checksum` must say.
+    pub md5: String,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// The SHA-256 of `manifest.checksum`, in hexadecimal; nothing if none was kept.
+    pub checksum_sha256: Option<String>,
 }
 
 impl AuditFacts {
@@ -226,6 +244,8 @@ impl SourceFacts {
         Self {
             path: source.display_path(),
             bucket: source.bucket.as_ref().map(|bucket| escape(bucket.as_bytes()).into_owned()),
+            // Noted when it is kept.
+            manifest: None,
             format: source.format,
             created_at: source.created_at.map(|time| time.to_string()),
             files: source.file_count(),

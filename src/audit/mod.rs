@@ -7,6 +7,7 @@ pub mod merge;
 mod publish;
 mod replaced;
 mod shard;
+mod sources;
 mod summary;
 
 use std::path::PathBuf;
@@ -29,7 +30,7 @@ use crate::work::{Progress, Stopped, Watch, default_jobs};
 
 pub use campaign::CampaignOptions;
 pub use error::AuditError;
-pub use facts::{AuditFacts, ExceptionFacts, PolicyFacts, RemediationFacts, RuleFacts, SourceFacts};
+pub use facts::{AuditFacts, ExceptionFacts, ManifestFacts, PolicyFacts, RemediationFacts, RuleFacts, SourceFacts};
 use publish::{AuditResult, FinishedLists, begin_lists, write};
 pub use summary::{
     AUDIT_SCHEMA, AccountLine, AccountLines, ByteCounts, Counts, Coverage, EvidenceLine, ExceptionLine, ExceptionState,
@@ -125,6 +126,7 @@ pub fn audit(plan: &Plan, checker: &Checker, options: &AuditOptions, watch: Watc
     let are_logs_stated = options.evidence.is_some() && checker.policy().evidence.logs_are_complete;
     let mut output = OutputFolder::create(&options.out, options.overwrite)?;
     replaced::check(&options.out, &facts.policy_text)?;
+    sources::keep(&mut output, plan, &mut facts)?;
     let verify = |digests: Verification<'_>| {
         digests.keep_listed(are_logs_stated).run(
             &mut output,

@@ -124,7 +124,7 @@ impl<'r> ShardFile<'r> {
 
     /// Writes it down and seals it.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut sealing = Hashing { inner: &mut *out, hasher: Sha256::new() };
+        let mut sealing = Hashing::new(&mut *out);
         let mut text = BufWriter::new(&mut sealing);
         text.write_all(HEAD.as_bytes())?;
         serde_json::to_writer(&mut text, self)?;
@@ -214,7 +214,7 @@ impl From<FileFault> for Broken {
 }
 
 /// Hashes what goes through it.
-struct Hashing<T> {
+pub(super) struct Hashing<T> {
     inner: T,
     hasher: Sha256,
 }
@@ -240,6 +240,14 @@ impl<R: Read> Read for Hashing<R> {
 }
 
 impl<T> Hashing<T> {
+    pub(super) fn new(inner: T) -> Self {
+        Self { inner, hasher: Sha256::new() }
+    }
+
+    pub(super) fn into_hasher(self) -> Sha256 {
+        self.hasher
+    }
+
     fn after_head(inner: T) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(HEAD);

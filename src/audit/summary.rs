@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::AuditFacts;
 use super::ExceptionFacts;
+use super::ManifestFacts;
 use super::PolicyFacts;
 use super::RuleFacts;
 use super::SourceFacts;
@@ -206,6 +207,9 @@ pub struct SourceLine {
     /// The bucket that the report is about, escaped. Nothing for a data file without a manifest, or if the manifest
     /// cannot be read.
     pub bucket: Option<String>,
+    /// Its manifest, which is kept in `sources/N/`, where N is the place of this line, from 1 on. Nothing for a data file
+    /// without one, or if it cannot be read.
+    pub manifest: Option<ManifestFacts>,
     /// The format of its data files; CSV if its manifest cannot be read.
     pub format: Format,
     /// When S3 began to list the bucket, in UTC: the moment that verdicts are about. Nothing if the source does not say
@@ -617,6 +621,7 @@ fn source_line(id: usize, facts: &SourceFacts, partial: &Partial) -> SourceLine 
     SourceLine {
         path: facts.path.clone(),
         bucket: facts.bucket.clone(),
+        manifest: facts.manifest.clone(),
         format: facts.format,
         created_at: facts.created_at.clone(),
         files: facts.files,

@@ -22,9 +22,18 @@ use crate::timestamp::Timestamp;
 /// A manifest of a million files has a quarter of this.
 const MAX_LEN: u64 = 1 << 30;
 
+/// How manifests are called.
+pub(crate) const MANIFEST: &str = "manifest.json";
+/// How the file with the checksum of a manifest is called.
+pub(crate) const MANIFEST_CHECKSUM: &str = "manifest.checksum";
+/// A checksum and white space have fewer bytes.
+pub(crate) const MAX_CHECKSUM_LEN: u64 = 1024;
+
 /// What a manifest says, checked.
 pub struct Manifest {
     pub(super) bucket: String,
+    /// The bucket that it was delivered to.
+    pub(super) destination: Option<String>,
     pub(super) format: Format,
     pub(super) made: Result<Timestamp, MadeFault>,
     /// The columns of CSV files; other formats name their own.
@@ -39,6 +48,7 @@ pub struct Manifest {
 #[serde(rename_all = "camelCase")]
 struct ManifestEntry {
     source_bucket: String,
+    destination_bucket: Option<String>,
     creation_timestamp: Option<CreationTimestamp>,
     file_format: String,
     #[serde(default)]
@@ -62,9 +72,20 @@ struct FileList {
 }
 
 impl Manifest {
-    /// Reads and checks the manifest, and the checksum beside it.
-    pub(super) fn read(path: &Path, options: &PlanOptions) -> Result<Self, SourceFault> {
-        let (entry, md5) = read_entry(path)?;
+    /// Reads and checks the manifest, and the checksum beside it. Its own is known whatever it says.
+    pub(super) fn read(path: &Path, options: &PlanOptions) -> (Option<Md5>, Result<Self, SourceFault>) {
+        match read_entry(path) {
+            Ok((entry, md5)) => (Some(md5), Self::check(path, entry, md5, options)),
+            Err(fault) => (None, Err(fault)),
+        }
+    }
+
+    fn check(
+        path: &Path,
+        entry: Result<ManifestEntry, SourceFault>,
+        md5: Md5,
+        options: &PlanOptions,
+    ) -> Result<Self, SourceFault> {
         let fault = match options.checksums {
             Checksums::Verified => check(path, md5)?,
             Checksums::Skipped => None,
@@ -90,6 +111,7 @@ impl Manifest {
         let today = options.today.map_or(now, |today| today.max(now));
         Ok(Self {
             bucket: entry.source_bucket,
+            destination: entry.destination_bucket,
             format,
             made: made(entry.creation_timestamp, today),
             schema,
@@ -118,13 +140,13 @@ fn read_entry(path: &Path) -> Result<(Result<ManifestEntry, SourceFault>, Md5), 
 }
 
 fn check(manifest: &Path, md5: Md5) -> Result<Option<SourceFault>, SourceFault> {
-    let path = manifest.with_file_name("manifest.checksum");
+    let path = manifest.with_file_name(MANIFEST_CHECKSUM);
     let unreadable = |error: std::io::Error| SourceFault::ChecksumUnreadable(error.to_string());
     let Some(metadata) = look_at(&path).map_err(unreadable)? else { return Ok(Some(SourceFault::NoChecksum)) };
     if !metadata.is_file() {
         return Err(SourceFault::ChecksumUnreadable(FileFault::NotAFile.to_string()));
     }
-    let text = if metadata.len() > 1024 { Vec::new() } else { source::read(&path).map_err(unreadable)? };
+    let text = if metadata.len() > MAX_CHECKSUM_LEN { Vec::new() } else { source::read(&path).map_err(unreadable)? };
     let expected = std::str::from_utf8(&text).ok().and_then(|text| Md5::parse(text.trim()));
     if expected == Some(md5) { Ok(None) } else { Err(SourceFault::Checksum) }
 }

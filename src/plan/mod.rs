@@ -29,7 +29,8 @@ use crate::timestamp::Timestamp;
 pub use made::MadeFault;
 pub(crate) use made::check_newest;
 pub use manifest::Manifest;
-use runs::Runs;
+pub(crate) use manifest::{MANIFEST, MANIFEST_CHECKSUM, MAX_CHECKSUM_LEN};
+use runs::{Runs, is_run_name};
 
 /// The format of data files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,10 @@ pub struct Source {
     pub path: PathBuf,
     /// The bucket that the report is about; a data file without a manifest does not say.
     pub bucket: Option<String>,
+    /// The checksum of its manifest as it was read; nothing if there is none, or if it cannot be read.
+    pub manifest_md5: Option<Md5>,
+    /// The bucket that the manifest was delivered to, as it says itself.
+    destination: Option<String>,
     /// The format of its data files.
     pub format: Format,
     /// When S3 began to list the bucket.
@@ -445,17 +450,17 @@ impl Source {
                 Self::bare(path, kind.len(), options)
             };
         }
-        let manifest = path.join("manifest.json");
+        let manifest = path.join(MANIFEST);
         let has_manifest = look_at(&manifest).map_err(|error| PlanError::Open { path: manifest.clone(), error })?;
         let runs = Runs::of(path)?;
         match (has_manifest, options.run.as_deref(), runs.any()) {
             (Some(_), None, Some(run)) => Err(PlanError::Ambiguous { path: path.to_owned(), run: run.to_owned() }),
             (Some(_), Some(_), None) => Err(PlanError::RunUnused(path.to_owned())),
             (Some(_), None, None) => Ok(Self::from_manifest(&manifest, Vec::new(), options)),
-            (_, Some(run), _) => Ok(Self::from_manifest(&runs.named(run)?.join("manifest.json"), Vec::new(), options)),
+            (_, Some(run), _) => Ok(Self::from_manifest(&runs.named(run)?.join(MANIFEST), Vec::new(), options)),
             (None, None, _) => {
                 let (run, skipped) = runs.newest_complete()?;
-                Ok(Self::from_manifest(&run.join("manifest.json"), skipped, options))
+                Ok(Self::from_manifest(&run.join(MANIFEST), skipped, options))
             }
         }
     }
@@ -464,6 +469,8 @@ impl Source {
         Self {
             path: path.to_owned(),
             bucket: None,
+            manifest_md5: None,
+            destination: None,
             format: Format::Csv,
             created_at: None,
             ignored_files: 0,
@@ -486,7 +493,9 @@ impl Source {
     /// A manifest that is at fault makes a source without files.
     fn from_manifest(path: &Path, skipped_runs: Vec<String>, options: &PlanOptions) -> Self {
         let mut source = Self { skipped_runs, ..Self::empty(path, options.checksums) };
-        match Manifest::read(path, options) {
+        let (md5, manifest) = Manifest::read(path, options);
+        source.manifest_md5 = md5;
+        match manifest {
             Ok(manifest) => source.fill(manifest, options),
             Err(fault) => source.faults.push(fault),
         }
@@ -495,6 +504,7 @@ impl Source {
 
     fn fill(&mut self, manifest: Manifest, options: &PlanOptions) {
         self.bucket = Some(manifest.bucket);
+        self.destination = manifest.destination;
         self.format = manifest.format;
         match manifest.made {
             Ok(time) => self.created_at = Some(time),
@@ -572,6 +582,23 @@ impl Source {
         let is_alike =
             |(one, two): (&DataFile, &DataFile)| one.md5.is_some() && (one.md5, one.size) == (two.md5, two.size);
         self.files.len() == other.files.len() && self.files.iter().zip(&other.files).all(is_alike)
+    }
+
+    /// The bucket that its manifest was delivered to, as that says itself; harmless to show.
+    pub fn delivered_to(&self) -> Option<String> {
+        let destination = self.destination.as_deref()?;
+        // arn:aws:s3:::BUCKET, in every partition.
+        let bucket = destination.rsplit_once(":::").map_or(destination, |(_, bucket)| bucket);
+        Some(escape(bucket.as_bytes()).into_owned())
+    }
+
+    /// The key under which S3 delivered its manifest, as far as that follows from where its data files are and from the
+    /// name of its folder; harmless to show.
+    pub fn manifest_key(&self) -> Option<String> {
+        let [data] = &self.dirs[..] else { return None };
+        let run = self.path.parent()?.file_name()?.to_str().filter(|name| is_run_name(name))?;
+        let configuration = data.strip_suffix("/data")?;
+        Some(escape(format!("{configuration}/{run}/{MANIFEST}").as_bytes()).into_owned())
     }
 
     /// Its path, harmless to show.

@@ -249,7 +249,7 @@ pub fn reconcile(options: &ReconcileOptions, cancel: &Cancel) -> Result<Reconcil
         return Err(Stopped::Cancelled.into());
     }
 
-    let (staged, path) = output.begin_folder()?;
+    let (staged, path) = output.begin_folder(RETRY)?;
     let standing = Standing {
         looked: looked.as_ref(),
         accepts_gone: options.accept_gone,

@@ -10,7 +10,7 @@ use super::frameworks::Frameworks;
 use super::model::{Model, SourceFault};
 use super::summary::{SettingsFault, SettingsSummary};
 use crate::escape::push_cell;
-use crate::sinks::{OutputError, OutputFolder, OutputKind, SUMMARY_FILE};
+use crate::sinks::{FIXES, OutputError, OutputFolder, OutputKind, SUMMARY_FILE};
 
 /// What is written.
 pub(super) struct Results<'r> {
@@ -34,7 +34,7 @@ pub(super) fn write((out, overwrite): (&Path, bool), results: &Results<'_>) -> R
     folder.write("trails.csv", |out| write_trails(out, judged))?;
     folder.write("decryptors.csv", |out| write_decryptors(out, judged))?;
     folder.write("faults.jsonl", |out| write_faults(out, faults))?;
-    folder.begin_folder()?;
+    folder.begin_folder(FIXES)?;
     for (name, text) in documents(fixes) {
         folder.write_fix(name, text.as_bytes())?;
     }

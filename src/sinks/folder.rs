@@ -47,13 +47,13 @@ impl OutputKind {
         }
     }
 
-    /// The folder inside it.
-    fn folder(self) -> Option<&'static str> {
+    /// The folders inside it.
+    fn folders(self) -> &'static [&'static str] {
         match self {
-            Self::Audit => Some(REMEDIATION),
-            Self::Reconciliation => Some(RETRY),
-            Self::Settings => Some(FIXES),
-            Self::Digests => None,
+            Self::Audit => &[REMEDIATION, SOURCES],
+            Self::Reconciliation => &[RETRY],
+            Self::Settings => &[FIXES],
+            Self::Digests => &[],
         }
     }
 }
@@ -61,12 +61,14 @@ impl OutputKind {
 /// The result of holding reports against an audit.
 pub(crate) const RECONCILIATION: &str = "reconcile.json";
 /// The folder of what would put settings right.
-const FIXES: &str = "fixes";
+pub(crate) const FIXES: &str = "fixes";
 /// The folder of manifests for another attempt.
 pub(crate) const RETRY: &str = "retry";
 /// The folder of everything that puts objects right.
 pub(crate) const REMEDIATION: &str = "remediation";
 
+/// The folder of manifests.
+pub(crate) const SOURCES: &str = "sources";
 /// What marks a finished result.
 pub(crate) const SUMMARY_FILE: &str = "summary.json";
 /// What a shard leaves for merging.
@@ -201,6 +203,18 @@ impl OutputFolder {
         fill_file(&self.staged_remediation(path), fill).map_err(|error| self.fails(path, error))
     }
 
+    /// Writes one file of those of sources.
+    pub(crate) fn fill_source(
+        &self,
+        path: &Path,
+        fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), OutputError> {
+        let staged = self.staging.path().join(SOURCES).join(path);
+        let made = staged.parent().map_or(Ok(()), store::create_folders);
+        let fail = |error| OutputError::Write { path: self.folder.join(SOURCES).join(path), error };
+        made.and_then(|()| fill_file(&staged, fill)).map_err(fail)
+    }
+
     /// Writes one file of those that put settings right.
     pub(crate) fn write_fix(&self, name: &str, text: &[u8]) -> Result<(), OutputError> {
         let fail = |error| OutputError::Write { path: self.folder.join(FIXES).join(name), error };
@@ -235,14 +249,13 @@ impl OutputFolder {
     /// Begins the files of objects that are put right together, whose names appear with [`Self::publish`]: pieces of
     /// these files, so many rows each.
     pub(crate) fn begin_groups(&mut self, max_rows: u64, sources: Sources) -> Result<GroupFiles, OutputError> {
-        let (staged, path) = self.begin_folder()?;
+        let (staged, path) = self.begin_folder(REMEDIATION)?;
         Ok(GroupFiles::new(staged, path, max_rows, sources))
     }
 
-    /// Makes the folder inside the output, whose name appears with [`Self::publish`]: where it is made, and where it
+    /// Makes a folder inside the output, whose name appears with [`Self::publish`]: where it is made, and where it
     /// will be.
-    pub(crate) fn begin_folder(&mut self) -> Result<(PathBuf, PathBuf), OutputError> {
-        let name = self.kind.folder().unwrap_or_default();
+    pub(crate) fn begin_folder(&mut self, name: &'static str) -> Result<(PathBuf, PathBuf), OutputError> {
         let (staged, path) = (self.staging.path().join(name), self.folder.join(name));
         store::create_folder(&staged).map_err(|error| OutputError::Write { path: path.clone(), error })?;
         self.files.push(name);
@@ -263,8 +276,8 @@ impl OutputFolder {
             }
         }
         // A folder takes the place of an empty one only.
-        if let Some(name) = self.kind.folder() {
-            let (old, stale) = (self.folder.join(name), self.staging.path().join("stale"));
+        for name in self.kind.folders() {
+            let (old, stale) = (self.folder.join(name), self.staging.path().join(format!("stale-{name}")));
             match store::rename(&old, &stale) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(OutputError::Write { path: old, error });

@@ -20,7 +20,9 @@ mod units;
 
 pub(crate) use faults::push_fault;
 pub use findings::{FINDINGS_HEADER, Finding, FindingWriter};
-pub(crate) use folder::{DIGESTS_FILE, OutputKind, PARTIAL_FILE, RECONCILIATION, REMEDIATION, RETRY, SUMMARY_FILE};
+pub(crate) use folder::{
+    DIGESTS_FILE, FIXES, OutputKind, PARTIAL_FILE, RECONCILIATION, REMEDIATION, RETRY, SOURCES, SUMMARY_FILE,
+};
 pub use folder::{OutputError, OutputFolder};
 pub use groups::GroupFile;
 pub(crate) use groups::GroupFiles;

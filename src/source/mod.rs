@@ -531,7 +531,11 @@ pub(crate) struct HashingReader {
 
 impl HashingReader {
     pub(crate) fn open(path: &Path) -> Result<Self, FileFault> {
-        Ok(Self { file: SourceFile::open(path, None)?, offset: 0, hasher: Md5Hasher::new() })
+        Ok(Self::of(SourceFile::open(path, None)?))
+    }
+
+    pub(crate) fn of(file: SourceFile) -> Self {
+        Self { file, offset: 0, hasher: Md5Hasher::new() }
     }
 
     /// Reads to the end and returns the checksum of the whole file.

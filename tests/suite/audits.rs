@@ -19,8 +19,16 @@ use tempfile::TempDir;
 /// "Today" of all audits here.
 pub const AS_OF: &str = "2026-01-10";
 
-pub const FINAL_FILES: [&str; 7] =
-    ["summary.json", "findings.csv", "faults.jsonl", "partial.json", "policy.toml", "remediation", "units.csv"];
+pub const FINAL_FILES: [&str; 8] = [
+    "summary.json",
+    "findings.csv",
+    "faults.jsonl",
+    "partial.json",
+    "policy.toml",
+    "remediation",
+    "sources",
+    "units.csv",
+];
 
 /// What a process said.
 #[derive(Debug)]
@@ -71,6 +79,7 @@ pub struct Steady {
     pub faults: String,
     pub units: String,
     pub policy: String,
+    pub sources: BTreeMap<String, Vec<u8>>,
     pub remediation: BTreeMap<String, Vec<u8>>,
 }
 
@@ -184,7 +193,8 @@ impl Audited {
         let (summary, findings) = (without_times(&self.text("summary.json")), self.text("findings.csv"));
         let (faults, units) = (self.text("faults.jsonl"), self.text("units.csv"));
         assert_units_add_up(&units, &self.summary());
-        Steady { summary, findings, faults, units, policy: self.text("policy.toml"), remediation: self.remediation() }
+        let (policy, sources) = (self.text("policy.toml"), files_below(&self.out.join("sources")));
+        Steady { summary, findings, faults, units, policy, sources, remediation: self.remediation() }
     }
 
     /// The files that put objects right, by their paths.
@@ -250,8 +260,8 @@ pub fn without_times(summary: &str) -> String {
 }
 
 /// What an audit leaves in its folder, in order.
-pub const AUDIT_FILES: [&str; 6] =
-    ["faults.jsonl", "findings.csv", "policy.toml", "remediation", "summary.json", "units.csv"];
+pub const AUDIT_FILES: [&str; 7] =
+    ["faults.jsonl", "findings.csv", "policy.toml", "remediation", "sources", "summary.json", "units.csv"];
 
 pub const FINDINGS_HEADER: [&str; 15] = [
     "bucket",

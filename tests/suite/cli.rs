@@ -267,7 +267,16 @@ fn an_output_folder_may_hold_other_files() {
     assert_eq!(ran.code, Some(0));
     assert_eq!(
         names_in(&out),
-        ["faults.jsonl", "findings.csv", "notes.txt", "policy.toml", "remediation", "summary.json", "units.csv"]
+        [
+            "faults.jsonl",
+            "findings.csv",
+            "notes.txt",
+            "policy.toml",
+            "remediation",
+            "sources",
+            "summary.json",
+            "units.csv"
+        ]
     );
     assert_eq!(fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
     let file = desk.file("a-file", "x");
@@ -300,6 +309,58 @@ fn a_policy_that_no_audit_left_there_is_not_replaced() {
     fs::write(&own, "# changed since\n").unwrap();
     assert_refused(&audit(&["--force"]), "error: the folder holds a file that no result left there");
     assert_eq!(names_in(&out), AUDIT_FILES);
+}
+
+#[test]
+fn manifests_are_kept_as_they_were_delivered() {
+    let desk = Desk::new();
+    let delivered: Vec<_> = ["one", "two", "three"]
+        .into_iter()
+        .map(|bucket| {
+            let delivery = Delivery::csv(&compliant_rows(3), &all_columns(), 1).in_bucket(bucket);
+            delivery.write(&desk.path(bucket))
+        })
+        .collect();
+    // What is wrong with a manifest is kept with it.
+    fs::write(delivered[1].manifest(), "{ no manifest").unwrap();
+    fs::remove_file(delivered[2].checksum()).unwrap();
+    let third = delivered[2].manifest();
+    let audited = desk.audit_all(&[&delivered[0].config, &delivered[1].config, &third], &[]);
+    let read = |path: PathBuf| fs::read(path).unwrap();
+    let expected = [
+        ("1/manifest.checksum", read(delivered[0].checksum())),
+        ("1/manifest.json", read(delivered[0].manifest())),
+        ("2/manifest.checksum", read(delivered[1].checksum())),
+        ("2/manifest.json", b"{ no manifest".to_vec()),
+        ("3/manifest.json", read(delivered[2].manifest())),
+    ];
+    assert_eq!(audited.steady().sources, expected.map(|(name, text)| (name.to_owned(), text)).into());
+    let manifests: Vec<_> =
+        audited.summary()["sources"].as_array().unwrap().iter().map(|s| s["manifest"].clone()).collect();
+    let checksum = String::from_utf8(read(delivered[0].checksum())).unwrap();
+    assert_eq!(manifests[0]["md5"], checksum.trim());
+    assert_eq!(manifests[0]["bucket"], "inventory-destination");
+    assert_eq!(manifests[0]["key"], format!("inventories/one/daily/{RUN}/manifest.json"));
+    assert_eq!((&manifests[1]["bucket"], &manifests[1]["key"]), (&json!(null), &json!(null)));
+    assert_eq!(manifests[2]["checksum_sha256"], json!(null));
+    let data = delivered[0].config.join("data");
+    let bare = desk.audit(data.join(&names_in(&data)[0]), &["--accept-unproven", "--schema", "Bucket,Key"]);
+    assert_eq!(bare.summary()["sources"][0]["manifest"], json!(null), "{bare:?}");
+}
+
+#[test]
+fn a_folder_of_sources_that_no_audit_left_there_is_not_replaced() {
+    let desk = Desk::new();
+    let source = delivered(&desk, &compliant_rows(3));
+    for own in ["sources/mine/x", "sources/1/data.csv.gz"] {
+        let out = desk.path(&own.replace('/', "-"));
+        fs::create_dir_all(out.join(own).parent().unwrap()).unwrap();
+        fs::write(out.join(own), "mine").unwrap();
+        let args = ["audit", source.to_str().unwrap(), "--force", "--out", out.to_str().unwrap()];
+        let refused = logseal(args);
+        assert_eq!(refused.code, Some(2), "{own}: {refused:?}");
+        assert_eq!(fs::read_to_string(out.join(own)).unwrap(), "mine");
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn comparable(audited: &Audited) -> Value {
         assert!(summary.as_object_mut().unwrap().remove(time).is_some(), "{time}");
     }
     for source in summary["sources"].as_array_mut().unwrap() {
-        for form in ["path", "format", "bytes"] {
+        for form in ["path", "manifest", "format", "bytes"] {
             assert!(source.as_object_mut().unwrap().remove(form).is_some(), "{form}");
         }
     }

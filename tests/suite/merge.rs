@@ -179,7 +179,16 @@ fn what_is_merged_in_steps_is_the_whole() {
         assert!(reasons.as_array().unwrap().contains(&json!("units_missing")), "{reasons}");
         assert_eq!(
             names_in(&two_of_three.out),
-            ["faults.jsonl", "findings.csv", "partial.json", "policy.toml", "remediation", "summary.json", "units.csv"]
+            [
+                "faults.jsonl",
+                "findings.csv",
+                "partial.json",
+                "policy.toml",
+                "remediation",
+                "sources",
+                "summary.json",
+                "units.csv"
+            ]
         );
         assert_same(&whole, &troubled.desk.merge([&two_of_three, three]));
         assert_same(&whole, &troubled.desk.merge([three, &two_of_three]));
@@ -412,6 +421,21 @@ fn a_partial_whose_lengths_are_not_those_of_its_lists_is_refused() {
 fn a_shard_without_one_of_its_lists_is_refused() {
     for file in ["findings.csv", "faults.jsonl", "units.csv"] {
         Pair::new().refuse_after(|out| fs::remove_file(out.join(file)).unwrap());
+    }
+}
+
+#[test]
+fn a_shard_whose_manifest_is_another_is_refused() {
+    for file in ["manifest.json", "manifest.checksum"] {
+        let pair = Pair::new();
+        let own = pair.shards[0].out.join("sources/1").join(file);
+        let text = fs::read_to_string(&own).unwrap();
+        fs::write(&own, format!("{text} ")).unwrap();
+        assert!(pair.refuse(&pair.shards[0], &pair.shards[1]).contains("not as the shard left it"), "{file}");
+        fs::remove_file(&own).unwrap();
+        pair.refuse(&pair.shards[0], &pair.shards[1]);
+        fs::write(&own, text).unwrap();
+        assert_ne!(pair.desk.merge(&pair.shards).code(), Some(2), "{file}");
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{AuditFacts, ExceptionFacts, PolicyFacts, SourceFacts, shard::Shards};
+use crate::audit::{AuditFacts, ExceptionFacts, ManifestFacts, PolicyFacts, SourceFacts, shard::Shards};
 use crate::evidence::{EvidenceFacts, EvidenceSummary};
 use crate::partial::Terms;
 
@@ -124,6 +124,7 @@ fn is_same_report(ours: &SourceFacts, theirs: &SourceFacts) -> bool {
         path: String::new(),
         ignored_files: 0,
         skipped_runs: Vec::new(),
+        manifest: source.manifest.clone().map(|manifest| ManifestFacts { key: None, ..manifest }),
         ..source.clone()
     };
     report(ours) == report(theirs)

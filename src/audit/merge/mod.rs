@@ -24,9 +24,9 @@ use super::Run;
 use super::Scope;
 use super::Summary;
 use super::publish::{AuditResult, FinishedLists, write};
-use super::replaced;
 pub use super::shard::NoPartial;
 use super::shard::{Broken, ShardFile, Shards};
+use super::{replaced, sources};
 use crate::partial::{MergeError, Partial};
 use crate::sinks::{OutputError, OutputFolder, PARTIAL_FILE};
 use crate::source::FileFault;
@@ -133,6 +133,7 @@ pub fn merge(
     others.iter().try_for_each(|folder| whole.add(folder, read(folder)?))?;
     let mut output = OutputFolder::create(out, overwrite)?;
     replaced::check(out, &whole.facts.policy_text)?;
+    sources::keep_of_shard(&mut output, whole.folders.values().next().unwrap_or(first), &whole.facts)?;
     let manifest_rows = whole.partial.terms.manifest_rows;
     let written = whole.lists.write(&mut output, &whole.facts, manifest_rows, cancel);
     if cancel.is_cancelled() {
