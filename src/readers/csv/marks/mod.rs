@@ -320,8 +320,8 @@ mod tests {
             let text = format!("\"x\",\"y\"\n{odd}\n\"z\",\"\"\n");
             let marks = mark(best_way(), text.as_bytes(), &[]);
             let is_odd: Vec<bool> = marks.lines().map(|line| line.fields.is_none()).collect();
-            // The portable way reads some of them itself.
-            if !std::ptr::fn_addr_eq(best_way(), portable_way as Way) {
+            // The portable way, the only one of Miri, reads some of them itself; a function has many addresses there.
+            if !cfg!(miri) && !std::ptr::fn_addr_eq(best_way(), portable_way as Way) {
                 assert_eq!(is_odd, [false, true, false], "{odd}");
             }
             check(text.as_bytes());
