@@ -22,6 +22,7 @@ use crate::plan::{Format, Unit, UnitId};
 use crate::policy::Checker;
 use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFile, UnitReader};
 use crate::remediation::{Groups, Targets};
+use crate::sample::Limits;
 use crate::sinks::{Ended, Extent, OrderedLists, OutputError, Spools};
 use crate::work::{Crew, Progress, Stopped, Watch, caught, lock};
 
@@ -60,6 +61,8 @@ struct AuditWork<'w> {
     wanted: ColumnSet,
     terms: Arc<Terms>,
     total: Mutex<Partial>,
+    /// What rows must not exceed to be drawn, by what is drawn of units that have ended.
+    limits: Mutex<Arc<Limits>>,
     lists: &'w OrderedLists<'w>,
     crew: Crew<'w, EngineError>,
     progress: &'w dyn Progress,
@@ -151,13 +154,21 @@ pub(crate) fn run<'w>(
         checker,
         wanted: wanted_columns(checker, total.terms.rollups, keys.evidence),
         terms: Arc::clone(&total.terms),
+        limits: Mutex::new(Arc::new(total.sample.limits(&total.terms.sample))),
         total: Mutex::new(total),
         lists,
         crew: Crew::new(jobs, cancel),
         progress,
     };
     work.crew.run(|number| {
-        work.run_worker(Examiner::new(checker, targets, groups, keys, spools.writer(number as u32)));
+        work.run_worker(Examiner::new(
+            checker,
+            targets,
+            groups,
+            keys,
+            spools.writer(number as u32),
+            Arc::clone(&work.terms),
+        ));
         Ok(())
     })?;
     Ok(work.total.into_inner().unwrap_or_else(PoisonError::into_inner))
@@ -261,6 +272,7 @@ impl<'w> AuditWork<'w> {
     /// Examines parts of the unit until it has no more.
     fn visit(&self, open: &Arc<OpenUnit<'w>>, examiner: &mut Examiner<'w>, scratch: &mut Scratch) {
         let (mut visit, mut part_number) = (self.nothing(), 0);
+        examiner.begin_unit(&open.unit, &lock(&self.limits));
         let examined = caught(|| -> Result<(), UnitFault> {
             while !self.crew.is_over()
                 && let Some(part) = self.next_part(open, scratch, &mut part_number)?
@@ -385,8 +397,21 @@ impl<'w> AuditWork<'w> {
                 Ended::Faulted(examiner.fail_unit(&open.unit, fault.code(), &fault.to_string())?)
             }
         };
-        lock(&self.total).merge(partial)?;
+        self.add(partial)?;
         Ok(self.lists.end(open.unit.id, ended)?)
+    }
+}
+
+impl AuditWork<'_> {
+    /// Adds what was found in a unit to the total.
+    fn add(&self, found: Partial) -> Result<(), MergeError> {
+        let has_drawn = !found.sample.is_empty();
+        let mut total = lock(&self.total);
+        total.merge(found)?;
+        if has_drawn {
+            *lock(&self.limits) = Arc::new(total.sample.limits(&self.terms.sample));
+        }
+        Ok(())
     }
 }
 

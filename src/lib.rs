@@ -73,6 +73,7 @@ pub mod reconcile;
 pub mod remediation;
 pub mod report;
 pub mod rollup;
+pub mod sample;
 pub mod settings;
 pub mod sinks;
 pub mod source;

@@ -19,6 +19,7 @@ use crate::policy::{ExceptionId, Reason, Status, Verdict};
 use crate::readers::UnitFacts;
 use crate::remediation;
 use crate::rollup::{Collapsed, Group, GroupCounts, Period, Place, Rollup};
+use crate::sample::{Sample, SampleTerms};
 use crate::timestamp::{Month, Timestamp};
 
 /// How many spellings of what we do not know are kept.
@@ -57,6 +58,8 @@ pub struct Terms {
     pub evidence_as_of: Option<i64>,
     /// The SHA-256 of what names the keys of aliases; nothing if there are none.
     pub aliases: Option<String>,
+    /// How the sample is drawn.
+    pub sample: SampleTerms,
     /// The version of this program: verdicts of different versions are not added up.
     pub tool: String,
 }
@@ -77,6 +80,7 @@ impl Terms {
             assumptions,
             evidence_as_of,
             aliases,
+            sample,
             tool,
         } = self;
         let time = |millis: &i64| Timestamp::from_millis(*millis).map_or(millis.to_string(), |time| time.to_string());
@@ -97,6 +101,7 @@ impl Terms {
             ("content of --key-evidence (SHA-256)", given(evidence.clone())),
             ("--evidence-as-of", given(evidence_as_of.as_ref().map(time))),
             ("content of --kms-aliases (SHA-256)", given(aliases.clone())),
+            ("--sample", format!("{} a verdict, {} an account", sample.per_verdict, sample.per_account)),
             ("what is taken for granted", {
                 let lines = assumptions.lines();
                 let names = lines.iter().map(|line| format!("{} {}", line.name, line.value).trim_end().to_owned());
@@ -184,6 +189,8 @@ pub struct Partial {
     pub remediation: remediation::RemedyCounts,
     /// What is known of the keys of objects.
     pub keys: KeyCounts,
+    /// Rows to re-perform.
+    pub(crate) sample: Sample,
 }
 
 /// Why two partials cannot be merged.
@@ -238,6 +245,7 @@ impl Partial {
             faults: BTreeMap::new(),
             remediation: remediation::RemedyCounts::default(),
             keys: KeyCounts::default(),
+            sample: Sample::default(),
         }
     }
 
@@ -275,6 +283,7 @@ impl Partial {
         add_counts(&mut self.faults, other.faults);
         self.remediation.merge(other.remediation);
         self.keys.merge(other.keys);
+        self.sample.merge(other.sample, &self.terms.sample);
         self.by_place.merge(other.by_place);
         self.by_period.merge(other.by_period);
         self.bound_rollups();
@@ -438,6 +447,7 @@ mod tests {
     use super::*;
     use crate::object_key::ObjectKey;
     use crate::policy::Ruling;
+    use crate::sample::SampleKey;
 
     fn terms(max_groups: usize) -> Arc<Terms> {
         let text = String::new;
@@ -457,6 +467,7 @@ mod tests {
             assumptions: Assumptions::default(),
             evidence_as_of,
             aliases,
+            sample: SampleTerms::new(SampleKey::of("seed"), 3, 1),
             tool,
         })
     }

@@ -1,6 +1,6 @@
 //! Whole audits, from manifests to a folder of evidence.
 
-use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, Summary, audit};
+use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, SampleOptions, Summary, audit};
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::Checker;
@@ -26,6 +26,7 @@ pub fn audit_once(input: &Input) -> Work {
         remediation: RemediationOptions::with_built_in_prices().expect("prices"),
         evidence: None,
         digests: None,
+        sample: SampleOptions::default(),
     };
     let summary = watch.time(|| run(input, &options));
     assert_eq!(summary.counts.rows, input.rows, "all rows are examined");

@@ -23,6 +23,8 @@ pub struct AuditFacts {
     pub exceptions: Vec<ExceptionFacts>,
     /// The sources, as they were planned.
     pub sources: Vec<SourceFacts>,
+    /// What somebody chose to decide which rows are drawn into the sample.
+    pub sample_seed: Option<String>,
     /// All units of the plan.
     pub units: u64,
     /// Whether something says what must be covered.
@@ -163,6 +165,7 @@ impl AuditFacts {
             sources: plan.sources().iter().map(SourceFacts::new).collect(),
             policy_text: policy.text.clone(),
             exceptions: policy.exceptions.iter().map(|exception| ExceptionFacts::new(exception, checker)).collect(),
+            sample_seed: None,
             units: plan.units(Shard::WHOLE).count() as u64,
             completeness: plan.completeness(),
             allow_empty,

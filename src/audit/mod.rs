@@ -6,6 +6,7 @@ mod facts;
 pub mod merge;
 mod publish;
 mod replaced;
+mod sample;
 mod shard;
 mod sources;
 mod summary;
@@ -23,6 +24,7 @@ use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
 use crate::remediation::{Groups, Targets};
+use crate::sample::{SampleKey, SampleTerms};
 use crate::sinks::{DIGESTS_FILE, OrderedLists, OutputFolder, Room, Sources, Spools, with_groups};
 use crate::store;
 use crate::timestamp::Timestamp;
@@ -32,6 +34,7 @@ pub use campaign::CampaignOptions;
 pub use error::AuditError;
 pub use facts::{AuditFacts, ExceptionFacts, ManifestFacts, PolicyFacts, RemediationFacts, RuleFacts, SourceFacts};
 use publish::{AuditResult, FinishedLists, begin_lists, write};
+pub use sample::{DEFAULT_SAMPLE, SampleLine, SampleOptions};
 pub use summary::{
     AUDIT_SCHEMA, AccountLine, AccountLines, ByteCounts, Counts, Coverage, EvidenceLine, ExceptionLine, ExceptionState,
     GroupLine, KeyCoverage, KeyInUse, LaneLine, MonthLine, MonthLines, OutcomeReason, RuleLine, Run, Scope, SourceLine,
@@ -73,6 +76,8 @@ pub struct AuditOptions {
     pub evidence: Option<EvidenceOptions>,
     /// Digests that are verified as well; not with a shard.
     pub digests: Option<DigestsOptions>,
+    /// How rows are drawn that can be re-performed.
+    pub sample: SampleOptions,
 }
 
 impl AuditOptions {
@@ -90,6 +95,7 @@ impl AuditOptions {
             remediation: RemediationOptions::with_built_in_prices()?,
             evidence: None,
             digests: None,
+            sample: SampleOptions::default(),
         })
     }
 }
@@ -127,6 +133,7 @@ pub fn audit(plan: &Plan, checker: &Checker, options: &AuditOptions, watch: Watc
     let mut output = OutputFolder::create(&options.out, options.overwrite)?;
     replaced::check(&options.out, &facts.policy_text)?;
     sources::keep(&mut output, plan, &mut facts)?;
+    facts.sample_seed.clone_from(&options.sample.seed);
     let verify = |digests: Verification<'_>| {
         digests.keep_listed(are_logs_stated).run(
             &mut output,
@@ -226,8 +233,24 @@ fn terms(
         assumptions,
         evidence_as_of: options.evidence.as_ref().and_then(|evidence| evidence.as_of).map(Timestamp::as_millis),
         aliases,
+        sample: sample_terms(options, facts),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
     }
+}
+
+/// Unless somebody has chosen a seed, what is drawn follows from what was delivered. Without counts by account nobody knows
+/// the account of every row.
+fn sample_terms(options: &AuditOptions, facts: &AuditFacts) -> SampleTerms {
+    let delivered = |source: &SourceFacts| match &source.manifest {
+        Some(manifest) => manifest.sha256.clone(),
+        None => source.fingerprint.clone(),
+    };
+    let key = match &options.sample.seed {
+        Some(seed) => SampleKey::of(seed),
+        None => SampleKey::of(&facts.sources.iter().map(delivered).collect::<Vec<_>>().join("\n")),
+    };
+    let per_account = if options.rollups == Rollups::None { 0 } else { options.sample.per_account() };
+    SampleTerms::new(key, options.sample.per_verdict, per_account)
 }
 
 /// Everything that the result will take for granted. All shards know it before they examine anything.

@@ -8,6 +8,7 @@ use super::Run;
 use super::Scope;
 use super::Summary;
 use super::campaign::{CampaignOptions, write_campaign};
+use super::sample::{self, SAMPLE_FILE};
 use super::shard::{FileSeal, ShardFile, ShardGroupFile, Shards, seal};
 use crate::partial::Partial;
 use crate::remediation::Group;
@@ -90,6 +91,7 @@ pub(super) fn write(
         output.write(PARTIAL_FILE, |out| shard.write(out))?;
     }
     let AuditResult { facts, partial, scope } = result;
+    output.write(SAMPLE_FILE, |out| sample::write(out, &partial))?;
     output.write(POLICY_FILE, |out| out.write_all(facts.policy_text.as_bytes()))?;
     let summary = Summary::new(&facts, partial, scope, &files, run);
     output.write_json(SUMMARY_FILE, &summary)?;

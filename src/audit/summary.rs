@@ -9,6 +9,7 @@ use super::ExceptionFacts;
 use super::ManifestFacts;
 use super::PolicyFacts;
 use super::RuleFacts;
+use super::SampleLine;
 use super::SourceFacts;
 use crate::amounts::{Amount, Verdicts};
 use crate::assumptions::AssumptionLine;
@@ -140,6 +141,8 @@ pub struct Summary {
     pub faults: BTreeMap<String, u64>,
     /// What there is to put right, by the name of its lane. Each lane is there.
     pub remediation: BTreeMap<&'static str, LaneLine>,
+    /// How `sample.csv` was drawn.
+    pub sample: SampleLine,
     /// What came of the digests that were verified as well; nothing if none were given.
     pub digests: Option<DigestsSummary>,
     /// How long it took.
@@ -553,6 +556,7 @@ impl Summary {
             collapsed: partial.collapsed,
             faults: fault_counts(facts, partial),
             remediation: lanes(&partial.remediation, files),
+            sample: SampleLine::new(facts, partial),
             digests,
             timing: Timing {
                 elapsed_ms: run.elapsed_ms,

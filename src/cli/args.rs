@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use logseal::audit::{DEFAULT_MANIFEST_ROWS, DEFAULT_MAX_GROUPS};
+use logseal::audit::{DEFAULT_MANIFEST_ROWS, DEFAULT_MAX_GROUPS, DEFAULT_SAMPLE};
 use logseal::campaign::{RoleArn, S3Location};
 use logseal::evidence::{EvidenceOptions, EvidencePath};
 use logseal::generate;
@@ -321,6 +321,12 @@ pub(super) struct AuditArgs {
     pub evidence: EvidenceArgs,
     #[command(flatten)]
     pub digests: DigestsOfAuditArgs,
+    /// How many rows of each verdict are drawn into sample.csv, and five of each account; 0 draws none
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_SAMPLE, value_parser = clap::value_parser!(u32).range(..=1000))]
+    pub sample: u32,
+    /// What decides which rows are drawn, as an auditor chooses it [default: what the manifests are]
+    #[arg(long, value_name = "TEXT")]
+    pub sample_seed: Option<String>,
     #[command(flatten)]
     pub campaign: CampaignArgs,
     /// How many objects a manifest for S3 Batch Operations names at most

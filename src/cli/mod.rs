@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 use logseal::audit::{
-    AuditError, AuditOptions, CampaignOptions, RemediationOptions, Summary, audit,
+    AuditError, AuditOptions, CampaignOptions, RemediationOptions, SampleOptions, Summary, audit,
     merge::{MergeJobError, merge},
 };
 use logseal::campaign::{JobSettings, Prices};
@@ -166,6 +166,7 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
         },
         evidence: args.evidence.into_options(),
         digests: args.digests.into_options(jobs)?,
+        sample: SampleOptions { per_verdict: args.sample, seed: args.sample_seed },
     };
     let bytes = plan.units(options.shard.unwrap_or(Shard::WHOLE)).map(|unit| unit.size_hint()).sum();
     let bar = progress::Bar::new(bytes, args.no_progress || args.stdout.quiet);

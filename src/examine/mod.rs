@@ -10,19 +10,23 @@ mod keys;
 mod places;
 mod remedies;
 mod row;
+mod sampled;
 mod stored;
 mod tally;
+
+use std::sync::Arc;
 
 use crate::amounts::Amount;
 use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::escape::escape;
 use crate::evidence::{KeyError, Keys};
 use crate::fault::UnitFault;
-use crate::partial::{MAX_SAMPLE_LEN, Partial};
+use crate::partial::{MAX_SAMPLE_LEN, Partial, Terms};
 use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::Details;
 use crate::remediation::{Groups, Targets};
+use crate::sample::Limits;
 use crate::sinks::{
     Extent, FindingWriter, LINES_LEN, List, ListId, OutputError, SpoolWriter, UnitCounts, push_fault,
     push_faulted_unit, push_unit,
@@ -36,6 +40,8 @@ use remedies::{DetailCells, Remedies};
 
 use keys::{Basis, Counted, RowKeys};
 pub use row::Row;
+pub(crate) use sampled::SAMPLED_HEADER;
+use sampled::{ReadRows, SAMPLED, SampleCells, Sampler};
 use stored::Encryptions;
 pub(crate) use stored::RowJudge;
 use tally::{CellId, PlaceId, Tally};
@@ -54,6 +60,7 @@ pub(crate) struct Examiner<'c> {
     keys: RowKeys<'c>,
     months: MonthMemo,
     writer: FindingWriter<'c>,
+    sampler: Sampler,
     /// The rows of the batch that become findings.
     flagged: Vec<Flagged>,
     flagged_rows: Vec<u32>,
@@ -106,6 +113,7 @@ impl<'c> Examiner<'c> {
         groups: &'c Groups,
         keys: Keys<'c>,
         spool: SpoolWriter,
+        terms: Arc<Terms>,
     ) -> Self {
         Self {
             checker,
@@ -117,6 +125,7 @@ impl<'c> Examiner<'c> {
             keys: RowKeys::new(keys, checker.policy().evidence),
             months: MonthMemo::default(),
             writer: FindingWriter::new(checker.policy()),
+            sampler: Sampler::new(terms),
             flagged: Vec::new(),
             flagged_rows: Vec::new(),
             blank_lines: 0,
@@ -125,6 +134,11 @@ impl<'c> Examiner<'c> {
             units: Vec::new(),
             error: None,
         }
+    }
+
+    /// What follows is of this unit; rows beyond the limits are not drawn into the sample.
+    pub(crate) fn begin_unit(&mut self, unit: &Unit<'_>, limits: &Arc<Limits>) {
+        self.sampler.begin_unit(unit, limits);
     }
 
     /// Begins a part of a unit; `is_first` says whether its lines are the next ones of the lists.
@@ -167,19 +181,26 @@ impl<'c> Examiner<'c> {
         }
         self.flagged.clear();
         self.flagged_rows.clear();
+        self.sampler.begin_batch();
         let sound = sound_bucket(batch, bucket);
         let are_counted =
             sound.is_some_and(|bucket| !self.keys.is_active() && self.examine_columns(batch, bucket, partial));
         if !are_counted {
             self.examine_rows(unit, batch, sound.or(bucket), sound.is_some(), partial);
         }
-        if !self.flagged.is_empty() {
-            let columns = LISTED.union(self.remedies.columns());
+        self.sampler.sift();
+        let rows = ReadRows::new(&self.flagged_rows, &self.sampler.pending);
+        if !rows.is_empty() {
+            let mut columns = LISTED.union(self.remedies.columns());
+            if self.sampler.has_finding || !self.sampler.pending.is_empty() {
+                columns = columns.union(SAMPLED);
+            }
             let more = match batch.deferred.is_empty() {
                 true => Batch::default(),
-                false => details.read(&self.flagged_rows, columns)?,
+                false => details.read(rows.all(&self.flagged_rows), columns)?,
             };
-            self.list_flagged(unit, batch, &more, partial);
+            self.list_flagged(unit, batch, (&more, &rows), partial);
+            self.describe_sampled(unit, batch, (&more, &rows));
         }
         self.flush_lines(LINES_LEN);
         if self.tally.is_full() || self.places.is_full() {
@@ -255,11 +276,15 @@ impl<'c> Examiner<'c> {
             }
             alike.add(amount);
         }
+        let rows = from..from + alike.objects as usize;
         match cell {
-            Some(cell) => self.tally.add_again(cell, alike),
+            Some(cell) => {
+                self.tally.add_again(cell, alike);
+                self.sampler.offer(&self.places, batch, rows, (place, ruling, counted.id));
+            }
             None => {
                 let flagged = Flagged { place, month, status, ruling, key: counted.id };
-                (from..from + alike.objects as usize).for_each(|at| self.flag(at, flagged));
+                rows.for_each(|at| self.flag(batch, at, flagged));
             }
         }
         alike.objects as usize
@@ -281,15 +306,24 @@ impl<'c> Examiner<'c> {
             return false;
         }
         partial.delete_markers += counts.delete_markers;
-        let mut has_findings = false;
+        let (mut has_findings, mut verdicts) = (false, Vec::new());
         for ((status, bucket_key), amount) in pairs().zip(counts.amounts) {
             let ruling = self.places.scope(place).settled(status, bucket_key);
             match ruling.filter(|_| amount.objects > 0) {
                 Some(ruling) if ruling.is_finding() => has_findings = true,
-                Some(ruling) => drop(self.tally.add(place, None, status, ruling, amount)),
+                Some(ruling) => {
+                    self.tally.add(place, None, status, ruling, amount);
+                    verdicts.push(ruling.verdict);
+                }
                 None => {}
             }
         }
+        let Encryptions { statuses, bucket_keys } = &self.encryptions;
+        let ruling = |at: usize| {
+            let ruling = self.places.scope(place).settled(statuses[at], bucket_keys[at])?;
+            (!ruling.is_finding() && batch.is_delete_marker.get(at) != Flag::True).then_some(ruling)
+        };
+        self.sampler.offer_each(&self.places, batch, (place, &verdicts), ruling);
         if has_findings {
             self.flag_rows(place, batch);
         }
@@ -307,6 +341,7 @@ impl<'c> Examiner<'c> {
             {
                 self.flagged.push(Flagged { place, month: None, status, ruling, key: None });
                 self.flagged_rows.push(at as u32);
+                self.sampler.flag(&self.places, batch.first_row + at as u64, place, ruling.verdict);
             }
         }
     }
@@ -316,6 +351,7 @@ impl<'c> Examiner<'c> {
         self.tally.fold(self.places.list(), partial);
         self.remedies.fold(partial);
         self.keys.fold(partial);
+        self.sampler.fold(partial);
         if self.places.is_full() {
             self.places = Places::default();
         }
@@ -332,6 +368,7 @@ impl<'c> Examiner<'c> {
         self.tally.clear();
         self.remedies.forget();
         self.keys.forget();
+        self.sampler.forget();
         self.places = Places::default();
     }
 
@@ -383,9 +420,13 @@ impl<'c> Examiner<'c> {
             && last.shared == shared
         {
             self.keys.count(last.counted, amount);
+            let (ruling, key) = (last.ruling, last.counted.id);
             return match last.cell {
-                Some(cell) => self.tally.add_again(cell, amount),
-                None => self.flag(at, Flagged { place, month, status, ruling: last.ruling, key: last.counted.id }),
+                Some(cell) => {
+                    self.tally.add_again(cell, amount);
+                    self.sampler.offer(&self.places, batch, at..at + 1, (place, ruling, key));
+                }
+                None => self.flag(batch, at, Flagged { place, month, status, ruling, key }),
             };
         }
         let object = self.encryptions.object(batch, at, row);
@@ -411,26 +452,34 @@ impl<'c> Examiner<'c> {
         if is_settled && basis.is_some() && status != Status::Unrecognised {
             *last = Some(LastObject { shared, ruling, cell, counted });
         }
-        if cell.is_none() {
-            self.flag(at, Flagged { place, month, status, ruling, key: counted.id });
+        match cell {
+            None => self.flag(batch, at, Flagged { place, month, status, ruling, key: counted.id }),
+            Some(_) => self.sampler.offer(&self.places, batch, at..at + 1, (place, ruling, counted.id)),
         }
     }
 
     #[inline]
-    fn flag(&mut self, row: usize, flagged: Flagged) {
+    fn flag(&mut self, batch: &Batch<'_>, row: usize, flagged: Flagged) {
         self.flagged.push(flagged);
         self.flagged_rows.push(row as u32);
+        self.sampler.flag(&self.places, batch.first_row + row as u64, flagged.place, flagged.ruling.verdict);
     }
 
     /// Counts and lists the flagged rows, or rejects those whose deferred columns are bad.
-    fn list_flagged(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, more: &Batch<'_>, partial: &mut Partial) {
-        let cells = FindingCells::new(batch, more);
+    fn list_flagged(
+        &mut self,
+        unit: &Unit<'_>,
+        batch: &Batch<'_>,
+        (more, rows): (&Batch<'_>, &ReadRows),
+        partial: &mut Partial,
+    ) {
+        let (cells, sample_cells) = (FindingCells::new(batch, more), SampleCells::new(batch, more));
         let detail_cells = self.remedies.has_details().then(|| DetailCells::new(batch, more));
         for at in 0..self.flagged.len() {
             let (row, Flagged { place, month, status, ruling, key }) = (self.flagged_rows[at], self.flagged[at]);
             let key = key.map(|key| self.keys.key(key));
             let name = key.as_ref().map_or("", |key| &key.name);
-            let position = Position { row: row as usize, at };
+            let position = Position { row: row as usize, at: rows.of_flagged(at) };
             match cells.read(position, ruling, name) {
                 Ok(mut finding) => {
                     let details = detail_cells.as_ref().map(|cells| cells.read(position)).unwrap_or_default();
@@ -445,11 +494,30 @@ impl<'c> Examiner<'c> {
                     self.tally.add(place, month, status, ruling, amount);
                     ruling.exception.into_iter().for_each(|exception| partial.count_excepted(exception, amount));
                     self.writer.push(&mut self.findings, &finding);
+                    let row = batch.first_row + u64::from(row);
+                    if self.sampler.wants(&self.places, row, place, ruling.verdict) {
+                        let line = sample_cells.line(unit, row, &finding, &mut self.writer, position);
+                        self.sampler.draw_finding(&self.places, row, place, ruling.verdict, &line);
+                    }
                     // Lines can be long: they do not wait for the end of the batch.
                     self.flush_lines(LINES_LEN);
                 }
                 Err(fault) => self.reject(unit, batch.first_row + u64::from(row), fault, partial),
             }
+        }
+    }
+
+    /// Gives the rows that were drawn and are no findings their lines.
+    fn describe_sampled(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, (more, rows): (&Batch<'_>, &ReadRows)) {
+        let (cells, sample_cells) = (FindingCells::new(batch, more), SampleCells::new(batch, more));
+        for at in 0..self.sampler.pending.len() {
+            let pending = self.sampler.pending[at];
+            let key = pending.key.map(|key| self.keys.key(key));
+            let position = Position { row: pending.row as usize, at: rows.of_pending(at) };
+            let finding = cells.glance(position, pending.ruling, key.as_ref().map_or("", |key| &key.name));
+            let row = batch.first_row + u64::from(pending.row);
+            let line = sample_cells.line(unit, row, &finding, &mut self.writer, position);
+            self.sampler.describe(&pending, &line);
         }
     }
 

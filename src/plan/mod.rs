@@ -140,6 +140,7 @@ pub struct Unit<'p> {
     pub source_id: usize,
     /// Its source.
     pub source: &'p Source,
+    number: u32,
     file: &'p DataFile,
 }
 
@@ -415,7 +416,8 @@ impl Plan {
     pub fn units(&self, shard: Shard) -> impl Iterator<Item = Unit<'_>> {
         let numbered = self.sources.iter().zip(&self.first_units).enumerate();
         let units = numbered.flat_map(|(source_id, (source, first))| {
-            source.files.iter().zip(*first..).map(move |(file, id)| Unit { id: UnitId(id), source_id, source, file })
+            let numbered = source.files.iter().zip(0..);
+            numbered.map(move |(file, number)| Unit { id: UnitId(first + number), source_id, source, number, file })
         });
         units.filter(move |unit| shard.holds(unit.id))
     }
@@ -644,6 +646,11 @@ impl Unit<'_> {
     /// The checksum that the manifest gives, whether it is verified or not.
     pub fn manifest_md5(&self) -> Option<Md5> {
         self.file.md5
+    }
+
+    /// Its position in its source.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// Where the data file is on this machine.

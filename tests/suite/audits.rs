@@ -19,13 +19,14 @@ use tempfile::TempDir;
 /// "Today" of all audits here.
 pub const AS_OF: &str = "2026-01-10";
 
-pub const FINAL_FILES: [&str; 8] = [
+pub const FINAL_FILES: [&str; 9] = [
     "summary.json",
     "findings.csv",
     "faults.jsonl",
     "partial.json",
     "policy.toml",
     "remediation",
+    "sample.csv",
     "sources",
     "units.csv",
 ];
@@ -216,7 +217,7 @@ impl Audited {
         let (mut with, mut without) = (self.summary(), without.summary());
         assert_eq!((&with["rollup"], &without["rollup"]), (&"full".into(), &"none".into()));
         assert_eq!((&without["by_account"], &without["by_month"]), (&Value::Array(vec![]), &Value::Array(vec![])));
-        for differs in ["rollup", "by_account", "by_month", "timing", "started_at", "finished_at"] {
+        for differs in ["rollup", "by_account", "by_month", "sample", "timing", "started_at", "finished_at"] {
             [&mut with, &mut without].into_iter().for_each(|summary| {
                 summary.as_object_mut().unwrap().remove(differs);
             });
@@ -260,8 +261,16 @@ pub fn without_times(summary: &str) -> String {
 }
 
 /// What an audit leaves in its folder, in order.
-pub const AUDIT_FILES: [&str; 7] =
-    ["faults.jsonl", "findings.csv", "policy.toml", "remediation", "sources", "summary.json", "units.csv"];
+pub const AUDIT_FILES: [&str; 8] = [
+    "faults.jsonl",
+    "findings.csv",
+    "policy.toml",
+    "remediation",
+    "sample.csv",
+    "sources",
+    "summary.json",
+    "units.csv",
+];
 
 pub const FINDINGS_HEADER: [&str; 15] = [
     "bucket",

@@ -273,6 +273,7 @@ fn an_output_folder_may_hold_other_files() {
             "notes.txt",
             "policy.toml",
             "remediation",
+            "sample.csv",
             "sources",
             "summary.json",
             "units.csv"

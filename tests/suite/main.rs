@@ -27,6 +27,7 @@ mod random;
 mod reconcile;
 mod remediation;
 mod rows;
+mod sample;
 mod script;
 mod settings;
 mod shards;

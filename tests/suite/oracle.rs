@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
-use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, audit};
+use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, SampleOptions, audit};
 use logseal::batch::Flag;
 use logseal::object_key::ObjectKey;
 use logseal::partial::Rollups;
@@ -559,6 +559,7 @@ fn run_audit(desk: &Desk, sources: &[&Path], checker: &Checker, case: u64) -> (V
         remediation: RemediationOptions::with_built_in_prices().unwrap(),
         evidence: None,
         digests: None,
+        sample: SampleOptions::default(),
     };
     let plan = Plan::new(&sources, &PlanOptions::default()).unwrap();
     let summary = audit(&plan, checker, &options, Watch { cancel: &Cancel::default(), progress: &NoProgress }).unwrap();

@@ -534,7 +534,7 @@ fn rows_among_their_like_count_as_they_do_among_others() {
                     let mut findings: Vec<String> = audited.text("findings.csv").lines().map(str::to_owned).collect();
                     findings.sort();
                     let mut summary = audited.summary();
-                    for differs in ["sources", "plan", "timing", "started_at", "finished_at"] {
+                    for differs in ["sources", "plan", "sample", "timing", "started_at", "finished_at"] {
                         summary.as_object_mut().unwrap().remove(differs);
                     }
                     (audited.code(), findings, summary)

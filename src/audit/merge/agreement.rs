@@ -74,6 +74,7 @@ pub(super) fn check(ours: Party<'_>, theirs: Party<'_>) -> Result<(), Disagreeme
         return Err(Disagreement::Setting { name, ours, theirs });
     }
     check_sources(ours, theirs)?;
+    check_seeds(ours, theirs)?;
     check_evidence(ours.facts.evidence.as_ref(), theirs.facts.evidence.as_ref())?;
     check_shards(ours.shards, theirs.shards)
 }
@@ -116,6 +117,13 @@ fn check_sources(ours: Party<'_>, theirs: Party<'_>) -> Result<(), Disagreement>
     let (one, other) = (whole(ours), whole(theirs));
     let describe = |(units, completeness, _): &(_, _, _)| format!("{units} files, {completeness:?}");
     if one == other { Ok(()) } else { Err(Disagreement::Sources(describe(&one), describe(&other))) }
+}
+
+/// Where nobody has chosen a seed, it follows from the sources.
+fn check_seeds(ours: Party<'_>, theirs: Party<'_>) -> Result<(), Disagreement> {
+    let [ours, theirs] = [ours, theirs].map(|party| party.terms.sample.key.as_str().to_owned());
+    let name = "--sample-seed (SHA-256)";
+    if ours == theirs { Ok(()) } else { Err(Disagreement::Setting { name, ours, theirs }) }
 }
 
 /// Wherever it lies, and whatever lies beside it.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
-use logseal::audit::{AuditOptions, RemediationOptions, audit};
+use logseal::audit::{AuditOptions, RemediationOptions, SampleOptions, audit};
 use logseal::evidence::{DEFAULT_JOIN_MEMORY, EvidenceOptions, EvidencePath};
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
@@ -135,6 +135,7 @@ pub fn rule(desk: &Desk, seed: u64, world: &World, subjects: &[Subject]) -> Rule
             temp_dir: None,
         }),
         digests: None,
+        sample: SampleOptions::default(),
     };
     let summary =
         audit(&plan, &checker, &options, Watch { cancel: &Cancel::default(), progress: &NoProgress }).unwrap();
