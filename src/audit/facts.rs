@@ -43,7 +43,7 @@ pub struct PolicyFacts {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// The file, or `preset:` and a name.
+    /// The name of the file, or `preset:` and a name.
     pub source: String,
     /// The SHA-256 of its text.
     pub sha256: String,
@@ -103,7 +103,7 @@ pub struct ExceptionFacts {
 /// A source, as it was planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFacts {
-    /// As it was given, or the run that was picked.
+    /// Where its manifest was delivered, as far as that is known, else the last parts of its path.
     pub path: String,
     /// The bucket that it is about.
     pub bucket: Option<String>,
@@ -245,7 +245,7 @@ impl SourceFacts {
         let why = |fault: &SourceFault| escape(fault.to_string().as_bytes()).into_owned();
         let faults = source.faults.iter().map(|fault| (fault.code().to_owned(), why(fault)));
         Self {
-            path: source.display_path(),
+            path: source.name(),
             bucket: source.bucket.as_ref().map(|bucket| escape(bucket.as_bytes()).into_owned()),
             // Noted when it is kept.
             manifest: None,

@@ -205,7 +205,7 @@ pub struct LaneLine {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct SourceLine {
-    /// The source as it was given, or the manifest that was found there, escaped.
+    /// Where its manifest was delivered (`s3://...`), as far as that is known, else the last parts of its path; escaped.
     pub path: String,
     /// The bucket that the report is about, escaped. Nothing for a data file without a manifest, or if the manifest
     /// cannot be read.
@@ -260,7 +260,7 @@ pub struct KeyCoverage {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct EvidenceLine {
-    /// The path as it was given, escaped; that of a list of objects under one key has `ARN=` before it.
+    /// The last part of the path that was given, escaped; that of a list of objects under one key has `ARN=` before it.
     pub source: String,
     /// What its files are. A folder with several kinds has a line for each.
     pub kind: EvidenceKind,

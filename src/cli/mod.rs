@@ -158,7 +158,7 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
         },
         allow_empty: args.allow_empty,
         checksums,
-        policy_source,
+        policy_source: args.policy.as_deref().map_or(policy_source, file_name),
         remediation: RemediationOptions {
             manifest_rows: args.manifest_rows,
             includes_undetermined: args.remediate_undetermined,
@@ -177,6 +177,11 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
         summary.digests.iter().for_each(digests::warn);
     }
     show(&summary, &options.out, &args.stdout)
+}
+
+/// The last part of a path, harmless to show: results do not tell where on a machine a file is.
+fn file_name(path: &Path) -> String {
+    escape(path.file_name().unwrap_or(path.as_os_str()).as_encoded_bytes()).into_owned()
 }
 
 fn warn(plan: &Plan, checker: &Checker) {

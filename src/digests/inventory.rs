@@ -130,7 +130,7 @@ pub(super) fn read(
     let mut collector = Collector::new(shared);
     for source in plan.sources() {
         for fault in &source.faults {
-            collector.fault("inventory_fault", &source.display_path(), &fault.to_string());
+            collector.fault("inventory_fault", &source.name(), &fault.to_string());
         }
     }
     let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -166,7 +166,7 @@ pub(super) fn read(
     };
     let created = plan.sources().iter().map(|source| source.created_at).min().flatten();
     Ok(InventoryFacts {
-        sources: plan.sources().iter().map(|source| source.display_path()).collect(),
+        sources: plan.sources().iter().map(|source| source.name()).collect(),
         created_at: created.map(|time| time.to_string()),
         is_whole,
         buckets: times.iter().map(line).collect(),

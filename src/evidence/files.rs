@@ -49,7 +49,7 @@ pub(super) struct Given {
     pub(super) files: Vec<EvidenceFile>,
     /// What is in their folders and no file, and why that is not read.
     pub(super) others: Vec<(PathBuf, &'static str)>,
-    /// The paths as they were given, harmless to show.
+    /// What results call the paths that were given.
     pub(super) names: Vec<String>,
     pub(super) labels: Labels,
 }
@@ -85,7 +85,7 @@ pub(super) fn find_files(options: &EvidenceOptions) -> Result<Given, EvidenceErr
             }
             EvidencePath::OneKey { key, path } => (path, Some(Arc::from(key.as_str()))),
         };
-        names.push(key.iter().map(|key| format!("{key}=")).chain([shown(path)]).collect());
+        names.push(key.iter().map(|key| format!("{key}=")).chain([named(path, path)]).collect());
         let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
         let is_named = metadata.is_file();
         let mut found = match is_named {
@@ -147,9 +147,12 @@ fn failed(path: &Path, error: io::Error) -> EvidenceError {
     EvidenceError::Path { path: path.to_owned(), error }
 }
 
-/// A path, harmless to show.
-pub(super) fn shown(path: &Path) -> String {
-    escape(path.as_os_str().as_encoded_bytes()).into_owned()
+/// What results call a file of a path that was given, harmless to show: what stands before the last part of that path is of this
+/// machine only.
+pub(super) fn named(path: &Path, given: &Path) -> String {
+    let inside =
+        given.parent().and_then(|parent| path.strip_prefix(parent).ok()).filter(|_| given.file_name().is_some());
+    escape(inside.unwrap_or(path).as_os_str().as_encoded_bytes()).into_owned()
 }
 
 /// Why a file is no evidence, or was not read to its end.

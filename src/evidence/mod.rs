@@ -38,7 +38,7 @@ mod worlds;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -99,6 +99,13 @@ pub enum EvidencePath {
 }
 
 impl EvidencePath {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Any(path) | Self::OneKey { path, .. } => path,
+        }
+    }
+
     /// Reads `PATH` or `ARN=PATH`.
     pub fn parse(text: &str) -> Self {
         match text.split_once('=') {
@@ -199,7 +206,7 @@ pub enum EvidenceKind {
 /// What was read of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceFacts {
-    /// As it was given.
+    /// The last part of the path that was given; that of a list of objects under one key has `ARN=` before it.
     pub source: String,
     /// Its form; a folder with several forms is as many sources.
     pub kind: EvidenceKind,
@@ -220,7 +227,7 @@ pub struct EvidenceFacts {
 /// A file that could not be used as evidence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EvidenceFault {
-    /// The file.
+    /// The file, without what stands before the last part of the path that was given.
     pub path: String,
     /// The name of the fault.
     pub what: String,

@@ -6,7 +6,7 @@ use crate::batch::{Batch, Column, Flag, Flags, Number, Numbers, RowFault, Texts}
 use crate::evidence::KeyId;
 use crate::policy::{Ruling, Status};
 use crate::sinks::Finding;
-use crate::timestamp::{Month, Timestamp};
+use crate::timestamp::Month;
 
 /// A row that becomes a finding, if what was deferred of it can be read.
 #[derive(Clone, Copy)]
@@ -102,37 +102,6 @@ impl<'a> FindingCells<'a> {
         }
     }
 
-    /// What is listed of a row that is no finding: what cannot be read of it is left blank.
-    pub(super) fn glance(&self, position: Position, ruling: Ruling, kms_key_arn: &'a str) -> Finding<'a> {
-        let size = self.size.get(position.row).size().ok().flatten();
-        let last_modified = self.last_modified.number(position).time().ok().flatten();
-        self.put_together(position, ruling, kms_key_arn, (size, last_modified))
-    }
-
-    #[inline]
-    fn put_together(
-        &self,
-        position: Position,
-        ruling: Ruling,
-        kms_key_arn: &'a str,
-        (size, last_modified): (Option<u64>, Option<Timestamp>),
-    ) -> Finding<'a> {
-        Finding {
-            bucket: self.bucket.get(position.row),
-            key: self.key.text(position),
-            version_id: self.version_id.text(position),
-            is_latest: self.is_latest.flag(position),
-            size,
-            last_modified,
-            storage_class: self.storage_class.text(position),
-            encryption_status: self.encryption_status.get(position.row),
-            bucket_key_status: self.bucket_key_status.text(position),
-            kms_key_arn,
-            ruling,
-            lane: None,
-        }
-    }
-
     /// Puts a finding together.
     #[inline]
     pub(super) fn read(
@@ -141,8 +110,20 @@ impl<'a> FindingCells<'a> {
         ruling: Ruling,
         kms_key_arn: &'a str,
     ) -> Result<Finding<'a>, RowFault> {
-        let numbers = (self.size.get(position.row).size()?, self.last_modified.number(position).time()?);
-        let finding = self.put_together(position, ruling, kms_key_arn, numbers);
+        let finding = Finding {
+            bucket: self.bucket.get(position.row),
+            key: self.key.text(position),
+            version_id: self.version_id.text(position),
+            is_latest: self.is_latest.flag(position),
+            size: self.size.get(position.row).size()?,
+            last_modified: self.last_modified.number(position).time()?,
+            storage_class: self.storage_class.text(position),
+            encryption_status: self.encryption_status.get(position.row),
+            bucket_key_status: self.bucket_key_status.text(position),
+            kms_key_arn,
+            ruling,
+            lane: None,
+        };
         if finding.key.is_empty() {
             return Err(RowFault::NoKey);
         }

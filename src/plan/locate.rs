@@ -72,7 +72,7 @@ impl Located {
     ) {
         let (entries, errors) = list(&folder);
         for error in errors {
-            self.unreadable.entry(dir).or_insert_with(|| format!("{}: {error}", folder.display()));
+            self.unreadable.entry(dir).or_insert_with(|| error.to_string());
         }
         let known = self.folders.iter().position(|known| *known == folder);
         let number = known.unwrap_or(self.folders.len()) as u32;

@@ -603,6 +603,23 @@ impl Source {
         Some(escape(format!("{configuration}/{run}/{MANIFEST}").as_bytes()).into_owned())
     }
 
+    /// What results call it, harmless to show: where S3 delivered its manifest, as far as that is known, else the last parts
+    /// of its path. The folders of a machine are named after people and projects, and results are handed over.
+    pub fn name(&self) -> String {
+        if let (Some(bucket), Some(key)) = (self.delivered_to(), self.manifest_key()) {
+            return format!("s3://{bucket}/{key}");
+        }
+        let parts = if self.has_manifest() { 2 } else { 1 };
+        let last: Vec<_> = self.path.iter().rev().take(parts).collect();
+        let last: PathBuf = last.into_iter().rev().collect();
+        escape(last.as_os_str().as_encoded_bytes()).into_owned()
+    }
+
+    /// Whether it is more than a data file by itself.
+    fn has_manifest(&self) -> bool {
+        self.path.extension().is_some_and(|extension| extension == "json")
+    }
+
     /// Its path, harmless to show.
     pub fn display_path(&self) -> String {
         escape(self.path.as_os_str().as_encoded_bytes()).into_owned()

@@ -105,7 +105,7 @@ impl<'l> Later<'l> {
 
     pub(super) fn line(&self, looked: &Looked) -> InventoryLine {
         let source = |(source, is_newer): (&Source, &bool)| InventorySource {
-            path: source.display_path(),
+            path: source.name(),
             bucket: source.bucket.as_ref().map(|bucket| escaped(bucket)),
             created_at: source.created_at.map(|time| time.to_string()),
             is_newer: *is_newer,

@@ -16,7 +16,7 @@ struct FaultLine<'a> {
 /// Where a fault is.
 #[derive(Serialize)]
 struct FaultPlace<'a> {
-    /// The source, as it was given.
+    /// What results call the source.
     source: &'a str,
     /// The data file, as the manifest names it.
     #[serde(skip_serializing_if = "Option::is_none")]

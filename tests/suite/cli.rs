@@ -1,5 +1,6 @@
 //! The command as people and scripts meet it: arguments, exit codes, what is printed where.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 #[cfg(unix)]
@@ -7,7 +8,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::audits::{AS_OF, AUDIT_FILES, Audited, Desk, FINAL_FILES, Ran, command, logseal, names_in};
+use crate::audits::{AS_OF, AUDIT_FILES, Audited, Desk, FINAL_FILES, Ran, command, files_below, logseal, names_in};
 use crate::delivery::{BUCKET, Delivery, ODD_KEYS, OrcForm, ParquetForm, RUN, Row, all_columns, columns};
 use crate::random::Random;
 
@@ -362,6 +363,36 @@ fn a_folder_of_sources_that_no_audit_left_there_is_not_replaced() {
         assert_eq!(refused.code, Some(2), "{own}: {refused:?}");
         assert_eq!(fs::read_to_string(out.join(own)).unwrap(), "mine");
     }
+}
+
+/// The folders of a machine are named after people, customers and projects.
+#[test]
+fn results_do_not_say_where_things_lay() {
+    let desk = Desk::new();
+    let rows = vec![Row::compliant("f").with_status("SSE-S3"), Row::compliant("g").with_key("")];
+    let sound = Delivery::csv(&rows, &all_columns(), 2).in_bucket("one").write(&desk.path("one"));
+    let malformed = Delivery::csv(&rows, &all_columns(), 1).in_bucket("two").write(&desk.path("two"));
+    fs::write(malformed.manifest(), "{ no manifest").unwrap();
+    let missing = Delivery::csv(&rows, &all_columns(), 1).in_bucket("three").write(&desk.path("three"));
+    fs::remove_dir_all(missing.config.join("data")).unwrap();
+    let evidence = desk.path("evidence");
+    fs::create_dir_all(evidence.join("inner")).unwrap();
+    fs::write(evidence.join("inner/odd.json"), "{ no evidence").unwrap();
+    let policy = desk.file("strict.toml", "[[rule]]\nid = 'r'\nencryption = ['SSE-KMS']\n");
+    let args = ["--policy", policy.to_str().unwrap(), "--key-evidence", evidence.to_str().unwrap()];
+    let audited = desk.audit_all(&[&sound.config, &malformed.config, &missing.config], &args);
+    assert_eq!(audited.code(), Some(3), "{audited:?}");
+    let here = desk.path("").to_str().unwrap().trim_end_matches('/').to_owned();
+    for (name, text) in files_below(&audited.out) {
+        let text = String::from_utf8_lossy(&text);
+        assert!(!text.contains(&here), "{name}: {text}");
+    }
+    let sources = audited.faults().iter().map(|fault| fault["where"]["source"].as_str().unwrap().to_owned()).collect();
+    let manifest = |bucket: &str| format!("s3://inventory-destination/inventories/{bucket}/daily/{RUN}/manifest.json");
+    let expected =
+        [manifest("one"), format!("{RUN}/manifest.json"), manifest("three"), "evidence/inner/odd.json".into()];
+    assert_eq!(BTreeSet::<String>::from_iter::<Vec<_>>(sources), expected.into());
+    assert_eq!(audited.summary()["policy"]["source"], "strict.toml");
 }
 
 #[test]
