@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::batch::{Column, ColumnSet};
 use crate::evidence::{Evidence, KeyError, Keys};
-use crate::examine::{ExamineError, Examiner};
+use crate::examine::{ExamineError, Examiner, drawn_lines};
 use crate::fault::UnitFault;
 use crate::partial::{MergeError, Partial, Rollups, Terms};
 use crate::plan::{Format, Unit, UnitId};
@@ -24,7 +24,7 @@ use crate::readers::{FileChecksum, Part, Rows, Scratch, UnitFacts, UnitFile, Uni
 use crate::remediation::{Groups, Targets};
 use crate::sample::Limits;
 use crate::sinks::{Ended, Extent, OrderedLists, OutputError, Spools};
-use crate::work::{Crew, Progress, Stopped, Watch, caught, lock};
+use crate::work::{Cancel, Crew, Progress, Stopped, Watch, caught, lock};
 
 /// Why the work could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +148,7 @@ pub(crate) fn run<'w>(
     jobs: usize,
     Watch { cancel, progress }: Watch<'w>,
 ) -> Result<Partial, EngineError> {
-    let queue = Queue::new(units);
+    let queue = Queue::new(units.clone());
     let work = AuditWork {
         queue: Mutex::new(queue),
         checker,
@@ -171,7 +171,24 @@ pub(crate) fn run<'w>(
         ));
         Ok(())
     })?;
-    Ok(work.total.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let mut total = work.total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    complete_sample(&units, &mut total, jobs, cancel)?;
+    Ok(total)
+}
+
+/// Reads what was drawn into the sample and not read when it was examined.
+fn complete_sample(units: &[Unit<'_>], total: &mut Partial, jobs: usize, cancel: &Cancel) -> Result<(), EngineError> {
+    let unread = total.sample.unread();
+    let units: Vec<_> = units.iter().filter_map(|unit| Some((unit, unread.get(&unit.id)?))).collect();
+    let (crew, lines) = (Crew::<EngineError>::new(jobs, cancel), Mutex::new(BTreeMap::new()));
+    let each = |scratch: &mut Scratch, at: usize| {
+        let (unit, rows) = units[at];
+        lock(&lines).append(&mut drawn_lines(unit, rows, scratch, &|| crew.is_over()));
+        Ok(())
+    };
+    crew.each(units.len(), Scratch::default, each, |_| Ok(()))?;
+    total.sample.complete(&lock(&lines));
+    Ok(())
 }
 
 /// The columns that every row is judged and counted by.

@@ -26,7 +26,7 @@ use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::Details;
 use crate::remediation::{Groups, Targets};
-use crate::sample::Limits;
+use crate::sample::{Drawn, Limits};
 use crate::sinks::{
     Extent, FindingWriter, LINES_LEN, List, ListId, OutputError, SpoolWriter, UnitCounts, push_fault,
     push_faulted_unit, push_unit,
@@ -40,8 +40,8 @@ use remedies::{DetailCells, Remedies};
 
 use keys::{Basis, Counted, RowKeys};
 pub use row::Row;
-pub(crate) use sampled::SAMPLED_HEADER;
-use sampled::{ReadRows, SAMPLED, SampleCells, Sampler};
+use sampled::{RowCells, SAMPLED, Sampler, conclusion};
+pub(crate) use sampled::{SAMPLED_HEADER, drawn_lines};
 use stored::Encryptions;
 pub(crate) use stored::RowJudge;
 use tally::{CellId, PlaceId, Tally};
@@ -188,20 +188,15 @@ impl<'c> Examiner<'c> {
         if !are_counted {
             self.examine_rows(unit, batch, sound.or(bucket), sound.is_some(), partial);
         }
-        self.sampler.sift();
-        let rows = ReadRows::new(&self.flagged_rows, &self.sampler.pending);
-        if !rows.is_empty() {
-            let mut columns = LISTED.union(self.remedies.columns());
-            if self.sampler.has_finding || !self.sampler.pending.is_empty() {
-                columns = columns.union(SAMPLED);
-            }
+        if !self.flagged.is_empty() {
+            let columns = LISTED.union(self.remedies.columns());
             let more = match batch.deferred.is_empty() {
                 true => Batch::default(),
-                false => details.read(rows.all(&self.flagged_rows), columns)?,
+                false => details.read(&self.flagged_rows, columns)?,
             };
-            self.list_flagged(unit, batch, (&more, &rows), partial);
-            self.describe_sampled(unit, batch, (&more, &rows));
+            self.list_flagged(unit, batch, &more, partial);
         }
+        self.describe_drawn(unit, batch, details)?;
         self.flush_lines(LINES_LEN);
         if self.tally.is_full() || self.places.is_full() {
             self.fold(partial);
@@ -280,11 +275,11 @@ impl<'c> Examiner<'c> {
         match cell {
             Some(cell) => {
                 self.tally.add_again(cell, alike);
-                self.sampler.offer(&self.places, batch, rows, (place, ruling, counted.id));
+                self.sampler.offer(&self.places, batch, rows, (place, ruling, None, counted.id));
             }
             None => {
                 let flagged = Flagged { place, month, status, ruling, key: counted.id };
-                rows.for_each(|at| self.flag(batch, at, flagged));
+                rows.for_each(|at| self.flag(at, flagged));
             }
         }
         alike.objects as usize
@@ -341,7 +336,6 @@ impl<'c> Examiner<'c> {
             {
                 self.flagged.push(Flagged { place, month: None, status, ruling, key: None });
                 self.flagged_rows.push(at as u32);
-                self.sampler.flag(&self.places, batch.first_row + at as u64, place, ruling.verdict);
             }
         }
     }
@@ -389,7 +383,7 @@ impl<'c> Examiner<'c> {
     pub(crate) fn fail_unit(&mut self, unit: &Unit<'_>, what: &str, why: &str) -> Result<Vec<Extent>, ExamineError> {
         self.begin_part(true);
         push_faulted_unit(&mut self.units, unit, what);
-        let source = unit.source.display_path();
+        let source = unit.source.name();
         let key = unit.key();
         push_fault(&mut self.faults, what, &source, Some(&escape(key.as_bytes())), None, &escape(why.as_bytes()));
         self.end_part()
@@ -424,9 +418,9 @@ impl<'c> Examiner<'c> {
             return match last.cell {
                 Some(cell) => {
                     self.tally.add_again(cell, amount);
-                    self.sampler.offer(&self.places, batch, at..at + 1, (place, ruling, key));
+                    self.sampler.offer(&self.places, batch, at..at + 1, (place, ruling, None, key));
                 }
-                None => self.flag(batch, at, Flagged { place, month, status, ruling, key }),
+                None => self.flag(at, Flagged { place, month, status, ruling, key }),
             };
         }
         let object = self.encryptions.object(batch, at, row);
@@ -453,33 +447,26 @@ impl<'c> Examiner<'c> {
             *last = Some(LastObject { shared, ruling, cell, counted });
         }
         match cell {
-            None => self.flag(batch, at, Flagged { place, month, status, ruling, key: counted.id }),
-            Some(_) => self.sampler.offer(&self.places, batch, at..at + 1, (place, ruling, counted.id)),
+            None => self.flag(at, Flagged { place, month, status, ruling, key: counted.id }),
+            Some(_) => self.sampler.offer(&self.places, batch, at..at + 1, (place, ruling, None, counted.id)),
         }
     }
 
     #[inline]
-    fn flag(&mut self, batch: &Batch<'_>, row: usize, flagged: Flagged) {
+    fn flag(&mut self, row: usize, flagged: Flagged) {
         self.flagged.push(flagged);
         self.flagged_rows.push(row as u32);
-        self.sampler.flag(&self.places, batch.first_row + row as u64, flagged.place, flagged.ruling.verdict);
     }
 
     /// Counts and lists the flagged rows, or rejects those whose deferred columns are bad.
-    fn list_flagged(
-        &mut self,
-        unit: &Unit<'_>,
-        batch: &Batch<'_>,
-        (more, rows): (&Batch<'_>, &ReadRows),
-        partial: &mut Partial,
-    ) {
-        let (cells, sample_cells) = (FindingCells::new(batch, more), SampleCells::new(batch, more));
+    fn list_flagged(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, more: &Batch<'_>, partial: &mut Partial) {
+        let cells = FindingCells::new(batch, more);
         let detail_cells = self.remedies.has_details().then(|| DetailCells::new(batch, more));
         for at in 0..self.flagged.len() {
             let (row, Flagged { place, month, status, ruling, key }) = (self.flagged_rows[at], self.flagged[at]);
-            let key = key.map(|key| self.keys.key(key));
+            let (key_id, key) = (key, key.map(|key| self.keys.key(key)));
             let name = key.as_ref().map_or("", |key| &key.name);
-            let position = Position { row: row as usize, at: rows.of_flagged(at) };
+            let position = Position { row: row as usize, at };
             match cells.read(position, ruling, name) {
                 Ok(mut finding) => {
                     let details = detail_cells.as_ref().map(|cells| cells.read(position)).unwrap_or_default();
@@ -494,11 +481,8 @@ impl<'c> Examiner<'c> {
                     self.tally.add(place, month, status, ruling, amount);
                     ruling.exception.into_iter().for_each(|exception| partial.count_excepted(exception, amount));
                     self.writer.push(&mut self.findings, &finding);
-                    let row = batch.first_row + u64::from(row);
-                    if self.sampler.wants(&self.places, row, place, ruling.verdict) {
-                        let line = sample_cells.line(unit, row, &finding, &mut self.writer, position);
-                        self.sampler.draw_finding(&self.places, row, place, ruling.verdict, &line);
-                    }
+                    let rows = row as usize..row as usize + 1;
+                    self.sampler.offer(&self.places, batch, rows, (place, ruling, finding.lane, key_id));
                     // Lines can be long: they do not wait for the end of the batch.
                     self.flush_lines(LINES_LEN);
                 }
@@ -507,24 +491,39 @@ impl<'c> Examiner<'c> {
         }
     }
 
-    /// Gives the rows that were drawn and are no findings their lines.
-    fn describe_sampled(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, (more, rows): (&Batch<'_>, &ReadRows)) {
-        let (cells, sample_cells) = (FindingCells::new(batch, more), SampleCells::new(batch, more));
-        for at in 0..self.sampler.pending.len() {
+    /// Says what is known of the rows of the batch that were drawn. Where more would be decoded than these rows, their cells are
+    /// read when it is known which of them stay.
+    fn describe_drawn(
+        &mut self,
+        unit: &Unit<'_>,
+        batch: &Batch<'_>,
+        details: &mut dyn Details,
+    ) -> Result<(), UnitFault> {
+        self.sampler.sift();
+        let rows: Vec<u32> = self.sampler.pending.iter().map(|pending| pending.row).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let more = if details.is_repeatable() { Some(details.read(&rows, SAMPLED)?) } else { None };
+        for at in 0..rows.len() {
             let pending = self.sampler.pending[at];
             let key = pending.key.map(|key| self.keys.key(key));
-            let position = Position { row: pending.row as usize, at: rows.of_pending(at) };
-            let finding = cells.glance(position, pending.ruling, key.as_ref().map_or("", |key| &key.name));
-            let row = batch.first_row + u64::from(pending.row);
-            let line = sample_cells.line(unit, row, &finding, &mut self.writer, position);
-            self.sampler.describe(&pending, &line);
+            let name = key.as_ref().map_or("", |key| &key.name);
+            let conclusion = conclusion(self.checker.policy(), pending.ruling, pending.lane, name);
+            let position = Position { row: pending.row as usize, at };
+            let drawn = match &more {
+                Some(more) => Drawn { text: RowCells { batch, more, position }.line(unit, &conclusion), is_line: true },
+                None => Drawn { text: conclusion, is_line: false },
+            };
+            self.sampler.describe(&pending, &drawn);
         }
+        Ok(())
     }
 
     fn reject(&mut self, unit: &Unit<'_>, row: u64, fault: RowFault, partial: &mut Partial) {
         partial.rows_rejected += 1;
         partial.count_fault(fault.code());
-        let (source, key) = (unit.source.display_path(), unit.key());
+        let (source, key) = (unit.source.name(), unit.key());
         push_fault(&mut self.faults, fault.code(), &source, Some(&escape(key.as_bytes())), Some(row), fault.why());
     }
 

@@ -1,22 +1,26 @@
 //! Rows that are drawn into the sample, as they are examined.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::flagged::{FlaggedColumn, Position};
+use super::flagged::Position;
 use super::places::Places;
 use super::tally::PlaceId;
-use crate::batch::{Batch, Column, ColumnSet, Numbers, Texts};
+use crate::batch::{Batch, Column, ColumnSet, Number, Numbers, Texts};
 use crate::escape::push_cell;
 use crate::evidence::KeyId;
+use crate::fault::UnitFault;
 use crate::partial::{Partial, Terms};
 use crate::plan::{Unit, UnitId};
-use crate::policy::{Ruling, Verdict};
+use crate::policy::{Policy, Ruling, Verdict};
+use crate::readers::{Part, Scratch, UnitFile, UnitReader};
+use crate::remediation::Lane;
 use crate::rollup::Dimension;
-use crate::sample::{FileRanks, Limits, RankedRow, RowStrata, Sample};
-use crate::sinks::{Finding, FindingWriter};
+use crate::sample::{Drawn, FileRanks, Limits, RankedRow, RowStrata, Sample};
+use crate::work::caught;
 
 /// The cells of a line of [`SampleCells::line`].
 pub(crate) const SAMPLED_HEADER: &str = "source,file,row,bucket,key,version_id,is_latest,size,last_modified,storage_class,\
@@ -24,8 +28,8 @@ pub(crate) const SAMPLED_HEADER: &str = "source,file,row,bucket,key,version_id,i
     intelligent_tiering_access_tier,object_lock_mode,object_lock_retain_until_date,object_lock_legal_hold_status,\
     object_lock_event_hold_status,head_object";
 
-/// What is listed of a row beside what findings list.
-pub(super) const SAMPLED: ColumnSet = ColumnSet::REMEDIATION.with(Column::ETag);
+/// The columns of a line.
+pub(super) const SAMPLED: ColumnSet = ColumnSet::ALL.partition(ColumnSet::EVIDENCE).1.with(Column::ETag);
 
 /// Draws rows for one worker.
 pub(super) struct Sampler {
@@ -40,18 +44,18 @@ pub(super) struct Sampler {
     by_verdict: [u64; Verdict::ALL.len()],
     /// Of the accounts of places, as far as they have been asked for since something was drawn.
     by_place: Vec<Option<u64>>,
-    /// Rows of the batch that were drawn and have no line yet, in order.
+    /// Rows of the batch that were drawn.
     pub(super) pending: Vec<Pending>,
-    /// Whether a finding of the batch may be drawn.
-    pub(super) has_finding: bool,
 }
 
-/// A row that was drawn and has no line yet.
+/// A row that was drawn.
 #[derive(Clone, Copy)]
 pub(super) struct Pending {
     /// In its batch.
     pub(super) row: u32,
     pub(super) ruling: Ruling,
+    /// How it can be put right.
+    pub(super) lane: Option<Lane>,
     /// The key that it is known to be encrypted under.
     pub(super) key: Option<KeyId>,
     ranked: RankedRow,
@@ -70,7 +74,6 @@ impl Sampler {
             by_verdict: [0; Verdict::ALL.len()],
             by_place: Vec::new(),
             pending: Vec::new(),
-            has_finding: false,
         }
     }
 
@@ -85,7 +88,6 @@ impl Sampler {
     /// Another batch begins.
     pub(super) fn begin_batch(&mut self) {
         self.pending.clear();
-        self.has_finding = false;
     }
 
     /// What is folded no longer limits what is drawn.
@@ -124,23 +126,24 @@ impl Sampler {
         limit
     }
 
-    /// Draws rows of the batch that are no findings and have the same place and ruling, if their ranks are low enough.
+    /// Draws rows of the batch that have the same place and ruling, if their ranks are low enough.
     #[inline]
     pub(super) fn offer(
         &mut self,
         places: &Places,
         batch: &Batch<'_>,
         rows: impl Iterator<Item = usize>,
-        (place, ruling, key): (PlaceId, Ruling, Option<KeyId>),
+        (place, ruling, lane, key): (PlaceId, Ruling, Option<Lane>, Option<KeyId>),
     ) {
         let mut limit = self.limit(places, place, ruling.verdict);
         for at in rows {
-            let rank = self.ranks.rank(batch.first_row + at as u64);
+            let row = batch.first_row + at as u64;
+            let rank = self.ranks.rank(row);
             if rank <= limit {
-                let ranked = RankedRow { rank, unit: self.unit, row: batch.first_row + at as u64 };
+                let ranked = RankedRow { rank, unit: self.unit, row };
                 let strata = self.strata(places, place, ruling.verdict);
-                if self.draw(strata, ranked, &Arc::from("")) {
-                    self.pending.push(Pending { row: at as u32, ruling, key, ranked, strata });
+                if self.draw(strata, ranked) {
+                    self.pending.push(Pending { row: at as u32, ruling, lane, key, ranked, strata });
                 }
                 limit = self.limit(places, place, ruling.verdict);
             }
@@ -160,7 +163,7 @@ impl Sampler {
             if self.ranks.rank(batch.first_row + at as u64) <= limit
                 && let Some(ruling) = ruling(at)
             {
-                self.offer(places, batch, at..at + 1, (place, ruling, None));
+                self.offer(places, batch, at..at + 1, (place, ruling, None, None));
                 limit = self.highest_limit(places, place, verdicts);
             }
         }
@@ -168,31 +171,6 @@ impl Sampler {
 
     fn highest_limit(&mut self, places: &Places, place: PlaceId, verdicts: &[Verdict]) -> u64 {
         verdicts.iter().map(|verdict| self.limit(places, place, *verdict)).max().unwrap_or(0)
-    }
-
-    /// Notes whether a finding may be drawn once it has been read.
-    #[inline]
-    pub(super) fn flag(&mut self, places: &Places, row: u64, place: PlaceId, verdict: Verdict) {
-        self.has_finding |= self.ranks.rank(row) <= self.limit(places, place, verdict);
-    }
-
-    /// Whether a finding is drawn now.
-    #[inline]
-    pub(super) fn wants(&mut self, places: &Places, row: u64, place: PlaceId, verdict: Verdict) -> bool {
-        self.has_finding && self.ranks.rank(row) <= self.limit(places, place, verdict)
-    }
-
-    /// Draws a finding, with its line.
-    pub(super) fn draw_finding(
-        &mut self,
-        places: &Places,
-        row: u64,
-        place: PlaceId,
-        verdict: Verdict,
-        line: &Arc<str>,
-    ) {
-        let ranked = RankedRow { rank: self.ranks.rank(row), unit: self.unit, row };
-        self.draw(self.strata(places, place, verdict), ranked, line);
     }
 
     fn strata(&self, places: &Places, place: PlaceId, verdict: Verdict) -> RowStrata {
@@ -203,23 +181,25 @@ impl Sampler {
         RowStrata { verdict, account }
     }
 
-    fn draw(&mut self, strata: RowStrata, ranked: RankedRow, line: &Arc<str>) -> bool {
-        let is_drawn = self.drawn.draw(strata, ranked, line, &self.terms.sample);
+    fn draw(&mut self, strata: RowStrata, ranked: RankedRow) -> bool {
+        let unread = Drawn { text: Arc::from(""), is_line: false };
+        let is_drawn = self.drawn.draw(strata, ranked, &unread, &self.terms.sample);
         let of_verdict = self.drawn.limit_of_verdict(strata.verdict, &self.terms.sample);
         self.by_verdict[strata.verdict as usize] = self.limits.of_verdict(strata.verdict).min(of_verdict);
         self.by_place.clear();
         is_drawn
     }
 
-    /// Leaves only those that have not had to go for others of the batch.
+    /// Leaves only those that have not had to go for others of the batch, in order.
     pub(super) fn sift(&mut self) {
         let drawn = &self.drawn;
         self.pending.retain(|pending| drawn.holds(pending.strata, &pending.ranked));
+        self.pending.sort_unstable_by_key(|pending| pending.row);
     }
 
-    /// Gives a row its line.
-    pub(super) fn describe(&mut self, pending: &Pending, line: &Arc<str>) {
-        self.drawn.describe(pending.strata, &pending.ranked, line);
+    /// Says more of a row.
+    pub(super) fn describe(&mut self, pending: &Pending, drawn: &Drawn) {
+        self.drawn.describe(pending.strata, &pending.ranked, drawn);
     }
 
     /// Moves what was drawn into a partial.
@@ -236,122 +216,74 @@ impl Sampler {
     }
 }
 
-/// The rows of a batch whose deferred columns are read: findings, and what was drawn beside them.
-pub(super) struct ReadRows {
-    /// Nothing where all are findings.
-    merged: Option<MergedRows>,
-    is_empty: bool,
+/// What was concluded of a row, as cells of its line.
+pub(super) fn conclusion(policy: &Policy, ruling: Ruling, lane: Option<Lane>, key: &str) -> Arc<str> {
+    let rule = ruling.rule.map_or("", |rule| policy.rules[rule.as_index()].id.as_str());
+    let exception = ruling.exception.map_or("", |exception| policy.exceptions[exception.as_index()].id.as_str());
+    let (reason, lane) = (ruling.reason.map_or("", |reason| reason.as_str()), lane.map_or("", Lane::as_str));
+    Arc::from([key, ruling.verdict.as_str(), reason, rule, lane, exception].join(","))
 }
 
-/// Both in the order of the batch, and where each of them went.
-#[derive(Default)]
-struct MergedRows {
-    all: Vec<u32>,
-    flagged: Vec<usize>,
-    pending: Vec<usize>,
+/// Where the cells of a row are: in its batch, and in what was read of its deferred columns.
+#[derive(Clone, Copy)]
+pub(super) struct RowCells<'r, 'b> {
+    pub(super) batch: &'r Batch<'b>,
+    pub(super) more: &'r Batch<'b>,
+    pub(super) position: Position,
 }
 
-impl ReadRows {
-    pub(super) fn new(flagged: &[u32], pending: &[Pending]) -> Self {
-        let is_empty = flagged.is_empty() && pending.is_empty();
-        if pending.is_empty() {
-            return Self { merged: None, is_empty };
-        }
-        let (mut merged, mut findings) = (MergedRows::default(), flagged.iter().peekable());
-        for pending in pending {
-            while let Some(row) = findings.next_if(|row| **row < pending.row) {
-                merged.flagged.push(merged.all.len());
-                merged.all.push(*row);
-            }
-            merged.pending.push(merged.all.len());
-            merged.all.push(pending.row);
-        }
-        for row in findings {
-            merged.flagged.push(merged.all.len());
-            merged.all.push(*row);
-        }
-        Self { merged: Some(merged), is_empty }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.is_empty
-    }
-
-    /// All of them, in order; `flagged` are the findings.
-    pub(super) fn all<'r>(&'r self, flagged: &'r [u32]) -> &'r [u32] {
-        self.merged.as_ref().map_or(flagged, |merged| &merged.all)
-    }
-
-    /// Where a finding went, by its place among the findings.
-    #[inline]
-    pub(super) fn of_flagged(&self, at: usize) -> usize {
-        self.merged.as_ref().map_or(at, |merged| merged.flagged[at])
-    }
-
-    /// Where a row went that was drawn, by its place among those.
-    pub(super) fn of_pending(&self, at: usize) -> usize {
-        self.merged.as_ref().map_or(at, |merged| merged.pending[at])
-    }
-}
-
-/// The cells that a line has beside those of findings.
-pub(super) struct SampleCells<'a> {
-    e_tag: FlaggedColumn<Texts<'a>>,
-    tier: FlaggedColumn<Texts<'a>>,
-    lock_mode: FlaggedColumn<Texts<'a>>,
-    retain_until: FlaggedColumn<Numbers<'a>>,
-    legal_hold: FlaggedColumn<Texts<'a>>,
-    event_hold: FlaggedColumn<Texts<'a>>,
-}
-
-impl<'a> SampleCells<'a> {
-    pub(super) fn new(batch: &Batch<'a>, more: &Batch<'a>) -> Self {
-        let of = (batch, more);
-        Self {
-            e_tag: FlaggedColumn::new(of, Column::ETag, |batch| batch.etag),
-            tier: FlaggedColumn::new(of, Column::IntelligentTieringAccessTier, |batch| {
-                batch.intelligent_tiering_access_tier
-            }),
-            lock_mode: FlaggedColumn::new(of, Column::ObjectLockMode, |batch| batch.object_lock_mode),
-            retain_until: FlaggedColumn::new(of, Column::ObjectLockRetainUntilDate, |batch| {
-                batch.object_lock_retain_until_date
-            }),
-            legal_hold: FlaggedColumn::new(of, Column::ObjectLockLegalHoldStatus, |batch| {
-                batch.object_lock_legal_hold_status
-            }),
-            event_hold: FlaggedColumn::new(of, Column::ObjectLockEventHoldStatus, |batch| {
-                batch.object_lock_event_hold_status
-            }),
+impl<'b> RowCells<'_, 'b> {
+    fn of(&self, column: Column) -> (&Batch<'b>, usize) {
+        match self.batch.deferred.contains(column) {
+            true => (self.more, self.position.at),
+            false => (self.batch, self.position.row),
         }
     }
 
-    /// The line of a row without what it was drawn for: where it stands, what findings list, the rest, and the command that
-    /// asks S3 again.
-    pub(super) fn line(
-        &self,
-        unit: &Unit<'_>,
-        row: u64,
-        finding: &Finding<'_>,
-        writer: &mut FindingWriter<'_>,
-        position: Position,
-    ) -> Arc<str> {
-        let mut line = format!("{},", unit.source_id + 1).into_bytes();
-        push_cell(&mut line, unit.key().as_bytes());
-        line.extend_from_slice(format!(",{row},").as_bytes());
-        writer.push(&mut line, finding);
-        // The line of a finding ends.
-        line.pop();
-        let retain_until = self.retain_until.number(position).time().ok().flatten();
-        let retain_until = retain_until.map_or_else(String::new, |time| time.to_string());
-        let head_object = head_object(finding);
+    fn text(&self, column: Column, of: impl Fn(&Batch<'b>) -> Texts<'b>) -> &'b [u8] {
+        let (batch, at) = self.of(column);
+        of(batch).get(at)
+    }
+
+    fn number(&self, column: Column, of: impl Fn(&Batch<'b>) -> Numbers<'b>) -> Number {
+        let (batch, at) = self.of(column);
+        of(batch).get(at)
+    }
+
+    /// The line of a row without what it was drawn for: where it stands, its cells, what was concluded, and the command that
+    /// asks S3 again. A cell that cannot be read is blank.
+    pub(super) fn line(&self, unit: &Unit<'_>, conclusion: &str) -> Arc<str> {
+        let mut line = place(unit, self.batch.first_row + self.position.row as u64);
+        let bucket = self.text(Column::Bucket, |batch| batch.bucket);
+        let key = self.text(Column::Key, |batch| batch.key);
+        let version_id = self.text(Column::VersionId, |batch| batch.version_id);
+        let (flags, at) = self.of(Column::IsLatest);
+        let size = self.number(Column::Size, |batch| batch.size).size().ok().flatten();
+        let time = |number: Number| number.time().ok().flatten().map_or_else(String::new, |time| time.to_string());
         for cell in [
-            self.e_tag.text(position),
-            self.tier.text(position),
-            self.lock_mode.text(position),
-            retain_until.as_bytes(),
-            self.legal_hold.text(position),
-            self.event_hold.text(position),
-            head_object.as_bytes(),
+            bucket,
+            key,
+            version_id,
+            flags.is_latest.get(at).as_text().as_bytes(),
+            size.map_or_else(String::new, |size| size.to_string()).as_bytes(),
+            time(self.number(Column::LastModifiedDate, |batch| batch.last_modified)).as_bytes(),
+            self.text(Column::StorageClass, |batch| batch.storage_class),
+            self.text(Column::EncryptionStatus, |batch| batch.encryption_status),
+            self.text(Column::BucketKeyStatus, |batch| batch.bucket_key_status),
+        ] {
+            push_cell(&mut line, cell);
+            line.push(b',');
+        }
+        line.extend_from_slice(conclusion.as_bytes());
+        for cell in [
+            self.text(Column::ETag, |batch| batch.etag),
+            self.text(Column::IntelligentTieringAccessTier, |batch| batch.intelligent_tiering_access_tier),
+            self.text(Column::ObjectLockMode, |batch| batch.object_lock_mode),
+            time(self.number(Column::ObjectLockRetainUntilDate, |batch| batch.object_lock_retain_until_date))
+                .as_bytes(),
+            self.text(Column::ObjectLockLegalHoldStatus, |batch| batch.object_lock_legal_hold_status),
+            self.text(Column::ObjectLockEventHoldStatus, |batch| batch.object_lock_event_hold_status),
+            head_object(bucket, key, version_id).as_bytes(),
         ] {
             line.push(b',');
             push_cell(&mut line, cell);
@@ -360,11 +292,72 @@ impl<'a> SampleCells<'a> {
     }
 }
 
+/// Where a row stands: the first cells of its line.
+fn place(unit: &Unit<'_>, row: u64) -> Vec<u8> {
+    let mut line = format!("{},", unit.source_id + 1).into_bytes();
+    push_cell(&mut line, unit.key().as_bytes());
+    line.extend_from_slice(format!(",{row},").as_bytes());
+    line
+}
+
+/// Reads what was drawn of a unit and not read then: the lines of these rows. What can no longer be read, because somebody has
+/// changed the file since it was examined, is left blank: the result is about what was examined.
+pub(crate) fn drawn_lines(
+    unit: &Unit<'_>,
+    rows: &BTreeMap<u64, Arc<str>>,
+    scratch: &mut Scratch,
+    cancelled: &dyn Fn() -> bool,
+) -> BTreeMap<(UnitId, u64), Arc<str>> {
+    let mut lines = BTreeMap::new();
+    // A fault or a panic ends it.
+    let _ = caught(|| read_drawn(unit, rows, scratch, cancelled, &mut lines));
+    for (row, conclusion) in rows {
+        lines.entry((unit.id, *row)).or_insert_with(|| {
+            let line = String::from_utf8_lossy(&place(unit, *row)).into_owned();
+            Arc::from([line.as_str(), ",,,,,,,,,", conclusion, ",,,,,,,"].concat())
+        });
+    }
+    lines
+}
+
+fn read_drawn(
+    unit: &Unit<'_>,
+    rows: &BTreeMap<u64, Arc<str>>,
+    scratch: &mut Scratch,
+    cancelled: &dyn Fn() -> bool,
+    lines: &mut BTreeMap<(UnitId, u64), Arc<str>>,
+) -> Result<(), UnitFault> {
+    let mut file = UnitFile::open(unit)?;
+    // It was compared when the unit was examined.
+    file.take_checksum();
+    let mut reader = UnitReader::new(unit, file)?;
+    while let Some(part) = reader.next_part(scratch)? {
+        let Part::Rows(part) = part else { continue };
+        if part.range().is_some_and(|range| rows.range(range).next().is_none()) {
+            continue;
+        }
+        part.read(ColumnSet::NONE, scratch, cancelled, &mut |batch, details| {
+            let last = batch.first_row + batch.len as u64;
+            let here: Vec<_> = rows.range(batch.first_row..last).collect();
+            let at: Vec<u32> = here.iter().map(|(row, _)| (**row - batch.first_row) as u32).collect();
+            if at.is_empty() {
+                return Ok(());
+            }
+            let more = &details.read(&at, SAMPLED)?;
+            for (number, (row, conclusion)) in here.into_iter().enumerate() {
+                let position = Position { row: at[number] as usize, at: number };
+                lines.insert((unit.id, *row), RowCells { batch, more, position }.line(unit, conclusion));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
 /// The command that asks S3 for what it says of an object now; nothing for a key that S3 cannot have.
-fn head_object(finding: &Finding<'_>) -> String {
-    let Finding { bucket, key, version_id, .. } = finding;
-    let version = if version_id.is_empty() { None } else { Some(*version_id) };
-    if [*bucket, *key].into_iter().chain(version).all(is_plain_word) {
+fn head_object(bucket: &[u8], key: &[u8], version_id: &[u8]) -> String {
+    let version = if version_id.is_empty() { None } else { Some(version_id) };
+    if [bucket, key].into_iter().chain(version).all(is_plain_word) {
         let word = |bytes: &[u8]| format!("'{}'", String::from_utf8_lossy(bytes));
         let version = version.map_or_else(String::new, |version| format!(" --version-id {}", word(version)));
         return format!("aws s3api head-object --bucket {} --key {}{version}", word(bucket), word(key));

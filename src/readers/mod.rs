@@ -14,6 +14,7 @@ pub(crate) mod rows;
 mod tests;
 mod whole;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::batch::{Batch, Column, ColumnSet, Schema};
@@ -215,6 +216,15 @@ impl FormatReader {
 }
 
 impl Rows {
+    /// The numbers of its rows in the file, from 1 on; nothing where that is only known when they are read.
+    pub(crate) fn range(&self) -> Option<Range<u64>> {
+        match &self.encoded {
+            EncodedRows::CsvBlock(_) => None,
+            EncodedRows::Stripe(stripe) => Some(stripe.range()),
+            EncodedRows::RowGroup(row_group) => Some(row_group.range()),
+        }
+    }
+
     /// Decodes the rows and hands them over in batches, in order. Columns that are not `wanted` may be deferred.
     /// `cancelled` is asked now and then and ends the work early.
     pub fn read(
@@ -237,9 +247,14 @@ pub type EachBatch<'e> = dyn FnMut(&Batch<'_>, &mut dyn Details) -> Result<(), U
 
 /// The deferred columns of a batch.
 pub trait Details {
-    /// Decodes the deferred columns of some rows, as far as they are among `columns`; in ascending order and once a
-    /// batch. The result has these rows and these columns only.
+    /// Decodes the deferred columns of some rows, as far as they are among `columns`; in ascending order and, unless they
+    /// are repeatable, once a batch. The result has these rows and these columns only.
     fn read(&mut self, rows: &[u32], columns: ColumnSet) -> Result<Batch<'_>, UnitFault>;
+
+    /// Whether they can be read again, and nothing but the cells of these rows is decoded for them.
+    fn is_repeatable(&self) -> bool {
+        false
+    }
 }
 
 /// All columns were read at once.
@@ -248,6 +263,10 @@ struct NothingDeferred;
 impl Details for NothingDeferred {
     fn read(&mut self, rows: &[u32], _: ColumnSet) -> Result<Batch<'_>, UnitFault> {
         Ok(Batch { len: rows.len(), ..Batch::default() })
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
     }
 }
 

@@ -80,11 +80,20 @@ pub(crate) struct RankedRow {
     pub(crate) row: u64,
 }
 
-/// What was drawn so far: rows with their lines.
+/// What is kept of a row that was drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Drawn {
+    /// Its line in the list; or only what was concluded of it.
+    pub(crate) text: Arc<str>,
+    /// Whether its cells have been read, and it is the line.
+    pub(crate) is_line: bool,
+}
+
+/// What was drawn so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "SampleList", into = "SampleList")]
 pub(crate) struct Sample {
-    strata: BTreeMap<Stratum, BTreeMap<RankedRow, Arc<str>>>,
+    strata: BTreeMap<Stratum, BTreeMap<RankedRow, Drawn>>,
     has_too_many_accounts: bool,
 }
 
@@ -109,14 +118,14 @@ impl Limits {
 
 impl Sample {
     /// Draws a row if its rank is low enough; says whether it was. Others may have to go.
-    pub(crate) fn draw(&mut self, strata: RowStrata, row: RankedRow, line: &Arc<str>, terms: &SampleTerms) -> bool {
+    pub(crate) fn draw(&mut self, strata: RowStrata, row: RankedRow, drawn: &Drawn, terms: &SampleTerms) -> bool {
         let mut is_drawn = false;
-        strata.iter().for_each(|stratum| is_drawn |= self.insert(stratum, row, line, terms));
+        strata.iter().for_each(|stratum| is_drawn |= self.insert(stratum, row, drawn, terms));
         self.bound_accounts();
         is_drawn
     }
 
-    fn insert(&mut self, stratum: Stratum, row: RankedRow, line: &Arc<str>, terms: &SampleTerms) -> bool {
+    fn insert(&mut self, stratum: Stratum, row: RankedRow, new: &Drawn, terms: &SampleTerms) -> bool {
         let size = terms.size(stratum);
         if size == 0 || (self.has_too_many_accounts && matches!(stratum, Stratum::Account(_))) {
             return false;
@@ -125,7 +134,7 @@ impl Sample {
         if drawn.len() == size && drawn.last_key_value().is_some_and(|(last, _)| *last < row) {
             return false;
         }
-        drawn.insert(row, Arc::clone(line));
+        drawn.insert(row, new.clone());
         if drawn.len() > size {
             drawn.pop_last();
         }
@@ -150,11 +159,29 @@ impl Sample {
         strata.iter().any(|stratum| self.strata.get(&stratum).is_some_and(|drawn| drawn.contains_key(row)))
     }
 
-    /// Gives a row that was drawn its line.
-    pub(crate) fn describe(&mut self, strata: RowStrata, row: &RankedRow, line: &Arc<str>) {
+    /// Says more of a row, if it is drawn still.
+    pub(crate) fn describe(&mut self, strata: RowStrata, row: &RankedRow, new: &Drawn) {
         for stratum in strata.iter() {
-            if let Some(text) = self.strata.get_mut(&stratum).and_then(|drawn| drawn.get_mut(row)) {
-                *text = Arc::clone(line);
+            if let Some(drawn) = self.strata.get_mut(&stratum).and_then(|drawn| drawn.get_mut(row)) {
+                drawn.clone_from(new);
+            }
+        }
+    }
+
+    /// The rows whose cells have not been read, by unit: what was concluded of them.
+    pub(crate) fn unread(&self) -> BTreeMap<UnitId, BTreeMap<u64, Arc<str>>> {
+        let mut rows: BTreeMap<UnitId, BTreeMap<u64, Arc<str>>> = BTreeMap::new();
+        for (row, drawn) in self.strata.values().flatten().filter(|(_, drawn)| !drawn.is_line) {
+            rows.entry(row.unit).or_default().insert(row.row, Arc::clone(&drawn.text));
+        }
+        rows
+    }
+
+    /// Gives rows their lines.
+    pub(crate) fn complete(&mut self, lines: &BTreeMap<(UnitId, u64), Arc<str>>) {
+        for (row, drawn) in self.strata.values_mut().flatten() {
+            if let Some(line) = lines.get(&(row.unit, row.row)) {
+                *drawn = Drawn { text: Arc::clone(line), is_line: true };
             }
         }
     }
@@ -168,8 +195,8 @@ impl Sample {
     pub(crate) fn merge(&mut self, other: Self, terms: &SampleTerms) {
         self.has_too_many_accounts |= other.has_too_many_accounts;
         for (stratum, drawn) in other.strata {
-            for (row, line) in &drawn {
-                self.insert(stratum, *row, line, terms);
+            for (row, drawn) in &drawn {
+                self.insert(stratum, *row, drawn, terms);
             }
         }
         self.bound_accounts();
@@ -208,7 +235,7 @@ impl Sample {
 
     /// The rows of all strata, in order.
     pub(crate) fn strata(&self) -> impl Iterator<Item = (Stratum, impl Iterator<Item = (&RankedRow, &str)>)> {
-        self.strata.iter().map(|(stratum, drawn)| (*stratum, drawn.iter().map(|(row, line)| (row, &**line))))
+        self.strata.iter().map(|(stratum, drawn)| (*stratum, drawn.iter().map(|(row, drawn)| (row, &*drawn.text))))
     }
 
     /// Whether accounts are no longer told apart.
@@ -220,7 +247,7 @@ impl Sample {
 /// The same in the form of a shard's partial.
 #[derive(Serialize, Deserialize)]
 struct SampleList {
-    strata: Vec<(Stratum, Vec<(RankedRow, Arc<str>)>)>,
+    strata: Vec<(Stratum, Vec<(RankedRow, Drawn)>)>,
     has_too_many_accounts: bool,
 }
 
@@ -256,7 +283,8 @@ mod tests {
                 let account = Account::parse(format!("{number:012}").as_bytes()).filter(|_| number > 0);
                 let strata = RowStrata { verdict: Verdict::ALL[row as usize % 5], account };
                 let row = RankedRow { rank: ranks.rank(row), unit: UnitId(unit), row };
-                sample.draw(strata, row, &Arc::from(format!("{unit} {}", row.row)), &terms);
+                let drawn = Drawn { text: Arc::from(format!("{unit} {}", row.row)), is_line: true };
+                sample.draw(strata, row, &drawn, &terms);
             }
         }
         sample
@@ -296,7 +324,7 @@ mod tests {
             for number in accounts {
                 let strata = RowStrata { verdict: Verdict::Compliant, account: Some(Account::from_number(number)) };
                 let row = RankedRow { rank: number, unit: UnitId(0), row: number };
-                sample.draw(strata, row, &Arc::from(""), &terms());
+                sample.draw(strata, row, &Drawn { text: Arc::from(""), is_line: true }, &terms());
             }
             sample
         };

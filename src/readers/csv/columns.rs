@@ -174,6 +174,10 @@ impl Details for Deferred<'_> {
         self.cells.read(columns, &self.text, rows.iter().map(|&row| starts[row as usize]));
         Ok(Batch { len: rows.len(), ..self.cells.lend(columns, self.text.bytes) })
     }
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
 }
 
 impl Rows {

@@ -15,6 +15,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use self::cursor::StoredColumn;
@@ -99,6 +100,10 @@ impl Reader {
 }
 
 impl Stripe {
+    pub(super) fn range(&self) -> Range<u64> {
+        self.first_row..self.first_row.saturating_add(self.info.rows)
+    }
+
     pub(super) fn read(
         self,
         wanted: ColumnSet,

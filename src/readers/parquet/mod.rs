@@ -17,6 +17,7 @@ mod pages;
 mod tests;
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field as ArrowField, Schema as ArrowSchema, TimeUnit};
@@ -130,6 +131,10 @@ pub(super) struct Scratch {
 }
 
 impl RowGroup {
+    pub(super) fn range(&self) -> Range<u64> {
+        self.first_row..self.first_row.saturating_add(self.rows)
+    }
+
     pub(super) fn read(
         self,
         wanted: ColumnSet,
