@@ -8,7 +8,7 @@ use crate::evidence::EvidenceSummary;
 use crate::hashes::sha256::Sha256;
 use crate::partial::Partial;
 use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault, check_newest};
-use crate::policy::{Checker, Conditions, Exception, Severity, Versions};
+use crate::policy::{Checker, Conditions, Exception, Labels, Rule, Severity, Versions};
 use crate::sinks::{FINDINGS_HEADER, List, UNITS_HEADER, push_fault};
 use crate::timestamp::Timestamp;
 
@@ -43,6 +43,10 @@ pub struct PolicyFacts {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// What it is for, in its own words; empty if it does not say.
+    pub statement: String,
+    /// What its results are about, as it says.
+    pub labels: Labels,
     /// The name of the file, or `preset:` and a name.
     pub source: String,
     /// The SHA-256 of its text.
@@ -77,6 +81,8 @@ pub struct RuleFacts {
     pub id: String,
     /// How bad a violation is.
     pub severity: Severity,
+    /// The controls of written standards that it stands for, as the policy says.
+    pub controls: Vec<String>,
 }
 
 /// An exception from a rule, as reports name it.
@@ -145,17 +151,20 @@ impl AuditFacts {
     /// The facts of a plan and a policy; `source` says where the policy is from.
     pub fn new(plan: &Plan, checker: &Checker, source: &str, allow_empty: bool) -> Self {
         let policy = checker.policy();
-        let rules = policy.rules.iter().map(|rule| RuleFacts { id: rule.id.clone(), severity: rule.severity });
+        let facts_of =
+            |rule: &Rule| RuleFacts { id: rule.id.clone(), severity: rule.severity, controls: rule.controls.clone() };
         let expired = checker.expired_exceptions().map(|exception| exception.id.clone());
         Self {
             policy: PolicyFacts {
                 name: policy.name.clone(),
                 version: policy.version.clone(),
+                statement: policy.statement.clone(),
+                labels: policy.labels.clone(),
                 source: source.to_owned(),
                 sha256: policy.sha256.clone(),
                 identity: policy.identity.clone(),
                 versions: policy.versions,
-                rules: rules.collect(),
+                rules: policy.rules.iter().map(facts_of).collect(),
                 expired_exceptions: expired.collect(),
                 remediation: policy.remediation.as_ref().map(|remediation| RemediationFacts {
                     key: remediation.key.as_str().to_owned(),

@@ -10,6 +10,7 @@ use super::BucketKeyDemand;
 use super::EvidenceAssumptions;
 use super::Exception;
 use super::KeyArn;
+use super::Labels;
 use super::Method;
 use super::NamedKey;
 use super::Policy;
@@ -41,6 +42,10 @@ struct PolicyFile {
     name: String,
     #[serde(default)]
     version: String,
+    #[serde(default)]
+    statement: String,
+    #[serde(default)]
+    labels: Labels,
     #[serde(default)]
     unmatched: Unmatched,
     #[serde(default)]
@@ -79,6 +84,8 @@ struct RuleEntry {
     id: Spanned<String>,
     #[serde(default)]
     severity: Severity,
+    #[serde(default)]
+    controls: Vec<String>,
     #[serde(default)]
     r#where: WhereEntry,
     encryption: Spanned<Vec<Method>>,
@@ -196,6 +203,8 @@ fn check_all(mut file: PolicyFile, text: &str) -> Checked<(Policy, SettingsPolic
     let policy = Policy {
         name: file.name,
         version: file.version,
+        statement: file.statement,
+        labels: file.labels,
         unmatched: file.unmatched,
         versions: file.versions,
         keys,
@@ -236,11 +245,19 @@ fn before_evidence(text: &str) -> Vec<String> {
 }
 
 /// The SHA-256 of what a policy demands, however it is written down: without what it states about
-/// evidence and demands of settings.
+/// evidence and demands of settings, and without words that are for people.
 fn identity(text: &str) -> String {
     let demands = toml::from_str::<toml::Table>(text).ok().and_then(|mut table| {
         table.remove("evidence");
         table.remove("settings");
+        table.remove("statement");
+        table.remove("labels");
+        let rules = table.get_mut("rule").and_then(toml::Value::as_array_mut);
+        rules
+            .into_iter()
+            .flatten()
+            .filter_map(toml::Value::as_table_mut)
+            .for_each(|rule| drop(rule.remove("controls")));
         let exceptions = table.get_mut("exception").and_then(toml::Value::as_array_mut);
         if let Some(exceptions) = exceptions {
             exceptions.retain(|exception| exception.get("rule").is_some());
@@ -281,6 +298,7 @@ fn check_rule(entry: RuleEntry, keys: &BTreeMap<String, NamedKey>) -> Checked<Ru
     Ok(Rule {
         id: entry.id.into_inner(),
         severity: entry.severity,
+        controls: entry.controls,
         scope: check_where(entry.r#where)?,
         encryption: entry.encryption.into_inner(),
         keys: allowed,
@@ -391,6 +409,22 @@ mod tests {
             let error = Policy::from_toml(&format!("{RULE}[evidence]\n{bad}\n")).expect_err(bad);
             assert_eq!((error.line >= 4, error.message.is_empty()), (true, false), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn words_for_people_are_read_and_are_no_demand() {
+        let words =
+            "statement = \"Logs are under our keys.\"\n[labels]\nenvironment = \"production\"\nowner = \"platform\"\n";
+        let rule = RULE.replace("id =", "controls = [\"CIS AWS Foundations 5.0 3.5\"]\nid =");
+        let policy = Policy::from_toml(&format!("{words}{rule}")).expect("a policy");
+        assert_eq!(policy.identity, Policy::from_toml(RULE).expect("a policy").identity);
+        assert_eq!(policy.rules[0].controls, ["CIS AWS Foundations 5.0 3.5"]);
+        let Labels { environment, system, owner } = &policy.labels;
+        assert_eq!(
+            [environment, system, owner, &policy.statement],
+            ["production", "", "platform", "Logs are under our keys."]
+        );
+        assert!(error(&format!("[labels]\nteam = \"x\"\n{RULE}")).2.contains("unknown field `team`"));
     }
 
     #[test]

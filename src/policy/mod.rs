@@ -41,6 +41,10 @@ pub struct Policy {
     pub name: String,
     /// Its version, free text.
     pub version: String,
+    /// What it is for, in words that reports repeat.
+    pub statement: String,
+    /// What its results are about, for those who keep results of many kinds.
+    pub labels: Labels,
     /// What becomes of an object that no rule matches.
     pub unmatched: Unmatched,
     /// Which versions of an object it is about.
@@ -64,6 +68,19 @@ pub struct Policy {
     /// The SHA-256 of its text as it may have been before anything was stated about evidence: versions before that was
     /// possible know it by its text alone.
     pub earlier_sha256: Vec<String>,
+}
+
+/// What results are about, as somebody names it. Empty is what is not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Labels {
+    /// The environment, such as `production`.
+    pub environment: String,
+    /// The system.
+    pub system: String,
+    /// Who answers for it.
+    pub owner: String,
 }
 
 /// What becomes of an object that no rule matches.
@@ -149,6 +166,8 @@ pub struct Rule {
     pub id: String,
     /// How bad a violation is.
     pub severity: Severity,
+    /// The controls of written standards that it stands for.
+    pub controls: Vec<String>,
     /// The objects that it is about.
     pub scope: Where,
     /// The methods that it allows.
