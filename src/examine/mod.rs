@@ -40,7 +40,7 @@ use remedies::{DetailCells, Remedies};
 
 use keys::{Basis, Counted, RowKeys};
 pub use row::Row;
-use sampled::{RowCells, SAMPLED, Sampler, conclusion};
+use sampled::{Notes, Sampler, conclusion};
 pub(crate) use sampled::{SAMPLED_HEADER, drawn_lines};
 use stored::Encryptions;
 pub(crate) use stored::RowJudge;
@@ -504,16 +504,19 @@ impl<'c> Examiner<'c> {
         if rows.is_empty() {
             return Ok(());
         }
-        let more = if details.is_repeatable() { Some(details.read(&rows, SAMPLED)?) } else { None };
+        let more = if details.is_repeatable() { Some(details.read(&rows, ColumnSet::ALL)?) } else { None };
         for at in 0..rows.len() {
             let pending = self.sampler.pending[at];
             let key = pending.key.map(|key| self.keys.key(key));
             let name = key.as_ref().map_or("", |key| &key.name);
             let conclusion = conclusion(self.checker.policy(), pending.ruling, pending.lane, name);
-            let position = Position { row: pending.row as usize, at };
+            let mut notes = Notes::new(batch, pending.row as usize, conclusion);
             let drawn = match &more {
-                Some(more) => Drawn { text: RowCells { batch, more, position }.line(unit, &conclusion), is_line: true },
-                None => Drawn { text: conclusion, is_line: false },
+                Some(more) => {
+                    notes.fill(more, at);
+                    Drawn { text: notes.line(unit, pending.ranked.row), is_line: true }
+                }
+                None => Drawn { text: notes.to_text(), is_line: false },
             };
             self.sampler.describe(&pending, &drawn);
         }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::flagged::Position;
 use super::places::Places;
 use super::tally::PlaceId;
-use crate::batch::{Batch, Column, ColumnSet, Number, Numbers, Texts};
-use crate::escape::push_cell;
+use crate::batch::{Batch, Column, ColumnSet, Number, Texts};
+use crate::escape::{escape, push_cell, unescape};
 use crate::evidence::KeyId;
 use crate::fault::UnitFault;
 use crate::partial::{Partial, Terms};
@@ -27,9 +26,6 @@ pub(crate) const SAMPLED_HEADER: &str = "source,file,row,bucket,key,version_id,i
     encryption_status,bucket_key_status,kms_key_arn,verdict,reason,rule,lane,exception,e_tag,\
     intelligent_tiering_access_tier,object_lock_mode,object_lock_retain_until_date,object_lock_legal_hold_status,\
     object_lock_event_hold_status,head_object";
-
-/// The columns of a line.
-pub(super) const SAMPLED: ColumnSet = ColumnSet::ALL.partition(ColumnSet::EVIDENCE).1.with(Column::ETag);
 
 /// Draws rows for one worker.
 pub(super) struct Sampler {
@@ -58,7 +54,7 @@ pub(super) struct Pending {
     pub(super) lane: Option<Lane>,
     /// The key that it is known to be encrypted under.
     pub(super) key: Option<KeyId>,
-    ranked: RankedRow,
+    pub(super) ranked: RankedRow,
     strata: RowStrata,
 }
 
@@ -216,138 +212,165 @@ impl Sampler {
     }
 }
 
-/// What was concluded of a row, as cells of its line.
-pub(super) fn conclusion(policy: &Policy, ruling: Ruling, lane: Option<Lane>, key: &str) -> Arc<str> {
-    let rule = ruling.rule.map_or("", |rule| policy.rules[rule.as_index()].id.as_str());
-    let exception = ruling.exception.map_or("", |exception| policy.exceptions[exception.as_index()].id.as_str());
-    let (reason, lane) = (ruling.reason.map_or("", |reason| reason.as_str()), lane.map_or("", Lane::as_str));
-    Arc::from([key, ruling.verdict.as_str(), reason, rule, lane, exception].join(","))
+/// The cells of a line that a report has, in order.
+const CELLS: [Column; 15] = [
+    Column::Bucket,
+    Column::Key,
+    Column::VersionId,
+    Column::IsLatest,
+    Column::Size,
+    Column::LastModifiedDate,
+    Column::StorageClass,
+    Column::EncryptionStatus,
+    Column::BucketKeyStatus,
+    Column::ETag,
+    Column::IntelligentTieringAccessTier,
+    Column::ObjectLockMode,
+    Column::ObjectLockRetainUntilDate,
+    Column::ObjectLockLegalHoldStatus,
+    Column::ObjectLockEventHoldStatus,
+];
+/// So many of them stand before what was concluded.
+const CELLS_OF_FINDINGS: usize = 9;
+
+/// What is kept of a row until its line is made: the cells that have been read, escaped, and what was concluded.
+pub(super) struct Notes {
+    cells: [Option<String>; CELLS.len()],
+    conclusion: String,
 }
 
-/// Where the cells of a row are: in its batch, and in what was read of its deferred columns.
-#[derive(Clone, Copy)]
-pub(super) struct RowCells<'r, 'b> {
-    pub(super) batch: &'r Batch<'b>,
-    pub(super) more: &'r Batch<'b>,
-    pub(super) position: Position,
-}
+/// Between the notes of a row; what is escaped has no such sign.
+const BETWEEN: char = '\u{1f}';
+/// In the place of a cell that has not been read.
+const UNREAD: &str = "\u{1e}";
 
-impl<'b> RowCells<'_, 'b> {
-    fn of(&self, column: Column) -> (&Batch<'b>, usize) {
-        match self.batch.deferred.contains(column) {
-            true => (self.more, self.position.at),
-            false => (self.batch, self.position.row),
+impl Notes {
+    /// Notes the cells that are there: those that a batch has not deferred.
+    pub(super) fn new(batch: &Batch<'_>, at: usize, conclusion: String) -> Self {
+        let cell = |column: Column| (!batch.deferred.contains(column)).then(|| cell(batch, at, column));
+        Self { cells: CELLS.map(cell), conclusion }
+    }
+
+    /// Adds the cells that were deferred.
+    pub(super) fn fill(&mut self, more: &Batch<'_>, at: usize) {
+        for (noted, column) in self.cells.iter_mut().zip(CELLS) {
+            noted.get_or_insert_with(|| cell(more, at, column));
         }
     }
 
-    fn text(&self, column: Column, of: impl Fn(&Batch<'b>) -> Texts<'b>) -> &'b [u8] {
-        let (batch, at) = self.of(column);
-        of(batch).get(at)
+    /// As one text.
+    pub(super) fn to_text(&self) -> Arc<str> {
+        let cells = self.cells.iter().map(|cell| cell.as_deref().unwrap_or(UNREAD));
+        let parts: Vec<&str> = cells.chain([self.conclusion.as_str()]).collect();
+        Arc::from(parts.join(&BETWEEN.to_string()))
     }
 
-    fn number(&self, column: Column, of: impl Fn(&Batch<'b>) -> Numbers<'b>) -> Number {
-        let (batch, at) = self.of(column);
-        of(batch).get(at)
+    fn parse(text: &str) -> Self {
+        let mut parts = text.split(BETWEEN);
+        let cells = CELLS.map(|_| parts.next().filter(|cell| *cell != UNREAD).map(str::to_owned));
+        Self { cells, conclusion: parts.next().unwrap_or_default().to_owned() }
     }
 
-    /// The line of a row without what it was drawn for: where it stands, its cells, what was concluded, and the command that
-    /// asks S3 again. A cell that cannot be read is blank.
-    pub(super) fn line(&self, unit: &Unit<'_>, conclusion: &str) -> Arc<str> {
-        let mut line = place(unit, self.batch.first_row + self.position.row as u64);
-        let bucket = self.text(Column::Bucket, |batch| batch.bucket);
-        let key = self.text(Column::Key, |batch| batch.key);
-        let version_id = self.text(Column::VersionId, |batch| batch.version_id);
-        let (flags, at) = self.of(Column::IsLatest);
-        let size = self.number(Column::Size, |batch| batch.size).size().ok().flatten();
-        let time = |number: Number| number.time().ok().flatten().map_or_else(String::new, |time| time.to_string());
-        for cell in [
-            bucket,
-            key,
-            version_id,
-            flags.is_latest.get(at).as_text().as_bytes(),
-            size.map_or_else(String::new, |size| size.to_string()).as_bytes(),
-            time(self.number(Column::LastModifiedDate, |batch| batch.last_modified)).as_bytes(),
-            self.text(Column::StorageClass, |batch| batch.storage_class),
-            self.text(Column::EncryptionStatus, |batch| batch.encryption_status),
-            self.text(Column::BucketKeyStatus, |batch| batch.bucket_key_status),
-        ] {
-            push_cell(&mut line, cell);
+    /// The line without what the row was drawn for: where it stands, its cells, what was concluded, and the command that asks
+    /// S3 again. What has not been read is blank.
+    pub(super) fn line(&self, unit: &Unit<'_>, row: u64) -> Arc<str> {
+        let mut line = format!("{},", unit.source_id + 1).into_bytes();
+        push_cell(&mut line, unit.key().as_bytes());
+        line.extend_from_slice(format!(",{row}").as_bytes());
+        let raw = |cell: &Option<String>| cell.as_deref().and_then(unescape).unwrap_or_default();
+        let cells: Vec<Vec<u8>> = self.cells.iter().map(raw).collect();
+        let (of_findings, others) = cells.split_at(CELLS_OF_FINDINGS);
+        let push = |line: &mut Vec<u8>, cell: &[u8]| {
             line.push(b',');
-        }
-        line.extend_from_slice(conclusion.as_bytes());
-        for cell in [
-            self.text(Column::ETag, |batch| batch.etag),
-            self.text(Column::IntelligentTieringAccessTier, |batch| batch.intelligent_tiering_access_tier),
-            self.text(Column::ObjectLockMode, |batch| batch.object_lock_mode),
-            time(self.number(Column::ObjectLockRetainUntilDate, |batch| batch.object_lock_retain_until_date))
-                .as_bytes(),
-            self.text(Column::ObjectLockLegalHoldStatus, |batch| batch.object_lock_legal_hold_status),
-            self.text(Column::ObjectLockEventHoldStatus, |batch| batch.object_lock_event_hold_status),
-            head_object(bucket, key, version_id).as_bytes(),
-        ] {
-            line.push(b',');
-            push_cell(&mut line, cell);
-        }
+            push_cell(line, cell);
+        };
+        of_findings.iter().for_each(|cell| push(&mut line, cell));
+        line.push(b',');
+        line.extend_from_slice(self.conclusion.as_bytes());
+        others.iter().for_each(|cell| push(&mut line, cell));
+        push(&mut line, head_object(&cells[0], &cells[1], &cells[2]).as_bytes());
         Arc::from(String::from_utf8_lossy(&line))
     }
 }
 
-/// Where a row stands: the first cells of its line.
-fn place(unit: &Unit<'_>, row: u64) -> Vec<u8> {
-    let mut line = format!("{},", unit.source_id + 1).into_bytes();
-    push_cell(&mut line, unit.key().as_bytes());
-    line.extend_from_slice(format!(",{row},").as_bytes());
-    line
+/// A cell of a row, escaped. One that cannot be read is blank.
+fn cell(batch: &Batch<'_>, at: usize, column: Column) -> String {
+    let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
+    let time = |number: Number| number.time().ok().flatten().map_or_else(String::new, |time| time.to_string());
+    let text = |texts: &Texts<'_>| escape(texts.get(at)).into_owned();
+    match column {
+        Column::Bucket => text(&batch.bucket),
+        Column::Key => text(&batch.key),
+        Column::VersionId => text(&batch.version_id),
+        Column::IsLatest => batch.is_latest.get(at).as_text().to_owned(),
+        Column::Size => number(batch.size.get(at).size().ok().flatten()),
+        Column::LastModifiedDate => time(batch.last_modified.get(at)),
+        Column::StorageClass => text(&batch.storage_class),
+        Column::EncryptionStatus => text(&batch.encryption_status),
+        Column::BucketKeyStatus => text(&batch.bucket_key_status),
+        Column::ETag => text(&batch.etag),
+        Column::IntelligentTieringAccessTier => text(&batch.intelligent_tiering_access_tier),
+        Column::ObjectLockMode => text(&batch.object_lock_mode),
+        Column::ObjectLockRetainUntilDate => time(batch.object_lock_retain_until_date.get(at)),
+        Column::ObjectLockLegalHoldStatus => text(&batch.object_lock_legal_hold_status),
+        Column::ObjectLockEventHoldStatus => text(&batch.object_lock_event_hold_status),
+        _ => String::new(),
+    }
 }
 
-/// Reads what was drawn of a unit and not read then: the lines of these rows. What can no longer be read, because somebody has
-/// changed the file since it was examined, is left blank: the result is about what was examined.
+/// What was concluded of a row, as cells of its line.
+pub(super) fn conclusion(policy: &Policy, ruling: Ruling, lane: Option<Lane>, key: &str) -> String {
+    let rule = ruling.rule.map_or("", |rule| policy.rules[rule.as_index()].id.as_str());
+    let exception = ruling.exception.map_or("", |exception| policy.exceptions[exception.as_index()].id.as_str());
+    let (reason, lane) = (ruling.reason.map_or("", |reason| reason.as_str()), lane.map_or("", Lane::as_str));
+    [key, ruling.verdict.as_str(), reason, rule, lane, exception].join(",")
+}
+
+/// Reads the rest of what was drawn of a unit: the lines of these rows, by what was noted of them. What can no longer be read,
+/// because somebody has changed the file since it was examined, is left blank: the result is about what was examined.
 pub(crate) fn drawn_lines(
     unit: &Unit<'_>,
     rows: &BTreeMap<u64, Arc<str>>,
     scratch: &mut Scratch,
     cancelled: &dyn Fn() -> bool,
 ) -> BTreeMap<(UnitId, u64), Arc<str>> {
-    let mut lines = BTreeMap::new();
+    let mut notes: BTreeMap<u64, Notes> = rows.iter().map(|(row, text)| (*row, Notes::parse(text))).collect();
     // A fault or a panic ends it.
-    let _ = caught(|| read_drawn(unit, rows, scratch, cancelled, &mut lines));
-    for (row, conclusion) in rows {
-        lines.entry((unit.id, *row)).or_insert_with(|| {
-            let line = String::from_utf8_lossy(&place(unit, *row)).into_owned();
-            Arc::from([line.as_str(), ",,,,,,,,,", conclusion, ",,,,,,,"].concat())
-        });
-    }
-    lines
+    let _ = caught(|| read_deferred(unit, &mut notes, scratch, cancelled));
+    notes.into_iter().map(|(row, notes)| ((unit.id, row), notes.line(unit, row))).collect()
 }
 
-fn read_drawn(
+fn read_deferred(
     unit: &Unit<'_>,
-    rows: &BTreeMap<u64, Arc<str>>,
+    notes: &mut BTreeMap<u64, Notes>,
     scratch: &mut Scratch,
     cancelled: &dyn Fn() -> bool,
-    lines: &mut BTreeMap<(UnitId, u64), Arc<str>>,
 ) -> Result<(), UnitFault> {
     let mut file = UnitFile::open(unit)?;
     // It was compared when the unit was examined.
     file.take_checksum();
     let mut reader = UnitReader::new(unit, file)?;
+    let unread = |notes: &Notes| {
+        CELLS
+            .iter()
+            .zip(&notes.cells)
+            .filter_map(|(column, cell)| cell.is_none().then_some(*column))
+            .collect::<Vec<_>>()
+    };
+    let columns: ColumnSet = notes.values().flat_map(unread).collect();
     while let Some(part) = reader.next_part(scratch)? {
         let Part::Rows(part) = part else { continue };
-        if part.range().is_some_and(|range| rows.range(range).next().is_none()) {
+        if part.range().is_some_and(|range| notes.range(range).next().is_none()) {
             continue;
         }
         part.read(ColumnSet::NONE, scratch, cancelled, &mut |batch, details| {
-            let last = batch.first_row + batch.len as u64;
-            let here: Vec<_> = rows.range(batch.first_row..last).collect();
-            let at: Vec<u32> = here.iter().map(|(row, _)| (**row - batch.first_row) as u32).collect();
-            if at.is_empty() {
+            let here: Vec<_> = notes.range_mut(batch.first_row..batch.first_row + batch.len as u64).collect();
+            if here.is_empty() {
                 return Ok(());
             }
-            let more = &details.read(&at, SAMPLED)?;
-            for (number, (row, conclusion)) in here.into_iter().enumerate() {
-                let position = Position { row: at[number] as usize, at: number };
-                lines.insert((unit.id, *row), RowCells { batch, more, position }.line(unit, conclusion));
-            }
+            let rows: Vec<u32> = here.iter().map(|(row, _)| (**row - batch.first_row) as u32).collect();
+            let more = details.read(&rows, columns)?;
+            here.into_iter().enumerate().for_each(|(at, (_, notes))| notes.fill(&more, at));
             Ok(())
         })?;
     }

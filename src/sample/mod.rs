@@ -83,9 +83,9 @@ pub(crate) struct RankedRow {
 /// What is kept of a row that was drawn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Drawn {
-    /// Its line in the list; or only what was concluded of it.
+    /// Its line in the list; or what has been noted of it.
     pub(crate) text: Arc<str>,
-    /// Whether its cells have been read, and it is the line.
+    /// Whether all of its cells have been read, and it is the line.
     pub(crate) is_line: bool,
 }
 
@@ -168,7 +168,7 @@ impl Sample {
         }
     }
 
-    /// The rows whose cells have not been read, by unit: what was concluded of them.
+    /// The rows whose cells have not been read, by unit: what was noted of them.
     pub(crate) fn unread(&self) -> BTreeMap<UnitId, BTreeMap<u64, Arc<str>>> {
         let mut rows: BTreeMap<UnitId, BTreeMap<u64, Arc<str>>> = BTreeMap::new();
         for (row, drawn) in self.strata.values().flatten().filter(|(_, drawn)| !drawn.is_line) {
