@@ -183,7 +183,8 @@ fn complete_sample(units: &[Unit<'_>], total: &mut Partial, jobs: usize, cancel:
     let (crew, lines) = (Crew::<EngineError>::new(jobs, cancel), Mutex::new(BTreeMap::new()));
     let each = |scratch: &mut Scratch, at: usize| {
         let (unit, rows) = units[at];
-        lock(&lines).append(&mut drawn_lines(unit, rows, scratch, &|| crew.is_over()));
+        let mut drawn = drawn_lines(unit, rows, scratch, &|| crew.is_over());
+        lock(&lines).append(&mut drawn);
         Ok(())
     };
     crew.each(units.len(), Scratch::default, each, |_| Ok(()))?;
