@@ -21,7 +21,7 @@ use crate::rollup::Dimension;
 use crate::sample::{Drawn, FileRanks, Limits, RankedRow, RowStrata, Sample};
 use crate::work::caught;
 
-/// The cells of a line of [`SampleCells::line`].
+/// The cells of a line, without those that say what its row was drawn for.
 pub(crate) const SAMPLED_HEADER: &str = "source,file,row,bucket,key,version_id,is_latest,size,last_modified,storage_class,\
     encryption_status,bucket_key_status,kms_key_arn,verdict,reason,rule,lane,exception,e_tag,\
     intelligent_tiering_access_tier,object_lock_mode,object_lock_retain_until_date,object_lock_legal_hold_status,\
