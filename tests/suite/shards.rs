@@ -250,6 +250,18 @@ fn counts_that_do_not_add_up_are_refused() {
         ("a reason", Box::new(|shard| shard["partial"]["by_reason"] = json!({}))),
         ("another policy", Box::new(|shard| shard["facts"]["policy_text"] = json!("x"))),
         ("an exception", Box::new(|shard| shard["partial"]["by_exception"] = json!({"9": {"objects": 0, "bytes": 0}}))),
+        ("no sample", Box::new(|shard| shard["partial"]["sample"]["strata"] = json!([]))),
+        (
+            "a verdict that is none",
+            Box::new(|shard| {
+                let strata = shard["partial"]["sample"]["strata"].as_array_mut().unwrap();
+                strata.push(json!([{ "Verdict": 9 }, []]));
+            }),
+        ),
+        (
+            "a drawn row of another shard",
+            Box::new(|shard| shard["partial"]["sample"]["strata"][0][1][0][0]["unit"] = json!(0)),
+        ),
         ("no accounts", Box::new(|shard| shard["partial"]["by_place"] = json!([]))),
         ("no months", Box::new(|shard| shard["partial"]["by_period"] = json!([]))),
         ("no lanes", Box::new(|shard| shard["partial"]["remediation"]["groups"] = json!([]))),

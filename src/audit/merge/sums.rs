@@ -13,6 +13,7 @@ use crate::partial::{Partial, Rollups};
 use crate::plan::UnitId;
 use crate::policy::{ExceptionId, Verdict};
 use crate::rollup::{Group, Rollup};
+use crate::sample::Stratum;
 use crate::sinks::List;
 
 /// Fails with the first sum that is wrong.
@@ -25,6 +26,7 @@ pub(super) fn check(shard: &ShardFile<'_>) -> Result<(), &'static str> {
     check_exceptions(facts, partial)?;
     check_rollups(partial)?;
     check_sources(facts, partial)?;
+    check_sample(partial)?;
     check_remediation(shard)
 }
 
@@ -135,6 +137,24 @@ fn check_sources(facts: &AuditFacts, partial: &Partial) -> Result<(), &'static s
     )?;
     let not_examined = (partial.faulted.len() as u64).saturating_add(partial.rows_rejected);
     ensure(sum(partial.faults.values().copied()) == not_examined, "its faults are not those of its files and rows")
+}
+
+/// As many rows are drawn of each verdict as there are, or as there may be.
+fn check_sample(partial: &Partial) -> Result<(), &'static str> {
+    let mut drawn = [0_u64; Verdict::ALL.len()];
+    for (stratum, rows) in partial.sample.strata() {
+        let mut count = 0;
+        for (row, _) in rows {
+            ensure(partial.examined.contains(&row.unit), "its sample has a row of a unit that was not examined")?;
+            count += 1;
+        }
+        if let Stratum::Verdict(at) = stratum {
+            *drawn.get_mut(usize::from(at)).ok_or("its sample has a verdict that is none")? = count;
+        }
+    }
+    let most = u64::from(partial.terms.sample.per_verdict);
+    let expected = Verdict::ALL.map(|verdict| partial.verdicts.get(verdict).min(most));
+    ensure(drawn == expected, "its sample has other rows than its verdicts")
 }
 
 fn add(sum: &mut u64, number: u64) -> u64 {
