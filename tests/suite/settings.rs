@@ -596,6 +596,17 @@ const CASES: &[Case] = &[
         "key_aws_managed",
     ),
     (
+        "a key of an unknown origin that is not rotated",
+        |calls| {
+            answer(calls, "kms describe-key")["KeyMetadata"]["Origin"] = json!("FOO");
+            answer(calls, "kms get-key-rotation-status")["KeyRotationEnabled"] = json!(false);
+        },
+        KEY,
+        "key.rotation",
+        "violation",
+        "rotation_off",
+    ),
+    (
         "an imported key",
         |calls| answer(calls, "kms describe-key")["KeyMetadata"]["Origin"] = json!("EXTERNAL"),
         KEY,

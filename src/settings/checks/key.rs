@@ -72,8 +72,7 @@ impl Judge<'_> {
         let metadata = self.key_now(arn, |key| key.metadata.now(&self.clock));
         let known = metadata.as_ref().and_then(Now::known);
         let basis = metadata.as_ref().map(Basis::of).unwrap_or_default();
-        let is_told = |metadata: &&KeyMetadata| !metadata.origin.is_empty() && !metadata.spec.is_empty();
-        if known.filter(is_told).is_some_and(|metadata| !can_rotate(metadata)) {
+        if known.and_then(can_rotate) == Some(false) {
             return Conclusion::out_of_scope("rotation_not_supported").on(&basis);
         }
         let Some(now) = self.key_now(arn, |key| key.rotation.now(&self.clock)) else {
@@ -134,9 +133,20 @@ impl Judge<'_> {
     }
 }
 
-/// Whether KMS rotates such keys by itself.
-fn can_rotate(metadata: &KeyMetadata) -> bool {
-    metadata.origin == "AWS_KMS" && metadata.spec == "SYMMETRIC_DEFAULT"
+/// Whether KMS can rotate such a key; nothing where its kind is none that is known.
+fn can_rotate(metadata: &KeyMetadata) -> Option<bool> {
+    let is_symmetric = match metadata.spec.as_str() {
+        "SYMMETRIC_DEFAULT" => Some(true),
+        spec => {
+            let families = ["RSA_", "ECC_", "HMAC_", "ML_DSA_", "SM2"];
+            families.iter().any(|family| spec.starts_with(family)).then_some(false)
+        }
+    };
+    match metadata.origin.as_str() {
+        "AWS_KMS" => is_symmetric,
+        "EXTERNAL" | "AWS_CLOUDHSM" | "EXTERNAL_KEY_STORE" => Some(false),
+        _ => is_symmetric.filter(|is_symmetric| !is_symmetric),
+    }
 }
 
 fn rotated(enabled: bool, period: Option<u32>, metadata: Option<&KeyMetadata>, most_days: u32) -> Conclusion {

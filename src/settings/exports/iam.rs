@@ -19,7 +19,7 @@ pub(super) fn identities(members: &Members<'_>) -> Option<Identities> {
         let arn = principal.filled("Arn")?;
         let id = principal.filled("UserId").or_else(|| principal.filled("RoleId"));
         let mut policies = policies_of(value, &managed)?;
-        let in_groups = if principal.get("GroupList").is_some() { principal.texts("GroupList")? } else { Vec::new() };
+        let in_groups = if principal.list("GroupList").is_some() { principal.texts("GroupList")? } else { Vec::new() };
         for group in in_groups {
             // A group that is not in the answer may allow anything.
             policies.extend(groups.get(&group).cloned().unwrap_or_else(|| vec![String::new()]));
@@ -42,6 +42,12 @@ fn policies_of(value: &Value, managed: &BTreeMap<String, String>) -> Option<Vec<
         ["UserPolicyList", "RolePolicyList", "GroupPolicyList"].into_iter().filter_map(|name| principal.list(name));
     // So may a policy without its text.
     let mut policies: Vec<String> = inline.flatten().map(|policy| inline_policy(policy).unwrap_or_default()).collect();
+    // IAM always says these, empty or not; what is left out may allow anything.
+    let said = [("UserId", "GroupList"), ("RoleId", "RolePolicyList"), ("GroupId", "GroupPolicyList")];
+    let is_left_out = |(id, name): &(&str, &str)| principal.get(id).is_some() && principal.list(name).is_none();
+    if said.iter().any(is_left_out) || principal.list("AttachedManagedPolicies").is_none() {
+        policies.push(String::new());
+    }
     for attached in principal.list("AttachedManagedPolicies").into_iter().flatten() {
         let arn = Members::of(attached)?.filled("PolicyArn")?;
         // A policy that is attached and not in the answer may allow anything.
@@ -58,14 +64,63 @@ fn inline_policy(value: &Value) -> Option<String> {
 fn managed_policy(value: &Value) -> Option<(String, String)> {
     let policy = Members::of(value)?;
     let versions = policy.list("PolicyVersionList")?;
-    let default = versions.iter().find_map(|version| {
-        let version = Members::of(version)?;
-        (version.flag("IsDefaultVersion") == Some(true)).then(|| version.get("Document").map(document)).flatten()
-    });
+    let is_default =
+        |version: &Value| Members::of(version).is_none_or(|version| version.flag("IsDefaultVersion") != Some(false));
+    let named = policy.filled("DefaultVersionId");
+    // Two of them, or another than the one that is named, may be any.
+    let default = match versions.iter().filter(|version| is_default(version)).collect::<Vec<_>>()[..] {
+        [version] => Members::of(version)
+            .filter(|version| named.is_none() || version.filled("VersionId") == named)
+            .filter(|version| version.flag("IsDefaultVersion") == Some(true))
+            .and_then(|version| version.get("Document").map(document)),
+        _ => None,
+    };
     Some((policy.filled("Arn")?, default.unwrap_or_default()))
 }
 
 /// The text of a document, which the command line prints as an object.
 fn document(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The texts of the policies of a role with one managed policy, after a change. An empty one may allow anything.
+    fn policies(change: impl FnOnce(&mut Value, &mut Value)) -> Vec<String> {
+        let arn = "arn:aws:iam::111122223333:policy/p";
+        let mut policy = json!({"Arn": arn, "DefaultVersionId": "v1", "PolicyVersionList": [
+            {"VersionId": "v1", "IsDefaultVersion": true, "Document": "first"},
+            {"VersionId": "v2", "IsDefaultVersion": false, "Document": "second"},
+        ]});
+        let mut role = json!({
+            "Arn": "arn:aws:iam::111122223333:role/r", "RoleId": "AROA", "RolePolicyList": [],
+            "AttachedManagedPolicies": [{"PolicyArn": arn}],
+        });
+        change(&mut role, &mut policy);
+        let answer =
+            json!({"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [role], "Policies": [policy]});
+        let identities = identities(&Members::of(&answer).expect("members")).expect("identities");
+        identities.principals.into_values().flat_map(|identity| identity.policies).collect()
+    }
+
+    #[test]
+    fn the_default_version_is_the_one_that_all_say() {
+        assert_eq!(policies(|_, _| ()), ["first"]);
+        let versions = |policy: &mut Value| policy["PolicyVersionList"].as_array().expect("a list").clone();
+        assert_eq!(policies(|_, policy| policy["DefaultVersionId"] = json!("v2")), [""]);
+        assert_eq!(policies(|_, policy| policy["DefaultVersionId"] = json!("v3")), [""]);
+        assert_eq!(policies(|_, policy| policy["PolicyVersionList"][1]["IsDefaultVersion"] = json!(true)), [""]);
+        assert_eq!(policies(|_, policy| policy["PolicyVersionList"][0]["IsDefaultVersion"] = json!("yes")), [""]);
+        assert_eq!(policies(|_, policy| policy["PolicyVersionList"] = json!(versions(policy)[1..])), [""]);
+    }
+
+    #[test]
+    fn a_list_that_is_left_out_may_hold_anything() {
+        assert!(policies(|role, _| role["RolePolicyList"] = Value::Null).contains(&String::new()));
+        assert!(policies(|role, _| role["AttachedManagedPolicies"] = Value::Null).contains(&String::new()));
+    }
 }
