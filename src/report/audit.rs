@@ -106,7 +106,7 @@ fn coverage(text: &mut Text, summary: &Summary) -> fmt::Result {
         let bucket = source.bucket.as_deref().unwrap_or("no manifest");
         let format = serde_json::to_value(source.format).ok();
         let format = format.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
-        text.wrapped(label, &format!("{bucket}: {format}{created}, {}", source.path))?;
+        text.wrapped(label, &format!("{bucket}: {format}{created}, {}", last_parts(&source.path)))?;
         if !source.skipped_runs.is_empty() {
             text.wrapped("", &format!("newer runs without a checksum: {}", source.skipped_runs.join(", ")))?;
         }
@@ -136,6 +136,12 @@ fn coverage(text: &mut Text, summary: &Summary) -> fmt::Result {
     let seconds = summary.timing.elapsed_ms as f64 / 1000.0;
     let rate = number(summary.timing.rows_per_second);
     text.wrapped("Time", &format!("{seconds:.1} s, {rate} rows a second"))
+}
+
+/// The run and the name of a manifest: the bucket is said before it, and where it was delivered is in the summary.
+fn last_parts(path: &str) -> &str {
+    let slash = path.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at + 1);
+    &path[slash..]
 }
 
 fn objects(text: &mut Text, summary: &Summary) -> fmt::Result {
