@@ -407,6 +407,19 @@ const CASES: &[Case] = &[
         "key_alias_unresolved",
     ),
     (
+        "a better answer about another trail",
+        |calls| {
+            let trails = &answer(calls, "cloudtrail describe-trails")["trailList"];
+            let better = json!({ "Trail": trails[0].clone() });
+            change_trails(calls, |trail| trail["LogFileValidationEnabled"] = json!(false));
+            calls.push(call(MANAGEMENT, "us-east-1", "cloudtrail get-trail", Some("other"), better));
+        },
+        TRAIL,
+        "trail.validation",
+        "violation",
+        "validation_off",
+    ),
+    (
         "no digests",
         |calls| change_trails(calls, |trail| trail["LogFileValidationEnabled"] = json!(false)),
         TRAIL,

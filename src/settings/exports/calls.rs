@@ -212,7 +212,13 @@ impl Call {
             Command::DescribeTrails => self.trails(&members),
             Command::GetTrail => {
                 let trail = members.get("Trail").ok_or(NoAnswer::Shape("Trail"))?;
-                self.trail(trail).map(|(_, facts)| facts)
+                let (arn, facts) = self.trail(trail)?;
+                // One that is asked for by its name may have its home elsewhere.
+                let name = |arn: &str| arn.rsplit('/').next().map(str::to_owned);
+                match self.trail_asked() {
+                    Ok(asked) if name(&asked) != name(&arn) => Err(NoAnswer::Misplaced(arn.to_string())),
+                    _ => Ok(facts),
+                }
             }
             Command::GetTrailStatus => {
                 let status = Answer::Known(status(&members)?);
