@@ -407,6 +407,18 @@ const CASES: &[Case] = &[
         "key_alias_unresolved",
     ),
     (
+        "one account that is there and gone in one answer",
+        |calls| {
+            let accounts = &mut answer(calls, "organizations list-accounts")["Accounts"];
+            let gone = json!({"Id": ACCOUNTS[2], "Status": "SUSPENDED"});
+            accounts.as_array_mut().unwrap().push(gone);
+        },
+        "organization",
+        "account.list_known",
+        "undetermined",
+        "accounts_not_exported",
+    ),
+    (
         "a better answer about another trail",
         |calls| {
             let trails = &answer(calls, "cloudtrail describe-trails")["trailList"];

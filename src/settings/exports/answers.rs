@@ -256,14 +256,26 @@ pub(super) fn key_tags(tags: &[Value]) -> Read<BTreeMap<String, String>> {
     tags.iter().map(tag).collect::<Option<_>>().ok_or(NoAnswer::Shape("TagKey"))
 }
 
+/// Adds what is said of one thing. An answer that says two things of it says nothing.
+pub(super) fn put<V: PartialEq>(all: &mut BTreeMap<String, V>, name: String, said: V) -> Read<()> {
+    match all.get(&name) {
+        Some(before) if *before != said => Err(NoAnswer::Shape("it says two things of one")),
+        _ => {
+            all.insert(name, said);
+            Ok(())
+        }
+    }
+}
+
 pub(super) fn accounts(members: &Members<'_>) -> Read<Answer<AccountList>> {
     let (mut accounts, mut organization) = (BTreeMap::new(), None);
     for value in list(members, "Accounts")? {
         let account = self::members(value)?;
         let id = account.filled("Id").ok_or(NoAnswer::Shape("Id"))?;
-        let state = account.text("State").or_else(|| account.text("Status"));
-        let is_active = state.is_none_or(|state| !matches!(state, "SUSPENDED" | "CLOSED"));
-        accounts.insert(id, is_active);
+        let states = [account.text("State"), account.text("Status")];
+        // The two spellings of it must not disagree about an account that is gone.
+        let is_gone = states.iter().flatten().any(|state| matches!(*state, "SUSPENDED" | "CLOSED"));
+        put(&mut accounts, id, !is_gone || states.contains(&Some("ACTIVE")))?;
         // arn:aws:organizations::MANAGEMENT:account/o-ID/ACCOUNT
         organization = organization.or_else(|| account.text("Arn")?.split('/').nth(1).map(str::to_owned));
     }

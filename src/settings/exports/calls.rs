@@ -13,7 +13,7 @@ use crate::settings::observations::Answer;
 use super::answers::{
     NoAnswer, Read, accounts, acl, advanced_selector, basic_selector, default_encryption, description, flag, key_grant,
     key_metadata, key_tags, list, location, logging, members, object_lock, object_ownership, paged,
-    public_access_block, status, trail_settings, versioning,
+    public_access_block, put, status, trail_settings, versioning,
 };
 use super::names::{is_account, key_arn, trail_arn};
 use super::{Asked, iam};
@@ -344,7 +344,7 @@ impl Call {
                 return Err(NoAnswer::Misplaced(name));
             }
             if let Some(key) = alias.filled("TargetKeyId") {
-                aliases.insert(name, key);
+                put(&mut aliases, name, key)?;
             }
         }
         Ok(vec![Fact::Aliases(self.place.clone(), paged(members, aliases))])
@@ -453,7 +453,7 @@ impl Call {
                 // DISABLING has not ended; what is not known is taken for enabled.
                 !matches!(status, "DISABLED" | "not-opted-in")
             });
-            regions.insert(name, is_enabled);
+            put(&mut regions, name, is_enabled)?;
         }
         if regions.is_empty() {
             return Err(NoAnswer::Shape("a Region"));
