@@ -419,6 +419,18 @@ const CASES: &[Case] = &[
         "accounts_not_exported",
     ),
     (
+        "another account that is told, last, that there is no lock",
+        |calls| {
+            let code = "ObjectLockConfigurationNotFoundError".to_owned();
+            let told = call(ACCOUNTS[2], "us-east-1", "s3api get-object-lock-configuration", Some(BUCKET), json!({}));
+            calls.push(Call { answer: Err(code), ..told });
+        },
+        TRAIL,
+        "trail.destination",
+        "undetermined",
+        "bucket_not_exported",
+    ),
+    (
         "a better answer about another trail",
         |calls| {
             let trails = &answer(calls, "cloudtrail describe-trails")["trailList"];

@@ -167,7 +167,14 @@ impl Call {
     /// What a refusal says: that there is none, or nothing.
     pub(super) fn refused(&self, code: &str) -> Vec<Fact> {
         match self.is_answered_by(code) {
-            true => self.without(&Without::Absent),
+            true => {
+                let mut facts = self.without(&Without::Absent);
+                // Who is told that there is none could ask, as who is told what there is.
+                if let Some(Fact::Bucket(bucket, _)) = facts.first() {
+                    facts.push(Fact::Bucket(bucket.clone(), BucketFact::Owner(self.account(), Ownership::Asked)));
+                }
+                facts
+            }
             false if GONE.contains(&code) => self.without(&Without::Gone),
             false => self.without(&Without::Refused(code.to_owned())),
         }
