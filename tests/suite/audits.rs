@@ -272,6 +272,13 @@ pub const AUDIT_FILES: [&str; 8] = [
     "units.csv",
 ];
 
+/// The same with another file among them.
+pub fn audit_files_and(other: &str) -> Vec<&str> {
+    let mut files = [&AUDIT_FILES[..], &[other]].concat();
+    files.sort_unstable();
+    files
+}
+
 pub const FINDINGS_HEADER: [&str; 15] = [
     "bucket",
     "key",
