@@ -36,23 +36,6 @@ pub struct Conditions {
     pub written_before: Option<String>,
 }
 
-impl Conditions {
-    /// The name and the demand of each condition, in the order of the policy file.
-    pub fn texts(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let patterns = [
-            ("bucket", &self.bucket),
-            ("kind", &self.kind),
-            ("account", &self.account),
-            ("region", &self.region),
-            ("key", &self.key),
-            ("storage_class", &self.storage_class),
-        ];
-        let times = [("written_from", &self.written_from), ("written_before", &self.written_before)];
-        let patterns = patterns.into_iter().filter_map(|(name, of)| Some((name, of.as_ref()?.join(" "))));
-        patterns.chain(times.into_iter().filter_map(|(name, of)| Some((name, of.clone()?))))
-    }
-}
-
 impl From<&Where> for Conditions {
     fn from(scope: &Where) -> Self {
         let patterns =

@@ -34,7 +34,7 @@ pub struct SampleTerms {
 }
 
 impl SampleTerms {
-    /// Nothing is drawn from accounts where objects are not counted by account.
+    /// So many rows of each verdict and of each account, by the ranks of a key.
     pub fn new(key: SampleKey, per_verdict: u32, per_account: u32) -> Self {
         Self { key, per_verdict, per_account }
     }
