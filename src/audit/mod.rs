@@ -4,6 +4,7 @@ mod campaign;
 mod error;
 mod facts;
 pub mod merge;
+mod outcome;
 mod publish;
 mod replaced;
 mod sample;
@@ -33,12 +34,13 @@ use crate::work::{Progress, Stopped, Watch, default_jobs};
 pub use campaign::CampaignOptions;
 pub use error::AuditError;
 pub use facts::{AuditFacts, ExceptionFacts, ManifestFacts, PolicyFacts, RemediationFacts, RuleFacts, SourceFacts};
+pub use outcome::OutcomeReason;
 use publish::{AuditResult, FinishedLists, begin_lists, write};
 pub use sample::{DEFAULT_SAMPLE, SampleLine, SampleOptions};
 pub use summary::{
     AUDIT_SCHEMA, AccountLine, AccountLines, ByteCounts, Counts, Coverage, EvidenceLine, ExceptionLine, ExceptionState,
-    GroupLine, KeyCoverage, KeyInUse, LaneLine, MonthLine, MonthLines, OutcomeReason, RuleLine, Run, Scope, SourceLine,
-    Summary, Timing,
+    GroupLine, KeyCoverage, KeyInUse, LaneLine, MonthLine, MonthLines, RuleLine, Run, Scope, SourceLine, Summary,
+    Timing,
 };
 
 /// How many groups a rollup has at most unless told otherwise.
