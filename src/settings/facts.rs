@@ -29,6 +29,8 @@ pub(super) enum Fact {
     /// A key by its ARN.
     Key(Name, KeyFact),
     Aliases(Place, Answer<BTreeMap<String, String>>),
+    /// The id of the key that one alias stands for, by the answer to a call that named it.
+    Alias(Place, String, Answer<String>),
     Account(Name, AccountFact),
     Organization(OrganizationFact),
     Finding(Finding),
@@ -80,6 +82,7 @@ impl BucketFact {
             Self::Versioning(_) => Self::Versioning(Answer::Unreadable),
             Self::PublicAccessBlock(_) => Self::PublicAccessBlock(Answer::Unreadable),
             Self::Acl(_) => Self::Acl(Answer::Unreadable),
+            Self::CanonicalOwner(answer) => Self::CanonicalOwner(answer),
             Self::ObjectOwnership(_) => Self::ObjectOwnership(Answer::Unreadable),
             Self::Logging(_) => Self::Logging(Answer::Unreadable),
             Self::ObjectLock(_) => Self::ObjectLock(Answer::Unreadable),
@@ -185,6 +188,8 @@ pub(super) enum BucketFact {
     Versioning(Answer<Versioning>),
     PublicAccessBlock(Answer<PublicAccessBlock>),
     Acl(Answer<BTreeSet<(String, String)>>),
+    /// The id by which S3 knows its owner.
+    CanonicalOwner(Answer<String>),
     ObjectOwnership(Answer<String>),
     Logging(Answer<String>),
     ObjectLock(Answer<Option<String>>),
@@ -196,8 +201,8 @@ pub(super) enum BucketFact {
 pub(super) enum Ownership {
     /// The account could ask for its settings.
     Asked,
-    /// It is among its buckets, or AWS Config recorded it there.
-    Listed,
+    /// It is among its buckets, AWS Config recorded it there, or S3 answered on condition that it is its bucket.
+    Proven,
 }
 
 /// The default encryption of a bucket.
@@ -266,6 +271,8 @@ pub(super) enum AccountFact {
     /// The names of its buckets.
     Buckets(Answer<BTreeSet<Name>>),
     Iam(Answer<Identities>),
+    /// The id by which S3 knows it.
+    CanonicalId(Answer<String>),
 }
 
 /// What the identity policies of an account allow, each principal with the texts of its policies.
@@ -285,8 +292,16 @@ pub(super) struct Identity {
     pub(super) has_boundary: bool,
 }
 
-/// The accounts of an organisation, each with whether it is active, and the organisation's id if they tell.
-pub(super) type AccountList = (BTreeMap<String, bool>, Option<String>);
+/// The accounts of an organisation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AccountList {
+    /// By id, each with whether it is active.
+    pub(super) accounts: BTreeMap<String, bool>,
+    /// The organisation's id, if they tell.
+    pub(super) organization: Option<String>,
+    /// The account that manages it, if they tell.
+    pub(super) management: Option<String>,
+}
 
 #[derive(Debug)]
 pub(super) enum OrganizationFact {
@@ -296,7 +311,9 @@ pub(super) enum OrganizationFact {
     Description(Name, Answer<OrganizationDescription>),
     /// The policies of a type, by the account that asked.
     Policies(Name, PolicyType, Answer<BTreeSet<String>>),
-    PolicyText(String, Answer<String>),
+    Policy(String, Answer<OrganizationPolicy>),
+    /// The types of policies that are in force, by the account that asked.
+    EnabledTypes(Name, Answer<BTreeSet<PolicyType>>),
     /// What a policy is attached to.
     Targets(String, Answer<BTreeSet<String>>),
     /// What an account or unit lies in.
@@ -307,12 +324,35 @@ pub(super) enum OrganizationFact {
 pub(super) struct OrganizationDescription {
     pub(super) id: String,
     pub(super) management: String,
+    /// Whether it can have policies: one for billing only has none.
+    pub(super) has_policies: bool,
+}
+
+/// `describe-policy`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct OrganizationPolicy {
+    /// Its type, if the answer tells.
+    pub(super) kind: Option<PolicyType>,
+    pub(super) text: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PolicyType {
     ServiceControl,
     ResourceControl,
+    /// Any other.
+    Other,
+}
+
+impl PolicyType {
+    /// By its name in Organizations.
+    pub(super) fn named(name: &str) -> Self {
+        match name {
+            "SERVICE_CONTROL_POLICY" => Self::ServiceControl,
+            "RESOURCE_CONTROL_POLICY" => Self::ResourceControl,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// What another tool says of a resource.
@@ -422,6 +462,9 @@ pub(super) fn parse_time(text: &str) -> Option<Timestamp> {
     };
     let (hours, minutes) = offset[1..].split_once(':')?;
     let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    if !(0..24).contains(&hours) || !(0..60).contains(&minutes) {
+        return None;
+    }
     let local = Timestamp::parse(format!("{local}Z").as_bytes())?;
     Timestamp::from_millis(local.as_millis() - sign * (hours * 60 + minutes) * 60_000)
 }
@@ -451,9 +494,15 @@ mod tests {
                 "{value}"
             );
         }
-        for value in
-            [json!("2026-11-01"), json!("x"), json!(-1), json!(1e300), json!(null), json!("2026-11-01T12:00:00+0")]
-        {
+        for value in [
+            json!("2026-11-01"),
+            json!("x"),
+            json!(-1),
+            json!(1e300),
+            json!(null),
+            json!("2026-11-01T12:00:00+0"),
+            json!("2026-11-01T12:00:00-99:99"),
+        ] {
             assert_eq!(time(&value), None, "{value}");
         }
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::exports::{Asked, ExportFault, ReadFile, partition_of};
 use super::facts::{
     AccountFact, AccountList, BucketFact, DefaultEncryption, Fact, Finding, Identities, KeyFact, KeyGrant, KeyMetadata,
-    Name, OrganizationDescription, OrganizationFact, Ownership, Place, PolicyType, PublicAccessBlock, Selectors,
-    TrailFact, TrailSettings, TrailStatus, Versioning,
+    Name, OrganizationDescription, OrganizationFact, OrganizationPolicy, Ownership, Place, PolicyType,
+    PublicAccessBlock, Selectors, TrailFact, TrailSettings, TrailStatus, Versioning,
 };
 use super::observations::{Clock, Mark, Now, Observations, Said, SourceId, Why};
 use crate::escape::escape;
@@ -62,8 +62,10 @@ pub(super) struct Trail {
 pub(super) struct Bucket {
     /// Who owned it, how that is known, and when it was so last.
     owners: BTreeMap<Name, (Option<Timestamp>, Ownership)>,
-    /// When an account last listed it as its own.
-    listed: BTreeMap<Name, Option<Timestamp>>,
+    /// When it last was an account's for sure.
+    proven: BTreeMap<Name, Option<Timestamp>>,
+    /// The id by which S3 knows its owner.
+    canonical_owner: Observations<String>,
     pub(super) region: Observations<String>,
     pub(super) encryption: Observations<DefaultEncryption>,
     pub(super) policy: Observations<String>,
@@ -94,6 +96,8 @@ pub(super) struct Account {
     pub(super) enabled_regions: Observations<BTreeMap<String, bool>>,
     pub(super) public_access_block: Observations<PublicAccessBlock>,
     pub(super) buckets: Observations<BTreeSet<Name>>,
+    /// The id by which S3 knows it.
+    canonical_id: Observations<String>,
     pub(super) identities: Observations<Identities>,
 }
 
@@ -105,7 +109,9 @@ pub(super) struct Organization {
     pub(super) descriptions: BTreeMap<Name, Observations<OrganizationDescription>>,
     /// By the account that asked, and the type.
     pub(super) policies: BTreeMap<(Name, PolicyType), Observations<BTreeSet<String>>>,
-    pub(super) policy_texts: BTreeMap<String, Observations<String>>,
+    pub(super) texts: BTreeMap<String, Observations<OrganizationPolicy>>,
+    /// The types of policies in force, by the account that asked.
+    pub(super) enabled_types: BTreeMap<Name, Observations<BTreeSet<PolicyType>>>,
     pub(super) targets: BTreeMap<String, Observations<BTreeSet<String>>>,
     pub(super) parents: BTreeMap<String, Observations<BTreeSet<String>>>,
 }
@@ -120,6 +126,8 @@ pub(super) struct Model {
     pub(super) buckets: BTreeMap<Name, Bucket>,
     pub(super) keys: BTreeMap<Name, Key>,
     pub(super) aliases: BTreeMap<Place, Observations<BTreeMap<String, String>>>,
+    /// What one alias stands for, by the answers to calls that named it.
+    pub(super) named_aliases: BTreeMap<(Place, String), Observations<String>>,
     pub(super) accounts: BTreeMap<Name, Account>,
     pub(super) organization: Organization,
     pub(super) findings: BTreeSet<Finding>,
@@ -183,6 +191,9 @@ impl Model {
             Fact::Bucket(name, fact) => self.buckets.entry(name).or_default().take(fact, mark),
             Fact::Key(arn, fact) => self.keys.entry(arn).or_default().take(fact, mark),
             Fact::Aliases(place, answer) => self.aliases.entry(place).or_default().add(answer, mark),
+            Fact::Alias(place, alias, answer) => {
+                self.named_aliases.entry((place, alias)).or_default().add(answer, mark);
+            }
             Fact::Account(id, fact) => self.accounts.entry(id).or_default().take(fact, mark),
             Fact::Organization(fact) => self.organization.take(fact, mark),
             Fact::Finding(finding) => drop(self.findings.insert(finding)),
@@ -219,9 +230,14 @@ impl Model {
             let list = self.accounts.get(account).and_then(|account| account.buckets.now(clock).known());
             list.is_none_or(|names| names.contains(bucket))
         };
-        let owner = self.buckets.get(bucket)?.newest_owner(lists_it)?;
-        let Some(list) = self.accounts.get(owner).map(|account| account.buckets.now(clock)) else { return Some(owner) };
-        match list.if_said("") {
+        let found = self.buckets.get(bucket)?;
+        let owner = found.newest_owner(lists_it)?;
+        let Some(account) = self.accounts.get(owner) else { return Some(owner) };
+        let ids = (account.canonical_id.now(clock), found.canonical_owner.now(clock));
+        if ids.0.known().zip(ids.1.known()).is_some_and(|(account, of_bucket)| account != of_bucket) {
+            return None;
+        }
+        match account.buckets.now(clock).if_said("") {
             Ok(names) => Some(owner).filter(|_| names.is_none_or(|names| names.contains(bucket))),
             Err(_) => None,
         }
@@ -230,9 +246,17 @@ impl Model {
     /// The Regions of an account, and whether each is enabled.
     pub(super) fn regions(&self, id: &str, clock: &Clock) -> Option<Now<'_, BTreeMap<String, bool>>> {
         let account = self.accounts.get(id)?;
-        Some(match account.regions.now(clock) {
-            now if now.known().is_some() => now,
-            _ => account.enabled_regions.now(clock),
+        let (all, enabled) = (account.regions.now(clock), account.enabled_regions.now(clock));
+        let Some(known) = all.known() else { return Some(enabled) };
+        let is_more = |(region, is_enabled): (&String, &bool)| *is_enabled && known.get(region) != Some(&true);
+        let shows_more = match enabled.said {
+            Said::Known(shown) | Said::Incomplete(shown) => enabled.at >= all.at && shown.iter().any(is_more),
+            _ => false,
+        };
+        Some(match shows_more {
+            true if enabled.at > all.at => enabled,
+            true => Now { said: Said::Unknown(Why::Disagree), ..enabled },
+            false => all,
         })
     }
 
@@ -245,7 +269,7 @@ impl Model {
     /// Whether an account is in a whole list of those of an organisation.
     pub(super) fn is_listed(&self, id: &str, clock: &Clock) -> bool {
         let mut lists = self.organization.accounts.values().filter_map(|accounts| accounts.now(clock).known());
-        lists.any(|(accounts, _)| accounts.contains_key(id))
+        lists.any(|list| list.accounts.contains_key(id))
     }
 
     /// The calls that were refused, and not answered since, of those that can be answered.
@@ -281,9 +305,7 @@ impl Model {
     fn description(&self, id: &str, clock: &Clock) -> Option<(Option<Timestamp>, &OrganizationDescription)> {
         let is_about = |asker: &Name, description: &OrganizationDescription| {
             let list = self.organization.accounts.get(asker).and_then(|accounts| accounts.now(clock).known());
-            &**asker == id
-                || description.management == id
-                || list.is_some_and(|(accounts, _)| accounts.contains_key(id))
+            &**asker == id || description.management == id || list.is_some_and(|list| list.accounts.contains_key(id))
         };
         let told = self.organization.descriptions.iter().filter_map(|(asker, description)| {
             let now = description.now(clock);
@@ -304,7 +326,7 @@ impl Model {
                 Said::Known(list) | Said::Incomplete(list) => Some(list),
                 _ => None,
             });
-            lists.filter(|(accounts, _)| accounts.contains_key(owner)).find_map(|(_, id)| id.as_deref())
+            lists.filter(|list| list.accounts.contains_key(owner)).find_map(|list| list.organization.as_deref())
         };
         self.description(owner, clock).map(|(_, description)| description.id.as_str()).or_else(listed)
     }
@@ -321,12 +343,25 @@ impl Model {
             self.organization.accounts.iter().filter(|(asker, _)| &***asker != id).any(|(asker, accounts)| {
                 let now = accounts.now(clock);
                 now.at > at
-                    && now.known().is_some_and(|(accounts, listed)| {
-                        accounts.contains_key(id) && !is_of_it(asker, listed.as_deref())
+                    && now.known().is_some_and(|list| {
+                        list.accounts.contains_key(id) && !is_of_it(asker, list.organization.as_deref())
                     })
             });
         let manages = description.management == id;
-        (!(manages && is_listed_since)).then_some(manages)
+        let is_open = (manages && is_listed_since) || self.has_another_management(description, clock);
+        (!is_open).then_some(manages)
+    }
+
+    /// Whether somebody names another account that manages an organisation, which never changes.
+    fn has_another_management(&self, description: &OrganizationDescription, clock: &Clock) -> bool {
+        let OrganizationDescription { id, management, .. } = description;
+        let mut described = self.organization.descriptions.values().filter_map(|other| other.now(clock).known());
+        let mut listed = self.organization.accounts.values().filter_map(|list| list.now(clock).known());
+        described.any(|other| other.id == *id && other.management != *management)
+            || listed.any(|list| {
+                list.organization.as_ref() == Some(id)
+                    && list.management.as_ref().is_some_and(|named| named != management)
+            })
     }
 
     /// The account that manages the organisation, if there is one only.
@@ -350,6 +385,7 @@ impl Model {
         self.buckets.values_mut().for_each(Bucket::sort);
         self.keys.values_mut().for_each(Key::sort);
         self.aliases.values_mut().for_each(Observations::sort);
+        self.named_aliases.values_mut().for_each(Observations::sort);
         self.accounts.values_mut().for_each(Account::sort);
         self.organization.sort();
         self.faults.sort();
@@ -400,9 +436,9 @@ impl Bucket {
             BucketFact::Owner(account, how) => {
                 let known = self.owners.entry(account.clone()).or_insert((mark.at, how));
                 *known = (*known).max((mark.at, how));
-                if how == Ownership::Listed {
-                    let listed = self.listed.entry(account).or_insert(mark.at);
-                    *listed = (*listed).max(mark.at);
+                if how == Ownership::Proven {
+                    let proven = self.proven.entry(account).or_insert(mark.at);
+                    *proven = (*proven).max(mark.at);
                 }
             }
             BucketFact::Region(answer) => self.region.add(answer, mark),
@@ -412,6 +448,7 @@ impl Bucket {
             BucketFact::Versioning(answer) => self.versioning.add(answer, mark),
             BucketFact::PublicAccessBlock(answer) => self.public_access_block.add(answer, mark),
             BucketFact::Acl(answer) => self.acl.add(answer, mark),
+            BucketFact::CanonicalOwner(answer) => self.canonical_owner.add(answer, mark),
             BucketFact::ObjectOwnership(answer) => self.object_ownership.add(answer, mark),
             BucketFact::Logging(answer) => self.logging.add(answer, mark),
             BucketFact::ObjectLock(answer) => self.object_lock.add(answer, mark),
@@ -419,15 +456,15 @@ impl Bucket {
         }
     }
 
-    /// The account that listed it or could ask last, of those that can own it.
+    /// The account whose it was for sure last, or that could ask last, of those that can own it.
     fn newest_owner(&self, can_own: impl Fn(&Name) -> bool) -> Option<&Name> {
         let signs: Vec<_> = self.owners.iter().filter(|(account, _)| can_own(account)).collect();
         let newest = signs.iter().map(|(_, when)| *when).max()?;
         let mut of_that = signs.iter().filter(|(_, when)| *when == newest).map(|(account, _)| *account);
         let owner = of_that.next().filter(|_| of_that.next().is_none())?;
-        let is_sure = match self.listed.get(owner) {
+        let is_sure = match self.proven.get(owner) {
             Some(at) => {
-                signs.iter().all(|(other, _)| *other == owner || self.listed.get(*other).is_none_or(|other| other < at))
+                signs.iter().all(|(other, _)| *other == owner || self.proven.get(*other).is_none_or(|other| other < at))
             }
             // Others may be allowed to ask.
             None => signs.len() == 1,
@@ -443,6 +480,7 @@ impl Bucket {
         self.versioning.sort();
         self.public_access_block.sort();
         self.acl.sort();
+        self.canonical_owner.sort();
         self.object_ownership.sort();
         self.logging.sort();
         self.object_lock.sort();
@@ -479,6 +517,7 @@ impl Account {
             AccountFact::EnabledRegions(answer) => self.enabled_regions.add(answer, mark),
             AccountFact::PublicAccessBlock(answer) => self.public_access_block.add(answer, mark),
             AccountFact::Buckets(answer) => self.buckets.add(answer, mark),
+            AccountFact::CanonicalId(answer) => self.canonical_id.add(answer, mark),
             AccountFact::Iam(answer) => self.identities.add(answer, mark),
         }
     }
@@ -488,6 +527,7 @@ impl Account {
         self.enabled_regions.sort();
         self.public_access_block.sort();
         self.buckets.sort();
+        self.canonical_id.sort();
         self.identities.sort();
     }
 }
@@ -501,7 +541,8 @@ impl Organization {
         let mut ids = policies.now(clock).known().cloned().unwrap_or_default();
         ids.insert(ID.to_owned());
         policies.set(ids, mark);
-        self.policy_texts.entry(ID.to_owned()).or_default().set(text.to_owned(), mark);
+        let policy = OrganizationPolicy { kind: Some(PolicyType::ServiceControl), text: text.to_owned() };
+        self.texts.entry(ID.to_owned()).or_default().set(policy, mark);
         let targets = self.targets.entry(ID.to_owned()).or_default();
         let mut attached = targets.now(clock).known().cloned().unwrap_or_default();
         attached.insert(account.to_owned());
@@ -517,7 +558,10 @@ impl Organization {
             OrganizationFact::Policies(asker, kind, answer) => {
                 self.policies.entry((asker, kind)).or_default().add(answer, mark);
             }
-            OrganizationFact::PolicyText(id, answer) => self.policy_texts.entry(id).or_default().add(answer, mark),
+            OrganizationFact::Policy(id, answer) => self.texts.entry(id).or_default().add(answer, mark),
+            OrganizationFact::EnabledTypes(asker, answer) => {
+                self.enabled_types.entry(asker).or_default().add(answer, mark);
+            }
             OrganizationFact::Targets(id, answer) => self.targets.entry(id).or_default().add(answer, mark),
             OrganizationFact::Parents(id, answer) => self.parents.entry(id).or_default().add(answer, mark),
         }
@@ -530,6 +574,7 @@ impl Organization {
         for of_ids in [&mut self.targets, &mut self.parents] {
             of_ids.values_mut().for_each(Observations::sort);
         }
-        self.policy_texts.values_mut().for_each(Observations::sort);
+        self.texts.values_mut().for_each(Observations::sort);
+        self.enabled_types.values_mut().for_each(Observations::sort);
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::selectors::events_logged;
 use super::{Basis, Conclusion, Judge, Judged, Resource, places_of, worst};
-use crate::policy::{Answer, RequiredAccounts, Verdict};
-use crate::settings::facts::{AccountList, Name, Place, Selectors, TrailStatus};
+use crate::policy::{Answer, ManagementEvents, RequiredAccounts, Verdict};
+use crate::settings::facts::{AccountList, Name, OrganizationDescription, Place, TrailStatus};
 use crate::settings::model::Trail;
 use crate::settings::observations::{Observations, Said, Why};
 use crate::timestamp::Timestamp;
@@ -78,12 +79,13 @@ impl Judge<'_> {
             let now = accounts.now(&self.clock);
             Some((now.at, now.known()?))
         });
-        let of_owner: Vec<_> = lists.filter(|(_, (accounts, _))| accounts.contains_key(owner)).collect();
+        let (of_owner, of_others): (Vec<_>, Vec<_>) = lists.partition(|(_, list)| list.accounts.contains_key(owner));
         let newest = of_owner.iter().map(|(at, _)| *at).max();
-        let is_in = |(_, (accounts, _)): &(Option<Timestamp>, &AccountList)| accounts.contains_key(id);
-        // An account says itself that it is in no organisation, or lists of one organisation differ over it.
-        let is_disputed =
-            self.is_alone(id, newest.flatten()) || (of_owner.iter().any(is_in) && !of_owner.iter().all(is_in));
+        let is_in = |(_, list): &(Option<Timestamp>, &AccountList)| list.accounts.contains_key(id);
+        // An account says itself that it is in no organisation, or somebody that it is in another, or lists differ over it.
+        let is_disputed = self.is_elsewhere(id, owner, &of_owner, newest.flatten())
+            || of_others.iter().any(|list| list.0 >= newest.flatten() && is_in(list))
+            || (of_owner.iter().any(is_in) && !of_owner.iter().all(is_in));
         match of_owner.iter().filter(|(at, _)| Some(*at) == newest).any(is_in) {
             _ if is_disputed => Some(false),
             true => Some(is_organization),
@@ -94,13 +96,27 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether an account says that it is in no organisation, at a time or later.
-    fn is_alone(&self, id: &str, since: Option<Timestamp>) -> bool {
+    /// Whether an account says, at a time or later, that it is in no organisation or in another than a trail's owner.
+    fn is_elsewhere(
+        &self,
+        id: &str,
+        owner: &str,
+        lists: &[(Option<Timestamp>, &AccountList)],
+        since: Option<Timestamp>,
+    ) -> bool {
         let organization = &self.model.organization;
         let list = organization.accounts.get(id).map(|accounts| accounts.now(&self.clock));
         let description = organization.descriptions.get(id).map(|description| description.now(&self.clock));
+        let is_another = |description: &OrganizationDescription| {
+            let manages_owner = |(_, list): &(_, &AccountList)| list.accounts.contains_key(&description.management);
+            let is_named_otherwise =
+                |(_, list): &(_, &AccountList)| list.organization.as_ref().is_some_and(|id| *id != description.id);
+            (description.management != owner && !lists.iter().any(manages_owner))
+                || lists.iter().any(is_named_otherwise)
+        };
         list.is_some_and(|now| now.said == Said::Absent && now.at >= since)
-            || description.is_some_and(|now| now.said == Said::Absent && now.at >= since)
+            || description
+                .is_some_and(|now| now.at >= since && (now.said == Said::Absent || now.known().is_some_and(is_another)))
     }
 
     /// Whether an account is one of the organisation or of the standard; nothing where neither is known.
@@ -115,7 +131,7 @@ impl Judge<'_> {
         // Without a list, they are those that something of is shown.
         let is_exported = self.model.seen.range(first..).next().is_some_and(|(place, _)| &*place.account == id)
             || self.model.trails_now(&self.clock).any(|(arn, _)| places_of(arn).0 == id);
-        let mut is_in = lists.map(|(accounts, _)| accounts.contains_key(id));
+        let mut is_in = lists.map(|list| list.accounts.contains_key(id));
         match is_in.next() {
             Some(first) => Some(first || is_in.any(|is_in| is_in)),
             None => is_exported.then_some(true),
@@ -147,16 +163,16 @@ impl Judge<'_> {
             let ids: BTreeSet<Name> = ids.iter().map(|id| id.as_str().into()).collect();
             return (ids.into_iter().collect(), Conclusion::compliant().actual("listed by the standard"));
         }
-        let active = |accounts: &BTreeMap<String, bool>| -> BTreeSet<Name> {
-            accounts.iter().filter(|(_, is_active)| **is_active).map(|(id, _)| id.as_str().into()).collect()
+        let active = |list: &AccountList| -> BTreeSet<Name> {
+            list.accounts.iter().filter(|(_, is_active)| **is_active).map(|(id, _)| id.as_str().into()).collect()
         };
         let (mut ids, mut conclusions) = (BTreeSet::new(), Vec::new());
         let mut alone = BTreeSet::new();
         for (asker, accounts) in &self.model.organization.accounts {
             let now = accounts.now(&self.clock);
             let conclusion = match now.said {
-                Said::Known((accounts, _)) => {
-                    ids.extend(active(accounts));
+                Said::Known(list) => {
+                    ids.extend(active(list));
                     Conclusion::compliant()
                 }
                 Said::Absent => {
@@ -170,7 +186,7 @@ impl Judge<'_> {
             };
             if !matches!(now.said, Said::Known(_)) {
                 // Too many do less harm than too few.
-                ids.extend(accounts.values().flat_map(|(accounts, _)| active(accounts)));
+                ids.extend(accounts.values().flat_map(active));
             }
             conclusions.push(conclusion.on(&Basis::of(&now)));
         }
@@ -181,7 +197,7 @@ impl Judge<'_> {
             .accounts
             .values()
             .flat_map(|accounts| accounts.values())
-            .flat_map(|(accounts, _)| accounts.keys().map(String::as_str))
+            .flat_map(|list| list.accounts.keys().map(String::as_str))
             .collect();
         let owners = self.model.trails_now(&self.clock).map(|(arn, _)| Name::from(places_of(arn).0));
         let mut seen = self.model.seen.keys().map(|place| place.account.clone()).chain(owners);
@@ -303,20 +319,24 @@ impl Judge<'_> {
             return Ok((false, basis));
         }
         // Each Region is switched on for itself.
-        let is_off = |status: &Observations<TrailStatus>| {
-            match status.now(&self.clock).if_said("status_absent") {
-                Ok(known) => known.is_none_or(|known| known.is_logging),
-                // An older export says nothing of now.
+        let is_on = |other: &Observations<TrailStatus>| {
+            let now = other.now(&self.clock);
+            match now.if_said("status_absent") {
+                // What was older there than at home says nothing of now.
+                Ok(known) => now.at < status.at || known.is_none_or(|known| known.is_logging),
                 Err(reason) => reason == "export_stale",
             }
         };
-        if !trail.other_status(arn).all(is_off) {
+        if !trail.other_status(arn).all(is_on) {
             return Err(("sources_disagree", basis));
         }
         let selectors = trail.selectors.now(&self.clock);
         let basis = basis.and(&selectors);
         match selectors.said {
-            Said::Known(selectors) => Ok((has_management_events(selectors), basis)),
+            Said::Known(selectors) => match events_logged(selectors, ManagementEvents::Any) {
+                unclear if unclear.verdict == Verdict::Undetermined => Err((unclear.reason, basis)),
+                logged => Ok((logged.verdict == Verdict::Compliant, basis)),
+            },
             _ => Err((selectors.why("selectors_absent"), basis)),
         }
     }
@@ -363,15 +383,4 @@ impl Judge<'_> {
         let actual = if missing.is_empty() { String::new() } else { format!("not exported: {}", missing.join(" ")) };
         conclusion.expected(required.join(" ")).actual(actual).on(&basis)
     }
-}
-
-/// Whether selectors log any management events, as far as they are understood.
-fn has_management_events(selectors: &Selectors) -> bool {
-    let is_management = |fields: &Vec<crate::settings::facts::FieldSelector>| {
-        fields
-            .iter()
-            .filter(|field| field.field.eq_ignore_ascii_case("eventCategory"))
-            .any(|field| field.operators.get("equals").into_iter().flatten().any(|category| category == "Management"))
-    };
-    selectors.basic.iter().any(|selector| selector.management) || selectors.advanced.iter().any(is_management)
 }

@@ -8,7 +8,8 @@ use crate::iam_policy::{
 };
 use crate::policy::{GuardrailDemand, Verdict};
 use crate::settings::facts::{Name, PolicyType};
-use crate::settings::observations::Said;
+use crate::settings::observations::{Now, Said};
+use crate::timestamp::Timestamp;
 
 /// Deeper than any organisation.
 const MAX_DEPTH: usize = 16;
@@ -18,6 +19,8 @@ struct Attached {
     by_target: BTreeMap<String, Vec<String>>,
     /// Whether all of them are known.
     is_whole: bool,
+    /// Whether such policies are switched on in the organisation.
+    in_force: Truth,
     reason: &'static str,
     basis: Basis,
 }
@@ -75,7 +78,7 @@ impl Judge<'_> {
             }
         };
         let is_member = self.model.is_management(account, &self.clock) == Some(false);
-        match denied {
+        match denied.and(attached.in_force) {
             // It could be the management account, which they do not bind.
             Truth::True if !is_member && !self.model.organization.descriptions.is_empty() => Controlled::Perhaps,
             Truth::True => Controlled::Denied,
@@ -87,27 +90,32 @@ impl Judge<'_> {
     /// What those told who may speak for an account: another organisation says nothing of it.
     fn attached(&self, kind: PolicyType, account: &str) -> Attached {
         let organization = &self.model.organization;
-        let mut attached =
-            Attached { by_target: BTreeMap::new(), is_whole: true, reason: "policies_absent", basis: Basis::default() };
+        let mut attached = Attached {
+            by_target: BTreeMap::new(),
+            is_whole: true,
+            in_force: Truth::True,
+            reason: "policies_absent",
+            basis: Basis::default(),
+        };
         let mut told = 0;
         for ((asker, _), policies) in organization.policies.iter().filter(|((_, of), _)| *of == kind) {
             let lists = organization.accounts.get(asker).map(|accounts| accounts.now(&self.clock));
             let known = lists.as_ref().and_then(|now| now.known());
             let now = policies.now(&self.clock);
-            let is_elsewhere =
-                &**asker != account && known.is_some_and(|(accounts, _)| !accounts.contains_key(account));
+            let is_elsewhere = &**asker != account && known.is_some_and(|list| !list.accounts.contains_key(account));
             // In no organisation there are none, for the one who asked.
             if is_elsewhere || (matches!(now.said, Said::Absent) && &**asker != account) {
                 continue;
             }
             told += 1;
             attached.basis = attached.basis.and(&now);
+            attached.in_force = attached.in_force.and(self.in_force(kind, asker, now.at));
             match now.said {
-                Said::Known(ids) => self.attach(ids, &mut attached),
+                Said::Known(ids) => self.attach(ids, kind, &mut attached),
                 Said::Absent => {}
                 Said::Incomplete(ids) => {
                     attached.is_whole = false;
-                    self.attach(ids, &mut attached);
+                    self.attach(ids, kind, &mut attached);
                 }
                 Said::Unknown(_) => (attached.is_whole, attached.reason) = (false, now.why("policies_absent")),
             }
@@ -116,21 +124,39 @@ impl Judge<'_> {
         attached
     }
 
-    fn attach(&self, ids: &BTreeSet<String>, attached: &mut Attached) {
+    /// Whether policies of a kind are switched on, by what the account that lists them was told. Where nothing was asked they
+    /// are taken to be: who listed them had a reason to.
+    fn in_force(&self, kind: PolicyType, asker: &Name, listed_at: Option<Timestamp>) -> Truth {
+        let organization = &self.model.organization;
+        let description = organization.descriptions.get(asker).map(|description| description.now(&self.clock));
+        let has_none = description.as_ref().and_then(Now::known).is_some_and(|description| !description.has_policies);
+        let types = organization.enabled_types.get(asker).map(|types| types.now(&self.clock));
+        let is_enabled = match types.as_ref().map_or(Ok(None), |types| types.if_said("")) {
+            Ok(None) => Truth::True,
+            Ok(Some(types)) if types.contains(&kind) => Truth::True,
+            // They can have been switched on since.
+            Ok(Some(_)) if types.is_some_and(|types| types.at < listed_at) => Truth::Unknown,
+            Ok(Some(_)) => Truth::False,
+            Err(_) => Truth::Unknown,
+        };
+        if has_none { Truth::False } else { is_enabled }
+    }
+
+    fn attach(&self, ids: &BTreeSet<String>, kind: PolicyType, attached: &mut Attached) {
         let organization = &self.model.organization;
         // Those of AWS allow everything, and every organisation has them.
         let denying = ids.iter().filter(|id| !matches!(id.as_str(), "p-FullAWSAccess" | "p-RCPFullAWSAccess"));
         for id in denying {
-            let text = organization.policy_texts.get(id).map(|text| text.now(&self.clock));
+            let policy = organization.texts.get(id).map(|policy| policy.now(&self.clock));
+            let policy = policy.as_ref().and_then(Now::known);
+            let policy = policy.filter(|policy| policy.kind.is_none_or(|found| found == kind));
             let targets = organization.targets.get(id).map(|targets| targets.now(&self.clock));
-            let known =
-                text.as_ref().and_then(|text| text.known()).zip(targets.as_ref().and_then(|targets| targets.known()));
-            let Some((text, targets)) = known else {
+            let Some((policy, targets)) = policy.zip(targets.as_ref().and_then(Now::known)) else {
                 attached.is_whole = false;
                 continue;
             };
             for target in targets {
-                attached.by_target.entry(target.clone()).or_default().push(text.clone());
+                attached.by_target.entry(target.clone()).or_default().push(policy.text.clone());
             }
         }
     }
@@ -156,13 +182,14 @@ impl Judge<'_> {
         let targets = chain.as_deref().unwrap_or(&own);
         let texts: Vec<&String> =
             targets.iter().filter_map(|target| attached.by_target.get(target)).flatten().collect();
+        let partition = self.model.partition(id);
         let policies: Vec<Result<Document, _>> = texts.iter().map(|text| Document::parse(text)).collect();
         let denied = |action: &String| {
             let answers = policies.iter().map(|policy| match policy {
-                Ok(policy) => denies(policy, action, (self.model.partition(id), id), demand),
+                Ok(policy) => denies(policy, action, (partition, id), demand),
                 Err(_) => Truth::Unknown,
             });
-            Truth::any(answers)
+            Truth::any(answers).and(attached.in_force)
         };
         let answers: Vec<(&String, Truth)> = demand.deny.iter().map(|action| (action, denied(action))).collect();
         let not_denied: Vec<&str> =
@@ -184,7 +211,7 @@ fn denies(policy: &Document, action: &str, (partition, account): (&str, &str), d
     let request = |caller| Request {
         caller,
         action: action.to_owned(),
-        resource: Target::all("*"),
+        resource: Target::all(&resources_of(action, partition)),
         facts: Facts::new(),
         attachment: Attachment::Identity,
     };
@@ -207,6 +234,19 @@ fn denies(policy: &Document, action: &str, (partition, account): (&str, &str), d
     match evaluate(policy, &request(Caller::Principal(nobody))).deny {
         Truth::False => Truth::False,
         _ => everybody.at_most_unknown(),
+    }
+}
+
+/// The resources that an action can be about; of a delegated administrator also those of other accounts.
+fn resources_of(action: &str, partition: &str) -> String {
+    const OF_TRAILS: [&str; 4] = ["StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"];
+    const OF_KEYS: [&str; 5] =
+        ["ScheduleKeyDeletion", "DisableKey", "DisableKeyRotation", "PutKeyPolicy", "DeleteImportedKeyMaterial"];
+    let is_one = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    match action.split_once(':') {
+        Some(("cloudtrail", name)) if is_one(&OF_TRAILS, name) => format!("arn:{partition}:cloudtrail:*:*:trail/*"),
+        Some(("kms", name)) if is_one(&OF_KEYS, name) => format!("arn:{partition}:kms:*:*:key/*"),
+        _ => "*".to_owned(),
     }
 }
 

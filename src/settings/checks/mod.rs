@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::policy::{SettingsPolicy, Severity, Verdict};
 use crate::settings::facts::{Name, Place};
 use crate::settings::model::Model;
-use crate::settings::observations::{Clock, Mark, Now, Said};
+use crate::settings::observations::{Clock, Mark, Now, Said, Why};
 
 pub(super) use decrypt::Decryptor;
 pub(super) use trail::TrailLine;
@@ -252,12 +252,27 @@ impl Judge<'_> {
 
     /// What an alias of a place stands for, by ARN.
     fn resolve_alias(&self, place: &Place, alias: &str) -> Option<(String, Basis)> {
-        let aliases = self.model.aliases.get(place)?.now(&self.clock);
-        let (Said::Known(known) | Said::Incomplete(known)) = aliases.said else { return None };
-        let id = known.get(alias)?;
+        let list = self.model.aliases.get(place).map(|aliases| aliases.now(&self.clock));
+        let listed = list.as_ref().and_then(|now| match now.said {
+            Said::Known(aliases) => Some((now.at, aliases.get(alias), Basis::of(now))),
+            Said::Incomplete(aliases) => Some((now.at, Some(aliases.get(alias)?), Basis::of(now))),
+            _ => None,
+        });
+        let named = self.model.named_aliases.get(&(place.clone(), alias.to_owned())).map(|key| key.now(&self.clock));
+        let named = named.as_ref().and_then(|now| match now.said {
+            Said::Unknown(Why::Missing | Why::Refused) => None,
+            _ => Some((now.at, now.known(), Basis::of(now))),
+        });
+        // The newest decides, and two of one time must agree.
+        let (id, basis) = match (listed, named) {
+            (Some(listed), Some(named)) if listed.0 == named.0 => (named.1.filter(|id| listed.1 == Some(*id)), named.2),
+            (Some(listed), Some(named)) if listed.0 > named.0 => (listed.1, listed.2),
+            (_, Some((_, id, basis))) | (Some((_, id, basis)), None) => (id, basis),
+            (None, None) => return None,
+        };
         let partition = crate::settings::exports::partition_of(&place.region);
         let Place { account, region } = place;
-        Some((format!("arn:{partition}:kms:{region}:{account}:key/{id}"), Basis::of(&aliases)))
+        Some((format!("arn:{partition}:kms:{region}:{account}:key/{}", id?), basis))
     }
 
     /// Who must be asked for a place that is asked for elsewhere, too.

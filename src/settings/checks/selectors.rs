@@ -26,6 +26,19 @@ pub(super) fn events_logged(selectors: &Selectors, demand: ManagementEvents) -> 
     .actual(logged.text())
 }
 
+fn is_flag(text: &str) -> bool {
+    matches!(text, "true" | "false")
+}
+
+/// Whether a condition is one that CloudTrail documents for management events.
+fn is_understood(field: &FieldSelector) -> bool {
+    const FIELDS: [&str; 6] =
+        ["eventName", "eventSource", "eventType", "readOnly", "sessionCredentialFromConsole", "userIdentity.arn"];
+    const OPERATORS: [&str; 6] = ["equals", "startswith", "endswith", "notequals", "notstartswith", "notendswith"];
+    FIELDS.iter().any(|name| name.eq_ignore_ascii_case(&field.field))
+        && field.operators.keys().all(|operator| OPERATORS.contains(&operator.as_str()))
+}
+
 /// Which management events selectors log, all of them together.
 #[derive(Default)]
 struct Logged {
@@ -93,20 +106,24 @@ impl Logged {
         let (mut reads, mut writes, mut excluded, mut narrowed) = (true, true, None, false);
         for field in fields.iter().filter(|field| !is(field, "eventCategory")) {
             if is(field, "readOnly") {
-                match only(field, "equals").as_deref() {
-                    Some("true") => writes = false,
-                    Some("false") => reads = false,
-                    _ => narrowed = true,
+                let values = field.operators.get("equals").filter(|_| field.operators.len() == 1);
+                match values.map(Vec::as_slice) {
+                    Some([value]) if value == "true" => writes = false,
+                    Some([value]) if value == "false" => reads = false,
+                    Some([one, other]) if one != other && [one, other].iter().all(|it| is_flag(it)) => {}
+                    _ => self.unclear = true,
                 }
             } else if is(field, "eventSource") && field.operators.keys().eq(["notequals"]) {
                 excluded = field.operators.values().flatten().next().cloned();
-            } else {
+            } else if is_understood(field) {
                 // Any other field narrows what is logged.
                 narrowed = true;
+            } else {
+                (narrowed, self.unclear) = (true, true);
             }
         }
         if narrowed {
-            self.some = true;
+            self.some |= !self.unclear;
             return;
         }
         self.add(reads, writes, excluded.as_deref());

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::names::partition_of;
 use crate::settings::facts::{
     AccountList, BasicSelector, DefaultEncryption, FieldSelector, KeyGrant, KeyMetadata, Members,
-    OrganizationDescription, Place, PublicAccessBlock, TrailSettings, TrailStatus, Versioning, time,
+    OrganizationDescription, OrganizationPolicy, Place, PolicyType, PublicAccessBlock, TrailSettings, TrailStatus,
+    Versioning, time,
 };
 use crate::settings::observations::Answer;
 use crate::timestamp::Timestamp;
@@ -41,15 +42,25 @@ pub(super) fn list<'v>(members: &Members<'v>, name: &'static str) -> Read<&'v Ve
 
 /// The settings of a trail, in either spelling.
 pub(super) fn trail_settings(trail: &Members<'_>) -> Read<TrailSettings> {
+    let name = trail.filled("Name").ok_or(NoAnswer::Shape("Name"))?;
+    let home_region = trail.filled("HomeRegion").ok_or(NoAnswer::Shape("HomeRegion"))?;
+    // Both stand in its ARN, too.
+    let mut arn = trail.text("TrailARN").unwrap_or_default().split(':').skip(3);
+    if arn.next().is_some_and(|region| region != home_region) {
+        return Err(NoAnswer::Shape("HomeRegion as in TrailARN"));
+    }
+    if arn.nth(1).and_then(|trail| trail.strip_prefix("trail/")).is_some_and(|of_arn| of_arn != name) {
+        return Err(NoAnswer::Shape("Name as in TrailARN"));
+    }
     Ok(TrailSettings {
-        name: trail.filled("Name").ok_or(NoAnswer::Shape("Name"))?,
+        name,
         bucket: trail.filled("S3BucketName").ok_or(NoAnswer::Shape("S3BucketName"))?,
         prefix: trail.filled("S3KeyPrefix").unwrap_or_default(),
         key: trail.filled("KmsKeyId"),
         validation: flag(trail, "LogFileValidationEnabled")?.unwrap_or(false),
         multi_region: flag(trail, "IsMultiRegionTrail")?.unwrap_or(false),
         global_events: flag(trail, "IncludeGlobalServiceEvents")?.unwrap_or(false),
-        home_region: trail.filled("HomeRegion").ok_or(NoAnswer::Shape("HomeRegion"))?,
+        home_region,
         log_group: trail.filled("CloudWatchLogsLogGroupArn"),
     })
 }
@@ -81,14 +92,19 @@ pub(super) fn moment(members: &Members<'_>, name: &'static str) -> Read<Option<T
 }
 
 pub(super) fn status(status: &Members<'_>) -> Read<TrailStatus> {
+    let is_logging = flag(status, "IsLogging")?.ok_or(NoAnswer::Shape("IsLogging"))?;
+    let (started_at, stopped_at) = (moment(status, "StartLoggingTime")?, moment(status, "StopLoggingTime")?);
+    if is_logging && started_at.is_some() && stopped_at > started_at {
+        return Err(NoAnswer::Shape("IsLogging as its times say"));
+    }
     Ok(TrailStatus {
-        is_logging: flag(status, "IsLogging")?.ok_or(NoAnswer::Shape("IsLogging"))?,
+        is_logging,
         delivery_error: text(status, "LatestDeliveryError")?,
         digest_delivery_error: text(status, "LatestDigestDeliveryError")?,
         log_group_error: text(status, "LatestCloudWatchLogsDeliveryError")?,
         delivered_at: moment(status, "LatestDeliveryTime")?,
         digested_at: moment(status, "LatestDigestDeliveryTime")?,
-        started_at: moment(status, "StartLoggingTime")?,
+        started_at,
     })
 }
 
@@ -216,11 +232,23 @@ pub(super) fn lock_mode(lock: &Members<'_>) -> Option<String> {
     rule.get("DefaultRetention").and_then(Members::of)?.filled("Mode")
 }
 
-/// What a check needs of a key's metadata, in either spelling.
-pub(super) fn key_metadata(metadata: &Members<'_>) -> Option<KeyMetadata> {
-    Some(KeyMetadata {
-        state: metadata.filled("KeyState")?,
-        spec: metadata.filled("KeySpec").or_else(|| metadata.filled("CustomerMasterKeySpec")).unwrap_or_default(),
+/// What a check needs of a key's metadata, in either spelling. What it says twice, it must say alike.
+pub(super) fn key_metadata(metadata: &Members<'_>, arn: &str) -> Read<KeyMetadata> {
+    let state = metadata.filled("KeyState").ok_or(NoAnswer::Shape("KeyState"))?;
+    if state == "Enabled" && metadata.get("DeletionDate").is_some() {
+        return Err(NoAnswer::Shape("KeyState beside DeletionDate"));
+    }
+    let (spec, former) = (metadata.filled("KeySpec"), metadata.filled("CustomerMasterKeySpec"));
+    if spec.as_ref().zip(former.as_ref()).is_some_and(|(spec, former)| spec != former) {
+        return Err(NoAnswer::Shape("one KeySpec"));
+    }
+    let is_other = |name, of_arn: Option<&str>| metadata.text(name).is_some_and(|text| Some(text) != of_arn);
+    if is_other("AWSAccountId", arn.split(':').nth(4)) || is_other("KeyId", arn.rsplit('/').next()) {
+        return Err(NoAnswer::Misplaced(arn.to_owned()));
+    }
+    Ok(KeyMetadata {
+        state,
+        spec: spec.or(former).unwrap_or_default(),
         usage: metadata.filled("KeyUsage").unwrap_or_default(),
         manager: metadata.filled("KeyManager").unwrap_or_default(),
         origin: metadata.filled("Origin").unwrap_or_default(),
@@ -268,28 +296,70 @@ pub(super) fn put<V: PartialEq>(all: &mut BTreeMap<String, V>, name: String, sai
 }
 
 pub(super) fn accounts(members: &Members<'_>) -> Read<Answer<AccountList>> {
-    let (mut accounts, mut organization) = (BTreeMap::new(), None);
+    let mut all = AccountList::default();
     for value in list(members, "Accounts")? {
         let account = self::members(value)?;
         let id = account.filled("Id").ok_or(NoAnswer::Shape("Id"))?;
         let states = [account.text("State"), account.text("Status")];
         // The two spellings of it must not disagree about an account that is gone.
         let is_gone = states.iter().flatten().any(|state| matches!(*state, "SUSPENDED" | "CLOSED"));
-        put(&mut accounts, id, !is_gone || states.contains(&Some("ACTIVE")))?;
+        put(&mut all.accounts, id, !is_gone || states.contains(&Some("ACTIVE")))?;
         // arn:aws:organizations::MANAGEMENT:account/o-ID/ACCOUNT
-        organization = organization.or_else(|| account.text("Arn")?.split('/').nth(1).map(str::to_owned));
+        let arn = account.text("Arn").unwrap_or_default();
+        agreed(&mut all.organization, arn.split('/').nth(1))?;
+        agreed(&mut all.management, arn.split(':').nth(4))?;
     }
-    if accounts.is_empty() {
+    if all.accounts.is_empty() {
         return Err(NoAnswer::Shape("an account"));
     }
-    Ok(paged(members, (accounts, organization)))
+    Ok(paged(members, all))
+}
+
+/// Takes what every item of an answer says alike, if it says it.
+fn agreed(known: &mut Option<String>, said: Option<&str>) -> Read<()> {
+    match (&known, said) {
+        (Some(known), Some(said)) if known != said => Err(NoAnswer::Shape("one organisation")),
+        (None, Some(said)) => {
+            *known = Some(said.to_owned());
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn description(members: &Members<'_>) -> Read<Answer<OrganizationDescription>> {
     let organization = members.get("Organization").and_then(Members::of).ok_or(NoAnswer::Shape("Organization"))?;
-    let management = organization.filled("MasterAccountId").or_else(|| organization.filled("ManagementAccountId"));
+    let mut management = None;
+    for name in ["MasterAccountId", "ManagementAccountId"] {
+        agreed(&mut management, organization.filled(name).as_deref())?;
+    }
     Ok(Answer::Known(OrganizationDescription {
         id: organization.filled("Id").ok_or(NoAnswer::Shape("Id"))?,
         management: management.ok_or(NoAnswer::Shape("MasterAccountId"))?,
+        has_policies: organization.text("FeatureSet").is_none_or(|features| features == "ALL"),
     }))
+}
+
+/// The types of policies that are switched on in the one root of an organisation.
+pub(super) fn enabled_types(members: &Members<'_>) -> Read<Answer<BTreeSet<PolicyType>>> {
+    let [root] = list(members, "Roots")?.as_slice() else { return Err(NoAnswer::Shape("one of Roots")) };
+    let root = self::members(root)?;
+    let mut enabled = BTreeSet::new();
+    for policy_type in list(&root, "PolicyTypes")? {
+        let policy_type = self::members(policy_type)?;
+        let name = policy_type.text("Type").ok_or(NoAnswer::Shape("Type"))?;
+        if policy_type.text("Status").ok_or(NoAnswer::Shape("Status"))? == "ENABLED" {
+            enabled.insert(PolicyType::named(name));
+        }
+    }
+    Ok(paged(members, enabled))
+}
+
+/// A policy of an organisation, and its id if the answer tells.
+pub(super) fn organization_policy(members: &Members<'_>) -> Read<(Option<String>, OrganizationPolicy)> {
+    let policy = members.get("Policy").and_then(Members::of).ok_or(NoAnswer::Shape("Policy"))?;
+    let text = policy.filled("Content").ok_or(NoAnswer::Shape("Content"))?;
+    let summary = policy.get("PolicySummary").and_then(Members::of);
+    let kind = summary.as_ref().and_then(|summary| summary.text("Type")).map(PolicyType::named);
+    Ok((summary.and_then(|summary| summary.filled("Id")), OrganizationPolicy { kind, text }))
 }

@@ -11,11 +11,11 @@ use crate::settings::facts::{
 use crate::settings::observations::Answer;
 
 use super::answers::{
-    NoAnswer, Read, accounts, acl, advanced_selector, basic_selector, default_encryption, description, flag, key_grant,
-    key_metadata, key_tags, list, location, logging, members, object_lock, object_ownership, paged,
-    public_access_block, put, status, trail_settings, versioning,
+    NoAnswer, Read, accounts, acl, advanced_selector, basic_selector, default_encryption, description, enabled_types,
+    flag, key_grant, key_metadata, key_tags, list, location, logging, members, object_lock, object_ownership,
+    organization_policy, paged, public_access_block, put, status, trail_settings, versioning,
 };
-use super::names::{is_account, key_arn, trail_arn};
+use super::names::{alias_named, is_account, key_arn, trail_arn};
 use super::{Asked, iam};
 
 /// A call and where it was made.
@@ -27,6 +27,8 @@ pub(super) struct Call {
     pub(super) parameter: Option<String>,
     /// Whether only a part of the answer was asked for: one page, or what passes a filter.
     pub(super) is_partial: bool,
+    /// The account that must own the bucket for S3 to answer.
+    pub(super) expected_owner: Option<Name>,
 }
 
 macro_rules! commands {
@@ -171,7 +173,7 @@ impl Call {
                 let mut facts = self.without(&Without::Absent);
                 // Who is told that there is none could ask, as who is told what there is.
                 if let Some(Fact::Bucket(bucket, _)) = facts.first() {
-                    facts.push(Fact::Bucket(bucket.clone(), BucketFact::Owner(self.account(), Ownership::Asked)));
+                    facts.push(Fact::Bucket(bucket.clone(), self.owner()));
                 }
                 facts
             }
@@ -256,7 +258,10 @@ impl Call {
             Command::ListParents => self.parents(&members),
             Command::GetCallerIdentity => self.identity(&members),
             Command::AssumeRole => Err(NoAnswer::Shape("credentials do not belong into an export")),
-            Command::ListDelegatedAdministrators | Command::ListRoots | Command::GetBucketTagging => Ok(Vec::new()),
+            Command::ListRoots => {
+                Ok(vec![Fact::Organization(OrganizationFact::EnabledTypes(self.account(), enabled_types(&members)?))])
+            }
+            Command::ListDelegatedAdministrators | Command::GetBucketTagging => Ok(Vec::new()),
             Command::GetKeyPolicy | Command::GetKeyRotationStatus | Command::ListGrants | Command::ListResourceTags => {
                 self.of_key(&members)
             }
@@ -268,6 +273,14 @@ impl Call {
     fn account(&self) -> Name {
         let named = self.parameter.as_deref().filter(|named| is_account(named));
         named.filter(|_| self.command.is_of_an_account()).map_or_else(|| self.place.account.clone(), Name::from)
+    }
+
+    /// What an answer about a bucket says of its owner.
+    fn owner(&self) -> BucketFact {
+        match &self.expected_owner {
+            Some(owner) => BucketFact::Owner(owner.clone(), Ownership::Proven),
+            None => BucketFact::Owner(self.account(), Ownership::Asked),
+        }
     }
 
     fn parameter(&self) -> Read<&str> {
@@ -331,11 +344,16 @@ impl Call {
 
     /// The buckets of an account. What the list lacks is none of them.
     fn buckets(&self, members: &Members<'_>) -> Read<Vec<Fact>> {
-        let name = |bucket: &Value| Members::of(bucket)?.filled("Name").map(Name::from);
-        let names: Option<BTreeSet<Name>> = list(members, "Buckets")?.iter().map(name).collect();
-        let names = names.ok_or(NoAnswer::Shape("Name"))?;
-        let owner = |name: &Name| Fact::Bucket(name.clone(), BucketFact::Owner(self.account(), Ownership::Listed));
-        let mut facts: Vec<Fact> = names.iter().map(owner).collect();
+        let (mut facts, mut names) = (Vec::new(), BTreeSet::new());
+        for bucket in list(members, "Buckets")? {
+            let bucket = self::members(bucket)?;
+            let name: Name = bucket.filled("Name").ok_or(NoAnswer::Shape("Name"))?.into();
+            let region = bucket.filled("BucketRegion").map(|region| BucketFact::Region(Answer::Known(region)));
+            let owner = BucketFact::Owner(self.account(), Ownership::Proven);
+            facts.extend(region.into_iter().chain([owner]).map(|fact| Fact::Bucket(name.clone(), fact)));
+            names.insert(name);
+        }
+        facts.extend(canonical_owner(members).map(|id| Fact::Account(self.account(), AccountFact::CanonicalId(id))));
         facts.push(Fact::Account(self.account(), AccountFact::Buckets(paged(members, names))));
         Ok(facts)
     }
@@ -347,7 +365,8 @@ impl Call {
             let name = alias.filled("AliasName").ok_or(NoAnswer::Shape("AliasName"))?;
             let mut arn = alias.text("AliasArn").unwrap_or_default().split(':').skip(3);
             let is_here = |part: Option<&str>, here: &str| part.is_none_or(|part| part == here);
-            if !is_here(arn.next(), &self.place.region) || !is_here(arn.next(), &self.place.account) {
+            let [region, account] = [&self.place.region, &self.place.account];
+            if !is_here(arn.next(), region) || !is_here(arn.next(), account) || !is_here(arn.next(), &name) {
                 return Err(NoAnswer::Misplaced(name));
             }
             if let Some(key) = alias.filled("TargetKeyId") {
@@ -368,8 +387,16 @@ impl Call {
         if self.key_asked()?.is_some_and(|asked| *asked != *arn) {
             return Err(NoAnswer::Misplaced(arn));
         }
-        let metadata = key_metadata(&metadata).ok_or(NoAnswer::Shape("KeyState"))?;
-        Ok(vec![Fact::Key(arn.into(), KeyFact::Metadata(Answer::Known(metadata)))])
+        let metadata = key_metadata(&metadata, &arn)?;
+        let key = arn.rsplit('/').next().unwrap_or_default().to_owned();
+        let mut facts = vec![Fact::Key(arn.into(), KeyFact::Metadata(Answer::Known(metadata)))];
+        facts.extend(self.alias_asked().map(|(place, alias)| Fact::Alias(place, alias, Answer::Known(key))));
+        Ok(facts)
+    }
+
+    /// The alias by which a key was asked for, and where it is.
+    fn alias_asked(&self) -> Option<(Place, String)> {
+        alias_named(self.parameter.as_deref()?, &self.place)
     }
 
     fn of_key(&self, members: &Members<'_>) -> Read<Vec<Fact>> {
@@ -403,8 +430,8 @@ impl Call {
         let enabled = flag(members, "KeyRotationEnabled")?.ok_or(NoAnswer::Shape("KeyRotationEnabled"))?;
         let mut facts = vec![KeyFact::Rotation(Answer::Known(enabled))];
         if let Some(days) = members.get("RotationPeriodInDays") {
-            let days = days.as_u64().ok_or(NoAnswer::Shape("RotationPeriodInDays"))?;
-            facts.push(KeyFact::RotationPeriod(Answer::Known(u32::try_from(days).unwrap_or(u32::MAX))));
+            let days = days.as_u64().and_then(|days| u32::try_from(days).ok()).filter(|days| *days > 0);
+            facts.push(KeyFact::RotationPeriod(Answer::Known(days.ok_or(NoAnswer::Shape("RotationPeriodInDays"))?)));
         }
         Ok(facts.into_iter().map(|fact| Fact::Key(asked.clone(), fact)).collect())
     }
@@ -441,13 +468,16 @@ impl Call {
             }
             _ => return Err(NoAnswer::Shape("the call is not known")),
         };
-        let fact = Fact::Bucket(bucket.clone(), fact);
+        let mut facts = vec![fact];
         // Readers may look at a bucket's head and Region; whoever asks for its settings hardly is one.
-        if matches!(self.command, Command::HeadBucket | Command::GetBucketLocation) {
-            return Ok(vec![fact]);
+        let is_for_readers = matches!(self.command, Command::HeadBucket | Command::GetBucketLocation);
+        if !is_for_readers || self.expected_owner.is_some() {
+            facts.push(self.owner());
         }
-        let owner = Fact::Bucket(bucket, BucketFact::Owner(self.account(), Ownership::Asked));
-        Ok(vec![owner, fact])
+        if self.command == Command::GetBucketAcl {
+            facts.extend(canonical_owner(members).map(BucketFact::CanonicalOwner));
+        }
+        Ok(facts.into_iter().map(|fact| Fact::Bucket(bucket.clone(), fact)).collect())
     }
 
     fn regions(&self, members: &Members<'_>) -> Read<Vec<Fact>> {
@@ -487,8 +517,8 @@ impl Call {
         let policies: Vec<(String, Option<String>)> =
             policies.iter().map(id).collect::<Option<_>>().ok_or(NoAnswer::Shape("Id"))?;
         let asked = self.parameter.as_deref().or(policies.first().and_then(|(_, kind)| kind.as_deref()));
-        let Some(kind) = asked.and_then(policy_type) else { return Ok(Vec::new()) };
-        if policies.iter().any(|(_, found)| found.as_deref().is_some_and(|found| policy_type(found) != Some(kind))) {
+        let Some(kind) = asked.map(PolicyType::named) else { return Ok(Vec::new()) };
+        if policies.iter().any(|(_, found)| found.as_deref().is_some_and(|found| PolicyType::named(found) != kind)) {
             return Err(NoAnswer::Misplaced("policies of another type".into()));
         }
         let ids = policies.into_iter().map(|(id, _)| id).collect();
@@ -496,14 +526,11 @@ impl Call {
     }
 
     fn policy(&self, members: &Members<'_>) -> Read<Vec<Fact>> {
-        let policy = members.get("Policy").and_then(Members::of).ok_or(NoAnswer::Shape("Policy"))?;
-        let content = policy.filled("Content").ok_or(NoAnswer::Shape("Content"))?;
-        let summary = policy.get("PolicySummary").and_then(Members::of);
-        let id = summary.and_then(|summary| summary.filled("Id"));
+        let (id, policy) = organization_policy(members)?;
         let asked = self.parameter.clone().or_else(|| id.clone()).ok_or(NoAnswer::Shape("Id"))?;
         match id {
             Some(id) if id != asked => Err(NoAnswer::Misplaced(id)),
-            _ => Ok(vec![Fact::Organization(OrganizationFact::PolicyText(asked, Answer::Known(content)))]),
+            _ => Ok(vec![Fact::Organization(OrganizationFact::Policy(asked, Answer::Known(policy)))]),
         }
     }
 
@@ -566,7 +593,10 @@ impl Call {
             Command::GetObjectLockConfiguration => bucket(BucketFact::ObjectLock(what.answer())),
             Command::GetBucketRequestPayment => bucket(BucketFact::RequesterPays(what.answer())),
             Command::GetAccountPublicAccessBlock => account(AccountFact::PublicAccessBlock(what.answer())),
-            Command::DescribeKey => key(KeyFact::Metadata(what.answer())),
+            Command::DescribeKey => match self.alias_asked() {
+                Some((place, alias)) => Some(Fact::Alias(place, alias, what.answer())),
+                None => key(KeyFact::Metadata(what.answer())),
+            },
             Command::GetKeyPolicy => key(KeyFact::Policy(what.answer())),
             Command::GetKeyRotationStatus => key(KeyFact::Rotation(what.answer())),
             Command::ListGrants => key(KeyFact::Grants(what.answer())),
@@ -579,19 +609,17 @@ impl Call {
             Command::DescribeOrganization => organization(OrganizationFact::Description(self.account(), what.answer())),
             Command::ListPolicies => asked()
                 .as_deref()
-                .and_then(policy_type)
+                .map(PolicyType::named)
                 .and_then(|kind| organization(OrganizationFact::Policies(self.account(), kind, what.answer()))),
-            Command::DescribePolicy => {
-                asked().and_then(|id| organization(OrganizationFact::PolicyText(id, what.answer())))
-            }
+            Command::DescribePolicy => asked().and_then(|id| organization(OrganizationFact::Policy(id, what.answer()))),
             Command::ListTargetsForPolicy => {
                 asked().and_then(|id| organization(OrganizationFact::Targets(id, what.answer())))
             }
             Command::ListParents => asked().and_then(|id| organization(OrganizationFact::Parents(id, what.answer()))),
             Command::ListBuckets => account(AccountFact::Buckets(what.answer())),
+            Command::ListRoots => organization(OrganizationFact::EnabledTypes(self.account(), what.answer())),
             Command::GetBucketTagging
             | Command::ListDelegatedAdministrators
-            | Command::ListRoots
             | Command::GetCallerIdentity
             | Command::AssumeRole => None,
         };
@@ -599,10 +627,7 @@ impl Call {
     }
 }
 
-fn policy_type(text: &str) -> Option<PolicyType> {
-    match text {
-        "SERVICE_CONTROL_POLICY" => Some(PolicyType::ServiceControl),
-        "RESOURCE_CONTROL_POLICY" => Some(PolicyType::ResourceControl),
-        _ => None,
-    }
+/// The id by which S3 knows the owner of what an answer is about.
+fn canonical_owner(members: &Members<'_>) -> Option<Answer<String>> {
+    members.get("Owner").and_then(Members::of)?.filled("ID").map(Answer::Known)
 }

@@ -135,7 +135,7 @@ fn bucket(
         None => Answer::Unreadable,
     };
     let mut facts = vec![
-        BucketFact::Owner(place.account.clone(), Ownership::Listed),
+        BucketFact::Owner(place.account.clone(), Ownership::Proven),
         BucketFact::Region(Answer::Known(place.region.to_string())),
         BucketFact::Policy(policy),
     ];
@@ -194,9 +194,10 @@ fn acl(list: &Members<'_>) -> Option<BTreeSet<(String, String)>> {
 
 fn group_address(group: &str) -> String {
     match group {
+        "LogDelivery" => "http://acs.amazonaws.com/groups/s3/LogDelivery".into(),
         "AllUsers" => "http://acs.amazonaws.com/groups/global/AllUsers".into(),
         "AuthenticatedUsers" => "http://acs.amazonaws.com/groups/global/AuthenticatedUsers".into(),
-        other => other.to_owned(),
+        other => format!("http://acs.amazonaws.com/groups/{other}"),
     }
 }
 
@@ -213,7 +214,7 @@ fn key(item: &Members<'_>, found: &Found, supplement: &BTreeMap<String, Value>) 
         return Ok(facts.into_iter().map(|fact| Fact::Key(arn.clone(), fact)).collect());
     };
     let arn: Name = key.filled("arn").map_or_else(|| text(item, &["ARN", "arn"]), Ok)?.into();
-    let metadata = key_metadata(&key).ok_or(NoAnswer::Shape("keyState"))?;
+    let metadata = key_metadata(&key, &arn)?;
     let mut facts = vec![KeyFact::Metadata(Answer::Known(metadata))];
     match supplement.get("Policy") {
         Some(Value::String(policy)) => facts.push(KeyFact::Policy(Answer::Known(policy.clone()))),

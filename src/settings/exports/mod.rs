@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::facts::{Fact, Members, Place, parse_time, time};
+use super::facts::{Fact, Members, Name, Place, parse_time, time};
 use crate::escape::hex::hex;
 use crate::escape::percent::decode_percent;
 use crate::hashes::sha256::Sha256;
@@ -31,6 +31,7 @@ use crate::timestamp::Timestamp;
 
 use answers::NoAnswer;
 use calls::{Call, Command};
+use names::is_account;
 pub(super) use names::partition_of;
 use walk::Meant;
 pub(super) use walk::{ExportFile, Found, walk};
@@ -359,7 +360,8 @@ impl Reader {
         };
         let parameters = line.get("parameters");
         let is_partial = parameters.is_some_and(|parameters| !asks_for_all(parameters));
-        let call = Call { place, command, parameter: parameters.and_then(parameter), is_partial };
+        let (parameter, expected_owner) = (parameters.and_then(parameter), parameters.and_then(expected_owner));
+        let call = Call { place, command, parameter, is_partial, expected_owner };
         self.asked(&call);
         let names = parameters.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| plain(name));
         let is_cut = names.into_iter().any(|name| name == "query");
@@ -449,6 +451,12 @@ fn parameter(parameters: &Value) -> Option<String> {
     let texts = || object.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
     let found = texts().find(|(name, _)| NAMES.contains(&plain(name).as_str()))?;
     Some(found.1.to_owned())
+}
+
+/// The account that a bucket must be of for S3 to answer.
+fn expected_owner(parameters: &Value) -> Option<Name> {
+    let owner = parameters.as_object()?.iter().find(|(name, _)| plain(name) == "expectedbucketowner")?.1;
+    owner.as_str().filter(|id| is_account(id)).map(Name::from)
 }
 
 /// Whether the parameters of a call neither filter its answer nor ask for a page of it.

@@ -36,6 +36,17 @@ pub(super) fn key_arn(asked: &str, place: &Place) -> Option<Name> {
     }
 }
 
+/// The alias that a key was asked for by, and where it is.
+pub(super) fn alias_named(asked: &str, place: &Place) -> Option<(Place, String)> {
+    if asked.starts_with("alias/") {
+        return Some((place.clone(), asked.to_owned()));
+    }
+    let (arn, alias) = asked.split_once(":alias/")?;
+    let mut parts = arn.split(':').skip(3);
+    let (region, account) = (parts.next()?.into(), parts.next()?.into());
+    Some((Place { account, region }, format!("alias/{alias}")))
+}
+
 /// Whether a text is the id of an account.
 pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())

@@ -205,7 +205,13 @@ fn call_of(names: &[&str], stem: &str) -> Option<Call> {
         let [.., account, region] = place else { return None };
         let place = Place { account: (*account).into(), region: (*region).into() };
         let fits = is_account(&place.account) && is_region(&place.region);
-        fits.then_some(Call { place, command: Command::named(service, command)?, parameter, is_partial: false })
+        fits.then_some(Call {
+            place,
+            command: Command::named(service, command)?,
+            parameter,
+            is_partial: false,
+            expected_owner: None,
+        })
     };
     let whole = match above {
         [place @ .., service] => call(place, service, stem, None),
