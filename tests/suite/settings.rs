@@ -64,6 +64,8 @@ struct Call {
     region: String,
     command: String,
     parameter: Option<String>,
+    /// The owner without whom S3 does not answer; lines have it only.
+    expected_owner: Option<&'static str>,
     answer: Result<Value, String>,
 }
 
@@ -73,6 +75,7 @@ fn call(account: &str, region: &str, command: &str, parameter: Option<&str>, out
         region: region.into(),
         command: command.into(),
         parameter: parameter.map(str::to_owned),
+        expected_owner: None,
         answer: Ok(output),
     }
 }
@@ -213,7 +216,10 @@ impl Call {
             Ok(output) => ("output", output.clone()),
             Err(code) => ("error", json!({"code": code})),
         };
-        let parameters = self.parameter.as_ref().map_or(json!({}), |parameter| json!({"name": parameter}));
+        let mut parameters = self.parameter.as_ref().map_or(json!({}), |parameter| json!({"name": parameter}));
+        if let Some(owner) = self.expected_owner {
+            parameters["expected-bucket-owner"] = json!(owner);
+        }
         let mut line = json!({"account": self.account, "region": self.region, "command": self.command, "at": AT, "parameters": parameters});
         line[said] = value;
         line.to_string()
@@ -340,6 +346,11 @@ fn change_bucket_policy(calls: &mut [Call], change: impl FnOnce(&mut Value)) {
     *answer(calls, "s3api get-bucket-policy") = as_text(&policy);
 }
 
+fn nothing_is_blocked_for_the_account(calls: &mut Vec<Call>) {
+    let asked = call(ARCHIVE, "us-east-1", "s3control get-public-access-block", Some(ARCHIVE), json!({}));
+    calls.push(Call { answer: Err("NoSuchPublicAccessBlockConfiguration".into()), ..asked });
+}
+
 fn refuse(calls: &mut [Call], command: &str) {
     for call in calls.iter_mut().filter(|call| call.command == command) {
         call.answer = Err("AccessDenied".into());
@@ -429,6 +440,181 @@ const CASES: &[Case] = &[
         "trail.destination",
         "undetermined",
         "bucket_not_exported",
+    ),
+    (
+        "a bucket that is somebody else's by what S3 was asked",
+        |calls| {
+            let asked =
+                call(ARCHIVE, "us-east-1", "s3api get-bucket-versioning", Some(BUCKET), json!({"Status": "Enabled"}));
+            calls.push(Call { expected_owner: Some("999999999999"), ..asked });
+        },
+        TRAIL,
+        "trail.destination",
+        "violation",
+        "destination_not_allowed",
+    ),
+    (
+        "a bucket that S3 knows as another owner's",
+        |calls| {
+            let listed = json!({"Owner": {"ID": "aaaa"}, "Buckets": [{"Name": BUCKET}]});
+            calls.push(call(ARCHIVE, "us-east-1", "s3api list-buckets", None, listed));
+            let list = json!({"Owner": {"ID": "bbbb"}, "Grants": []});
+            calls.push(call(ARCHIVE, "us-east-1", "s3api get-bucket-acl", Some(BUCKET), list));
+        },
+        TRAIL,
+        "trail.destination",
+        "undetermined",
+        "bucket_not_exported",
+    ),
+    (
+        "a bucket that is listed in another Region",
+        |calls| {
+            let listed = json!({"Buckets": [{"Name": BUCKET, "BucketRegion": "eu-west-1"}]});
+            calls.push(call(ARCHIVE, "us-east-1", "s3api list-buckets", None, listed));
+        },
+        TRAIL,
+        "trail.key_region",
+        "undetermined",
+        "sources_disagree",
+    ),
+    (
+        "an account that says it is in another organisation",
+        |calls| {
+            let another = json!({"Organization": {"Id": "o-another11111", "MasterAccountId": "999999999999"}});
+            calls.push(call(MEMBER, "us-east-1", "organizations describe-organization", None, another));
+        },
+        "account:333333333333",
+        "account.covered",
+        "undetermined",
+        "trails_absent",
+    ),
+    (
+        "an account that another organisation lists, too",
+        |calls| {
+            let another = json!({"Accounts": [{"Id": "999999999999"}, {"Id": MEMBER}]});
+            calls.push(call("999999999999", "us-east-1", "organizations list-accounts", None, another));
+        },
+        "account:333333333333",
+        "account.covered",
+        "undetermined",
+        "trails_absent",
+    ),
+    (
+        "a grant of an operation that nobody knows",
+        |calls| answer(calls, "kms list-grants")["Grants"] = json!([{"KeyId": KEY, "GrantId": "g", "GranteePrincipal": "arn:aws:iam::222222222222:role/x", "Operations": ["decrypt"]}]),
+        KEY,
+        "key.decrypt_scope",
+        "undetermined",
+        "grant_operation_unknown",
+    ),
+    (
+        "a grant for disks",
+        |calls| answer(calls, "kms list-grants")["Grants"] = json!([{"KeyId": KEY, "GrantId": "g", "GranteePrincipal": "arn:aws:iam::222222222222:role/x", "Operations": ["Decrypt"], "Constraints": {"EncryptionContextSubset": {"aws:ebs:id": "vol-1"}}}]),
+        KEY,
+        "key.decrypt_scope",
+        "compliant",
+        "",
+    ),
+    (
+        "a grant for objects of a bucket",
+        |calls| answer(calls, "kms list-grants")["Grants"] = json!([{"KeyId": KEY, "GrantId": "g", "GranteePrincipal": "arn:aws:iam::222222222222:role/x", "Operations": ["Decrypt"], "Constraints": {"EncryptionContextSubset": {"aws:s3:arn": "arn:aws:s3:::audit-logs"}}}]),
+        KEY,
+        "key.decrypt_scope",
+        "violation",
+        "decrypt_grant_not_allowed",
+    ),
+    (
+        "a key that somebody unknown manages",
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["KeyManager"] = json!("FOO"),
+        KEY,
+        "key.state",
+        "undetermined",
+        "key_metadata_incomplete",
+    ),
+    (
+        "a key of a kind that nobody knows",
+        |calls| answer(calls, "kms describe-key")["KeyMetadata"]["KeySpec"] = json!("NEW_256"),
+        KEY,
+        "key.state",
+        "undetermined",
+        "key_metadata_incomplete",
+    ),
+    (
+        "public by its policy, and nobody asked what blocks that",
+        |calls| {
+            refuse(calls, "s3api get-public-access-block");
+            change_bucket_policy(calls, |policy| {
+                statements(policy).push(json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*")}))
+            });
+        },
+        BUCKET_NAME,
+        "bucket.public",
+        "undetermined",
+        "public_access_block_absent",
+    ),
+    (
+        "a list that names a group that nobody knows",
+        |calls| {
+            refuse(calls, "s3api get-public-access-block");
+            let list = json!({"Grants": [{"Grantee": {"URI": "http://acs.amazonaws.com/groups/global/All"}, "Permission": "READ"}]});
+            calls.push(call(ARCHIVE, "us-east-1", "s3api get-bucket-acl", Some(BUCKET), list));
+        },
+        BUCKET_NAME,
+        "bucket.public",
+        "undetermined",
+        "acl_group_unknown",
+    ),
+    (
+        "TLS for all actions of S3 by what is left out",
+        |calls| {
+            change_bucket_policy(calls, |policy| {
+                let statement = policy["Statement"][3].as_object_mut().unwrap();
+                statement.remove("Action");
+                statement.insert("NotAction".into(), json!("iam:*"));
+            })
+        },
+        BUCKET_NAME,
+        "bucket.tls",
+        "compliant",
+        "",
+    ),
+    (
+        "TLS for all actions but one",
+        |calls| {
+            change_bucket_policy(calls, |policy| {
+                let statement = policy["Statement"][3].as_object_mut().unwrap();
+                statement.remove("Action");
+                statement.insert("NotAction".into(), json!(["iam:*", "s3:DeleteObject"]));
+            })
+        },
+        BUCKET_NAME,
+        "bucket.tls",
+        "violation",
+        "tls_not_required",
+    ),
+    (
+        "selectors with a field that nobody knows",
+        |calls| *answer(calls, "cloudtrail get-event-selectors") = json!({"TrailARN": TRAIL, "AdvancedEventSelectors": [{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}, {"Field": "mood", "Equals": ["good"]}]}]}),
+        TRAIL,
+        "trail.management_events",
+        "undetermined",
+        "condition_unknown",
+    ),
+    (
+        "what such selectors cover",
+        |calls| *answer(calls, "cloudtrail get-event-selectors") = json!({"TrailARN": TRAIL, "AdvancedEventSelectors": [{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}, {"Field": "mood", "Equals": ["good"]}]}]}),
+        "account:111111111111",
+        "account.covered",
+        "undetermined",
+        "condition_unknown",
+    ),
+    (
+        "selectors of reads and of writes at once",
+        |calls| *answer(calls, "cloudtrail get-event-selectors") = json!({"TrailARN": TRAIL, "AdvancedEventSelectors": [{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}, {"Field": "readOnly", "Equals": ["true", "false"]}]}]}),
+        TRAIL,
+        "trail.management_events",
+        "compliant",
+        "",
     ),
     (
         "a better answer about another trail",
@@ -1048,6 +1234,7 @@ const CASES: &[Case] = &[
     (
         "public by its policy",
         |calls| {
+            nothing_is_blocked_for_the_account(calls);
             *answer(calls, "s3api get-public-access-block") =
                 json!({"PublicAccessBlockConfiguration": {"IgnorePublicAcls": true}});
             change_bucket_policy(calls, |policy| {
@@ -1192,6 +1379,7 @@ const CASES: &[Case] = &[
     (
         "half of all addresses, twice",
         |calls| {
+            nothing_is_blocked_for_the_account(calls);
             *answer(calls, "s3api get-public-access-block") =
                 json!({"PublicAccessBlockConfiguration": {"IgnorePublicAcls": true}});
             change_bucket_policy(calls, |policy| {
@@ -1315,6 +1503,7 @@ const CASES: &[Case] = &[
     (
         "open without TLS",
         |calls| {
+            nothing_is_blocked_for_the_account(calls);
             *answer(calls, "s3api get-public-access-block") =
                 json!({"PublicAccessBlockConfiguration": {"IgnorePublicAcls": true}});
             change_bucket_policy(calls, |policy| {
@@ -2025,7 +2214,7 @@ fn guardrails_must_bind_all_accounts_but_the_management_account() {
     let demand =
         "[settings.guardrails]\ndeny = [\"cloudtrail:StopLogging\"]\nexcept = [\"arn:aws:iam::*:role/admin\"]\n";
     let policy = format!("{POLICY}\n{demand}");
-    let looked = |scp: Value, change: fn(&mut Vec<Call>)| {
+    let looked = |scp: Value, change: &dyn Fn(&mut Vec<Call>)| {
         let mut calls = organisation();
         calls.extend(organization_policy("SERVICE_CONTROL_POLICY", &scp));
         change(&mut calls);
@@ -2036,14 +2225,47 @@ fn guardrails_must_bind_all_accounts_but_the_management_account() {
         looked.assert_row("account:333333333333", "guardrail.scp", verdict, reason);
         looked.assert_row("account:111111111111", "guardrail.scp", "out_of_scope", "management_account");
     };
-    check(&looked(deny("cloudtrail:Stop*", json!({})), |_| ()), "compliant", "");
-    check(&looked(deny("cloudtrail:StartLogging", json!({})), |_| ()), "violation", "not_denied");
+    check(&looked(deny("cloudtrail:Stop*", json!({})), &|_| ()), "compliant", "");
+    check(&looked(deny("cloudtrail:StartLogging", json!({})), &|_| ()), "violation", "not_denied");
     let spared = |who: &str| json!({"ArnNotLike": {"aws:PrincipalArn": [who]}});
-    check(&looked(deny("cloudtrail:*", spared("arn:aws:iam::*:role/admin")), |_| ()), "compliant", "");
-    let too_many = looked(deny("cloudtrail:*", spared("arn:aws:iam::*:role/*")), |_| ());
+    check(&looked(deny("cloudtrail:*", spared("arn:aws:iam::*:role/admin")), &|_| ()), "compliant", "");
+    let too_many = looked(deny("cloudtrail:*", spared("arn:aws:iam::*:role/*")), &|_| ());
     assert_ne!(too_many.verdicts()[&("account:333333333333".to_owned(), "guardrail.scp".to_owned())].0, "compliant");
+    // Policies that are not switched on bind nobody, and a policy of another type is none of these.
+    let roots = |calls: &mut Vec<Call>, types: Value| {
+        let roots = json!({"Roots": [{"Id": "r-1", "PolicyTypes": types}]});
+        calls.push(call(MANAGEMENT, "us-east-1", "organizations list-roots", None, roots));
+    };
+    let all = || deny("cloudtrail:Stop*", json!({}));
+    let enabled = json!([{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}]);
+    check(&looked(all(), &|calls| roots(calls, enabled.clone())), "compliant", "");
+    let pending = json!([{"Type": "SERVICE_CONTROL_POLICY", "Status": "PENDING_ENABLE"}]);
+    check(&looked(all(), &|calls| roots(calls, pending.clone())), "violation", "not_denied");
+    let for_billing = |calls: &mut Vec<Call>| {
+        answer(calls, "organizations describe-organization")["Organization"]["FeatureSet"] =
+            json!("CONSOLIDATED_BILLING");
+    };
+    check(&looked(all(), &for_billing), "violation", "not_denied");
+    let of_tags = |calls: &mut Vec<Call>| {
+        answer(calls, "organizations describe-policy")["Policy"]["PolicySummary"]["Type"] = json!("TAG_POLICY");
+    };
+    check(&looked(all(), &of_tags), "undetermined", "policies_absent");
+    // Only trails can be switched off.
+    let mut of_trails = all();
+    of_trails["Statement"][0]["Resource"] = json!("arn:aws:cloudtrail:*:*:trail/*");
+    check(&looked(of_trails.clone(), &|_| ()), "compliant", "");
+    of_trails["Statement"][0]["Resource"] = json!("arn:aws:cloudtrail:*:*:trail/a*");
+    check(&looked(of_trails, &|_| ()), "undetermined", "condition_unknown");
+    // Nobody can tell who the management account is, whom they do not bind.
+    let another = looked(deny("cloudtrail:StartLogging", json!({})), &|calls| {
+        for account in answer(calls, "organizations list-accounts")["Accounts"].as_array_mut().unwrap() {
+            let id = account["Id"].as_str().unwrap().to_owned();
+            account["Arn"] = json!(format!("arn:aws:organizations::{ARCHIVE}:account/o-example11111/{id}"));
+        }
+    });
+    another.assert_row("account:111111111111", "guardrail.scp", "undetermined", "policies_absent");
     let unknown =
-        looked(deny("cloudtrail:StartLogging", json!({})), |calls| refuse(calls, "organizations list-parents"));
+        looked(deny("cloudtrail:StartLogging", json!({})), &|calls| refuse(calls, "organizations list-parents"));
     unknown.assert_row("account:333333333333", "guardrail.scp", "undetermined", "policies_absent");
     // A later list of its own organisation takes nothing from the management account; that of another one does.
     for (asker, id, verdict) in
@@ -2074,9 +2296,13 @@ fn guardrails_must_bind_all_accounts_but_the_management_account() {
 #[test]
 fn what_iam_decides_is_looked_up_in_its_export() {
     let desk = Desk::new();
-    let looked = |role: Value| {
+    let looked_with = |admin: Value, role: Value| {
         let mut calls = organisation();
-        change_key_policy(&mut calls, |policy| policy["Statement"][0]["Action"] = json!("kms:*"));
+        change_key_policy(&mut calls, |policy| {
+            for (name, value) in admin.as_object().unwrap() {
+                policy["Statement"][0][name] = value.clone();
+            }
+        });
         let details = json!({
             "UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [role], "IsTruncated": false,
             "Policies": [{"Arn": "arn:aws:iam::aws:policy/All", "PolicyVersionList": [
@@ -2086,6 +2312,7 @@ fn what_iam_decides_is_looked_up_in_its_export() {
         calls.push(call(ARCHIVE, "us-east-1", "iam get-account-authorization-details", None, details));
         look_at_lines(&desk, &calls, POLICY)
     };
+    let looked = |role: Value| looked_with(json!({"Action": "kms:*"}), role);
     let role = |name: &str, policies: Value, attached: Value| json!({"Arn": format!("arn:aws:iam::222222222222:role/{name}"), "RoleId": "AROAX", "RoleName": name, "RolePolicyList": policies, "AttachedManagedPolicies": attached});
     let inline = |action: &str| json!([{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}}]);
     let all = json!([{"PolicyName": "All", "PolicyArn": "arn:aws:iam::aws:policy/All"}]);
@@ -2099,6 +2326,24 @@ fn what_iam_decides_is_looked_up_in_its_export() {
         violation.1,
     );
     looked(role("developer", json!([]), all.clone())).assert_row(KEY, "key.decrypt_scope", violation.0, violation.1);
+    // What the key's policy does not leave to a principal, its own policies do not give.
+    for (admin, verdict) in [
+        (json!({"Action": "kms:*", "Condition": {"StringEquals": {"aws:PrincipalType": "User"}}}), "compliant"),
+        (json!({"Action": "kms:*", "Condition": {"StringEquals": {"aws:PrincipalType": "AssumedRole"}}}), "violation"),
+        (
+            json!({"Action": "kms:*", "Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/dev*"}}}),
+            "compliant",
+        ),
+    ] {
+        let looked = looked_with(admin.clone(), role("developer", json!([]), all.clone()));
+        let row = &looked.verdicts()[&(KEY.to_owned(), "key.decrypt_scope".to_owned())];
+        assert_eq!(row.0, verdict, "{admin}: {row:?}");
+    }
+    let denied = json!([{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*"}
+    ]}}]);
+    let decrypt_only = looked_with(json!({"Action": "kms:Decrypt"}), role("developer", denied, json!([])));
+    decrypt_only.assert_row(KEY, "key.decrypt_scope", "compliant", "");
     let missing = json!([{"PolicyName": "Own", "PolicyArn": "arn:aws:iam::222222222222:policy/Own"}]);
     looked(role("developer", json!([]), missing)).assert_row(
         KEY,
@@ -2292,6 +2537,63 @@ fn what_is_gone_is_not_what_it_was() {
 }
 
 #[test]
+fn answers_to_other_calls_are_weighed_by_their_times() {
+    let desk = Desk::new();
+    let looked = |calls: &[Call], newer: &[Call]| {
+        let text: String = calls.iter().map(|call| format!("{}\n", call.line())).collect();
+        let file = desk.file("weighed.ndjson", &format!("{text}{}", later(newer, |_| ())));
+        let everywhere = POLICY.replace("regions = [\"us-east-1\", \"eu-west-1\"]\n", "");
+        Looked::at(&desk, &[&file], &everywhere, &[])
+    };
+    // Regions: those that the other way to ask shows beside.
+    let regions = |command: &str, regions: &[&str]| {
+        let regions: Vec<Value> = regions.iter().map(|name| json!({"RegionName": name})).collect();
+        ACCOUNTS.map(|id| call(id, "us-east-1", command, None, json!({"Regions": regions})))
+    };
+    let mut calls = organisation();
+    calls.extend(regions("account list-regions", &REGIONS));
+    assert_eq!(looked(&calls, &[]).ran.code, Some(0));
+    let fewer = regions("ec2 describe-regions", &REGIONS[..1]);
+    assert_eq!(looked(&calls, &fewer).ran.code, Some(0));
+    let more = regions("ec2 describe-regions", &[REGIONS[0], REGIONS[1], "eu-west-3"]);
+    let member = "account:333333333333";
+    looked(&calls, &more).assert_row(member, "account.trails_known", "undetermined", "region_not_exported");
+    let with_more = [calls.clone(), more.to_vec()].concat();
+    looked(&with_more, &[]).assert_row(member, "account.trails_known", "undetermined", "regions_absent");
+    assert_eq!(looked(&with_more, &regions("account list-regions", &REGIONS)).ran.code, Some(0));
+    // An alias: what the key says that was asked for by it.
+    let mut calls = organisation();
+    calls.extend(regions("account list-regions", &REGIONS));
+    let alias = format!("arn:aws:kms:us-east-1:{ARCHIVE}:alias/logs");
+    answer(&mut calls, "s3api get-bucket-encryption")["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+        ["KMSMasterKeyID"] = json!(alias);
+    let listed = calls
+        .iter_mut()
+        .find(|call| call.command == "kms list-aliases" && call.account == ARCHIVE && call.region == "us-east-1");
+    listed.unwrap().answer = Ok(json!({"Aliases": [{"AliasName": "alias/logs", "TargetKeyId": KEY_ID}]}));
+    assert_eq!(looked(&calls, &[]).ran.code, Some(0));
+    let asked = |key: &str| {
+        let metadata = json!({"Arn": KEY.replace("0aaa", key), "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT", "KeyManager": "CUSTOMER"});
+        call(ARCHIVE, "us-east-1", "kms describe-key", Some(&alias), json!({"KeyMetadata": metadata}))
+    };
+    let row =
+        |looked: Looked| looked.verdicts()[&(BUCKET_NAME.to_owned(), "bucket.default_encryption".to_owned())].clone();
+    assert_eq!(row(looked(&calls, &[asked("0aaa")])).0, "compliant");
+    assert_eq!(row(looked(&calls, &[asked("0bbb")])).1, "default_key_not_allowed");
+    assert_eq!(row(looked(&[calls.clone(), vec![asked("0bbb")]].concat(), &[])).1, "key_alias_unresolved");
+    let gone = Call { answer: Err("NotFoundException".into()), ..asked("0aaa") };
+    assert_eq!(row(looked(&calls, &[gone])).1, "key_alias_unresolved");
+    // A status in another Region, older than at home.
+    let stopped = call(MANAGEMENT, "eu-west-1", "cloudtrail get-trail-status", Some(TRAIL), status(false));
+    let mut calls = organisation();
+    calls.extend(regions("account list-regions", &REGIONS));
+    calls.push(stopped.clone());
+    looked(&calls, &[]).assert_row(TRAIL, "trail.logging", "violation", "not_logging");
+    let home = call(MANAGEMENT, "us-east-1", "cloudtrail get-trail-status", Some(TRAIL), status(true));
+    assert_eq!(looked(&calls, &[home]).ran.code, Some(0));
+}
+
+#[test]
 fn evidence_counts_whatever_its_file_is_called() {
     let desk = Desk::new();
     let root = desk.path("named");
@@ -2377,7 +2679,7 @@ type ChangeAnswer = fn(&mut Value);
 #[test]
 fn what_has_a_wrong_type_is_no_answer() {
     let desk = Desk::new();
-    let changes: [(&str, ChangeAnswer); 9] = [
+    let changes: [(&str, ChangeAnswer); 18] = [
         ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["IncludeManagementEvents"] = json!("False")),
         ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["ReadWriteType"] = json!(["WriteOnly"])),
         ("cloudtrail get-event-selectors", |it| {
@@ -2389,6 +2691,19 @@ fn what_has_a_wrong_type_is_no_answer() {
         ("cloudtrail get-trail-status", |it| it["LatestDeliveryTime"] = json!("2099-01-01T00:00:00Z")),
         ("s3api get-bucket-location", |it| it["LocationConstraint"] = json!(7)),
         ("kms get-key-rotation-status", |it| it["KeyRotationEnabled"] = json!("yes")),
+        ("kms get-key-rotation-status", |it| it["RotationPeriodInDays"] = json!(0)),
+        ("cloudtrail get-trail-status", |it| it["LatestDeliveryTime"] = json!("2026-11-01T11:54:00-99:99")),
+        // What is said twice, and not alike.
+        ("cloudtrail get-trail-status", |it| it["StopLoggingTime"] = json!("2026-10-31T11:54:00Z")),
+        ("cloudtrail describe-trails", |it| it["trailList"][0]["HomeRegion"] = json!("eu-west-1")),
+        ("kms describe-key", |it| it["KeyMetadata"]["DeletionDate"] = json!("2026-11-20T00:00:00Z")),
+        ("kms describe-key", |it| it["KeyMetadata"]["CustomerMasterKeySpec"] = json!("RSA_2048")),
+        ("kms describe-key", |it| it["KeyMetadata"]["AWSAccountId"] = json!(MEMBER)),
+        ("kms list-aliases", |it| {
+            let arn = format!("arn:aws:kms:{}:{MANAGEMENT}:alias/b", REGIONS[0]);
+            it["Aliases"] = json!([{"AliasName": "alias/a", "AliasArn": arn, "TargetKeyId": KEY_ID}])
+        }),
+        ("organizations describe-organization", |it| it["Organization"]["ManagementAccountId"] = json!(MEMBER)),
     ];
     for (command, change) in changes {
         let mut calls = organisation();

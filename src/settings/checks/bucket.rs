@@ -11,9 +11,9 @@ use crate::iam_policy::{
 };
 use crate::policy::{Method, ObjectLock, Verdict};
 use crate::settings::exports::partition_of;
-use crate::settings::facts::{DefaultEncryption, Name, Place};
+use crate::settings::facts::{DefaultEncryption, Name, Place, PublicAccessBlock};
 use crate::settings::model::Bucket;
-use crate::settings::observations::Said;
+use crate::settings::observations::{Observations, Said};
 
 impl Judge<'_> {
     /// Checks a bucket, and says which key its default names.
@@ -198,24 +198,31 @@ impl Judge<'_> {
 
     /// Whether the policy or the access control list lets in everybody.
     fn public(&self, bucket: &Bucket, owner: &Name, region: &str) -> Conclusion {
+        let nothing = Observations::default();
         let own = bucket.public_access_block.now(&self.clock);
-        let of_account = self.model.accounts.get(owner).map(|account| account.public_access_block.now(&self.clock));
-        let of_account = of_account.as_ref();
-        let is_on = |switch: fn(&crate::settings::facts::PublicAccessBlock) -> bool| {
-            own.known().is_some_and(switch) || of_account.and_then(|now| now.known()).is_some_and(switch)
+        let of_account = self.model.accounts.get(owner).map_or(&nothing, |account| &account.public_access_block);
+        let of_account = of_account.now(&self.clock);
+        let is_on = |switch: fn(&PublicAccessBlock) -> bool| {
+            Truth::any([&own, &of_account].map(|now| match now.said {
+                Said::Known(block) => switch(block).into(),
+                Said::Absent => Truth::False,
+                _ => Truth::Unknown,
+            }))
         };
-        let blocks = of_account.map_or_else(|| Basis::of(&own), |now| Basis::of(&own).and(now));
-        let by_policy = if is_on(|block| block.restrict) {
-            Conclusion::compliant().actual("public policies are restricted")
-        } else {
+        // What lets everybody in does not, where a block may be in force.
+        let blocked = |is_on: Truth, how: &'static str, otherwise: &dyn Fn() -> Conclusion| match (is_on, otherwise()) {
+            (Truth::True, _) => Conclusion::compliant().actual(how),
+            (Truth::Unknown, found) if found.verdict == Verdict::Violation => {
+                Conclusion { verdict: Verdict::Undetermined, reason: "public_access_block_absent", ..found }
+            }
+            (_, found) => found,
+        };
+        let by_policy = blocked(is_on(|block| block.restrict), "public policies are restricted", &|| {
             self.public_policy(bucket, region)
-        };
-        let by_acl = if is_on(|block| block.ignore_acls) {
-            Conclusion::compliant().actual("public lists are ignored")
-        } else {
-            self.public_acl(bucket)
-        };
-        worst([by_policy, by_acl]).unwrap_or_else(Conclusion::compliant).on(&blocks)
+        });
+        let by_acl = blocked(is_on(|block| block.ignore_acls), "public lists are ignored", &|| self.public_acl(bucket));
+        let conclusion = worst([by_policy, by_acl]).unwrap_or_else(Conclusion::compliant);
+        conclusion.on(&Basis::of(&own).and(&of_account))
     }
 
     fn public_policy(&self, bucket: &Bucket, region: &str) -> Conclusion {
@@ -251,6 +258,9 @@ impl Judge<'_> {
             Said::Known(grants) | Said::Incomplete(grants) if grants.iter().any(|(who, _)| is_everybody(who)) => {
                 Conclusion::violation("public_acl")
             }
+            Said::Known(grants) if grants.iter().any(|(who, _)| is_unknown_group(who)) => {
+                Conclusion::undetermined("acl_group_unknown")
+            }
             Said::Known(_) => Conclusion::compliant(),
             _ => Conclusion::undetermined(now.why("acl_absent")),
         };
@@ -260,6 +270,11 @@ impl Judge<'_> {
 
 fn is_everybody(who: &str) -> bool {
     who.ends_with("/global/AllUsers") || who.ends_with("/global/AuthenticatedUsers")
+}
+
+/// Whether it is a group of which nobody here knows who is in it.
+fn is_unknown_group(who: &str) -> bool {
+    who.contains("/groups/") && !is_everybody(who) && !who.ends_with("/s3/LogDelivery")
 }
 
 /// As inventories spell it.
@@ -304,7 +319,14 @@ fn tls_required(policy: &Document, text: &str, name: &str, region: &str) -> Conc
 
 fn is_of_all_actions(statement: &Statement) -> bool {
     match &statement.action {
-        Listed::Only(actions) => actions.iter().any(|action| action == "*" || action.eq_ignore_ascii_case("s3:*")),
+        Listed::Only(actions) => actions
+            .iter()
+            .any(|action| action == "*" || ["s3:*", "s3:?*"].iter().any(|all| all.eq_ignore_ascii_case(action))),
+        // Whoever leaves out actions of other services only.
+        Listed::AllBut(actions) => actions.iter().all(|action| {
+            let service = action.split_once(':').map_or("*", |(service, _)| service);
+            !service.contains(['*', '?']) && !service.eq_ignore_ascii_case("s3")
+        }),
         _ => false,
     }
 }

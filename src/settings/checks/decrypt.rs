@@ -8,6 +8,7 @@ use crate::iam_policy::{
     Attachment, Caller, Certainty, Document, Fact, Facts, Grant, Pattern, Question, Request, Target, Truth, Who, Why,
     evaluate, reach,
 };
+use crate::json;
 use crate::policy::AllowedReader;
 use crate::settings::facts::{Identities, Identity, KeyGrant};
 use crate::settings::observations::{Now, Said};
@@ -258,7 +259,7 @@ impl Readers<'_> {
         }
     }
 
-    /// Whether identity policies let a principal decrypt, and the key's policy does not deny it.
+    /// Whether identity policies let a principal decrypt, and the key's policy leaves it to them and does not deny it.
     fn principal_can(&self, arn: &str, principal: &Identity) -> Truth {
         let answers = DECRYPTS.map(|action| {
             let request = |attachment| Request {
@@ -268,7 +269,9 @@ impl Readers<'_> {
                 facts: self.facts(),
                 attachment,
             };
-            let (mut allow, mut deny) = (Truth::False, evaluate(self.policy, &request(Attachment::Resource)).deny);
+            // The key's policy may leave some of them to IAM only.
+            let by_key = evaluate(self.policy, &request(Attachment::Resource));
+            let (mut allow, mut deny) = (Truth::False, by_key.deny);
             for text in &principal.policies {
                 match Document::parse(text) {
                     Ok(document) => {
@@ -280,7 +283,7 @@ impl Readers<'_> {
             }
             // What a boundary takes away is not looked at.
             let allow = if principal.has_boundary { allow.at_most_unknown() } else { allow };
-            (!deny).and(allow)
+            Truth::all([!deny, allow, by_key.delegated])
         });
         Truth::any(answers)
     }
@@ -298,13 +301,17 @@ impl Readers<'_> {
             true => Conclusion::compliant(),
             false => Conclusion::undetermined("grants_absent"),
         }];
-        for grant in grants.iter().filter(|grant| decrypts(grant)) {
-            for grantee in &grant.grantees {
+        for grant in grants.iter().filter(|grant| can_be_for_logs(&grant.constraints)) {
+            let decrypts = decrypts(grant);
+            for grantee in grant.grantees.iter().filter(|_| decrypts != Truth::False) {
                 let is_allowed = self.covers(grantee) || grantee == CLOUDTRAIL;
                 judged.decryptors.push(self.grantee(grant, grantee, is_allowed));
                 if !is_allowed {
-                    let conclusion = Conclusion::violation("decrypt_grant_not_allowed").actual(grantee.as_str());
-                    conclusions.push(conclusion.expected(self.expected()));
+                    let conclusion = match decrypts {
+                        Truth::True => Conclusion::violation("decrypt_grant_not_allowed"),
+                        _ => Conclusion::undetermined("grant_operation_unknown"),
+                    };
+                    conclusions.push(conclusion.actual(grantee.as_str()).expected(self.expected()));
                 }
             }
         }
@@ -319,7 +326,11 @@ impl Readers<'_> {
             who: who.to_owned(),
             class: if is_service { "service" } else { "principal" },
             how: "grant",
-            certainty: if is_conditional { Certainty::Conditional } else { Certainty::Exact },
+            certainty: match decrypts(grant) {
+                Truth::True if is_conditional => Certainty::Conditional,
+                Truth::True => Certainty::Exact,
+                _ => Certainty::Unknown,
+            },
             by: grant.id.clone(),
             condition: grant.constraints.clone(),
             can_give_itself: grant.operations.contains("CreateGrant"),
@@ -356,8 +367,38 @@ fn unknown_reason(why: &BTreeSet<Why>) -> &'static str {
     }
 }
 
-fn decrypts(grant: &KeyGrant) -> bool {
-    ["Decrypt", "ReEncryptFrom"].iter().any(|operation| grant.operations.contains(*operation))
+/// Whether a grant is for decrypting; not known where one of its operations is none that KMS documents.
+fn decrypts(grant: &KeyGrant) -> Truth {
+    const OTHERS: [&str; 15] = [
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "ReEncryptTo",
+        "Sign",
+        "Verify",
+        "GetPublicKey",
+        "CreateGrant",
+        "RetireGrant",
+        "DescribeKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateMac",
+        "VerifyMac",
+        "DeriveSharedSecret",
+    ];
+    Truth::any(grant.operations.iter().map(|operation| match operation.as_str() {
+        "Decrypt" | "ReEncryptFrom" => Truth::True,
+        other if OTHERS.contains(&other) => Truth::False,
+        _ => Truth::Unknown,
+    }))
+}
+
+/// Whether a grant can be used for log objects: whoever is bound to a context of another service cannot.
+fn can_be_for_logs(constraints: &str) -> bool {
+    const OF_LOGS: [&str; 2] = ["aws:cloudtrail:arn", "aws:s3:arn"];
+    let constraints = json::parse(constraints.as_bytes()).unwrap_or_default();
+    let contexts = ["EncryptionContextEquals", "EncryptionContextSubset"].map(|name| constraints[name].as_object());
+    contexts.into_iter().flatten().flat_map(|context| context.keys()).all(|key| OF_LOGS.contains(&key.as_str()))
 }
 
 /// The role of `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`.

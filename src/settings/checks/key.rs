@@ -133,19 +133,23 @@ impl Judge<'_> {
     }
 }
 
+/// Whether a key is one for symmetric encryption; nothing where its kind is none that is known.
+fn is_symmetric(metadata: &KeyMetadata) -> Option<bool> {
+    const FAMILIES: [&str; 5] = ["RSA_", "ECC_", "HMAC_", "ML_DSA_", "SM2"];
+    match (metadata.spec.as_str(), metadata.usage.as_str()) {
+        (spec, _) if FAMILIES.iter().any(|family| spec.starts_with(family)) => Some(false),
+        (_, "SIGN_VERIFY" | "GENERATE_VERIFY_MAC" | "KEY_AGREEMENT") => Some(false),
+        ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT") => Some(true),
+        _ => None,
+    }
+}
+
 /// Whether KMS can rotate such a key; nothing where its kind is none that is known.
 fn can_rotate(metadata: &KeyMetadata) -> Option<bool> {
-    let is_symmetric = match metadata.spec.as_str() {
-        "SYMMETRIC_DEFAULT" => Some(true),
-        spec => {
-            let families = ["RSA_", "ECC_", "HMAC_", "ML_DSA_", "SM2"];
-            families.iter().any(|family| spec.starts_with(family)).then_some(false)
-        }
-    };
     match metadata.origin.as_str() {
-        "AWS_KMS" => is_symmetric,
+        "AWS_KMS" => is_symmetric(metadata),
         "EXTERNAL" | "AWS_CLOUDHSM" | "EXTERNAL_KEY_STORE" => Some(false),
-        _ => is_symmetric.filter(|is_symmetric| !is_symmetric),
+        _ => is_symmetric(metadata).filter(|is_symmetric| !is_symmetric),
     }
 }
 
@@ -187,10 +191,11 @@ fn usable(metadata: &KeyMetadata, as_of: Timestamp) -> Conclusion {
         () if [&metadata.spec, &metadata.usage, &metadata.manager].iter().any(|text| text.is_empty()) => {
             Conclusion::undetermined("key_metadata_incomplete")
         }
-        () if metadata.spec != "SYMMETRIC_DEFAULT" || metadata.usage != "ENCRYPT_DECRYPT" => {
-            Conclusion::violation("key_not_symmetric")
+        () if is_symmetric(metadata) == Some(false) => Conclusion::violation("key_not_symmetric"),
+        () if metadata.manager == "AWS" => Conclusion::violation("key_aws_managed"),
+        () if is_symmetric(metadata).is_none() || metadata.manager != "CUSTOMER" => {
+            Conclusion::undetermined("key_metadata_incomplete")
         }
-        () if metadata.manager != "CUSTOMER" => Conclusion::violation("key_aws_managed"),
         () => conclusion,
     };
     conclusion.actual(format!("{} {}", metadata.state, metadata.spec))

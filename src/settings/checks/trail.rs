@@ -324,9 +324,11 @@ impl Judge<'_> {
             Said::Known(status) => Conclusion::holds(status.is_logging, "not_logging"),
             _ => Conclusion::undetermined(status.why("status_absent")),
         };
+        let status_at = status.at;
         let elsewhere = known.trail.other_status(known.arn).filter_map(|status| {
             let now = status.now(&self.clock);
-            let is_off = now.known().is_some_and(|status| !status.is_logging);
+            // What was older there than at home says nothing of now.
+            let is_off = now.at >= status_at && now.known().is_some_and(|status| !status.is_logging);
             is_off.then(|| Conclusion::violation("not_logging").on(&Basis::of(&now)))
         });
         let logging = std::iter::once(logging.on(&Basis::of(&status))).chain(elsewhere);

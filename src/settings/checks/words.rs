@@ -59,7 +59,7 @@ pub(in crate::settings) fn meaning(reason: &str) -> &'static str {
         "key_pending_deletion" => "the key will be deleted",
         "key_unavailable" => "the key cannot be used in its state",
         "key_state_unknown" => "the state of the key is none that is known here",
-        "key_metadata_incomplete" => "the export leaves out what kind of key it is",
+        "key_metadata_incomplete" => "the export does not tell, in words that are known here, what kind of key it is",
         "key_not_symmetric" => "CloudTrail needs a symmetric key for encryption",
         "key_aws_managed" => "the key is managed by AWS, not by the customer",
         "key_not_exported" => "the key was not exported",
@@ -99,6 +99,9 @@ pub(in crate::settings) fn meaning(reason: &str) -> &'static str {
             "that setting was not exported"
         }
         "public_policy" => "the policy lets everybody in",
+        "public_access_block_absent" => "it is not known whether public access is blocked",
+        "acl_group_unknown" => "the access control list names a group that is none that is known here",
+        "grant_operation_unknown" => "a grant allows an operation that is none that is known here",
         "public_acl" => "the access control list lets everybody in",
         "tls_not_required" => "somebody without TLS is not refused",
         "versioning_off" => "versions are not kept",
