@@ -58,6 +58,7 @@ pub mod evidence;
 mod examine;
 pub mod explain;
 pub mod fault;
+pub mod finished;
 pub mod generate;
 mod hashes;
 pub mod iam_policy;

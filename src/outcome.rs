@@ -1,9 +1,9 @@
 //! What a job comes to, and the program that says so.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What an audit comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Everything planned was examined, and every object is proven right.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::AuditFacts;
 use crate::examine::SAMPLED_HEADER;
@@ -42,7 +42,7 @@ impl SampleOptions {
 }
 
 /// How the sample was drawn.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SampleLine {
     /// What somebody chose to decide which rows are drawn (`--sample-seed`); nothing if the manifests did.

@@ -119,7 +119,7 @@ pub struct Summary {
 }
 
 /// An exception from a rule, and what it covers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ExceptionLine {
     /// What the policy says of it. In JSON these are fields of the line itself.
@@ -134,7 +134,7 @@ pub struct ExceptionLine {
 }
 
 /// Whether an exception covers something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ExceptionState {
@@ -158,7 +158,7 @@ impl ExceptionLine {
 }
 
 /// What there is to put right in a lane.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LaneLine {
     /// Objects of the lane: violating ones, and undetermined ones that are put right to be sure
@@ -171,7 +171,7 @@ pub struct LaneLine {
 }
 
 /// A source and what was read of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SourceLine {
     /// Where its manifest was delivered (`s3://...`), as far as that is known, else the last parts of its path; escaped.
@@ -206,7 +206,7 @@ pub struct SourceLine {
 }
 
 /// How many objects that a KMS key encrypts have a known key: `kms_objects = known + stale + conflicting + unknown`.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KeyCoverage {
     /// Objects whose status is SSE-KMS or DSSE-KMS.
@@ -264,7 +264,7 @@ pub struct KeyInUse {
 }
 
 /// How much was looked at of what there is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Coverage {
     /// Data files (units) that must be examined: all that the sources name, or those of the shard.
@@ -296,7 +296,7 @@ fn lanes(counts: &remediation::RemedyCounts, files: &[GroupFile]) -> BTreeMap<&'
 }
 
 /// How many rows and objects there are. An object is a row that is no delete marker; noncurrent versions are objects.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Counts {
     /// All rows of the examined files, without rejected ones: `rows = delete_markers + objects`.
@@ -318,7 +318,7 @@ pub struct Counts {
 }
 
 /// Sizes of objects in bytes, by verdict. An object whose size the report does not give counts as nought.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ByteCounts {
     /// The sizes of all objects: `objects = compliant + violation + undetermined + excepted + out_of_scope`.
@@ -336,7 +336,7 @@ pub struct ByteCounts {
 }
 
 /// What a rule of the policy decided.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RuleLine {
     /// How bad the policy says that a violation of the rule is.

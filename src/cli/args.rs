@@ -37,6 +37,8 @@ pub(super) enum Command {
     Reconcile(ReconcileArgs),
     /// Hold a standard against exported settings of trails, buckets and keys
     Settings(Box<SettingsArgs>),
+    /// Make a report of a finished audit, to be handed over
+    Report(ReportArgs),
     /// Show why one object got its verdict
     Explain(ExplainArgs),
     /// Write or check a policy file
@@ -391,6 +393,39 @@ pub(super) struct DigestsArgs {
     /// Show no progress bar
     #[arg(long)]
     pub no_progress: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ReportArgs {
+    /// The folder of a finished audit
+    #[arg(value_name = "DIR", value_parser = local_folder())]
+    pub audit: PathBuf,
+    /// Write one HTML file that needs no network and no script
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
+    pub html: Option<PathBuf>,
+    /// Replace that file
+    #[arg(long)]
+    pub force: bool,
+    /// How the statement on stdout is written [default: text, or nothing with --html]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ReportFormat>,
+    /// Join the result of `digests`
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
+    pub digests: Option<PathBuf>,
+    /// Join the result of `settings`
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
+    pub settings: Option<PathBuf>,
+    /// Join the result of `reconcile`
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
+    pub reconcile: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// At most 80 columns wide
+    Text,
+    /// At most 40 lines, for a ticket
+    Markdown,
 }
 
 #[derive(Args)]

@@ -9,6 +9,7 @@ mod explain;
 mod policy;
 mod progress;
 mod reconcile;
+mod report;
 mod settings;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
@@ -88,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Merge(args) => run_merge(args),
         Command::Reconcile(args) => reconcile::run(args),
         Command::Settings(args) => settings::run(*args),
+        Command::Report(args) => report::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Generate(args) => run_generate(&args),

@@ -484,7 +484,7 @@ fn because(reason: OutcomeReason, summary: &Summary) -> String {
     }
 }
 
-fn short_why(reason: Reason) -> &'static str {
+pub(super) fn short_why(reason: Reason) -> &'static str {
     match reason {
         Reason::NotEncrypted => "stored without encryption",
         Reason::MethodNotAllowed => "the rule wants another method",
@@ -502,7 +502,7 @@ fn short_why(reason: Reason) -> &'static str {
     }
 }
 
-fn severity_name(severity: Severity) -> &'static str {
+pub(super) fn severity_name(severity: Severity) -> &'static str {
     match severity {
         Severity::Informational => "informational",
         Severity::Low => "low",

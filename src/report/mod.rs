@@ -2,19 +2,33 @@
 
 mod audit;
 mod digests;
+mod figures;
+mod page;
 mod reconcile;
 mod settings;
+mod statement;
 
 use std::fmt;
 
 use crate::assumptions::AssumptionLine;
+use crate::policy::Reason;
 pub use crate::words::Style;
 use crate::words::Text;
 
 pub use audit::render_audit;
 pub use digests::render_digests;
+pub use page::{WritePageError, render_page, write_page};
 pub use reconcile::render_reconciliation;
 pub use settings::{render_explained_settings, render_settings};
+pub use statement::{StatementForm, render_statement};
+
+use audit::severity_name;
+
+/// What a reason means, by its name in results.
+fn reason_text(name: &str) -> &'static str {
+    let known = Reason::ALL.iter().find(|reason| reason.as_str() == name);
+    known.map_or("", |reason| audit::short_why(*reason))
+}
 
 /// What the outcome takes for granted.
 fn assumptions(text: &mut Text, assumptions: &[AssumptionLine]) -> fmt::Result {

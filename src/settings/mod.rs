@@ -27,8 +27,9 @@ use std::sync::Mutex;
 pub use explain::{ExplainSettingsError, ExplainedRow, explain_settings};
 pub use frameworks::{Frameworks, FrameworksError};
 pub use summary::{
-    AccountCoverage, AccountLine, DecryptCounts, SettingsCoverage, SettingsExceptionLine, SettingsFault,
-    SettingsFaultPlace, SettingsFigures, SettingsReason, SettingsSummary, SourceLine, StandardFacts, WorstRow,
+    AccountCoverage, AccountLine, DecryptCounts, SETTINGS_SCHEMA, SettingsCoverage, SettingsExceptionLine,
+    SettingsFault, SettingsFaultPlace, SettingsFigures, SettingsReason, SettingsSummary, SourceLine, StandardFacts,
+    WorstRow,
 };
 
 use crate::escape::escape;

@@ -13,11 +13,14 @@ use crate::iam_policy::Certainty;
 use crate::outcome::{Outcome, ToolFacts};
 use crate::policy::{Standard, Verdict};
 
+/// The name of this form of `summary.json`.
+pub const SETTINGS_SCHEMA: &str = "logseal.settings/1";
+
 /// What a look at settings comes to.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct SettingsSummary {
-    /// The form of this file: `logseal.settings/1`.
+    /// The form of this file, [`SETTINGS_SCHEMA`].
     pub schema: &'static str,
     /// The program.
     pub tool: ToolFacts,
@@ -248,7 +251,7 @@ impl SettingsSummary {
         let counts = by_verdict(judged.rows.iter());
         let reasons = reasons(judged, &counts, faults);
         Self {
-            schema: "logseal.settings/1",
+            schema: SETTINGS_SCHEMA,
             tool: ToolFacts::this(),
             policy: StandardFacts {
                 name: escape(standard.name.as_bytes()).into_owned(),

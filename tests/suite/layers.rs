@@ -8,6 +8,7 @@ const ROWS: &[&[&str]] = &[
     &["main"],
     &["cli"],
     &["report"],
+    &["finished"],
     &["audit", "reconcile", "digests", "explain", "generate", "settings"],
     &["engine"],
     &["examine", "campaign"],

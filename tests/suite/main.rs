@@ -26,6 +26,7 @@ mod orc_file;
 mod random;
 mod reconcile;
 mod remediation;
+mod reports;
 mod rows;
 mod sample;
 mod script;

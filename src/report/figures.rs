@@ -1,0 +1,397 @@
+//! What a report says, computed once: every form of it is made from these figures and these sentences.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::escape::harmless;
+use crate::finished::Finished;
+use crate::outcome::Outcome;
+use crate::plan::Completeness;
+use crate::rollup::Collapsed;
+use crate::timestamp::Month;
+use crate::words::{count, number, percent, size};
+
+/// So many months are shown at most: fifty years.
+const MAX_MONTHS: usize = 600;
+
+/// Objects in scope, by verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) compliant: u64,
+    pub(super) violation: u64,
+    pub(super) undetermined: u64,
+    pub(super) excepted: u64,
+}
+
+impl Tally {
+    pub(super) fn in_scope(&self) -> u64 {
+        [self.compliant, self.violation, self.undetermined, self.excepted].into_iter().fold(0, u64::saturating_add)
+    }
+
+    fn add(&mut self, other: &Self) {
+        let add = |sum: &mut u64, number: u64| *sum = sum.saturating_add(number);
+        add(&mut self.compliant, other.compliant);
+        add(&mut self.violation, other.violation);
+        add(&mut self.undetermined, other.undetermined);
+        add(&mut self.excepted, other.excepted);
+    }
+
+    /// The share of what is in scope that is as the policy demands.
+    pub(super) fn rate(&self) -> String {
+        share(self.compliant, self.in_scope())
+    }
+
+    /// The share if all that is undetermined turned out right; nothing if that makes no difference.
+    pub(super) fn rate_at_most(&self) -> Option<String> {
+        (self.undetermined > 0).then(|| share(self.compliant.saturating_add(self.undetermined), self.in_scope()))
+    }
+}
+
+/// A share; of nothing there is none.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    if whole == 0 { "–".to_owned() } else { percent(part, whole) }
+}
+
+/// A month in which objects were last modified.
+#[derive(Debug)]
+pub(super) struct MonthFigures {
+    /// `2024-05`.
+    pub(super) name: String,
+    pub(super) tally: Tally,
+}
+
+/// An account, as the keys of objects name it.
+#[derive(Debug)]
+pub(super) struct AccountFigures {
+    pub(super) account: String,
+    pub(super) tally: Tally,
+    /// By the place of the month in [`Figures::months`].
+    pub(super) months: BTreeMap<usize, Tally>,
+}
+
+/// Everything that a report says.
+#[derive(Debug)]
+pub(super) struct Figures<'f> {
+    pub(super) finished: &'f Finished,
+    pub(super) total: Tally,
+    /// In order, those without objects included.
+    pub(super) months: Vec<MonthFigures>,
+    /// Objects without a month, and those of months that are not shown.
+    pub(super) other_months: Tally,
+    /// Those with most violations first. Accounts of which nothing is in scope are left out.
+    pub(super) accounts: Vec<AccountFigures>,
+    pub(super) kinds: Vec<(String, Tally)>,
+    pub(super) regions: Vec<(String, Tally)>,
+    /// Why accounts or months cannot be shown one by one.
+    pub(super) not_told_apart: Option<&'static str>,
+}
+
+impl<'f> Figures<'f> {
+    pub(super) fn new(finished: &'f Finished) -> Self {
+        let audit = &finished.audit;
+        let counts = &audit.counts;
+        let total = Tally {
+            compliant: counts.compliant,
+            violation: counts.violation,
+            undetermined: counts.undetermined,
+            excepted: counts.excepted,
+        };
+        let mut figures = Self {
+            finished,
+            total,
+            months: Vec::new(),
+            other_months: Tally::default(),
+            accounts: Vec::new(),
+            kinds: Vec::new(),
+            regions: Vec::new(),
+            not_told_apart: match (audit.rollup.as_str(), audit.collapsed) {
+                ("none", _) => Some("Objects were not counted by account and month (--rollup none)."),
+                (_, Collapsed::Nothing) => None,
+                _ => Some("There were more groups than --max-groups allows: not all accounts are told apart."),
+            },
+        };
+        figures.take_months();
+        figures.take_accounts();
+        figures
+    }
+
+    fn take_months(&mut self) {
+        let rows = &self.finished.audit.by_month;
+        let indexes: BTreeSet<u32> = rows.iter().filter_map(|row| month_index(&row.month)).collect();
+        let shown: Vec<u32> = match (indexes.first(), indexes.last()) {
+            (Some(first), Some(last)) if ((last - first) as usize) < MAX_MONTHS => (*first..=*last).collect(),
+            // Times that cannot be true lie far from the others.
+            _ => indexes.iter().rev().take(MAX_MONTHS).rev().copied().collect(),
+        };
+        let place_of: BTreeMap<u32, usize> = shown.iter().enumerate().map(|(at, index)| (*index, at)).collect();
+        let month = |index: &u32| MonthFigures { name: Month::from_index(*index).to_string(), tally: Tally::default() };
+        self.months = shown.iter().map(month).collect();
+        let mut accounts: BTreeMap<&str, BTreeMap<usize, Tally>> = BTreeMap::new();
+        for row in rows {
+            let tally = Tally {
+                compliant: row.compliant,
+                violation: row.violation,
+                undetermined: row.undetermined,
+                excepted: row.excepted,
+            };
+            let Some(at) = month_index(&row.month).and_then(|index| place_of.get(&index)).copied() else {
+                self.other_months.add(&tally);
+                continue;
+            };
+            self.months[at].tally.add(&tally);
+            if tally.in_scope() > 0 {
+                accounts.entry(&row.account).or_default().entry(at).or_default().add(&tally);
+            }
+        }
+        self.accounts = accounts
+            .into_iter()
+            .map(|(account, months)| AccountFigures { account: account.to_owned(), tally: Tally::default(), months })
+            .collect();
+    }
+
+    fn take_accounts(&mut self) {
+        let (mut accounts, mut kinds, mut regions) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for row in &self.finished.audit.by_account {
+            let tally = Tally {
+                compliant: row.compliant,
+                violation: row.violation,
+                undetermined: row.undetermined,
+                excepted: row.excepted,
+            };
+            if tally.in_scope() == 0 {
+                continue;
+            }
+            for (groups, name) in [(&mut accounts, &row.account), (&mut kinds, &row.kind), (&mut regions, &row.region)]
+            {
+                groups.entry(&**name).or_insert_with(Tally::default).add(&tally);
+            }
+        }
+        let mut of_months: BTreeMap<String, BTreeMap<usize, Tally>> =
+            self.accounts.drain(..).map(|account| (account.account, account.months)).collect();
+        self.accounts = accounts
+            .into_iter()
+            .map(|(account, tally)| AccountFigures {
+                months: of_months.remove(account).unwrap_or_default(),
+                account: account.to_owned(),
+                tally,
+            })
+            .collect();
+        self.accounts.sort_by_key(|account| (Reverse(account.tally.violation), Reverse(account.tally.undetermined)));
+        let worst_first = |groups: BTreeMap<&str, Tally>| {
+            let mut groups: Vec<(String, Tally)> =
+                groups.into_iter().map(|(name, tally)| (name.to_owned(), tally)).collect();
+            groups.sort_by_key(|(_, tally)| (Reverse(tally.violation), Reverse(tally.in_scope())));
+            groups
+        };
+        (self.kinds, self.regions) = (worst_first(kinds), worst_first(regions));
+    }
+
+    /// The buckets that it is about.
+    pub(super) fn buckets(&self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.finished.audit.sources.iter().filter_map(|it| it.bucket.as_ref()).collect();
+        names.into_iter().map(|name| harmless(name)).collect()
+    }
+
+    /// When the first and the last inventory were made.
+    pub(super) fn inventory_times(&self) -> Option<(&str, &str)> {
+        let times = || self.finished.audit.sources.iter().filter_map(|source| source.created_at.as_deref());
+        times().min().zip(times().max())
+    }
+
+    pub(super) fn outcome_title(&self) -> &'static str {
+        match self.finished.audit.outcome {
+            Outcome::Pass => "Pass",
+            Outcome::Violations => "Violations found",
+            Outcome::Incomplete | Outcome::Partial => "Not proven",
+        }
+    }
+
+    /// What it comes to: the answer first, then everything that stands between it and a pass, and what it takes for granted.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let audit = &self.finished.audit;
+        let (tally, in_scope) = (&self.total, self.total.in_scope());
+        let mut sentences = Vec::new();
+        if tally.violation > 0 {
+            sentences.push(format!(
+                "{} of {} in scope ({}) {} not stored as the policy demands.{}",
+                number(tally.violation),
+                count(in_scope, "object", "objects"),
+                share(tally.violation, in_scope),
+                if tally.violation == 1 { "is" } else { "are" },
+                self.when_and_who()
+            ));
+        } else if in_scope == 0 {
+            sentences.push("No object is in scope of the policy.".to_owned());
+        } else if audit.outcome == Outcome::Pass && tally.excepted == 0 {
+            sentences.push(format!(
+                "{} in scope {} stored as the policy demands.",
+                match in_scope {
+                    1 => "The one object".to_owned(),
+                    objects => format!("All {} objects", number(objects)),
+                },
+                if in_scope == 1 { "is" } else { "are" }
+            ));
+        } else {
+            sentences.push(format!(
+                "Of {} in scope, {} stored as the policy demands.",
+                count(in_scope, "object", "objects"),
+                match tally.compliant {
+                    1 => "1 is".to_owned(),
+                    compliant => format!("{} are", number(compliant)),
+                }
+            ));
+        }
+        if tally.undetermined > 0 {
+            sentences.push(format!("{} could not be judged.", count(tally.undetermined, "object", "objects")));
+        }
+        if tally.excepted > 0 {
+            sentences.push(format!(
+                "{} covered by an exception.",
+                match tally.excepted {
+                    1 => "1 object violates the policy and is".to_owned(),
+                    excepted => format!("{} objects violate the policy and are", number(excepted)),
+                }
+            ));
+        }
+        sentences.extend(audit.outcome_reasons.iter().filter_map(|reason| self.reason_sentence(reason)));
+        if audit.coverage.completeness == Completeness::Proven
+            && !self.has_reason("faults")
+            && !self.has_reason("units_missing")
+        {
+            sentences.push("Every data file of the inventories was examined: completeness is proven.".to_owned());
+        }
+        for assumption in &audit.assumptions {
+            let value = if assumption.value.is_empty() { String::new() } else { format!(" {}", assumption.value) };
+            sentences.push(harmless(&format!("Taken for granted: {} ({}{value}).", assumption.text, assumption.name)));
+        }
+        sentences
+    }
+
+    fn has_reason(&self, reason: &str) -> bool {
+        self.finished.audit.outcome_reasons.iter().any(|given| given == reason)
+    }
+
+    /// From when violating objects are, and whose.
+    fn when_and_who(&self) -> String {
+        let violating = || self.months.iter().filter(|month| month.tally.violation > 0);
+        let when = violating().next().zip(violating().next_back()).map(|(first, last)| match first.name == last.name {
+            true => format!(" They were written in {}", first.name),
+            false => format!(" They were written from {} to {}", first.name, last.name),
+        });
+        let accounts = || self.accounts.iter().filter(|account| account.account != "-");
+        let of = accounts().count();
+        let whose = (self.not_told_apart.is_none() && of > 0).then(|| {
+            let violating = accounts().filter(|account| account.tally.violation > 0).count();
+            format!("by {violating} of {}", count(of as u64, "account", "accounts"))
+        });
+        match (when, whose) {
+            (Some(when), Some(whose)) => format!("{when}, {whose}."),
+            (Some(when), None) => format!("{when}."),
+            (None, _) => String::new(),
+        }
+    }
+
+    /// What stands between the result and a pass, if no other sentence says so.
+    fn reason_sentence(&self, reason: &str) -> Option<String> {
+        let coverage = &self.finished.audit.coverage;
+        let sentence = match reason {
+            "violations" | "undetermined" => return None,
+            "faults" => format!(
+                "Not everything could be examined: {} and {}.",
+                count(coverage.units_faulted, "data file", "data files"),
+                count(coverage.rows_rejected, "row", "rows")
+            ),
+            "units_missing" => "Data files were not looked at.".to_owned(),
+            "unproven_completeness" => "Nothing proves that the inventories are complete and unchanged.".to_owned(),
+            "noncurrent_versions_unlisted" => {
+                "An inventory lists current versions only, and the policy is about all versions.".to_owned()
+            }
+            "nothing_in_scope" => "The policy found nothing to judge.".to_owned(),
+            "digest_violations" => "Digests or logs are changed, damaged or missing.".to_owned(),
+            "digests_incomplete" => "Not all digests and logs could be verified.".to_owned(),
+            other => format!("It is no pass because of {}.", harmless(other)),
+        };
+        Some(sentence)
+    }
+
+    /// The share of violating objects that jobs can put right.
+    pub(super) fn reach_of_jobs(&self) -> (u64, u64) {
+        let lanes = || self.finished.audit.remediation.values();
+        let by_jobs =
+            lanes().filter(|lane| lane.manifests > 0).fold(0_u64, |sum, lane| sum.saturating_add(lane.objects));
+        (by_jobs, lanes().fold(0_u64, |sum, lane| sum.saturating_add(lane.objects)))
+    }
+
+    /// What putting right costs, as far as prices are known.
+    pub(super) fn cost(&self) -> String {
+        let cost = &self.finished.plan.cost;
+        let rounded = |decimal: &Option<String>| decimal.as_deref().map(money);
+        match (rounded(&cost.total.low), rounded(&cost.total.high)) {
+            (Some(low), Some(high)) if low == high => format!("{} {low}", cost.currency),
+            (Some(low), Some(high)) => format!("{} {low} to {high}", cost.currency),
+            (Some(low), None) => format!("{} {low} or more", cost.currency),
+            (None, _) => "not known".to_owned(),
+        }
+    }
+
+    /// The exception that ends next: days, id and day.
+    pub(super) fn next_exception(&self) -> Option<(i64, &str, &str)> {
+        let holding = self.finished.audit.exceptions.iter().filter(|line| line.facts.days_left >= 0);
+        let next = holding.min_by_key(|line| line.facts.days_left)?;
+        Some((next.facts.days_left, &next.facts.id, &next.facts.expires))
+    }
+
+    /// The sizes of violating objects.
+    pub(super) fn violating_bytes(&self) -> String {
+        size(self.finished.audit.bytes.violation)
+    }
+}
+
+/// `2024-05` by its place among all months.
+fn month_index(name: &str) -> Option<u32> {
+    let (year, month) = name.split_once('-')?;
+    let (year, month): (u32, u32) = (year.parse().ok()?, month.parse().ok()?);
+    let index = year.checked_sub(1970)?.checked_mul(12)?.checked_add(month.checked_sub(1)?)?;
+    (month <= 12 && Month::from_index(index).to_string() == name).then_some(index)
+}
+
+/// `2939.861200` as `2,940`, and small amounts with their cents.
+fn money(decimal: &str) -> String {
+    match decimal.parse::<f64>() {
+        Ok(amount) if amount >= 100.0 => number(amount.round() as u64),
+        Ok(amount) => format!("{amount:.2}"),
+        Err(_) => harmless(decimal),
+    }
+}
+
+/// `4 January 2026`.
+pub(super) fn day(time: &str) -> String {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let mut parts = time.get(..10).unwrap_or_default().split('-');
+    let [year, month, day] = [(); 3].map(|()| parts.next().and_then(|part| part.parse::<usize>().ok()).unwrap_or(0));
+    match month.checked_sub(1).and_then(|month| MONTHS.get(month)) {
+        Some(month) => format!("{day} {month} {year}"),
+        None => harmless(time),
+    }
+}
+
+/// `4 January 2026, 01:00`.
+pub(super) fn moment(time: &str) -> String {
+    match time.get(11..16) {
+        Some(clock) => format!("{}, {}", day(time), harmless(clock)),
+        None => day(time),
+    }
+}
