@@ -71,7 +71,9 @@ pub(super) fn read(folder: &Path) -> Result<Audited, ExportFault> {
             continue;
         };
         let made = line.created_at.as_deref().and_then(|time| Timestamp::parse(time.as_bytes()));
-        buckets.insert(bucket, made);
+        // Of two inventories of a bucket, the older one says how old what is known is.
+        let oldest = buckets.entry(bucket).or_insert(made);
+        *oldest = (*oldest).min(made);
     }
     let mut newest: BTreeMap<String, String> = BTreeMap::new();
     for line in summary.by_month {

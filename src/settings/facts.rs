@@ -75,6 +75,7 @@ impl BucketFact {
     fn partial(self) -> Self {
         match self {
             Self::Owner(account, how) => Self::Owner(account, how),
+            Self::Gone => Self::Gone,
             Self::Region(_) => Self::Region(Answer::Unreadable),
             Self::Encryption(_) => Self::Encryption(Answer::Unreadable),
             Self::Policy(_) => Self::Policy(Answer::Unreadable),
@@ -180,6 +181,8 @@ pub(super) struct FieldSelector {
 pub(super) enum BucketFact {
     /// An account that answered for it, and how surely it owned it then.
     Owner(Name, Ownership),
+    /// Somebody was told that it is not there.
+    Gone,
     Region(Answer<String>),
     Encryption(Answer<DefaultEncryption>),
     /// The text of its policy.
@@ -312,8 +315,8 @@ pub(super) enum OrganizationFact {
     /// The policies of a type, by the account that asked.
     Policies(Name, PolicyType, Answer<BTreeSet<String>>),
     Policy(String, Answer<OrganizationPolicy>),
-    /// The types of policies that are in force, by the account that asked.
-    EnabledTypes(Name, Answer<BTreeSet<PolicyType>>),
+    /// The types of policies that are in force, or may be, by the account that asked.
+    EnabledTypes(Name, Answer<BTreeMap<PolicyType, bool>>),
     /// What a policy is attached to.
     Targets(String, Answer<BTreeSet<String>>),
     /// What an account or unit lies in.
@@ -419,11 +422,6 @@ impl<'v> Members<'v> {
 
     pub(super) fn list(&self, name: &str) -> Option<&'v Vec<Value>> {
         self.get(name)?.as_array()
-    }
-
-    /// A time: ISO 8601, or seconds since 1970.
-    pub(super) fn time(&self, name: &str) -> Option<Timestamp> {
-        time(self.get(name)?)
     }
 
     /// The texts of a list, or of one text.

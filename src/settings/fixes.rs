@@ -204,7 +204,7 @@ impl Fix {
             }
             Change::StartLogging => {
                 let Some(trail) = model.trails.get_mut(&name) else { return };
-                let Some(place) = trail.home(&name).cloned() else { return };
+                let Some(place) = trail.home(&name, &clock).cloned() else { return };
                 let Some(home) = trail.status.get_mut(&place) else { return };
                 let Some(mut status) = home.now(&clock).known().cloned() else { return };
                 status.is_logging = true;

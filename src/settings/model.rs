@@ -60,10 +60,10 @@ pub(super) struct Trail {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bucket {
-    /// Who owned it, how that is known, and when it was so last.
-    owners: BTreeMap<Name, (Option<Timestamp>, Ownership)>,
-    /// When it last was an account's for sure.
-    proven: BTreeMap<Name, Option<Timestamp>>,
+    /// Who may own it: each sign of that, and when it was seen.
+    owners: BTreeMap<Name, BTreeSet<(Option<Timestamp>, Ownership)>>,
+    /// When somebody was told that it is not there.
+    gone: BTreeSet<Option<Timestamp>>,
     /// The id by which S3 knows its owner.
     canonical_owner: Observations<String>,
     pub(super) region: Observations<String>,
@@ -111,9 +111,19 @@ pub(super) struct Organization {
     pub(super) policies: BTreeMap<(Name, PolicyType), Observations<BTreeSet<String>>>,
     pub(super) texts: BTreeMap<String, Observations<OrganizationPolicy>>,
     /// The types of policies in force, by the account that asked.
-    pub(super) enabled_types: BTreeMap<Name, Observations<BTreeSet<PolicyType>>>,
+    pub(super) enabled_types: BTreeMap<Name, Observations<BTreeMap<PolicyType, bool>>>,
     pub(super) targets: BTreeMap<String, Observations<BTreeSet<String>>>,
     pub(super) parents: BTreeMap<String, Observations<BTreeSet<String>>>,
+}
+
+/// What is said of the organisation of an account.
+enum Described<'m> {
+    /// Nobody says anything.
+    Nowhere,
+    /// It is told, and cannot be used, or not all say the same.
+    Unclear,
+    /// When, and what.
+    As(Timestamp, &'m OrganizationDescription),
 }
 
 /// What all exports say.
@@ -206,21 +216,36 @@ impl Model {
     }
 
     fn is_gone(&self, arn: &Name, trail: &Trail, clock: &Clock) -> bool {
-        // A trail of which only the status was asked for is none that anybody saw.
-        if trail.settings.is_empty() || matches!(trail.settings.now(clock).said, Said::Absent) {
+        if matches!(trail.settings.now(clock).said, Said::Absent) {
             return true;
         }
-        let newest = trail.settings.newest();
+        let newest = trail.settings.newest(clock);
         let lists_it_no_more = |place: &Place| {
             let Some(seen) = self.seen.get(place) else { return false };
             let now = seen.now(clock);
             now.at > newest && now.known().is_some_and(|arns| !arns.contains(arn))
         };
-        // Its owner knows best.
+        // Its owner knows best; and a trail whose status was told is there, whoever listed it before.
         let mut parts = arn.split(':').skip(3);
         let home =
             Place { region: parts.next().unwrap_or_default().into(), account: parts.next().unwrap_or_default().into() };
+        if trail.settings.is_empty() {
+            return self.was_never_there(&home, arn, trail, clock);
+        }
         lists_it_no_more(&home) || (!trail.seen_in.is_empty() && trail.seen_in.iter().all(lists_it_no_more))
+    }
+
+    /// Whether a trail that nobody lists is none: only the answers to calls that name it tell of it, and its home lacks it
+    /// since. Without a list of its home, whoever has it is asked for in another row.
+    fn was_never_there(&self, home: &Place, arn: &Name, trail: &Trail, clock: &Clock) -> bool {
+        let of_status = trail.status.values().filter(|status| status.values().next().is_some());
+        let of_selectors = Some(&trail.selectors).filter(|selectors| selectors.values().next().is_some());
+        let told = of_status.map(|status| status.newest(clock)).chain(of_selectors.map(|it| it.newest(clock))).max();
+        let Some(told) = told.flatten() else { return true };
+        self.seen.get(home).map(|seen| seen.now(clock)).is_none_or(|now| match now.said {
+            Said::Known(arns) => arns.contains(arn) || now.at >= Some(told),
+            _ => true,
+        })
     }
 
     /// Whose bucket it is, unless the account's own list lacks it.
@@ -231,12 +256,18 @@ impl Model {
             list.is_none_or(|names| names.contains(bucket))
         };
         let found = self.buckets.get(bucket)?;
-        let owner = found.newest_owner(lists_it)?;
-        let Some(account) = self.accounts.get(owner) else { return Some(owner) };
-        let ids = (account.canonical_id.now(clock), found.canonical_owner.now(clock));
-        if ids.0.known().zip(ids.1.known()).is_some_and(|(account, of_bucket)| account != of_bucket) {
-            return None;
+        let owner = found.newest_owner(clock, lists_it)?;
+        if let Some(id) = found.canonical_owner.now(clock).known() {
+            // An account has one id for ever.
+            let mut others = self.accounts.iter().filter(|(account, _)| *account != owner);
+            let is_of_another = others.any(|(_, account)| account.canonical_id.values().any(|known| known == id));
+            let own = self.accounts.get(owner).map(|account| &account.canonical_id);
+            let is_not_own = own.is_some_and(|own| !own.is_empty() && !own.values().any(|known| known == id));
+            if is_of_another || is_not_own {
+                return None;
+            }
         }
+        let Some(account) = self.accounts.get(owner) else { return Some(owner) };
         match account.buckets.now(clock).if_said("") {
             Ok(names) => Some(owner).filter(|_| names.is_none_or(|names| names.contains(bucket))),
             Err(_) => None,
@@ -247,23 +278,35 @@ impl Model {
     pub(super) fn regions(&self, id: &str, clock: &Clock) -> Option<Now<'_, BTreeMap<String, bool>>> {
         let account = self.accounts.get(id)?;
         let (all, enabled) = (account.regions.now(clock), account.enabled_regions.now(clock));
-        let Some(known) = all.known() else { return Some(enabled) };
+        let Some(known) = all.known() else {
+            let is_unclear = matches!(all.said, Said::Unknown(_)) && all.may_tell_since(enabled.at);
+            return Some(if is_unclear { all } else { enabled });
+        };
         let is_more = |(region, is_enabled): (&String, &bool)| *is_enabled && known.get(region) != Some(&true);
         let shows_more = match enabled.said {
             Said::Known(shown) | Said::Incomplete(shown) => enabled.at >= all.at && shown.iter().any(is_more),
             _ => false,
         };
+        let is_unclear = enabled.may_tell_since(all.at) && matches!(enabled.said, Said::Unknown(_));
         Some(match shows_more {
             true if enabled.at > all.at => enabled,
             true => Now { said: Said::Unknown(Why::Disagree), ..enabled },
+            false if is_unclear => enabled,
             false => all,
         })
     }
 
     /// Whether there is nothing to be asked in a place, as its Region is not enabled.
     pub(super) fn is_disabled(&self, place: &Place, clock: &Clock) -> bool {
-        let regions = self.regions(&place.account, clock).and_then(|now| now.known());
-        regions.and_then(|known| known.get(&*place.region)) == Some(&false)
+        let Some(regions) = self.regions(&place.account, clock) else { return false };
+        regions.known().and_then(|known| known.get(&*place.region)) == Some(&false)
+            && !self.answers_since(place, regions.at, clock)
+    }
+
+    /// Whether an account answered in a Region later than a time, or perhaps: then the Region is enabled.
+    pub(super) fn answers_since(&self, place: &Place, since: Option<Timestamp>, clock: &Clock) -> bool {
+        let Some(seen) = self.seen.get(place).filter(|seen| seen.values().next().is_some()) else { return false };
+        seen.newest(clock) > since
     }
 
     /// Whether an account is in a whole list of those of an organisation.
@@ -294,7 +337,7 @@ impl Model {
             Place { region: parts.next().unwrap_or_default().into(), account: parts.next().unwrap_or_default().into() };
         let Some(now) = self.seen.get(&home).map(|seen| seen.now(clock)) else { return false };
         match now.said {
-            Said::Known(arns) => now.at >= trail.settings.newest() && !arns.contains(arn),
+            Said::Known(arns) => now.at >= trail.settings.newest(clock) && !arns.contains(arn),
             Said::Unknown(Why::Undated | Why::Disagree) => true,
             _ => false,
         }
@@ -302,38 +345,63 @@ impl Model {
 
     /// The description of the organisation of an account: the newest of those that its own members told. Where two say that it is
     /// in different organisations, only its own newest word counts.
-    fn description(&self, id: &str, clock: &Clock) -> Option<(Option<Timestamp>, &OrganizationDescription)> {
-        let is_about = |asker: &Name, description: &OrganizationDescription| {
+    fn description(&self, id: &str, clock: &Clock) -> Described<'_> {
+        let is_about = |asker: &Name, description: Option<&OrganizationDescription>| {
             let list = self.organization.accounts.get(asker).and_then(|accounts| accounts.now(clock).known());
-            &**asker == id || description.management == id || list.is_some_and(|list| list.accounts.contains_key(id))
+            &**asker == id
+                || description.is_some_and(|description| description.management == id)
+                || list.is_some_and(|list| list.accounts.contains_key(id))
         };
         let told = self.organization.descriptions.iter().filter_map(|(asker, description)| {
             let now = description.now(clock);
-            let known = now.known()?;
-            is_about(asker, known).then_some((now.at, &**asker == id, known))
+            let is_own = &**asker == id;
+            // That another account is in no organisation says nothing of this one.
+            let counts =
+                is_about(asker, now.known()) && now.may_tell_since(None) && (is_own || now.said != Said::Absent);
+            counts.then_some((clock.time_of(now.at), is_own, now.known()))
         });
         let told: Vec<_> = told.collect();
-        let (at, is_own, newest) = told.iter().max_by_key(|(at, is_own, _)| (*at, *is_own)).copied()?;
+        let Some((at, is_own, newest)) = told.iter().max_by_key(|(at, is_own, _)| (*at, *is_own)).copied() else {
+            return Described::Nowhere;
+        };
         let agrees = told.iter().all(|(_, _, other)| *other == newest);
         let is_newer = told.iter().all(|(other_at, _, other)| *other == newest || *other_at < at);
-        (agrees || (is_own && is_newer)).then_some((at, newest))
+        match newest {
+            Some(newest) if agrees || (is_own && is_newer) => Described::As(at, newest),
+            _ => Described::Unclear,
+        }
     }
 
     /// The id of the organisation of an account, from whatever says it of that account.
     pub(super) fn organization_id(&self, owner: &str, clock: &Clock) -> Option<&str> {
-        let listed = || {
-            let lists = self.organization.accounts.values().filter_map(|accounts| match accounts.now(clock).said {
-                Said::Known(list) | Said::Incomplete(list) => Some(list),
+        match self.description(owner, clock) {
+            Described::As(_, description) => Some(&description.id),
+            Described::Unclear => None,
+            Described::Nowhere => self.listed_organization(owner, clock),
+        }
+    }
+
+    /// The same from the ARNs of the newest list of its accounts.
+    fn listed_organization(&self, owner: &str, clock: &Clock) -> Option<&str> {
+        let lists = self.organization.accounts.values().filter_map(|accounts| {
+            let now = accounts.now(clock);
+            match now.said {
+                Said::Known(list) | Said::Incomplete(list) if list.accounts.contains_key(owner) => {
+                    Some((clock.time_of(now.at), list.organization.as_deref()?))
+                }
                 _ => None,
-            });
-            lists.filter(|list| list.accounts.contains_key(owner)).find_map(|list| list.organization.as_deref())
-        };
-        self.description(owner, clock).map(|(_, description)| description.id.as_str()).or_else(listed)
+            }
+        });
+        let lists: Vec<_> = lists.collect();
+        let newest = lists.iter().map(|(at, _)| *at).max()?;
+        let mut ids = lists.iter().filter(|(at, _)| *at == newest).map(|(_, id)| *id);
+        let id = ids.next()?;
+        ids.all(|other| other == id).then_some(id)
     }
 
     /// Whether an account manages its organisation, if that is known.
     pub(super) fn is_management(&self, id: &str, clock: &Clock) -> Option<bool> {
-        let (at, description) = self.description(id, clock)?;
+        let Described::As(at, description) = self.description(id, clock) else { return None };
         let is_of_it = |asker: &Name, listed: Option<&str>| {
             let own = self.organization.descriptions.get(asker).and_then(|description| description.now(clock).known());
             own.map(|own| own.id.as_str()).or(listed) == Some(&description.id)
@@ -342,7 +410,7 @@ impl Model {
         let is_listed_since =
             self.organization.accounts.iter().filter(|(asker, _)| &***asker != id).any(|(asker, accounts)| {
                 let now = accounts.now(clock);
-                now.at > at
+                now.at > Some(at)
                     && now.known().is_some_and(|list| {
                         list.accounts.contains_key(id) && !is_of_it(asker, list.organization.as_deref())
                     })
@@ -393,24 +461,29 @@ impl Model {
 }
 
 impl Trail {
-    /// The place of its status: its owner in its Region, or else whoever saw it there.
-    pub(super) fn home(&self, arn: &str) -> Option<&Place> {
+    /// The place of its status: its owner in its Region, or else whoever saw it there last.
+    pub(super) fn home(&self, arn: &str, clock: &Clock) -> Option<&Place> {
         let mut parts = arn.split(':').skip(3);
         let (region, owner) = (parts.next()?, parts.next()?);
-        let mut there = self.status.keys().filter(|place| &*place.region == region);
-        let of_owner = there.clone().find(|place| &*place.account == owner);
-        of_owner.or_else(|| there.next())
+        let there = || self.status.iter().filter(|(place, _)| &*place.region == region);
+        let of_owner = there().find(|(place, _)| &*place.account == owner);
+        of_owner.or_else(|| there().max_by_key(|(_, status)| status.newest(clock))).map(|(place, _)| place)
     }
 
     /// The status in the Region of the trail.
-    pub(super) fn home_status(&self, arn: &str) -> Option<&Observations<TrailStatus>> {
-        self.status.get(self.home(arn)?)
+    pub(super) fn home_status(&self, arn: &str, clock: &Clock) -> Option<&Observations<TrailStatus>> {
+        self.status.get(self.home(arn, clock)?)
     }
 
-    /// What other Regions and accounts say.
-    pub(super) fn other_status(&self, arn: &str) -> impl Iterator<Item = &Observations<TrailStatus>> {
-        let home = self.home(arn).cloned();
-        self.status.iter().filter(move |(place, _)| Some(*place) != home.as_ref()).map(|(_, status)| status)
+    /// What other Regions say, and other accounts since.
+    pub(super) fn other_status(&self, arn: &str, clock: &Clock) -> impl Iterator<Item = &Observations<TrailStatus>> {
+        let home = self.home(arn, clock).and_then(|home| Some((home, self.status.get(home)?.newest(clock))));
+        let is_other = move |(place, status): &(&Place, &Observations<TrailStatus>)| match home {
+            Some((home, _)) if *place == home => false,
+            Some((home, at)) => place.region != home.region || status.newest(clock) >= at,
+            None => true,
+        };
+        self.status.iter().filter(is_other).map(|(_, status)| status)
     }
 
     fn take(&mut self, fact: TrailFact, mark: Mark) {
@@ -433,14 +506,8 @@ impl Trail {
 impl Bucket {
     fn take(&mut self, fact: BucketFact, mark: Mark) {
         match fact {
-            BucketFact::Owner(account, how) => {
-                let known = self.owners.entry(account.clone()).or_insert((mark.at, how));
-                *known = (*known).max((mark.at, how));
-                if how == Ownership::Proven {
-                    let proven = self.proven.entry(account).or_insert(mark.at);
-                    *proven = (*proven).max(mark.at);
-                }
-            }
+            BucketFact::Owner(account, how) => drop(self.owners.entry(account).or_default().insert((mark.at, how))),
+            BucketFact::Gone => drop(self.gone.insert(mark.at)),
             BucketFact::Region(answer) => self.region.add(answer, mark),
             BucketFact::Encryption(answer) => self.encryption.add(answer, mark),
             BucketFact::Policy(answer) => self.policy.add(answer, mark),
@@ -456,20 +523,28 @@ impl Bucket {
         }
     }
 
-    /// The account whose it was for sure last, or that could ask last, of those that can own it.
-    fn newest_owner(&self, can_own: impl Fn(&Name) -> bool) -> Option<&Name> {
+    /// The account whose it was for sure last, or that could ask last, of those that can own it; nobody if it may be gone since,
+    /// or if the sign of another may be as new.
+    fn newest_owner(&self, clock: &Clock, can_own: impl Fn(&Name) -> bool) -> Option<&Name> {
+        let newest = |signs: &BTreeSet<(Option<Timestamp>, Ownership)>, least: Ownership| {
+            let signs = signs.iter().filter(|(_, how)| *how >= least);
+            signs.map(|(at, how)| (clock.time_of(*at), *how)).max()
+        };
         let signs: Vec<_> = self.owners.iter().filter(|(account, _)| can_own(account)).collect();
-        let newest = signs.iter().map(|(_, when)| *when).max()?;
-        let mut of_that = signs.iter().filter(|(_, when)| *when == newest).map(|(account, _)| *account);
-        let owner = of_that.next().filter(|_| of_that.next().is_none())?;
-        let is_sure = match self.proven.get(owner) {
-            Some(at) => {
-                signs.iter().all(|(other, _)| *other == owner || self.proven.get(*other).is_none_or(|other| other < at))
+        let of = |least| signs.iter().filter_map(move |(account, signs)| Some((newest(signs, least)?, *account)));
+        let (last, owner) = of(Ownership::Asked).max()?;
+        let is_gone = self.gone.iter().any(|at| clock.time_of(*at) >= last.0);
+        let is_sure = match of(Ownership::Proven).find(|(_, account)| *account == owner) {
+            // Without a time, a sign may be older than those of others.
+            Some(((Timestamp::MAX, _), _)) => signs.len() == 1,
+            Some((at, _)) => {
+                let mut others = of(Ownership::Proven).filter(|(_, account)| *account != owner);
+                others.all(|(other, _)| other.0 < at.0)
             }
             // Others may be allowed to ask.
             None => signs.len() == 1,
         };
-        is_sure.then_some(owner)
+        (is_sure && !is_gone).then_some(owner)
     }
 
     fn sort(&mut self) {
@@ -536,7 +611,9 @@ impl Organization {
     /// Attaches a service control policy to an account.
     pub(super) fn attach(&mut self, account: &str, text: &str, mark: Mark, clock: &Clock) {
         const ID: &str = "p-proposed";
-        let asker = self.descriptions.keys().next().cloned().unwrap_or_else(|| account.into());
+        let listed = self.policies.iter().filter(|((_, kind), _)| *kind == PolicyType::ServiceControl);
+        let newest = listed.max_by_key(|(_, policies)| policies.newest(clock)).map(|((asker, _), _)| asker.clone());
+        let asker = newest.or_else(|| self.descriptions.keys().next().cloned()).unwrap_or_else(|| account.into());
         let policies = self.policies.entry((asker, PolicyType::ServiceControl)).or_default();
         let mut ids = policies.now(clock).known().cloned().unwrap_or_default();
         ids.insert(ID.to_owned());

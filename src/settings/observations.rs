@@ -116,6 +116,13 @@ pub(super) struct Clock {
     pub(super) undated: Option<Timestamp>,
 }
 
+impl Clock {
+    /// When something was so; what has no time may be newer than all else.
+    pub(super) fn time_of(&self, at: Option<Timestamp>) -> Timestamp {
+        at.or(self.undated).unwrap_or(Timestamp::MAX)
+    }
+}
+
 /// Clocks differ by so many milliseconds.
 const TOLERANCE_MS: i64 = 5 * 60_000;
 
@@ -187,10 +194,10 @@ impl<T: Ord> Observations<T> {
         })
     }
 
-    /// The newest time of an answer.
-    pub(super) fn newest(&self) -> Option<Timestamp> {
+    /// The newest time of an answer; what has none may be newer than all else.
+    pub(super) fn newest(&self, clock: &Clock) -> Option<Timestamp> {
         let answers = self.0.iter().filter(|(answer, _)| answer.is_answer());
-        answers.flat_map(|(_, marks)| marks.iter().filter_map(|mark| mark.at)).max()
+        answers.flat_map(|(_, marks)| marks.iter().map(|mark| clock.time_of(mark.at))).max()
     }
 
     /// Puts the marks into an order that does not tell who came first.
@@ -214,6 +221,12 @@ impl<'o, T> Now<'o, T> {
             Said::Known(value) => Some(value),
             _ => None,
         }
+    }
+
+    /// Whether anybody answered, with whatever worth, and perhaps not before a time: what has no time may be newer.
+    pub(super) fn may_tell_since(&self, since: Option<Timestamp>) -> bool {
+        let is_silent = matches!(self.said, Said::Unknown(Why::Missing | Why::Refused));
+        !is_silent && (self.at.is_none() || self.at >= since)
     }
 
     /// What is known, if anything was said at all. What was said and cannot be used is no silence: the reason.

@@ -212,6 +212,11 @@ impl Call {
     }
 
     fn line(&self) -> String {
+        self.line_at(Some(AT))
+    }
+
+    /// At a time, or without one.
+    fn line_at(&self, at: Option<&str>) -> String {
         let (said, value) = match &self.answer {
             Ok(output) => ("output", output.clone()),
             Err(code) => ("error", json!({"code": code})),
@@ -220,8 +225,12 @@ impl Call {
         if let Some(owner) = self.expected_owner {
             parameters["expected-bucket-owner"] = json!(owner);
         }
-        let mut line = json!({"account": self.account, "region": self.region, "command": self.command, "at": AT, "parameters": parameters});
+        let mut line =
+            json!({"account": self.account, "region": self.region, "command": self.command, "parameters": parameters});
         line[said] = value;
+        if let Some(at) = at {
+            line["at"] = json!(at);
+        }
         line.to_string()
     }
 }
@@ -2240,7 +2249,8 @@ fn guardrails_must_bind_all_accounts_but_the_management_account() {
     let enabled = json!([{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}]);
     check(&looked(all(), &|calls| roots(calls, enabled.clone())), "compliant", "");
     let pending = json!([{"Type": "SERVICE_CONTROL_POLICY", "Status": "PENDING_ENABLE"}]);
-    check(&looked(all(), &|calls| roots(calls, pending.clone())), "violation", "not_denied");
+    check(&looked(all(), &|calls| roots(calls, pending.clone())), "undetermined", "condition_unknown");
+    check(&looked(all(), &|calls| roots(calls, json!([]))), "violation", "not_denied");
     let for_billing = |calls: &mut Vec<Call>| {
         answer(calls, "organizations describe-organization")["Organization"]["FeatureSet"] =
             json!("CONSOLIDATED_BILLING");
@@ -2591,6 +2601,244 @@ fn answers_to_other_calls_are_weighed_by_their_times() {
     looked(&calls, &[]).assert_row(TRAIL, "trail.logging", "violation", "not_logging");
     let home = call(MANAGEMENT, "us-east-1", "cloudtrail get-trail-status", Some(TRAIL), status(true));
     assert_eq!(looked(&calls, &[home]).ran.code, Some(0));
+}
+
+/// What somebody was told beside an export in which nothing is wrong, when (nothing: without a time), and the row that then says so.
+type Told = (&'static str, fn() -> Vec<Call>, Option<&'static str>, &'static str, &'static str, &'static str);
+
+const LATER: &str = "2026-11-01T13:00:00Z";
+const EARLIER: &str = "2026-11-01T11:00:00Z";
+
+fn refused(account: &str, region: &str, command: &str, parameter: Option<&str>, code: &str) -> Vec<Call> {
+    vec![Call { answer: Err(code.into()), ..call(account, region, command, parameter, json!({})) }]
+}
+
+fn described(account: &str, id: &str, management: &str) -> Vec<Call> {
+    let described = json!({"Organization": {"Id": id, "MasterAccountId": management, "FeatureSet": "ALL"}});
+    vec![call(account, "us-east-1", "organizations describe-organization", None, described)]
+}
+
+fn local_trail() -> Value {
+    json!({"Name": "local", "S3BucketName": "foreign", "HomeRegion": "us-east-1", "IsOrganizationTrail": false,
+        "TrailARN": "arn:aws:cloudtrail:us-east-1:333333333333:trail/local"})
+}
+
+const LOCAL: &str = "arn:aws:cloudtrail:us-east-1:333333333333:trail/local";
+const TOLD: &[Told] = &[
+    (
+        "a trail without a time, that a list lacks",
+        || vec![call(MEMBER, "us-east-1", "cloudtrail get-trail", Some("local"), json!({"Trail": local_trail()}))],
+        None,
+        LOCAL,
+        "trail.kms",
+        "export_undated",
+    ),
+    (
+        "the status of a trail that nobody listed",
+        || vec![call(MEMBER, "us-east-1", "cloudtrail get-trail-status", Some("local"), status(true))],
+        Some(LATER),
+        LOCAL,
+        "trail.kms",
+        "trails_absent",
+    ),
+    (
+        "a bucket that another account lists, without a time",
+        || vec![call(MEMBER, "us-east-1", "s3api list-buckets", None, json!({"Buckets": [{"Name": BUCKET}]}))],
+        None,
+        TRAIL,
+        "trail.destination",
+        "bucket_not_exported",
+    ),
+    (
+        "a bucket that is gone",
+        || refused(ARCHIVE, "us-east-1", "s3api get-bucket-versioning", Some(BUCKET), "NoSuchBucket"),
+        Some(LATER),
+        TRAIL,
+        "trail.destination",
+        "bucket_not_exported",
+    ),
+    (
+        "a policy that is gone, by its status",
+        || refused(ARCHIVE, "us-east-1", "s3api get-bucket-policy-status", Some(BUCKET), "NoSuchBucketPolicy"),
+        Some(LATER),
+        TRAIL,
+        "trail.bucket_write",
+        "write_not_allowed",
+    ),
+    (
+        "a member elsewhere, without a time",
+        || described(MEMBER, "o-another11111", "999999999999"),
+        None,
+        "account:333333333333",
+        "account.covered",
+        "trails_absent",
+    ),
+    (
+        "a member in no organisation, by another call",
+        || refused(MEMBER, "us-east-1", "organizations list-roots", None, "AWSOrganizationsNotInUseException"),
+        Some(LATER),
+        "account:333333333333",
+        "account.covered",
+        "trails_absent",
+    ),
+    (
+        "the owner of the trail in no organisation",
+        || {
+            refused(
+                MANAGEMENT,
+                "us-east-1",
+                "organizations describe-organization",
+                None,
+                "AWSOrganizationsNotInUseException",
+            )
+        },
+        Some(LATER),
+        "account:333333333333",
+        "account.covered",
+        "trails_absent",
+    ),
+    (
+        "the owner of the trail in another organisation, and so another folder",
+        || described(MANAGEMENT, "o-another11111", MANAGEMENT),
+        None,
+        TRAIL,
+        "trail.bucket_write",
+        "condition_unknown",
+    ),
+    (
+        "an account that no list has, and that is one",
+        || {
+            let mut calls = described("555555555555", "o-example11111", MANAGEMENT);
+            let trails = json!({"trailList": [trail_settings()]});
+            calls.push(call("555555555555", "us-east-1", "cloudtrail describe-trails", None, trails));
+            calls
+        },
+        Some(LATER),
+        "organization",
+        "account.list_known",
+        "accounts_not_exported",
+    ),
+    (
+        "a status elsewhere, without a time",
+        || vec![call(MANAGEMENT, "eu-west-1", "cloudtrail get-trail-status", Some(TRAIL), status(false))],
+        None,
+        TRAIL,
+        "trail.logging",
+        "export_undated",
+    ),
+    (
+        "a list elsewhere that lacks the trail, without a time",
+        || vec![call(MEMBER, "eu-west-1", "cloudtrail describe-trails", None, json!({"trailList": []}))],
+        None,
+        "account:333333333333",
+        "account.covered",
+        "sources_disagree",
+    ),
+    (
+        "a list of access that cannot be of such a bucket",
+        || {
+            let rules = json!({"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}});
+            let everybody = json!({"Grants": [{"Grantee": {"URI": "http://acs.amazonaws.com/groups/global/AllUsers"}, "Permission": "READ"}]});
+            let block = json!({"PublicAccessBlockConfiguration": {"RestrictPublicBuckets": true}});
+            let ask = |command: &str, output| call(ARCHIVE, "us-east-1", command, Some(BUCKET), output);
+            vec![
+                ask("s3api get-bucket-ownership-controls", rules),
+                ask("s3api get-bucket-acl", everybody),
+                ask("s3api get-public-access-block", block),
+            ]
+        },
+        Some(LATER),
+        BUCKET_NAME,
+        "bucket.public",
+        "sources_disagree",
+    ),
+];
+
+#[test]
+fn what_is_told_beside_an_export_counts() {
+    let desk = Desk::new();
+    for (name, told, at, resource, check, reason) in TOLD {
+        let text: String = organisation().iter().map(|call| format!("{}\n", call.line())).collect();
+        let told: String = told().iter().map(|call| format!("{}\n", call.line_at(*at))).collect();
+        let file = desk.file("told.ndjson", &format!("{text}{told}"));
+        let looked = Looked::at(&desk, &[&file], POLICY, &[]);
+        let rows = looked.verdicts();
+        let found = rows.get(&((*resource).to_owned(), (*check).to_owned())).map(|(_, reason)| reason.as_str());
+        assert_eq!(found, Some(*reason), "{name}: {:?}", looked.ran);
+        assert_ne!(looked.ran.code, Some(0), "{name}");
+    }
+}
+
+/// Lists of policies and what switches them on are the organisation's, whoever asked.
+#[test]
+fn the_newest_list_of_policies_counts_whoever_asked() {
+    let desk = Desk::new();
+    let demand = "[settings.guardrails]\ndeny = [\"cloudtrail:StopLogging\"]\n";
+    let guarded = format!("{POLICY}\n{demand}");
+    let deny = |action: &str| json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*"}]});
+    let looked = |kind: &str, policy: &Value, standard: &str, told: &[Call], at: &str| {
+        let mut calls = organisation();
+        calls.extend(organization_policy(kind, policy));
+        let accounts: Vec<Value> = ACCOUNTS.iter().map(|id| json!({"Id": id})).collect();
+        calls.push(call(ARCHIVE, "us-east-1", "organizations list-accounts", None, json!({"Accounts": accounts})));
+        let text: String = calls.iter().map(|call| format!("{}\n", call.line())).collect();
+        let told: String = told.iter().map(|call| format!("{}\n", call.line_at(Some(at)))).collect();
+        let file = desk.file("policies.ndjson", &format!("{text}{told}"));
+        Looked::at(&desk, &[&file], standard, &[])
+    };
+    let delegated =
+        |command: &str, parameter: Option<&str>, output| call(ARCHIVE, "us-east-1", command, parameter, output);
+    let roots = delegated("organizations list-roots", None, json!({"Roots": [{"Id": "r-1", "PolicyTypes": []}]}));
+    let none = |kind: &str| delegated("organizations list-policies", Some(kind), json!({"Policies": []}));
+    let (service, resource) = ("SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY");
+    let mut stop = deny("cloudtrail:StopLogging");
+    stop["Statement"][0].as_object_mut().unwrap().remove("Principal");
+    let scp = |told: &[Call], at: &str, verdict: &str, reason: &str| {
+        looked(service, &stop, &guarded, told, at).assert_row("account:333333333333", "guardrail.scp", verdict, reason);
+    };
+    scp(&[], LATER, "compliant", "");
+    scp(&[none(service)], LATER, "violation", "not_denied");
+    scp(&[none(service)], EARLIER, "compliant", "");
+    scp(std::slice::from_ref(&roots), LATER, "violation", "not_denied");
+    scp(std::slice::from_ref(&roots), EARLIER, "undetermined", "condition_unknown");
+    let rcp = |told: &[Call], at: &str, verdict: &str, reason: &str| {
+        looked(resource, &deny("kms:*"), POLICY, told, at).assert_row(TRAIL, "trail.key_encrypt", verdict, reason);
+    };
+    rcp(&[], LATER, "violation", "encrypt_denied");
+    rcp(&[none(resource)], LATER, "compliant", "");
+    rcp(&[none(resource), roots], EARLIER, "undetermined", "policies_absent");
+}
+
+#[test]
+fn strangers_are_those_whom_a_policy_names_or_spares() {
+    let desk = Desk::new();
+    let looked = |allow: Value, spared: Option<Value>| {
+        let mut calls = organisation();
+        change_bucket_policy(&mut calls, |policy| {
+            for statement in statements(policy).iter_mut().filter(|it| it["Action"] == "s3:PutObject") {
+                statement["Condition"] = allow.clone();
+            }
+            if let Some(condition) = spared {
+                let principal = json!({"Service": "cloudtrail.amazonaws.com"});
+                statements(policy).push(json!({"Effect": "Deny", "Principal": principal, "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*"), "Condition": condition}));
+            }
+        });
+        look_at_lines(&desk, &calls, POLICY).verdicts()[&(BUCKET_NAME.to_owned(), "bucket.write_scope".to_owned())]
+            .clone()
+    };
+    let violation = ("violation".to_owned(), "no_source_condition".to_owned());
+    let open = || json!({"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}});
+    let spares = |condition: Value| looked(open(), Some(condition));
+    assert_eq!(spares(json!({"StringNotEquals": {"aws:SourceAccount": [MANAGEMENT]}})).0, "compliant");
+    for spared in [
+        json!({"StringNotEquals": {"aws:SourceAccount": [MANAGEMENT, "555555555555"]}}),
+        json!({"StringNotLike": {"aws:SourceAccount": ["55*", MANAGEMENT]}}),
+        json!({"ArnNotLike": {"aws:SourceArn": "arn:aws:cloudtrail:*:*:trail/all"}}),
+    ] {
+        assert_eq!(spares(spared.clone()), violation, "{spared}");
+    }
+    let both = json!({"ArnLike": {"aws:SourceArn": "arn:aws:cloudtrail:us-west-2:*:trail/management-events"}, "StringLike": {"aws:SourceAccount": "3*"}});
+    assert_eq!(looked(both, None), violation);
 }
 
 #[test]

@@ -75,16 +75,17 @@ impl Judge<'_> {
         };
         let is_shown = trail.seen_in.iter().any(|place| &*place.account == id && shows_it(place));
         let (owner, _) = places_of(arn);
-        let lists = self.model.organization.accounts.values().filter_map(|accounts| {
-            let now = accounts.now(&self.clock);
-            Some((now.at, now.known()?))
-        });
+        let told = self.model.organization.accounts.values().map(|accounts| accounts.now(&self.clock));
+        let told: Vec<_> = told.collect();
+        let lists = told.iter().filter_map(|now| Some((now.at, now.known()?)));
         let (of_owner, of_others): (Vec<_>, Vec<_>) = lists.partition(|(_, list)| list.accounts.contains_key(owner));
         let newest = of_owner.iter().map(|(at, _)| *at).max();
+        let since = newest.flatten();
         let is_in = |(_, list): &(Option<Timestamp>, &AccountList)| list.accounts.contains_key(id);
-        // An account says itself that it is in no organisation, or somebody that it is in another, or lists differ over it.
-        let is_disputed = self.is_elsewhere(id, owner, &of_owner, newest.flatten())
-            || of_others.iter().any(|list| list.0 >= newest.flatten() && is_in(list))
+        // Somebody says that it, or the owner, is elsewhere or in no organisation; or lists differ over it, or cannot be used.
+        let is_disputed = [id, owner].iter().any(|account| self.is_elsewhere(account, owner, &of_owner, since))
+            || of_others.iter().any(|list| list.0 >= since && is_in(list))
+            || told.iter().any(|now| matches!(now.said, Said::Unknown(_)) && now.may_tell_since(since))
             || (of_owner.iter().any(is_in) && !of_owner.iter().all(is_in));
         match of_owner.iter().filter(|(at, _)| Some(*at) == newest).any(is_in) {
             _ if is_disputed => Some(false),
@@ -96,7 +97,8 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether an account says, at a time or later, that it is in no organisation or in another than a trail's owner.
+    /// Whether an account says, at a time or later, that it is in no organisation or in another than a trail's owner, or says it
+    /// so that nobody can tell.
     fn is_elsewhere(
         &self,
         id: &str,
@@ -107,16 +109,18 @@ impl Judge<'_> {
         let organization = &self.model.organization;
         let list = organization.accounts.get(id).map(|accounts| accounts.now(&self.clock));
         let description = organization.descriptions.get(id).map(|description| description.now(&self.clock));
-        let is_another = |description: &OrganizationDescription| {
+        let is_the_same = |description: &OrganizationDescription| {
             let manages_owner = |(_, list): &(_, &AccountList)| list.accounts.contains_key(&description.management);
             let is_named_otherwise =
                 |(_, list): &(_, &AccountList)| list.organization.as_ref().is_some_and(|id| *id != description.id);
-            (description.management != owner && !lists.iter().any(manages_owner))
-                || lists.iter().any(is_named_otherwise)
+            (description.management == owner || lists.iter().any(manages_owner))
+                && !lists.iter().any(is_named_otherwise)
         };
-        list.is_some_and(|now| now.said == Said::Absent && now.at >= since)
-            || description
-                .is_some_and(|now| now.at >= since && (now.said == Said::Absent || now.known().is_some_and(is_another)))
+        list.is_some_and(|now| {
+            let holds =
+                matches!(now.said, Said::Known(list) | Said::Incomplete(list) if list.accounts.contains_key(owner));
+            now.may_tell_since(since) && !holds
+        }) || description.is_some_and(|now| now.may_tell_since(since) && !now.known().is_some_and(is_the_same))
     }
 
     /// Whether an account is one of the organisation or of the standard; nothing where neither is known.
@@ -204,6 +208,9 @@ impl Judge<'_> {
         if !alone.is_empty() && seen.any(|id| !alone.contains(&id) && !listed.contains(&*id)) {
             conclusions.push(Conclusion::undetermined("accounts_not_exported"));
         }
+        if let Some(unlisted) = self.unlisted_member() {
+            conclusions.push(Conclusion::undetermined("accounts_not_exported").actual(unlisted));
+        }
         ids.extend(alone.iter().cloned());
         let is_known = !ids.is_empty() && conclusions.iter().all(|conclusion| conclusion.verdict == Verdict::Compliant);
         if !is_known {
@@ -215,11 +222,54 @@ impl Judge<'_> {
         (ids.into_iter().collect(), conclusion.actual(actual))
     }
 
+    /// An account that no list has as an active one, and that shows since that it is one: it answers, and a trail of the
+    /// organisation shows there or it describes the organisation.
+    fn unlisted_member(&self) -> Option<String> {
+        let organization = &self.model.organization;
+        let lists = organization.accounts.values().filter_map(|accounts| {
+            let now = accounts.now(&self.clock);
+            Some((now.at, now.known()?))
+        });
+        let lists: Vec<_> = lists.collect();
+        let shows = |place: &Place, list: &AccountList, listed_at: Option<Timestamp>| {
+            let is_of_it = |arn: &Name| {
+                let trail = self.model.trails.get(arn);
+                let organization = trail.and_then(|trail| trail.organization.now(&self.clock).known());
+                organization == Some(&true) && list.accounts.contains_key(places_of(arn).0)
+            };
+            let seen = self.model.seen.get(place).map(|seen| seen.now(&self.clock));
+            let is_shown = seen
+                .is_some_and(|now| now.at >= listed_at && now.known().is_some_and(|arns| arns.iter().any(is_of_it)));
+            let description = organization.descriptions.get(&place.account).map(|told| told.now(&self.clock));
+            is_shown
+                || description.is_some_and(|now| {
+                    let is_of_it = |told: &OrganizationDescription| list.accounts.contains_key(&told.management);
+                    now.may_tell_since(listed_at) && now.known().is_some_and(is_of_it)
+                })
+        };
+        let is_active = |id: &str| lists.iter().any(|(_, list)| list.accounts.get(id) == Some(&true));
+        let mut places = self.model.seen.keys().filter(|place| !is_active(&place.account));
+        let found = places.find(|place| {
+            lists.iter().any(|(at, list)| {
+                // Who is suspended or closed does not answer.
+                let answers =
+                    list.accounts.contains_key(&*place.account) && self.model.answers_since(place, *at, &self.clock);
+                answers || shows(place, list, *at)
+            })
+        });
+        found.map(|place| place.account.to_string())
+    }
+
     fn regions(&self, id: &Name) -> Regions {
         let now = self.model.regions(id, &self.clock);
         let enabled = now.as_ref().and_then(|now| now.known());
         let basis = now.as_ref().map(Basis::of).unwrap_or_default();
-        let is_enabled = |region: &String| enabled.is_none_or(|known| known.get(region).copied().unwrap_or(true));
+        let answers = |region: &str| {
+            let place = Place { account: id.clone(), region: region.into() };
+            self.model.answers_since(&place, now.as_ref().and_then(|now| now.at), &self.clock)
+        };
+        let is_enabled =
+            |region: &String| enabled.is_none_or(|known| known.get(region).copied().unwrap_or(true)) || answers(region);
         let all_enabled = || -> BTreeSet<String> {
             let listed =
                 enabled.into_iter().flatten().filter(|(_, is_enabled)| **is_enabled).map(|(name, _)| name.clone());
@@ -296,8 +346,14 @@ impl Judge<'_> {
             return Answer::No;
         }
         let place = Place { account: id.clone(), region: region.into() };
-        let seen = self.model.seen.get(&place).and_then(|seen| seen.now(&self.clock).known());
-        if seen.is_none_or(|arns| arns.contains(candidate.arn)) { Answer::Yes } else { Answer::Unknown }
+        let Some(now) = self.model.seen.get(&place).map(|seen| seen.now(&self.clock)) else { return Answer::Yes };
+        let shows_it = match now.said {
+            Said::Known(arns) => arns.contains(candidate.arn),
+            Said::Incomplete(_) => true,
+            // Nobody told, or what was told cannot be used.
+            _ => !now.may_tell_since(None),
+        };
+        if shows_it { Answer::Yes } else { Answer::Unknown }
     }
 
     /// Whether it covers whatever Regions there are.
@@ -312,7 +368,7 @@ impl Judge<'_> {
     /// Whether a trail logs management events, or why that is not known.
     fn logs(&self, arn: &str, trail: &Trail) -> Result<(bool, Basis), (&'static str, Basis)> {
         let empty = Observations::default();
-        let status = trail.home_status(arn).unwrap_or(&empty).now(&self.clock);
+        let status = trail.home_status(arn, &self.clock).unwrap_or(&empty).now(&self.clock);
         let basis = Basis::of(&trail.settings.now(&self.clock)).and(&status);
         let Said::Known(known) = status.said else { return Err((status.why("status_absent"), basis)) };
         if !known.is_logging {
@@ -327,7 +383,7 @@ impl Judge<'_> {
                 Err(reason) => reason == "export_stale",
             }
         };
-        if !trail.other_status(arn).all(is_on) {
+        if !trail.other_status(arn, &self.clock).all(is_on) {
             return Err(("sources_disagree", basis));
         }
         let selectors = trail.selectors.now(&self.clock);

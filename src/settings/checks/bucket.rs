@@ -85,7 +85,8 @@ impl Judge<'_> {
             return (None, Conclusion::compliant());
         }
         // Without a key it is that of AWS, `aws/s3`.
-        let Some(key) = default.key.as_deref().filter(|key| !key.ends_with("alias/aws/s3")) else {
+        let Some(key) = default.key.as_deref().filter(|key| *key != "alias/aws/s3" && !key.ends_with(":alias/aws/s3"))
+        else {
             return (None, Conclusion::violation("default_key_not_allowed"));
         };
         if !key.starts_with("arn:") {
@@ -225,46 +226,56 @@ impl Judge<'_> {
         conclusion.on(&Basis::of(&own).and(&of_account))
     }
 
+    /// What AWS says of the policy, and what the policy says itself: the newer decides.
     fn public_policy(&self, bucket: &Bucket, region: &str) -> Conclusion {
-        let status = bucket.policy_status.now(&self.clock);
-        match status.if_said("bucket_policy_absent") {
-            Ok(Some(true)) => return Conclusion::violation("public_policy").on(&Basis::of(&status)),
+        let (status, now) = (bucket.policy_status.now(&self.clock), bucket.policy.now(&self.clock));
+        let said = match status.if_said("bucket_policy_absent") {
+            Ok(said) => said.copied(),
             Err(reason) => return Conclusion::undetermined(reason).on(&Basis::of(&status)),
-            Ok(_) => {}
-        }
-        let now = bucket.policy.now(&self.clock);
-        // With or without TLS is for whoever asks to choose.
-        let facts = Facts::new().with("aws:RequestedRegion", Fact::known(region));
-        let conclusion = match parsed(&now) {
-            Ok(None) => Conclusion::compliant(),
-            Ok(Some(policy)) => match public_statements(&policy, &facts).iter().map(|statement| statement.public).max()
-            {
-                None | Some(Truth::False) => Conclusion::compliant(),
-                Some(Truth::True) => Conclusion::violation("public_policy"),
-                Some(Truth::Unknown) => Conclusion::undetermined("condition_unknown"),
-            },
-            Err(reason) => Conclusion::undetermined(reason),
         };
-        conclusion.on(&Basis::of(&now))
+        // With or without TLS is for whoever asks to choose.
+        let in_region = if region.is_empty() { Fact::present() } else { Fact::known(region) };
+        let facts = Facts::new().with("aws:RequestedRegion", in_region);
+        let of_text = parsed(&now).map(|policy| {
+            let statements = policy.map(|policy| public_statements(&policy, &facts)).unwrap_or_default();
+            statements.iter().map(|statement| statement.public).max().unwrap_or(Truth::False)
+        });
+        let conclusion = match (said, of_text) {
+            // Whose text was not told is as AWS says.
+            (Some(true), Err(_)) => Conclusion::violation("public_policy"),
+            (_, Err(reason)) => Conclusion::undetermined(reason),
+            (Some(true), Ok(_)) if status.at > now.at => Conclusion::violation("public_policy"),
+            (Some(false), Ok(Truth::True)) if status.at >= now.at => Conclusion::undetermined("sources_disagree"),
+            (Some(true), Ok(Truth::False)) if status.at == now.at => Conclusion::undetermined("sources_disagree"),
+            (_, Ok(Truth::False)) => Conclusion::compliant(),
+            (_, Ok(Truth::True)) => Conclusion::violation("public_policy"),
+            (Some(true), Ok(Truth::Unknown)) if status.at == now.at => Conclusion::violation("public_policy"),
+            (_, Ok(Truth::Unknown)) => Conclusion::undetermined("condition_unknown"),
+        };
+        conclusion.on(&Basis::of(&status).and(&now))
     }
 
     fn public_acl(&self, bucket: &Bucket) -> Conclusion {
-        let ownership = bucket.object_ownership.now(&self.clock);
-        if ownership.known().is_some_and(|rule| rule == "BucketOwnerEnforced") {
-            return Conclusion::compliant().on(&Basis::of(&ownership));
-        }
-        let now = bucket.acl.now(&self.clock);
+        let (ownership, now) = (bucket.object_ownership.now(&self.clock), bucket.acl.now(&self.clock));
+        let is_enforced = ownership.known().is_some_and(|rule| rule == "BucketOwnerEnforced");
+        let is_for_everybody = match now.said {
+            Said::Known(grants) | Said::Incomplete(grants) => grants.iter().any(|(who, _)| is_everybody(who)),
+            _ => false,
+        };
         let conclusion = match now.said {
-            Said::Known(grants) | Said::Incomplete(grants) if grants.iter().any(|(who, _)| is_everybody(who)) => {
-                Conclusion::violation("public_acl")
+            // Such a bucket has no list that others are in: one that was told since is of another rule.
+            _ if is_enforced && is_for_everybody && now.at >= ownership.at => {
+                Conclusion::undetermined("sources_disagree")
             }
+            _ if is_enforced => Conclusion::compliant(),
+            Said::Known(_) | Said::Incomplete(_) if is_for_everybody => Conclusion::violation("public_acl"),
             Said::Known(grants) if grants.iter().any(|(who, _)| is_unknown_group(who)) => {
                 Conclusion::undetermined("acl_group_unknown")
             }
             Said::Known(_) => Conclusion::compliant(),
             _ => Conclusion::undetermined(now.why("acl_absent")),
         };
-        conclusion.on(&Basis::of(&now))
+        conclusion.on(&Basis::of(&ownership).and(&now))
     }
 }
 

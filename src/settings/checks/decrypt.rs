@@ -105,7 +105,7 @@ impl Readers<'_> {
         let shown = format!("{} {}", grant.who.class().as_str(), grant.who.name());
         let iam_decides = grant.why.contains(&Why::IamDecides);
         // The statement may be narrowed to some principals of the account.
-        if iam_decides && !is_allowed && grant.who.account() == Some(own_account) {
+        if iam_decides && grant.who.account() == Some(own_account) {
             // The row of the account is only shown where nothing more is known of its principals.
             if !self.by_iam(judged, conclusions) {
                 judged.decryptors.push(decryptor);

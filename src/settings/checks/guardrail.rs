@@ -87,59 +87,104 @@ impl Judge<'_> {
         }
     }
 
-    /// What those told who may speak for an account: another organisation says nothing of it.
+    /// What those told who may speak for an account: another organisation says nothing of it. The newest list counts, whoever
+    /// of the organisation asked.
     fn attached(&self, kind: PolicyType, account: &str) -> Attached {
-        let organization = &self.model.organization;
+        let policies = self.model.organization.policies.iter().filter(|((_, of), _)| *of == kind);
+        let told = policies.filter_map(|((asker, _), policies)| {
+            let now = policies.now(&self.clock);
+            // In no organisation there are none, for the one who asked.
+            let counts = self.speaks_for(asker, account) && (!matches!(now.said, Said::Absent) || &**asker == account);
+            counts.then_some(now)
+        });
+        let told: Vec<Now<'_, BTreeSet<String>>> = told.collect();
+        let answered = || told.iter().filter(|now| !matches!(now.said, Said::Unknown(_)));
+        let newest = answered().map(|now| now.at).max().flatten();
         let mut attached = Attached {
             by_target: BTreeMap::new(),
-            is_whole: true,
-            in_force: Truth::True,
+            is_whole: answered().next().is_some(),
+            in_force: self.in_force(kind, account, newest),
             reason: "policies_absent",
             basis: Basis::default(),
         };
-        let mut told = 0;
-        for ((asker, _), policies) in organization.policies.iter().filter(|((_, of), _)| *of == kind) {
-            let lists = organization.accounts.get(asker).map(|accounts| accounts.now(&self.clock));
-            let known = lists.as_ref().and_then(|now| now.known());
-            let now = policies.now(&self.clock);
-            let is_elsewhere = &**asker != account && known.is_some_and(|list| !list.accounts.contains_key(account));
-            // In no organisation there are none, for the one who asked.
-            if is_elsewhere || (matches!(now.said, Said::Absent) && &**asker != account) {
-                continue;
-            }
-            told += 1;
-            attached.basis = attached.basis.and(&now);
-            attached.in_force = attached.in_force.and(self.in_force(kind, asker, now.at));
+        let mut lists = BTreeSet::new();
+        for now in answered().filter(|now| now.at == newest) {
+            attached.basis = attached.basis.and(now);
             match now.said {
-                Said::Known(ids) => self.attach(ids, kind, &mut attached),
-                Said::Absent => {}
+                Said::Known(ids) => {
+                    lists.insert(Some(ids));
+                    self.attach(ids, kind, &mut attached);
+                }
                 Said::Incomplete(ids) => {
                     attached.is_whole = false;
                     self.attach(ids, kind, &mut attached);
                 }
-                Said::Unknown(_) => (attached.is_whole, attached.reason) = (false, now.why("policies_absent")),
+                Said::Absent | Said::Unknown(_) => drop(lists.insert(None)),
             }
         }
-        attached.is_whole &= told > 0;
+        // What cannot be used may be newer; and of one time, all must say the same.
+        let unusable = told.iter().find(|now| matches!(now.said, Said::Unknown(_)) && now.may_tell_since(newest));
+        if let Some(now) = unusable.or(told.iter().find(|_| newest.is_none())) {
+            (attached.is_whole, attached.reason) = (false, now.why("policies_absent"));
+        }
+        attached.is_whole &= lists.len() <= 1;
         attached
     }
 
-    /// Whether policies of a kind are switched on, by what the account that lists them was told. Where nothing was asked they
-    /// are taken to be: who listed them had a reason to.
-    fn in_force(&self, kind: PolicyType, asker: &Name, listed_at: Option<Timestamp>) -> Truth {
+    /// Whether an account is of the organisation of another, as far as lists of accounts tell.
+    fn speaks_for(&self, asker: &Name, account: &str) -> bool {
+        if &**asker == account {
+            return true;
+        }
         let organization = &self.model.organization;
-        let description = organization.descriptions.get(asker).map(|description| description.now(&self.clock));
-        let has_none = description.as_ref().and_then(Now::known).is_some_and(|description| !description.has_policies);
-        let types = organization.enabled_types.get(asker).map(|types| types.now(&self.clock));
-        let is_enabled = match types.as_ref().map_or(Ok(None), |types| types.if_said("")) {
-            Ok(None) => Truth::True,
-            Ok(Some(types)) if types.contains(&kind) => Truth::True,
-            // They can have been switched on since.
-            Ok(Some(_)) if types.is_some_and(|types| types.at < listed_at) => Truth::Unknown,
-            Ok(Some(_)) => Truth::False,
-            Err(_) => Truth::Unknown,
+        let own = organization.accounts.get(asker).and_then(|accounts| accounts.now(&self.clock).known());
+        let mut lists = organization.accounts.values().filter_map(|accounts| accounts.now(&self.clock).known());
+        match own {
+            Some(list) => list.accounts.contains_key(account),
+            // Whoever lists the account, lists the asker, too.
+            None => {
+                let mut of_account = lists.by_ref().filter(|list| list.accounts.contains_key(account)).peekable();
+                of_account.peek().is_none() || of_account.any(|list| list.accounts.contains_key(&**asker))
+            }
+        }
+    }
+
+    /// Whether policies of a kind are switched on, by the newest word of whoever speaks for an account. Where nobody asked they
+    /// are taken to be: who listed them had a reason to.
+    fn in_force(&self, kind: PolicyType, account: &str, listed_at: Option<Timestamp>) -> Truth {
+        let organization = &self.model.organization;
+        let descriptions = organization.descriptions.iter().filter(|(asker, _)| self.speaks_for(asker, account));
+        let descriptions = descriptions.filter_map(|(_, description)| {
+            let now = description.now(&self.clock);
+            let has_policies = match now.said {
+                Said::Known(description) => Truth::from(description.has_policies),
+                // Of members that are in none, another check tells.
+                Said::Absent => return None,
+                _ => Truth::Unknown,
+            };
+            now.may_tell_since(None).then_some((self.clock.time_of(now.at), has_policies))
+        });
+        let types = organization.enabled_types.iter().filter(|(asker, _)| self.speaks_for(asker, account));
+        let types = types.filter_map(|(_, types)| {
+            let now = types.now(&self.clock);
+            let is_on = match now.said {
+                Said::Known(types) => match types.get(&kind) {
+                    Some(true) => Truth::True,
+                    // They can have been switched on since.
+                    None if now.at >= listed_at => Truth::False,
+                    _ => Truth::Unknown,
+                },
+                Said::Absent => return None,
+                _ => Truth::Unknown,
+            };
+            now.may_tell_since(None).then_some((self.clock.time_of(now.at), is_on))
+        });
+        let newest = |told: Vec<(Timestamp, Truth)>| {
+            let at = told.iter().map(|(at, _)| *at).max();
+            let of_that = told.into_iter().filter(|(other, _)| Some(*other) == at).map(|(_, truth)| truth);
+            of_that.reduce(Truth::join).unwrap_or(Truth::True)
         };
-        if has_none { Truth::False } else { is_enabled }
+        newest(descriptions.collect()).and(newest(types.collect()))
     }
 
     fn attach(&self, ids: &BTreeSet<String>, kind: PolicyType, attached: &mut Attached) {
@@ -171,7 +216,9 @@ impl Judge<'_> {
             }
             let parents = self.model.organization.parents.get(child)?.now(&self.clock);
             let parents: &BTreeSet<String> = parents.known()?;
-            chain.push(parents.first()?.clone());
+            // Everything lies in one.
+            let parent = parents.first().filter(|_| parents.len() == 1)?;
+            chain.push(parent.clone());
         }
         None
     }
@@ -242,9 +289,20 @@ fn resources_of(action: &str, partition: &str) -> String {
     const OF_TRAILS: [&str; 4] = ["StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"];
     const OF_KEYS: [&str; 5] =
         ["ScheduleKeyDeletion", "DisableKey", "DisableKeyRotation", "PutKeyPolicy", "DeleteImportedKeyMaterial"];
+    const OF_BUCKETS: [&str; 8] = [
+        "DeleteBucket",
+        "DeleteBucketPolicy",
+        "PutBucketPolicy",
+        "PutEncryptionConfiguration",
+        "PutBucketVersioning",
+        "PutLifecycleConfiguration",
+        "PutBucketPublicAccessBlock",
+        "PutBucketLogging",
+    ];
     let is_one = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     match action.split_once(':') {
         Some(("cloudtrail", name)) if is_one(&OF_TRAILS, name) => format!("arn:{partition}:cloudtrail:*:*:trail/*"),
+        Some(("s3", name)) if is_one(&OF_BUCKETS, name) => format!("arn:{partition}:s3:::*"),
         Some(("kms", name)) if is_one(&OF_KEYS, name) => format!("arn:{partition}:kms:*:*:key/*"),
         _ => "*".to_owned(),
     }

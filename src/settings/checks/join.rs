@@ -98,5 +98,6 @@ impl Judge<'_> {
 /// `2026-10`.
 fn is_month(text: &str) -> bool {
     let digits = |text: &str, len: usize| text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.split_once('-').is_some_and(|(year, month)| digits(year, 4) && digits(month, 2))
+    text.split_once('-')
+        .is_some_and(|(year, month)| digits(year, 4) && digits(month, 2) && ("01"..="12").contains(&month))
 }

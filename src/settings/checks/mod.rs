@@ -20,7 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::policy::{SettingsPolicy, Severity, Verdict};
 use crate::settings::facts::{Name, Place};
 use crate::settings::model::Model;
-use crate::settings::observations::{Clock, Mark, Now, Said, Why};
+use crate::settings::observations::{Clock, Mark, Now, Said};
+use crate::timestamp::Timestamp;
 
 pub(super) use decrypt::Decryptor;
 pub(super) use trail::TrailLine;
@@ -253,23 +254,20 @@ impl Judge<'_> {
     /// What an alias of a place stands for, by ARN.
     fn resolve_alias(&self, place: &Place, alias: &str) -> Option<(String, Basis)> {
         let list = self.model.aliases.get(place).map(|aliases| aliases.now(&self.clock));
-        let listed = list.as_ref().and_then(|now| match now.said {
-            Said::Known(aliases) => Some((now.at, aliases.get(alias), Basis::of(now))),
+        let listed = list.as_ref().filter(|now| now.may_tell_since(None)).and_then(|now| match now.said {
+            // An alias that is missing in a part can be in another.
             Said::Incomplete(aliases) => Some((now.at, Some(aliases.get(alias)?), Basis::of(now))),
-            _ => None,
+            _ => Some((now.at, now.known().and_then(|aliases| aliases.get(alias)), Basis::of(now))),
         });
         let named = self.model.named_aliases.get(&(place.clone(), alias.to_owned())).map(|key| key.now(&self.clock));
-        let named = named.as_ref().and_then(|now| match now.said {
-            Said::Unknown(Why::Missing | Why::Refused) => None,
-            _ => Some((now.at, now.known(), Basis::of(now))),
-        });
-        // The newest decides, and two of one time must agree.
-        let (id, basis) = match (listed, named) {
-            (Some(listed), Some(named)) if listed.0 == named.0 => (named.1.filter(|id| listed.1 == Some(*id)), named.2),
-            (Some(listed), Some(named)) if listed.0 > named.0 => (listed.1, listed.2),
-            (_, Some((_, id, basis))) | (Some((_, id, basis)), None) => (id, basis),
-            (None, None) => return None,
-        };
+        let named = named.as_ref().filter(|now| now.may_tell_since(None));
+        let named = named.map(|now| (now.at, now.known(), Basis::of(now)));
+        let told: Vec<(Option<Timestamp>, Option<&String>, Basis)> = listed.into_iter().chain(named).collect();
+        // The newest decides; those of one time must agree, and what cannot be used says that nobody knows.
+        let newest = told.iter().map(|(at, ..)| self.clock.time_of(*at)).max()?;
+        let mut newest = told.into_iter().filter(|(at, ..)| self.clock.time_of(*at) == newest);
+        let (_, id, basis) = newest.next()?;
+        let id = id.filter(|id| newest.all(|(_, other, _)| other == Some(id)));
         let partition = crate::settings::exports::partition_of(&place.region);
         let Place { account, region } = place;
         Some((format!("arn:{partition}:kms:{region}:{account}:key/{}", id?), basis))

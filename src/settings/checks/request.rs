@@ -102,66 +102,112 @@ pub(super) fn stranger(policy: &str) -> String {
     candidates.take(1000).find(|id| !policy.contains(id.as_str())).unwrap_or_else(|| "000000000000".to_owned())
 }
 
-/// Trails of accounts that are not ours, as a policy could let them in: what it says of sources with wildcards is filled in.
+/// Trails of accounts that are not ours, as a policy could let them in or spare them: what it says of sources is filled in, and
+/// everything that it names of one kind is tried with everything of the others.
 pub(super) struct Strangers {
     /// Trails and their accounts.
     trails: BTreeSet<(String, String)>,
-    /// Whether a value of a source is none that can be filled in.
+    /// Whether a value of a source is none that can be filled in, or several patterns may have more in common.
     is_unclear: bool,
 }
 
 /// The keys that say for which trail CloudTrail asks.
 const SOURCES: [&str; 3] = ["aws:sourcearn", "aws:sourceaccount", "kms:encryptioncontext:aws:cloudtrail:arn"];
+/// So many strangers are tried at most.
+const MOST_TRIED: usize = 5_000;
+
+/// What a policy says of trails, in parts.
+struct Named {
+    accounts: BTreeSet<String>,
+    regions: BTreeSet<String>,
+    names: BTreeSet<String>,
+    is_unclear: bool,
+}
+
+impl Named {
+    /// Takes a value of a condition: an account, or the ARN of a trail. `names` says what an account without wildcards is.
+    fn take(&mut self, value: &str, names: impl Fn(&str) -> NamedAccount) {
+        let parts: Vec<&str> = value.splitn(6, ':').collect();
+        let owner = match parts.as_slice() {
+            [id] => *id,
+            [_, _, _, region, owner, name] => {
+                self.regions.insert(filled(region, "us-east-1"));
+                self.names.insert(filled(name.strip_prefix("trail/").unwrap_or("*"), "another"));
+                *owner
+            }
+            _ => {
+                self.is_unclear = true;
+                return;
+            }
+        };
+        let has_wildcards = owner.contains(['*', '?']);
+        match filled_account(owner) {
+            Some(id) if has_wildcards => drop(self.accounts.insert(id)),
+            None if has_wildcards => self.is_unclear = true,
+            // What is no account is nobody's.
+            None => {}
+            Some(id) => match names(&id) {
+                NamedAccount::Ours => {}
+                NamedAccount::Unclear => self.is_unclear = true,
+                NamedAccount::Stranger => drop(self.accounts.insert(id)),
+            },
+        }
+    }
+}
+
+/// What an account is that a policy names.
+enum NamedAccount {
+    Ours,
+    /// One to be tried.
+    Stranger,
+    /// Nobody knows, or somebody chose to let it in.
+    Unclear,
+}
 
 impl Strangers {
     /// `is_ours` says of an account whether it is; nothing where that is not known.
     pub(super) fn of(policy: &Document, text: &str, partition: &str, is_ours: impl Fn(&str) -> Option<bool>) -> Self {
         let account = stranger(text);
-        let trail = |region: &str, account: &str, name: &str| {
-            (format!("arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"), account.to_owned())
+        let mut named = Named {
+            // Whom a Deny is for need not be everybody: strangers are of many kinds.
+            accounts: (0..=9)
+                .map(|digit| format!("{digit}{}", &account[1..]))
+                .filter(|id| !text.contains(id))
+                .collect(),
+            regions: ["us-east-1".to_owned(), "eu-west-1".to_owned()].into(),
+            names: ["another".to_owned(), "x".to_owned()].into(),
+            is_unclear: false,
         };
-        let mut strangers = Self { trails: BTreeSet::new(), is_unclear: false };
-        // Whom a Deny is for need not be everybody: strangers are of many kinds.
-        for digit in 0..=9 {
-            let id = format!("{digit}{}", &account[1..]);
-            if !text.contains(&id) {
-                strangers.trails.extend([trail("us-east-1", &id, "another"), trail("eu-west-1", &id, "x")]);
+        let is_source = |key: &str| SOURCES.contains(&key.to_ascii_lowercase().as_str());
+        for statement in &policy.statements {
+            let is_deny = statement.effect == Effect::Deny;
+            let conditions = || statement.conditions.iter().filter(|condition| is_source(&condition.key));
+            let what = |id: &str| match is_ours(id) {
+                Some(true) => NamedAccount::Ours,
+                Some(false) if is_deny => NamedAccount::Stranger,
+                _ => NamedAccount::Unclear,
+            };
+            conditions().flat_map(|condition| &condition.values).for_each(|value| named.take(value, what));
+            if is_deny {
+                // Whom it is for, and not whom it spares.
+                named.is_unclear |= conditions().any(|condition| !condition.operator.negated);
+            } else {
+                // What two patterns have in common is not filled in.
+                let of_strangers = |values: &Vec<String>| values.iter().any(|value| admits_strangers(value));
+                let all: Vec<bool> = conditions().map(|condition| of_strangers(&condition.values)).collect();
+                named.is_unclear |= all.len() > 1 && all.iter().all(|admits| *admits);
             }
         }
-        let is_source = |key: &str| SOURCES.contains(&key.to_ascii_lowercase().as_str());
-        strangers.is_unclear =
-            policy.statements.iter().filter(|statement| statement.effect == Effect::Deny).any(|statement| {
-                statement.conditions.iter().any(|condition| is_source(&condition.key) && !condition.operator.negated)
-            });
-        let allowing = policy.statements.iter().filter(|statement| statement.effect != Effect::Deny);
-        let conditions = allowing.flat_map(|statement| &statement.conditions);
-        for condition in conditions.filter(|condition| is_source(&condition.key)) {
-            for value in &condition.values {
-                let parts: Vec<&str> = value.splitn(6, ':').collect();
-                match parts.as_slice() {
-                    [id] if !id.contains(['*', '?']) => {
-                        let is_account = id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
-                        strangers.is_unclear |= is_account && is_ours(id) != Some(true);
-                    }
-                    [id] => match filled_account(id) {
-                        Some(id) => drop(strangers.trails.insert(trail("us-east-1", &id, "another"))),
-                        None => strangers.is_unclear = true,
-                    },
-                    [_, _, _, _, owner, _] if !owner.contains(['*', '?']) => {
-                        strangers.is_unclear |= is_ours(owner) != Some(true);
-                    }
-                    [_, _, _, region, owner, name] => match filled_account(owner) {
-                        Some(id) => {
-                            let (region, name) =
-                                (filled(region, "us-east-1"), name.strip_prefix("trail/").unwrap_or("*"));
-                            let name = filled(name, "another");
-                            strangers.trails.extend([trail(&region, &id, &name), trail(&region, &account, &name)]);
-                        }
-                        None => strangers.is_unclear = true,
-                    },
-                    _ => strangers.is_unclear = true,
-                }
-            }
+        named.accounts.retain(|id| is_ours(id) != Some(true));
+        let Named { accounts, regions, names, is_unclear } = named;
+        let mut strangers = Self { trails: BTreeSet::new(), is_unclear };
+        strangers.is_unclear |= accounts.len() * regions.len() * names.len() > MOST_TRIED;
+        for account in &accounts {
+            let trails = regions.iter().flat_map(|region| names.iter().map(move |name| (region, name)));
+            let trails =
+                trails.map(|(region, name)| format!("arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"));
+            let room = MOST_TRIED.saturating_sub(strangers.trails.len());
+            strangers.trails.extend(trails.map(|trail| (trail, account.clone())).take(room));
         }
         strangers
     }
@@ -176,6 +222,16 @@ impl Strangers {
         };
         conclusion.expected(format!("{CLOUDTRAIL} of these accounts only"))
     }
+}
+
+/// Whether a value of a source is one that others than the accounts that it names can have.
+fn admits_strangers(value: &str) -> bool {
+    let owner = match value.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+        [id] => *id,
+        [_, _, _, _, owner, _] => *owner,
+        _ => return true,
+    };
+    owner.contains(['*', '?'])
 }
 
 /// An account that a pattern matches, which is hardly one of ours.

@@ -111,7 +111,7 @@ impl Logged {
                     Some([value]) if value == "true" => writes = false,
                     Some([value]) if value == "false" => reads = false,
                     Some([one, other]) if one != other && [one, other].iter().all(|it| is_flag(it)) => {}
-                    _ => self.unclear = true,
+                    _ => (narrowed, self.unclear) = (true, true),
                 }
             } else if is(field, "eventSource") && field.operators.keys().eq(["notequals"]) {
                 excluded = field.operators.values().flatten().next().cloned();

@@ -84,7 +84,7 @@ impl Judge<'_> {
     fn line(&self, arn: &Name, trail: &Trail, is_compliant: bool) -> TrailLine {
         let settings = trail.settings.now(&self.clock).known();
         let bucket = settings.and_then(|settings| self.model.buckets.get(settings.bucket.as_str()));
-        let status = trail.home_status(arn).and_then(|status| status.now(&self.clock).known());
+        let status = trail.home_status(arn, &self.clock).and_then(|status| status.now(&self.clock).known());
         TrailLine {
             arn: arn.clone(),
             settings: settings.cloned(),
@@ -275,13 +275,13 @@ impl Judge<'_> {
 
     fn delivery(&self, known: &Known<'_>, within: Option<i64>) -> Conclusion {
         let empty = Observations::default();
-        let now = known.trail.home_status(known.arn).unwrap_or(&empty).now(&self.clock);
+        let now = known.trail.home_status(known.arn, &self.clock).unwrap_or(&empty).now(&self.clock);
         let home = match now.said {
             Said::Known(status) => delivered(status, now.at, within, known.settings.validation),
             _ => Conclusion::undetermined(now.why("status_absent")),
         };
         // A delivery can fail in one Region only.
-        let elsewhere = known.trail.other_status(known.arn).filter_map(|status| {
+        let elsewhere = known.trail.other_status(known.arn, &self.clock).filter_map(|status| {
             let now = status.now(&self.clock);
             let conclusion = match now.if_said("status_absent") {
                 Ok(status) => delivered(status?, None, None, false),
@@ -300,12 +300,18 @@ impl Judge<'_> {
 
     fn log_group(&self, known: &Known<'_>) -> Conclusion {
         let group = known.settings.log_group.clone();
-        let status = known.trail.home_status(known.arn).map(|status| status.now(&self.clock).if_said("status_absent"));
-        let error = match status.unwrap_or(Ok(None)) {
-            Ok(status) => status.and_then(|status| status.log_group_error.clone()),
-            Err(reason) if group.is_some() => return Conclusion::undetermined(reason),
-            Err(_) => None,
-        };
+        let home = known.trail.home_status(known.arn, &self.clock).into_iter().map(|status| (status, true));
+        // A delivery can fail in one Region only.
+        let others = known.trail.other_status(known.arn, &self.clock).map(|status| (status, false));
+        let mut error = None;
+        for (status, is_home) in home.chain(others) {
+            match status.now(&self.clock).if_said("status_absent") {
+                Ok(status) => error = error.or_else(|| status.and_then(|status| status.log_group_error.clone())),
+                Err("export_stale") if !is_home => {}
+                Err(reason) if group.is_some() => return Conclusion::undetermined(reason),
+                Err(_) => {}
+            }
+        }
         let conclusion = match (&group, error) {
             (None, _) => Conclusion::violation("cloudwatch_logs_off"),
             (Some(_), Some(error)) => {
@@ -319,17 +325,24 @@ impl Judge<'_> {
     /// What must be so for a trail to work at all.
     fn works(&self, known: &Known<'_>, key: &Option<NamedKey>, judged: &mut Judged, resource: Resource<'_>) {
         let empty = Observations::default();
-        let status = known.trail.home_status(known.arn).unwrap_or(&empty).now(&self.clock);
+        let status = known.trail.home_status(known.arn, &self.clock).unwrap_or(&empty).now(&self.clock);
         let logging = match status.said {
             Said::Known(status) => Conclusion::holds(status.is_logging, "not_logging"),
             _ => Conclusion::undetermined(status.why("status_absent")),
         };
         let status_at = status.at;
-        let elsewhere = known.trail.other_status(known.arn).filter_map(|status| {
+        let elsewhere = known.trail.other_status(known.arn, &self.clock).filter_map(|status| {
             let now = status.now(&self.clock);
             // What was older there than at home says nothing of now.
-            let is_off = now.at >= status_at && now.known().is_some_and(|status| !status.is_logging);
-            is_off.then(|| Conclusion::violation("not_logging").on(&Basis::of(&now)))
+            if !now.may_tell_since(status_at) {
+                return None;
+            }
+            let conclusion = match now.said {
+                Said::Known(status) if status.is_logging => return None,
+                Said::Known(_) => Conclusion::violation("not_logging"),
+                _ => Conclusion::undetermined(now.why("status_absent")),
+            };
+            Some(conclusion.on(&Basis::of(&now)))
         });
         let logging = std::iter::once(logging.on(&Basis::of(&status))).chain(elsewhere);
         self.push(judged, resource, "trail.logging", worst(logging).unwrap_or_else(Conclusion::compliant));

@@ -94,7 +94,7 @@ pub(super) fn moment(members: &Members<'_>, name: &'static str) -> Read<Option<T
 pub(super) fn status(status: &Members<'_>) -> Read<TrailStatus> {
     let is_logging = flag(status, "IsLogging")?.ok_or(NoAnswer::Shape("IsLogging"))?;
     let (started_at, stopped_at) = (moment(status, "StartLoggingTime")?, moment(status, "StopLoggingTime")?);
-    if is_logging && started_at.is_some() && stopped_at > started_at {
+    if is_logging && stopped_at > started_at {
         return Err(NoAnswer::Shape("IsLogging as its times say"));
     }
     Ok(TrailStatus {
@@ -252,14 +252,20 @@ pub(super) fn key_metadata(metadata: &Members<'_>, arn: &str) -> Read<KeyMetadat
         usage: metadata.filled("KeyUsage").unwrap_or_default(),
         manager: metadata.filled("KeyManager").unwrap_or_default(),
         origin: metadata.filled("Origin").unwrap_or_default(),
-        valid_to: metadata.time("ValidTo"),
-        enabled: metadata.flag("Enabled"),
+        valid_to: moment(metadata, "ValidTo")?,
+        enabled: match metadata.get("Enabled") {
+            None => None,
+            Some(_) => Some(metadata.flag("Enabled").ok_or(NoAnswer::Shape("Enabled"))?),
+        },
     })
 }
 
 pub(super) fn key_grant(value: &Value, asked: &str) -> Read<KeyGrant> {
     let grant = members(value)?;
-    if let Some(other) = grant.text("KeyId").filter(|key| key.starts_with("arn:") && *key != asked) {
+    let id = |key: &str| key.rsplit('/').next().map(str::to_owned);
+    if let Some(other) =
+        grant.text("KeyId").filter(|key| *key != asked && (key.starts_with("arn:") || id(key) != id(asked)))
+    {
         return Err(NoAnswer::Misplaced(other.to_owned()));
     }
     let grantees = ["GranteePrincipal", "GranteeServicePrincipal"].into_iter().filter_map(|name| grant.filled(name));
@@ -340,17 +346,17 @@ pub(super) fn description(members: &Members<'_>) -> Read<Answer<OrganizationDesc
     }))
 }
 
-/// The types of policies that are switched on in the one root of an organisation.
-pub(super) fn enabled_types(members: &Members<'_>) -> Read<Answer<BTreeSet<PolicyType>>> {
+/// The types of policies of the one root of an organisation, each with whether it is surely switched on.
+pub(super) fn enabled_types(members: &Members<'_>) -> Read<Answer<BTreeMap<PolicyType, bool>>> {
     let [root] = list(members, "Roots")?.as_slice() else { return Err(NoAnswer::Shape("one of Roots")) };
     let root = self::members(root)?;
-    let mut enabled = BTreeSet::new();
+    let mut enabled = BTreeMap::new();
     for policy_type in list(&root, "PolicyTypes")? {
         let policy_type = self::members(policy_type)?;
         let name = policy_type.text("Type").ok_or(NoAnswer::Shape("Type"))?;
-        if policy_type.text("Status").ok_or(NoAnswer::Shape("Status"))? == "ENABLED" {
-            enabled.insert(PolicyType::named(name));
-        }
+        // What is being switched on or off is one or the other.
+        let is_enabled = policy_type.text("Status").ok_or(NoAnswer::Shape("Status"))? == "ENABLED";
+        enabled.insert(PolicyType::named(name), is_enabled);
     }
     Ok(paged(members, enabled))
 }

@@ -171,13 +171,31 @@ impl Call {
         match self.is_answered_by(code) {
             true => {
                 let mut facts = self.without(&Without::Absent);
+                // Whichever of these calls says so, there is no policy, and no organisation.
+                match self.command {
+                    Command::GetBucketPolicyStatus => {
+                        let bucket: Option<Name> = self.parameter.as_deref().map(Name::from);
+                        facts.extend(bucket.map(|bucket| Fact::Bucket(bucket, BucketFact::Policy(Answer::Absent))));
+                    }
+                    command if command.text().starts_with("organizations ") => {
+                        let alone = OrganizationFact::Description(self.account(), Answer::Absent);
+                        facts.push(Fact::Organization(alone));
+                    }
+                    _ => {}
+                }
                 // Who is told that there is none could ask, as who is told what there is.
                 if let Some(Fact::Bucket(bucket, _)) = facts.first() {
                     facts.push(Fact::Bucket(bucket.clone(), self.owner()));
                 }
                 facts
             }
-            false if GONE.contains(&code) => self.without(&Without::Gone),
+            false if GONE.contains(&code) => {
+                let mut facts = self.without(&Without::Gone);
+                if let (Some(Fact::Bucket(bucket, _)), "404" | "NoSuchBucket") = (facts.first(), code) {
+                    facts.push(Fact::Bucket(bucket.clone(), BucketFact::Gone));
+                }
+                facts
+            }
             false => self.without(&Without::Refused(code.to_owned())),
         }
     }
@@ -384,7 +402,14 @@ impl Call {
     fn key(&self, members: &Members<'_>) -> Read<Vec<Fact>> {
         let metadata = members.get("KeyMetadata").and_then(Members::of).ok_or(NoAnswer::Shape("KeyMetadata"))?;
         let arn = metadata.filled("Arn").ok_or(NoAnswer::Shape("Arn"))?;
-        if self.key_asked()?.is_some_and(|asked| *asked != *arn) {
+        // An alias is of the account and the Region of its key.
+        let is_elsewhere = |place: &Place| {
+            let mut parts = arn.split(':').skip(3);
+            parts.next() != Some(&place.region) || parts.next() != Some(&place.account)
+        };
+        if self.key_asked()?.is_some_and(|asked| *asked != *arn)
+            || self.alias_asked().is_some_and(|(place, _)| is_elsewhere(&place))
+        {
             return Err(NoAnswer::Misplaced(arn));
         }
         let metadata = key_metadata(&metadata, &arn)?;

@@ -168,6 +168,7 @@ fn bucket(
 /// What is known of a bucket that is gone.
 fn unknown_bucket() -> Vec<BucketFact> {
     vec![
+        BucketFact::Gone,
         BucketFact::Region(Answer::Unreadable),
         BucketFact::Policy(Answer::Unreadable),
         BucketFact::Encryption(Answer::Unreadable),

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::answers::put;
 use crate::settings::facts::{Identities, Identity, Members};
 
 /// The principals of an account, each with the texts of its policies.
 pub(super) fn identities(members: &Members<'_>) -> Option<Identities> {
     let details = |name| members.list(name).map(Vec::as_slice);
     let (users, roles) = (details("UserDetailList")?, details("RoleDetailList")?);
-    let managed: BTreeMap<String, String> = details("Policies")?.iter().filter_map(managed_policy).collect();
-    let groups: BTreeMap<String, Vec<String>> =
-        details("GroupDetailList")?.iter().filter_map(|group| named_policies(group, "GroupName", &managed)).collect();
+    let managed = once(details("Policies")?.iter().filter_map(managed_policy))?;
+    let groups = details("GroupDetailList")?.iter().filter_map(|group| named_policies(group, "GroupName", &managed));
+    let groups = once(groups)?;
     let mut identities = Identities::default();
     for value in users.iter().chain(roles) {
         let principal = Members::of(value)?;
@@ -25,10 +26,19 @@ pub(super) fn identities(members: &Members<'_>) -> Option<Identities> {
             policies.extend(groups.get(&group).cloned().unwrap_or_else(|| vec![String::new()]));
         }
         let has_boundary = principal.get("PermissionsBoundary").is_some();
-        identities.principals.insert(arn, Identity { policies, has_boundary });
+        put(&mut identities.principals, arn, Identity { policies, has_boundary }).ok()?;
         identities.ids.extend(id);
     }
     Some(identities)
+}
+
+/// All by their names; nothing if two things are said of one.
+fn once<V: PartialEq>(items: impl Iterator<Item = (String, V)>) -> Option<BTreeMap<String, V>> {
+    let mut all = BTreeMap::new();
+    for (name, value) in items {
+        put(&mut all, name, value).ok()?;
+    }
+    Some(all)
 }
 
 fn named_policies(value: &Value, name: &str, managed: &BTreeMap<String, String>) -> Option<(String, Vec<String>)> {
