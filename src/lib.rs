@@ -66,6 +66,7 @@ mod join;
 pub mod json;
 pub mod object_key;
 pub mod outcome;
+pub mod pack;
 pub mod partial;
 pub mod plan;
 pub mod policy;

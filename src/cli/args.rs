@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use logseal::audit::{DEFAULT_MANIFEST_ROWS, DEFAULT_MAX_GROUPS, DEFAULT_SAMPLE};
 use logseal::campaign::{RoleArn, S3Location};
 use logseal::evidence::{EvidenceOptions, EvidencePath};
+use logseal::finished::Joined;
 use logseal::generate;
 use logseal::object_key::Account;
 use logseal::plan::{Checksums, PlanOptions, Shard};
@@ -39,6 +40,10 @@ pub(super) enum Command {
     Settings(Box<SettingsArgs>),
     /// Make a report of a finished audit, to be handed over
     Report(ReportArgs),
+    /// Pack a finished audit and its report into one archive that others can check
+    Pack(PackArgs),
+    /// Check such an archive
+    VerifyPack(VerifyPackArgs),
     /// Show why one object got its verdict
     Explain(ExplainArgs),
     /// Write or check a policy file
@@ -409,6 +414,13 @@ pub(super) struct ReportArgs {
     /// How the statement on stdout is written [default: text, or nothing with --html]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ReportFormat>,
+    #[command(flatten)]
+    pub joined: JoinedArgs,
+}
+
+/// Results that belong to an audit
+#[derive(Args)]
+pub(super) struct JoinedArgs {
     /// Join the result of `digests`
     #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub digests: Option<PathBuf>,
@@ -418,6 +430,57 @@ pub(super) struct ReportArgs {
     /// Join the result of `reconcile`
     #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub reconcile: Option<PathBuf>,
+}
+
+impl JoinedArgs {
+    pub fn into_joined(self) -> Joined {
+        Joined { digests: self.digests, settings: self.settings, reconciled: self.reconcile }
+    }
+}
+
+#[derive(Args)]
+pub(super) struct PackArgs {
+    /// The folder of a finished audit
+    #[arg(value_name = "DIR", value_parser = local_folder())]
+    pub audit: PathBuf,
+    /// The archive to write
+    #[arg(long, value_name = "FILE.zip", value_parser = local_path())]
+    pub out: PathBuf,
+    /// Replace that file
+    #[arg(long)]
+    pub force: bool,
+    /// How findings are packed: they can be far larger than all else
+    #[arg(long, value_name = "FORM", default_value = "csv")]
+    pub findings: PackedFindings,
+    /// Sign the statement for pipelines with this private key: PKCS#8 as PEM, Ed25519 or ECDSA P-256
+    #[arg(long, value_name = "KEY.pem", value_parser = local_path())]
+    pub attest: Option<PathBuf>,
+    #[command(flatten)]
+    pub joined: JoinedArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum PackedFindings {
+    /// As CSV, compressed
+    Csv,
+    /// Not at all
+    None,
+}
+
+#[derive(Args)]
+pub(super) struct VerifyPackArgs {
+    /// The archive, or the folder that it was unpacked to
+    #[arg(value_name = "PACK", value_parser = local_path())]
+    pub pack: PathBuf,
+    /// Who may sign: a file of allowed signers of OpenSSH
+    #[arg(long, value_name = "FILE", requires = "identity", value_parser = local_path())]
+    pub allowed_signers: Option<PathBuf>,
+    /// Whom the signature must be of
+    #[arg(long, value_name = "NAME", requires = "allowed_signers")]
+    pub identity: Option<String>,
+    /// The public key in PEM that the statement for pipelines must be signed with
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
+    pub attestation_key: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -6,6 +6,7 @@
 mod args;
 mod digests;
 mod explain;
+mod pack;
 mod policy;
 mod progress;
 mod reconcile;
@@ -90,6 +91,8 @@ pub fn run() -> ExitCode {
         Command::Reconcile(args) => reconcile::run(args),
         Command::Settings(args) => settings::run(*args),
         Command::Report(args) => report::run(args),
+        Command::Pack(args) => pack::run(args),
+        Command::VerifyPack(args) => pack::verify(args),
         Command::Explain(args) => explain::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Generate(args) => run_generate(&args),

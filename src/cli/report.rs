@@ -1,6 +1,6 @@
 //! `report`: a finished audit as something that people hand over.
 
-use logseal::finished::{Finished, FinishedError, Joined};
+use logseal::finished::{Finished, FinishedError};
 use logseal::report::{StatementForm, render_page, render_statement, write_page};
 
 use super::args::{ReportArgs, ReportFormat};
@@ -15,8 +15,7 @@ impl From<FinishedError> for Failure {
 }
 
 pub(super) fn run(args: ReportArgs) -> Result<u8, Failure> {
-    let joined = Joined { digests: args.digests, settings: args.settings, reconciled: args.reconcile };
-    let finished = Finished::read(&args.audit, &joined)?;
+    let finished = Finished::read(&args.audit, &args.joined.into_joined())?;
     if let Some(file) = &args.html {
         write_page(file, args.force, &render_page(&finished))
             .map_err(|error| Failure::with_hint(&error, error.hint()))?;

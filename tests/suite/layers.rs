@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROWS: &[&[&str]] = &[
     &["main"],
     &["cli"],
-    &["report"],
+    &["report", "pack"],
     &["finished"],
     &["audit", "reconcile", "digests", "explain", "generate", "settings"],
     &["engine"],

@@ -23,6 +23,7 @@ mod merge;
 mod mirror_model;
 mod oracle;
 mod orc_file;
+mod packs;
 mod random;
 mod reconcile;
 mod remediation;

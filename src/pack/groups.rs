@@ -1,0 +1,155 @@
+//! `groups.csv`: findings by what they have in common, as people open them in a spreadsheet.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use serde::Deserialize;
+
+use crate::escape::{push_cell, unescape_cell};
+use crate::finished::Finished;
+use crate::object_key::ObjectKey;
+
+/// A spreadsheet has a million rows, and a person fewer. Beyond so many groups, accounts are not told apart.
+const MAX_GROUPS: usize = 50_000;
+/// So many objects are named of each.
+const EXAMPLES: usize = 3;
+
+#[derive(Deserialize)]
+struct Finding {
+    bucket: String,
+    key: String,
+    size: String,
+    last_modified: String,
+    verdict: String,
+    reason: String,
+    rule: String,
+    lane: String,
+}
+
+/// What findings of a group have in common; cells as they stand in the list.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    bucket: String,
+    account: String,
+    verdict: String,
+    rule: String,
+    reason: String,
+    lane: String,
+}
+
+#[derive(Default)]
+struct Members {
+    objects: u64,
+    bytes: u64,
+    oldest: String,
+    newest: String,
+    examples: Vec<String>,
+}
+
+/// The groups of a list of findings, which must be those that the summary counts.
+pub(super) fn of_findings(findings: impl Read, finished: &Finished) -> Result<Vec<u8>, String> {
+    let mut groups: BTreeMap<Group, Members> = BTreeMap::new();
+    let mut by_verdict: BTreeMap<String, u64> = BTreeMap::new();
+    for finding in csv::Reader::from_reader(findings).into_deserialize() {
+        let finding: Finding = finding.map_err(|error| crate::escape::harmless(&error.to_string()))?;
+        *by_verdict.entry(finding.verdict.clone()).or_default() += 1;
+        let key = unescape_cell(&finding.key).unwrap_or_default();
+        let account = ObjectKey::parse(&key).account.map_or_else(|| "-".to_owned(), |account| account.to_string());
+        let mut group = Group {
+            bucket: finding.bucket,
+            account,
+            verdict: finding.verdict,
+            rule: finding.rule,
+            reason: finding.reason,
+            lane: finding.lane,
+        };
+        if groups.len() >= MAX_GROUPS && !groups.contains_key(&group) {
+            group.account = "(many)".to_owned();
+        }
+        let members = groups.entry(group).or_default();
+        members.objects += 1;
+        members.bytes = members.bytes.saturating_add(finding.size.parse().unwrap_or(0));
+        if members.oldest.is_empty() || finding.last_modified < members.oldest {
+            members.oldest.clone_from(&finding.last_modified);
+        }
+        if finding.last_modified > members.newest {
+            members.newest.clone_from(&finding.last_modified);
+        }
+        if members.examples.len() < EXAMPLES {
+            members.examples.push(finding.key);
+        }
+    }
+    let counts = &finished.audit.counts;
+    let expected =
+        [("violation", counts.violation), ("undetermined", counts.undetermined), ("excepted", counts.excepted)];
+    for (verdict, count) in expected {
+        let listed = by_verdict.remove(verdict).unwrap_or(0);
+        if listed != count {
+            return Err(format!("summary.json counts {count} {verdict} objects, findings.csv lists {listed}"));
+        }
+    }
+    match by_verdict.first_key_value() {
+        Some((verdict, _)) => {
+            Err(format!("findings.csv lists objects of the verdict {}", crate::escape::harmless(verdict)))
+        }
+        None => Ok(table(groups)),
+    }
+}
+
+fn table(groups: BTreeMap<Group, Members>) -> Vec<u8> {
+    let mut groups: Vec<(Group, Members)> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, members)| Reverse(members.objects));
+    let mut text =
+        b"bucket,account,verdict,rule,reason,lane,objects,bytes,oldest,newest,example_1,example_2,example_3\n".to_vec();
+    for (group, members) in groups {
+        let Group { bucket, account, verdict, rule, reason, lane } = &group;
+        for cell in [bucket, account, verdict, rule, reason, lane] {
+            push_again(&mut text, cell);
+            text.push(b',');
+        }
+        text.extend_from_slice(format!("{},{},", members.objects, members.bytes).as_bytes());
+        push_again(&mut text, &members.oldest);
+        text.push(b',');
+        push_again(&mut text, &members.newest);
+        for at in 0..EXAMPLES {
+            text.push(b',');
+            push_again(&mut text, members.examples.get(at).map_or("", |key| key));
+        }
+        text.push(b'\n');
+    }
+    text
+}
+
+/// Appends a cell of one of our lists to another: it is the same again.
+fn push_again(text: &mut Vec<u8>, cell: &str) {
+    match unescape_cell(cell) {
+        Some(bytes) => push_cell(text, &bytes),
+        None => push_cell(text, cell.as_bytes()),
+    }
+}
+
+/// Whether the groups of a table are as many objects as the summary counts.
+pub(super) fn agree(table: &[u8], finished: &Finished) -> Result<(), String> {
+    #[derive(Deserialize)]
+    struct Row {
+        verdict: String,
+        objects: u64,
+    }
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for row in csv::Reader::from_reader(table).into_deserialize() {
+        let row: Row = row.map_err(|error| crate::escape::harmless(&error.to_string()))?;
+        let sum = sums.entry(row.verdict).or_default();
+        *sum = sum.saturating_add(row.objects);
+    }
+    let counts = &finished.audit.counts;
+    let expected =
+        [("violation", counts.violation), ("undetermined", counts.undetermined), ("excepted", counts.excepted)];
+    for (verdict, count) in expected {
+        let listed = sums.remove(verdict).unwrap_or(0);
+        if listed != count {
+            return Err(format!("summary.json counts {count} {verdict} objects, groups.csv {listed}"));
+        }
+    }
+    if sums.is_empty() { Ok(()) } else { Err("groups.csv has another verdict".to_owned()) }
+}

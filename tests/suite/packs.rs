@@ -1,0 +1,205 @@
+//! Packs: the same bytes each time, and nothing in them can change unnoticed.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Cursor, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use logseal::pack::{PackFault, Verified, VerifyOptions, verify_pack};
+use logseal::report::render_page;
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
+
+use crate::audits::{Desk, Ran, command};
+
+fn packed(desk: &Desk, name: &str, args: &[&str]) -> PathBuf {
+    let (audit, source) = (desk.path("audit"), Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/example"));
+    if !audit.exists() {
+        let mut audits = command();
+        audits.arg("audit").arg(source).arg("--out").arg(&audit).args([
+            "--no-progress",
+            "--as-of",
+            "2026-01-05",
+            "--sample",
+            "5",
+        ]);
+        let ran: Ran = audits.output().unwrap().into();
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+    }
+    let out = desk.path(name);
+    let ran: Ran = command().arg("pack").arg(audit).arg("--out").arg(&out).args(args).output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    out
+}
+
+fn verified(path: &Path) -> Result<Verified, PackFault> {
+    verify_pack(path, &VerifyOptions { page: &render_page, ..VerifyOptions::new() })
+}
+
+/// What is noticed of an archive: nothing, or what.
+fn noticed(path: &Path) -> Option<String> {
+    match verified(path) {
+        Ok(verified) => (verified.is_repacked == Some(true)).then(|| "it was packed again".to_owned()),
+        Err(fault) => Some(fault.to_string()),
+    }
+}
+
+fn members(pack: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut archive = ZipArchive::new(File::open(pack).unwrap()).unwrap();
+    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    let read = |name: String| {
+        let mut text = Vec::new();
+        archive.by_name(&name).unwrap().read_to_end(&mut text).unwrap();
+        (name, text)
+    };
+    names.into_iter().map(read).collect()
+}
+
+/// An archive of these members, as another tool writes it.
+fn archive(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, text) in members {
+        zip.start_file(name.as_str(), SimpleFileOptions::default()).unwrap();
+        zip.write_all(text).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn the_same_result_makes_the_same_pack() {
+    let desk = Desk::new();
+    let (one, other) = (packed(&desk, "one.zip", &[]), packed(&desk, "other.zip", &[]));
+    assert!(fs::read(&one).unwrap() == fs::read(&other).unwrap());
+    let found = verified(&one).unwrap();
+    assert_eq!((found.is_repacked, found.has_findings), (Some(false), true));
+    let none = packed(&desk, "none.zip", &["--findings", "none"]);
+    assert!(!verified(&none).unwrap().has_findings);
+    // A file that is there stays.
+    let ran: Ran = command().arg("pack").arg(desk.path("audit")).arg("--out").arg(&one).output().unwrap().into();
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("--force replaces it"), "{}", ran.stderr);
+}
+
+/// Every byte with `LOGSEAL_FLIPS=1`, else some of them.
+#[test]
+fn no_byte_can_change_unnoticed() {
+    let desk = Desk::new();
+    let pack = packed(&desk, "pack.zip", &[]);
+    let whole = fs::read(&pack).unwrap();
+    let step = if std::env::var_os("LOGSEAL_FLIPS").is_some() { 1 } else { 211 };
+    let spoilt = desk.path("spoilt.zip");
+    let mut missed = Vec::new();
+    for at in (0..whole.len()).step_by(step) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        fs::write(&spoilt, bytes).unwrap();
+        if noticed(&spoilt).is_none() {
+            missed.push(at);
+        }
+    }
+    assert!(missed.is_empty(), "{} of {}: {:?}", missed.len(), whole.len(), &missed[..missed.len().min(20)]);
+    for end in [0, 1, whole.len() / 2, whole.len() - 1] {
+        fs::write(&spoilt, &whole[..end]).unwrap();
+        assert!(verified(&spoilt).is_err(), "{end}");
+    }
+    for more in [[&whole[..], b"x"].concat(), [b"x", &whole[..]].concat()] {
+        fs::write(&spoilt, more).unwrap();
+        assert!(verified(&spoilt).is_err());
+    }
+}
+
+#[test]
+fn no_member_can_go_come_or_be_renamed() {
+    let desk = Desk::new();
+    let pack = packed(&desk, "pack.zip", &[]);
+    let whole: Vec<(String, Vec<u8>)> = members(&pack).into_iter().collect();
+    let spoilt = desk.path("spoilt.zip");
+    let refused = |members: &[(String, Vec<u8>)], what: &str| {
+        fs::write(&spoilt, archive(members)).unwrap();
+        let fault = verified(&spoilt).map(|_| ()).expect_err(what);
+        fault.to_string()
+    };
+    // Put together by another tool, it still holds.
+    fs::write(&spoilt, archive(&whole)).unwrap();
+    assert_eq!(verified(&spoilt).unwrap().is_repacked, Some(true));
+    for at in 0..whole.len() {
+        let name = &whole[at].0;
+        let mut fewer = whole.clone();
+        fewer.remove(at);
+        refused(&fewer, name);
+        let mut renamed = whole.clone();
+        renamed[at].0.push('x');
+        refused(&renamed, name);
+        let mut changed = whole.clone();
+        changed[at].1.push(b'x');
+        refused(&changed, name);
+    }
+    let with = |name: &str, text: &[u8]| [whole.clone(), vec![(name.to_owned(), text.to_vec())]].concat();
+    for (name, said) in [
+        ("evidence/data/more.txt", "is in no manifest"),
+        ("evidence/stray.txt", "is in no manifest"),
+        ("evidence/data/x.sig", "is in no manifest"),
+        ("evidence/../x", "leads out"),
+        ("/etc/x", "absolute"),
+        ("evidence/./x", "leads out"),
+        ("other/x", "more than one folder"),
+        ("x", "lies beside the folder"),
+        ("evidence/a\\b", "signs that names have not"),
+        ("evidence/c:x", "signs that names have not"),
+        ("evidence/data/SUMMARY.json", "differ in case"),
+    ] {
+        let found = refused(&with(name, b""), name);
+        assert!(found.contains(said), "{name}: {found}");
+    }
+    // A signature may lie beside the payload.
+    fs::write(&spoilt, archive(&with("evidence/tagmanifest-sha256.txt.sig", b"x"))).unwrap();
+    assert_eq!(verified(&spoilt).unwrap().signatures, ["tagmanifest-sha256.txt.sig"]);
+}
+
+/// More than the bag says, which a small archive can hold.
+#[test]
+fn what_would_fill_the_disk_is_refused() {
+    let desk = Desk::new();
+    let mut members: Vec<(String, Vec<u8>)> = members(&packed(&desk, "pack.zip", &[])).into_iter().collect();
+    let bomb = desk.path("bomb.zip");
+    members.push(("evidence/data/zeros".to_owned(), vec![0; 64 << 20]));
+    fs::write(&bomb, archive(&members)).unwrap();
+    assert!(bomb.metadata().unwrap().len() < 1 << 20);
+    let fault = verified(&bomb).map(|_| ()).unwrap_err().to_string();
+    assert!(fault.contains("more bytes than Payload-Oxum says"), "{fault}");
+}
+
+#[test]
+fn links_in_an_unpacked_pack_are_refused() {
+    let desk = Desk::new();
+    let folder = desk.path("unpacked");
+    for (name, text) in members(&packed(&desk, "pack.zip", &[])) {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    assert!(verified(&folder).is_ok() && verified(&folder.join("evidence")).is_ok());
+    #[cfg(unix)]
+    {
+        let (file, kept) = (folder.join("evidence/data/units.csv"), desk.path("kept.csv"));
+        fs::rename(&file, &kept).unwrap();
+        std::os::unix::fs::symlink(&kept, &file).unwrap();
+        assert!(verified(&folder).map(|_| ()).unwrap_err().to_string().contains("it is a link"));
+    }
+}
+
+/// Findings that are not those of the summary make no pack.
+#[test]
+fn findings_must_be_those_that_are_counted() {
+    let desk = Desk::new();
+    packed(&desk, "pack.zip", &[]);
+    let list = desk.path("audit").join("findings.csv");
+    let text = fs::read_to_string(&list).unwrap();
+    let fewer: Vec<&str> = text.lines().take(20).collect();
+    fs::write(&list, fewer.join("\n") + "\n").unwrap();
+    let ran: Ran =
+        command().arg("pack").arg(desk.path("audit")).arg("--out").arg(desk.path("x.zip")).output().unwrap().into();
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("counts 54 violation objects, findings.csv lists 19"), "{}", ran.stderr);
+    assert!(!desk.path("x.zip").exists());
+}
