@@ -21,7 +21,7 @@ pub mod truth;
 pub mod who;
 pub mod words;
 
-pub use condition::Condition;
+pub use condition::{Comparison, Condition};
 pub use document::{Document, DocumentError, Effect, Listed, Statement, Version};
 pub use evaluate::{Attachment, Caller, Evaluation, Request, Target, evaluate};
 pub use facts::{Fact, Facts};

@@ -76,6 +76,7 @@ impl BucketFact {
         match self {
             Self::Owner(account, how) => Self::Owner(account, how),
             Self::Gone => Self::Gone,
+            Self::CreatedAt(at) => Self::CreatedAt(at),
             Self::Region(_) => Self::Region(Answer::Unreadable),
             Self::Encryption(_) => Self::Encryption(Answer::Unreadable),
             Self::Policy(_) => Self::Policy(Answer::Unreadable),
@@ -125,6 +126,12 @@ pub(super) enum TrailFact {
     /// Of one Region, as one account sees it.
     Status(Place, Answer<TrailStatus>),
     Selectors(Answer<Selectors>),
+    /// Its home was told that it is not there, and why is not known: it may be there again.
+    Gone,
+    /// AWS Config recorded that it was deleted.
+    Deleted,
+    /// A place was told that it has it no more.
+    Unseen(Place),
 }
 
 /// `describe-trails`, and what AWS Config records of a trail.
@@ -183,6 +190,8 @@ pub(super) enum BucketFact {
     Owner(Name, Ownership),
     /// Somebody was told that it is not there.
     Gone,
+    /// When it was made, or last made anew.
+    CreatedAt(Timestamp),
     Region(Answer<String>),
     Encryption(Answer<DefaultEncryption>),
     /// The text of its policy.

@@ -10,6 +10,7 @@
 
 mod audited;
 mod checks;
+mod existence;
 mod explain;
 mod exports;
 mod facts;
@@ -191,6 +192,7 @@ fn look(options: &SettingsOptions, watch: Watch<'_>) -> Result<Looked, SettingsE
             Err(fault) => faults.push(fault_of(folder, fault)),
         }
     }
+    model.settle();
     model.sort();
     faults.append(&mut model.faults);
     Ok(Looked { model, faults, passed_over })

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::existence::{before, home_of};
 use super::exports::{Asked, ExportFault, ReadFile, partition_of};
 use super::facts::{
     AccountFact, AccountList, BucketFact, DefaultEncryption, Fact, Finding, Identities, KeyFact, KeyGrant, KeyMetadata,
     Name, OrganizationDescription, OrganizationFact, OrganizationPolicy, Ownership, Place, PolicyType,
     PublicAccessBlock, Selectors, TrailFact, TrailSettings, TrailStatus, Versioning,
 };
-use super::observations::{Clock, Mark, Now, Observations, Said, SourceId, Why};
+use super::observations::{Answer, Clock, Mark, Now, Observations, Said, SourceId, Why};
 use crate::escape::escape;
 use crate::timestamp::Timestamp;
 
@@ -56,16 +57,22 @@ pub(super) struct Trail {
     pub(super) selectors: Observations<Selectors>,
     /// The accounts and Regions that show it.
     pub(super) seen_in: BTreeSet<Place>,
+    /// When it was not there, as who asked for it was told.
+    pub(super) gone: BTreeSet<Mark>,
+    /// When it was not there for sure: its home listed it not, or AWS Config recorded that.
+    pub(super) deleted: BTreeSet<Mark>,
+    /// When a place was told that it has it no more.
+    pub(super) unseen: BTreeMap<Place, Times>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bucket {
     /// Who may own it: each sign of that, and when it was seen.
-    owners: BTreeMap<Name, BTreeSet<(Option<Timestamp>, Ownership)>>,
-    /// When somebody was told that it is not there.
-    gone: BTreeSet<Option<Timestamp>>,
+    pub(super) owners: BTreeMap<Name, Signs>,
+    /// When it was not there.
+    pub(super) gone: BTreeSet<Mark>,
     /// The id by which S3 knows its owner.
-    canonical_owner: Observations<String>,
+    pub(super) canonical_owner: Observations<String>,
     pub(super) region: Observations<String>,
     pub(super) encryption: Observations<DefaultEncryption>,
     pub(super) policy: Observations<String>,
@@ -116,6 +123,12 @@ pub(super) struct Organization {
     pub(super) parents: BTreeMap<String, Observations<BTreeSet<String>>>,
 }
 
+/// Signs that a bucket is an account's.
+pub(super) type Signs = BTreeSet<(Option<Timestamp>, Ownership)>;
+
+/// Times, of which nothing is one that is not known.
+type Times = BTreeSet<Option<Timestamp>>;
+
 /// What is said of the organisation of an account.
 enum Described<'m> {
     /// Nobody says anything.
@@ -145,8 +158,10 @@ pub(super) struct Model {
     pub(super) asked: BTreeMap<&'static str, BTreeSet<Place>>,
     /// The calls that were answered, and when last.
     pub(super) answered: BTreeMap<Asked, Option<Timestamp>>,
-    /// The calls that were refused, and when last.
-    pub(super) refused: BTreeMap<Asked, Option<Timestamp>>,
+    /// When anything was answered in a place.
+    answered_in: BTreeMap<Place, Times>,
+    /// The calls that were refused, and when.
+    pub(super) refused: BTreeMap<Asked, Times>,
     pub(super) faults: Vec<SourceFault>,
     pub(super) audited: Option<Audited>,
 }
@@ -167,11 +182,14 @@ impl Model {
         for (place, call) in file.asked {
             self.asked.entry(call).or_default().insert(place);
         }
-        for (calls, asked) in [(&mut self.answered, file.answered), (&mut self.refused, file.refused)] {
-            for (asked, at) in asked {
-                let newest = calls.entry(asked).or_insert(at);
-                *newest = (*newest).max(at);
-            }
+        for (asked, at) in file.answered {
+            let place = self.answered_in.entry(asked.1.clone()).or_default();
+            place.insert(at);
+            let newest = self.answered.entry(asked).or_insert(at);
+            *newest = (*newest).max(at);
+        }
+        for (asked, at) in file.refused {
+            self.refused.entry(asked).or_default().insert(at);
         }
         for (at, fact) in file.facts {
             self.fact(fact, Mark { at, source });
@@ -199,7 +217,12 @@ impl Model {
                 trail.take(fact, mark);
             }
             Fact::Bucket(name, fact) => self.buckets.entry(name).or_default().take(fact, mark),
-            Fact::Key(arn, fact) => self.keys.entry(arn).or_default().take(fact, mark),
+            Fact::Key(arn, fact) => {
+                if matches!(fact, KeyFact::Metadata(Answer::Known(_))) {
+                    self.answered_in.entry(home_of(&arn)).or_default().insert(mark.at);
+                }
+                self.keys.entry(arn).or_default().take(fact, mark);
+            }
             Fact::Aliases(place, answer) => self.aliases.entry(place).or_default().add(answer, mark),
             Fact::Alias(place, alias, answer) => {
                 self.named_aliases.entry((place, alias)).or_default().add(answer, mark);
@@ -215,47 +238,16 @@ impl Model {
         self.trails.iter().filter(|(arn, trail)| !self.is_gone(arn, trail, clock))
     }
 
-    fn is_gone(&self, arn: &Name, trail: &Trail, clock: &Clock) -> bool {
-        if matches!(trail.settings.now(clock).said, Said::Absent) {
-            return true;
-        }
-        let newest = trail.settings.newest(clock);
-        let lists_it_no_more = |place: &Place| {
-            let Some(seen) = self.seen.get(place) else { return false };
-            let now = seen.now(clock);
-            now.at > newest && now.known().is_some_and(|arns| !arns.contains(arn))
-        };
-        // Its owner knows best; and a trail whose status was told is there, whoever listed it before.
-        let mut parts = arn.split(':').skip(3);
-        let home =
-            Place { region: parts.next().unwrap_or_default().into(), account: parts.next().unwrap_or_default().into() };
-        if trail.settings.is_empty() {
-            return self.was_never_there(&home, arn, trail, clock);
-        }
-        lists_it_no_more(&home) || (!trail.seen_in.is_empty() && trail.seen_in.iter().all(lists_it_no_more))
-    }
-
-    /// Whether a trail that nobody lists is none: only the answers to calls that name it tell of it, and its home lacks it
-    /// since. Without a list of its home, whoever has it is asked for in another row.
-    fn was_never_there(&self, home: &Place, arn: &Name, trail: &Trail, clock: &Clock) -> bool {
-        let of_status = trail.status.values().filter(|status| status.values().next().is_some());
-        let of_selectors = Some(&trail.selectors).filter(|selectors| selectors.values().next().is_some());
-        let told = of_status.map(|status| status.newest(clock)).chain(of_selectors.map(|it| it.newest(clock))).max();
-        let Some(told) = told.flatten() else { return true };
-        self.seen.get(home).map(|seen| seen.now(clock)).is_none_or(|now| match now.said {
-            Said::Known(arns) => arns.contains(arn) || now.at >= Some(told),
-            _ => true,
-        })
-    }
-
     /// Whose bucket it is, unless the account's own list lacks it.
     pub(super) fn owner(&self, bucket: &str, clock: &Clock) -> Option<&Name> {
-        // Whose own list lacks it may only look at it.
-        let lists_it = |account: &Name| {
-            let list = self.accounts.get(account).and_then(|account| account.buckets.now(clock).known());
-            list.is_none_or(|names| names.contains(bucket))
-        };
         let found = self.buckets.get(bucket)?;
+        // Whose own list lacks it may only look at it, unless it is proven since to own it.
+        let lists_it = |account: &Name| {
+            let Some(list) = self.accounts.get(account).map(|account| account.buckets.now(clock)) else { return true };
+            let proven = found.owners.get(account).into_iter().flatten().filter(|(_, how)| *how == Ownership::Proven);
+            let proven = proven.map(|(at, _)| clock.time_of(*at)).max();
+            list.known().is_none_or(|names| names.contains(bucket)) || proven > list.at
+        };
         let owner = found.newest_owner(clock, lists_it)?;
         if let Some(id) = found.canonical_owner.now(clock).known() {
             // An account has one id for ever.
@@ -269,7 +261,7 @@ impl Model {
         }
         let Some(account) = self.accounts.get(owner) else { return Some(owner) };
         match account.buckets.now(clock).if_said("") {
-            Ok(names) => Some(owner).filter(|_| names.is_none_or(|names| names.contains(bucket))),
+            Ok(_) => Some(owner),
             Err(_) => None,
         }
     }
@@ -279,8 +271,18 @@ impl Model {
         let account = self.accounts.get(id)?;
         let (all, enabled) = (account.regions.now(clock), account.enabled_regions.now(clock));
         let Some(known) = all.known() else {
-            let is_unclear = matches!(all.said, Said::Unknown(_)) && all.may_tell_since(enabled.at);
-            return Some(if is_unclear { all } else { enabled });
+            let is_missing = |(region, is_enabled): (&String, &bool)| {
+                *is_enabled && enabled.known().is_some_and(|known| known.get(region) != Some(&true))
+            };
+            let is_unclear = match all.said {
+                Said::Incomplete(part) => part.iter().any(is_missing),
+                Said::Unknown(_) => true,
+                _ => false,
+            };
+            return Some(match is_unclear && all.may_tell_since(enabled.at) {
+                true => Now { said: Said::Unknown(Why::Disagree), ..all },
+                false => enabled,
+            });
         };
         let is_more = |(region, is_enabled): (&String, &bool)| *is_enabled && known.get(region) != Some(&true);
         let shows_more = match enabled.said {
@@ -303,10 +305,23 @@ impl Model {
             && !self.answers_since(place, regions.at, clock)
     }
 
-    /// Whether an account answered in a Region later than a time, or perhaps: then the Region is enabled.
+    /// Whether an account answered in a Region not before a time, or perhaps: then the Region is enabled.
     pub(super) fn answers_since(&self, place: &Place, since: Option<Timestamp>, clock: &Clock) -> bool {
-        let Some(seen) = self.seen.get(place).filter(|seen| seen.values().next().is_some()) else { return false };
-        seen.newest(clock) > since
+        let mut answered = self.answered_in.get(place).into_iter().flatten();
+        answered.any(|at| Some(clock.time_of(*at)) >= since)
+    }
+
+    /// The Regions where an account answered anything not before a time.
+    pub(super) fn answering_regions<'m>(
+        &'m self,
+        id: &'m str,
+        since: Option<Timestamp>,
+        clock: &'m Clock,
+    ) -> impl Iterator<Item = &'m Name> {
+        let first = Place { account: id.into(), region: "".into() };
+        let places = self.answered_in.range(first..).map(|(place, _)| place);
+        let of_it = places.take_while(move |place| &*place.account == id);
+        of_it.filter(move |place| self.answers_since(place, since, clock)).map(|place| &place.region)
     }
 
     /// Whether an account is in a whole list of those of an organisation.
@@ -317,10 +332,10 @@ impl Model {
 
     /// The calls that were refused, and not answered since, of those that can be answered.
     pub(super) fn unanswered<'m>(&'m self, clock: &'m Clock) -> impl Iterator<Item = &'m Asked> {
-        let stands = |(asked, at): &(&Asked, &Option<Timestamp>)| match self.answered.get(*asked) {
+        let stands = |(asked, times): &(&Asked, &Times)| match self.answered.get(*asked) {
             None => true,
             // What has no time can be newer.
-            Some(answered) => answered < *at || (at.is_none() && answered.is_some()),
+            Some(answered) => times.iter().any(|at| answered < at || (at.is_none() && answered.is_some())),
         };
         // A member may not list the accounts, and need not where its management account did.
         let is_needed = |(call, place, _): &&Asked| {
@@ -332,10 +347,7 @@ impl Model {
 
     /// Whether its owner, asked at the same time as others that show it, does not list a trail.
     pub(super) fn is_contradicted(&self, arn: &Name, trail: &Trail, clock: &Clock) -> bool {
-        let mut parts = arn.split(':').skip(3);
-        let home =
-            Place { region: parts.next().unwrap_or_default().into(), account: parts.next().unwrap_or_default().into() };
-        let Some(now) = self.seen.get(&home).map(|seen| seen.now(clock)) else { return false };
+        let Some(now) = self.seen.get(&home_of(arn)).map(|seen| seen.now(clock)) else { return false };
         match now.said {
             Said::Known(arns) => now.at >= trail.settings.newest(clock) && !arns.contains(arn),
             Said::Unknown(Why::Undated | Why::Disagree) => true,
@@ -492,6 +504,9 @@ impl Trail {
             TrailFact::Organization(answer) => self.organization.add(answer, mark),
             TrailFact::Status(place, answer) => self.status.entry(place).or_default().add(answer, mark),
             TrailFact::Selectors(answer) => self.selectors.add(answer, mark),
+            TrailFact::Gone => drop(self.gone.insert(mark)),
+            TrailFact::Deleted => drop(self.deleted.insert(mark)),
+            TrailFact::Unseen(place) => drop(self.unseen.entry(place).or_default().insert(mark.at)),
         }
     }
 
@@ -507,7 +522,8 @@ impl Bucket {
     fn take(&mut self, fact: BucketFact, mark: Mark) {
         match fact {
             BucketFact::Owner(account, how) => drop(self.owners.entry(account).or_default().insert((mark.at, how))),
-            BucketFact::Gone => drop(self.gone.insert(mark.at)),
+            BucketFact::Gone => drop(self.gone.insert(mark)),
+            BucketFact::CreatedAt(at) => drop(self.gone.insert(before(Mark { at: Some(at), ..mark }))),
             BucketFact::Region(answer) => self.region.add(answer, mark),
             BucketFact::Encryption(answer) => self.encryption.add(answer, mark),
             BucketFact::Policy(answer) => self.policy.add(answer, mark),
@@ -526,14 +542,14 @@ impl Bucket {
     /// The account whose it was for sure last, or that could ask last, of those that can own it; nobody if it may be gone since,
     /// or if the sign of another may be as new.
     fn newest_owner(&self, clock: &Clock, can_own: impl Fn(&Name) -> bool) -> Option<&Name> {
-        let newest = |signs: &BTreeSet<(Option<Timestamp>, Ownership)>, least: Ownership| {
+        let newest = |signs: &Signs, least: Ownership| {
             let signs = signs.iter().filter(|(_, how)| *how >= least);
             signs.map(|(at, how)| (clock.time_of(*at), *how)).max()
         };
         let signs: Vec<_> = self.owners.iter().filter(|(account, _)| can_own(account)).collect();
         let of = |least| signs.iter().filter_map(move |(account, signs)| Some((newest(signs, least)?, *account)));
         let (last, owner) = of(Ownership::Asked).max()?;
-        let is_gone = self.gone.iter().any(|at| clock.time_of(*at) >= last.0);
+        let is_gone = self.gone.iter().any(|mark| clock.time_of(mark.at) >= last.0);
         let is_sure = match of(Ownership::Proven).find(|(_, account)| *account == owner) {
             // Without a time, a sign may be older than those of others.
             Some(((Timestamp::MAX, _), _)) => signs.len() == 1,

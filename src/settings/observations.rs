@@ -62,6 +62,8 @@ pub(super) struct Now<'o, T> {
     pub(super) said: Said<'o, T>,
     pub(super) marks: &'o [Mark],
     pub(super) at: Option<Timestamp>,
+    /// What was so, and is too old to count.
+    pub(super) stale: Option<&'o T>,
 }
 
 /// What is known of a setting.
@@ -117,9 +119,10 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// When something was so; what has no time may be newer than all else.
+    /// When something was so; what has no time, or one that has not come, may be newer than all else.
     pub(super) fn time_of(&self, at: Option<Timestamp>) -> Timestamp {
-        at.or(self.undated).unwrap_or(Timestamp::MAX)
+        let is_past = |at: &Timestamp| at.as_millis() <= self.as_of.as_millis() + TOLERANCE_MS;
+        at.or(self.undated).filter(is_past).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -139,10 +142,10 @@ impl<T: Ord> Observations<T> {
     /// What is so now. The newest answer decides; refusals are none, but stand where nothing else does.
     pub(super) fn now(&self, clock: &Clock) -> Now<'_, T> {
         let mut newest: Option<(Timestamp, &Answer<T>, &[Mark])> = None;
-        let (mut differs, mut undated) = (false, None);
+        let (mut differs, mut undated) = (false, Vec::new());
         for (answer, marks) in self.0.iter().filter(|(answer, _)| answer.is_answer()) {
             if marks.iter().any(|mark| mark.at.or(clock.undated).is_none()) {
-                undated = undated.or(Some((answer, marks.as_slice())));
+                undated.push((answer, marks.as_slice()));
             }
             let Some(at) = marks.iter().filter_map(|mark| mark.at.or(clock.undated)).max() else { continue };
             match newest {
@@ -154,11 +157,11 @@ impl<T: Ord> Observations<T> {
             }
         }
         // What has no time can be newer than all else.
-        let contradiction = undated.filter(|(answer, _)| newest.is_none_or(|(_, known, _)| *answer != known));
-        if let Some((_, marks)) = contradiction {
-            return Now { said: Said::Unknown(Why::Undated), marks, at: None };
+        let contradiction = undated.iter().find(|(answer, _)| newest.is_none_or(|(_, known, _)| *answer != known));
+        if let Some((_, marks)) = contradiction.copied() {
+            return Now { said: Said::Unknown(Why::Undated), marks, at: None, stale: None };
         }
-        let unknown = |why, marks, at| Now { said: Said::Unknown(why), marks, at };
+        let unknown = |why, marks, at| Now { said: Said::Unknown(why), marks, at, stale: None };
         let Some((at, answer, marks)) = newest else {
             let refused = self.0.iter().find(|(answer, _)| !answer.is_answer());
             return match refused {
@@ -171,7 +174,11 @@ impl<T: Ord> Observations<T> {
             return unknown(Why::Future, marks, Some(at));
         }
         if clock.max_age.is_some_and(|most| age > most) {
-            return unknown(Why::Stale, marks, Some(at));
+            let stale = match answer {
+                Answer::Known(value) if !differs => Some(value),
+                _ => None,
+            };
+            return Now { stale, ..unknown(Why::Stale, marks, Some(at)) };
         }
         if differs {
             return unknown(Why::Disagree, marks, Some(at));
@@ -183,7 +190,28 @@ impl<T: Ord> Observations<T> {
             Answer::Refused(_) => Said::Unknown(Why::Refused),
             Answer::Gone | Answer::Unreadable => Said::Unknown(Why::Unreadable),
         };
-        Now { said, marks, at: Some(at) }
+        Now { said, marks, at: Some(at), stale: None }
+    }
+
+    /// Forgets what was told until then: nothing is known from then on.
+    pub(super) fn forget(&mut self, mark: Mark) {
+        if !self.0.is_empty() {
+            self.add(Answer::Gone, mark);
+        }
+    }
+
+    /// What was told as a whole, and when.
+    pub(super) fn known(&self) -> impl Iterator<Item = (&T, &[Mark])> {
+        self.0.iter().filter_map(|(answer, marks)| match answer {
+            Answer::Known(value) => Some((value, marks.as_slice())),
+            _ => None,
+        })
+    }
+
+    /// The newest time at which something was told as it is.
+    pub(super) fn newest_known(&self, clock: &Clock) -> Option<Timestamp> {
+        let told = self.0.iter().filter(|(answer, _)| matches!(answer, Answer::Known(_) | Answer::Incomplete(_)));
+        told.flat_map(|(_, marks)| marks.iter().map(|mark| clock.time_of(mark.at))).max()
     }
 
     /// All values that were ever told, whatever their times.

@@ -1296,6 +1296,7 @@ const CASES: &[Case] = &[
             for call in calls.iter_mut().filter(|call| call.command == "cloudtrail describe-trails") {
                 call.answer = Ok(json!({"trailList": []}));
             }
+            calls.retain(|call| !call.command.starts_with("cloudtrail get-"));
         },
         "account:333333333333",
         "account.covered",
@@ -2735,6 +2736,116 @@ const TOLD: &[Told] = &[
         "sources_disagree",
     ),
     (
+        "what is told twice without a time, and not alike",
+        || {
+            let asked = |status: &str| {
+                call(ARCHIVE, "us-east-1", "s3api get-bucket-versioning", Some(BUCKET), json!({"Status": status}))
+            };
+            vec![asked("Enabled"), asked("Suspended")]
+        },
+        None,
+        BUCKET_NAME,
+        "bucket.versioning",
+        "export_undated",
+    ),
+    (
+        "an account that no list has, without a time",
+        || described("555555555555", "o-example11111", MANAGEMENT),
+        None,
+        "organization",
+        "account.list_known",
+        "accounts_not_exported",
+    ),
+    (
+        "an account that no list has, that policies are attached to",
+        || {
+            let targets = json!({"Targets": [{"TargetId": "555555555555", "Type": "ACCOUNT"}]});
+            vec![call(MANAGEMENT, "us-east-1", "organizations list-targets-for-policy", Some("p-1"), targets)]
+        },
+        Some(LATER),
+        "organization",
+        "account.list_known",
+        "accounts_not_exported",
+    ),
+    (
+        "the status of a trail in a place that nobody asked for its trails",
+        || {
+            let elsewhere = "arn:aws:cloudtrail:us-west-2:333333333333:trail/local";
+            vec![call(MEMBER, "us-west-2", "cloudtrail get-trail-status", Some(elsewhere), status(true))]
+        },
+        Some(AT),
+        "arn:aws:cloudtrail:us-west-2:333333333333:trail/local",
+        "trail.kms",
+        "trails_absent",
+    ),
+    (
+        "a trail that was not there and is again",
+        || {
+            let mut calls =
+                refused(MANAGEMENT, "us-east-1", "cloudtrail get-trail-status", Some(TRAIL), "TrailNotFoundException");
+            calls.push(call(
+                MANAGEMENT,
+                "us-east-1",
+                "cloudtrail get-event-selectors",
+                Some(TRAIL),
+                json!({"EventSelectors": []}),
+            ));
+            calls
+        },
+        Some(LATER),
+        TRAIL,
+        "trail.kms",
+        "trails_absent",
+    ),
+    (
+        "a bucket that was not there, and whose policy is told again",
+        || {
+            let mut calls = refused(ARCHIVE, "us-east-1", "s3api get-bucket-logging", Some(BUCKET), "NoSuchBucket");
+            calls.push(call(ARCHIVE, "us-east-1", "s3api get-bucket-policy", Some(BUCKET), as_text(&bucket_policy())));
+            calls
+        },
+        Some(LATER),
+        BUCKET_NAME,
+        "bucket.versioning",
+        "versioning_absent",
+    ),
+    (
+        "a bucket that its owner lists no more",
+        || {
+            vec![
+                call(ARCHIVE, "us-east-1", "s3api list-buckets", None, json!({"Buckets": []})),
+                Call {
+                    expected_owner: Some(ARCHIVE),
+                    ..call(
+                        ARCHIVE,
+                        "us-east-1",
+                        "s3api get-bucket-location",
+                        Some(BUCKET),
+                        json!({"LocationConstraint": null}),
+                    )
+                },
+            ]
+        },
+        Some(LATER),
+        BUCKET_NAME,
+        "bucket.versioning",
+        "versioning_absent",
+    ),
+    (
+        "an owner of a time that has not come",
+        || {
+            let asked = call(ARCHIVE, "us-east-1", "s3api get-bucket-logging", Some(BUCKET), json!({}));
+            vec![
+                Call { expected_owner: Some(ARCHIVE), ..asked },
+                call(MEMBER, "us-east-1", "s3api list-buckets", None, json!({"Buckets": [{"Name": BUCKET}]})),
+            ]
+        },
+        Some("2026-11-02T20:00:00Z"),
+        TRAIL,
+        "trail.destination",
+        "bucket_not_exported",
+    ),
+    (
         "a list of access that cannot be of such a bucket",
         || {
             let rules = json!({"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}});
@@ -2807,6 +2918,11 @@ fn the_newest_list_of_policies_counts_whoever_asked() {
     rcp(&[], LATER, "violation", "encrypt_denied");
     rcp(&[none(resource)], LATER, "compliant", "");
     rcp(&[none(resource), roots], EARLIER, "undetermined", "policies_absent");
+    // Whoever left is bound by nothing that anybody here knows.
+    let alone = refused(MEMBER, "us-east-1", "organizations list-accounts", None, "AWSOrganizationsNotInUseException");
+    scp(&alone, LATER, "undetermined", "policies_absent");
+    let archive_alone = described(ARCHIVE, "o-another11111", "999999999999");
+    rcp(&archive_alone, LATER, "undetermined", "policies_absent");
 }
 
 #[test]
@@ -2836,6 +2952,12 @@ fn strangers_are_those_whom_a_policy_names_or_spares() {
         json!({"ArnNotLike": {"aws:SourceArn": "arn:aws:cloudtrail:*:*:trail/all"}}),
     ] {
         assert_eq!(spares(spared.clone()), violation, "{spared}");
+    }
+    for unclear in [
+        json!({"StringLike": {"aws:SourceArn": "*111111111111*"}}),
+        json!({"StringLike": {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:${aws:SourceAccount}:trail/all"}}),
+    ] {
+        assert_ne!(looked(unclear.clone(), None).0, "compliant", "{unclear}");
     }
     let both = json!({"ArnLike": {"aws:SourceArn": "arn:aws:cloudtrail:us-west-2:*:trail/management-events"}, "StringLike": {"aws:SourceAccount": "3*"}});
     assert_eq!(looked(both, None), violation);
@@ -2905,7 +3027,7 @@ fn a_newer_item_of_config_is_about_the_whole_resource() {
     for (status, item) in [("ResourceDeleted", 1), ("ResourceDeletedNotRecorded", 2), ("ResourceNotRecorded", 0)] {
         assert_ne!(looked(&|item| item["configurationItemStatus"] = json!(status), item).ran.code, Some(0), "{status}");
     }
-    // A copy that is gone is not the trail.
+    // A copy that is gone is not the trail; but it may be for that account no more.
     let copy = looked(
         &|item| {
             item["configurationItemStatus"] = json!("ResourceDeleted");
@@ -2913,12 +3035,12 @@ fn a_newer_item_of_config_is_about_the_whole_resource() {
         },
         0,
     );
-    assert_eq!((copy.ran.code, &copy.summary()["kpi"]["trails"]), (Some(0), &json!(1)));
-    // Config knows that it rotates, and not how often.
+    assert_eq!((copy.ran.code, &copy.summary()["kpi"]["trails"]), (Some(3), &json!(1)));
+    // Config knows that it rotates, and not how often: as seldom as before, or as usual.
     let mut rare = organisation();
     answer(&mut rare, "kms get-key-rotation-status")["RotationPeriodInDays"] = json!(2560);
     write_lines(&file, &rare);
-    looked(&|_| (), 2).assert_row(KEY, "key.rotation", "violation", "rotation_period_too_long");
+    looked(&|_| (), 2).assert_row(KEY, "key.rotation", "undetermined", "rotation_absent");
 }
 
 /// Changes the answer of a call.

@@ -86,7 +86,7 @@ impl Judge<'_> {
         let is_disputed = [id, owner].iter().any(|account| self.is_elsewhere(account, owner, &of_owner, since))
             || of_others.iter().any(|list| list.0 >= since && is_in(list))
             || told.iter().any(|now| matches!(now.said, Said::Unknown(_)) && now.may_tell_since(since))
-            || (of_owner.iter().any(is_in) && !of_owner.iter().all(is_in));
+            || (of_owner.iter().any(is_in) && of_owner.iter().any(|list| list.0 >= since && !is_in(list)));
         match of_owner.iter().filter(|(at, _)| Some(*at) == newest).any(is_in) {
             _ if is_disputed => Some(false),
             true => Some(is_organization),
@@ -176,15 +176,25 @@ impl Judge<'_> {
             let now = accounts.now(&self.clock);
             let conclusion = match now.said {
                 Said::Known(list) => {
-                    ids.extend(active(list));
+                    // A newer list of the same organisation says who is in it now.
+                    let is_newer = |(other, told): (&Name, &Observations<AccountList>)| {
+                        let told = told.now(&self.clock);
+                        let is_same = |newer: &AccountList| {
+                            newer.accounts.contains_key(&**asker) && list.accounts.contains_key(&**other)
+                        };
+                        told.at > now.at && told.known().is_some_and(is_same)
+                    };
+                    if !self.model.organization.accounts.iter().any(is_newer) {
+                        ids.extend(active(list));
+                    }
                     Conclusion::compliant()
                 }
                 Said::Absent => {
                     alone.insert(asker.clone());
                     Conclusion::compliant().expected("an account without organisation")
                 }
-                // A member may not ask, and a whole list holds it.
-                Said::Unknown(Why::Refused) if self.model.is_listed(asker, &self.clock) => continue,
+                // A member may not ask, or asked long ago, and a whole list holds it.
+                Said::Unknown(Why::Refused | Why::Stale) if self.model.is_listed(asker, &self.clock) => continue,
                 Said::Incomplete(_) => Conclusion::undetermined("accounts_not_exported"),
                 Said::Unknown(_) => Conclusion::undetermined(now.why("accounts_not_exported")),
             };
@@ -222,42 +232,76 @@ impl Judge<'_> {
         (ids.into_iter().collect(), conclusion.actual(actual))
     }
 
-    /// An account that no list has as an active one, and that shows since that it is one: it answers, and a trail of the
-    /// organisation shows there or it describes the organisation.
+    /// An account that no list has as an active one, and that shows not before the list that it is one: a trail of the
+    /// organisation shows there, it describes the organisation, or policies are told to be attached to it or to be asked by it. One
+    /// that a list has as suspended or closed does not answer.
     fn unlisted_member(&self) -> Option<String> {
         let organization = &self.model.organization;
         let lists = organization.accounts.values().filter_map(|accounts| {
             let now = accounts.now(&self.clock);
+            Some((now.at?, now.known()?))
+        });
+        let lists: Vec<(Timestamp, &AccountList)> = lists.collect();
+        let newest = lists.iter().map(|(at, _)| *at).max()?;
+        let is_active = |id: &str| lists.iter().any(|(_, list)| list.accounts.get(id) == Some(&true));
+        let is_since = |at: Option<Timestamp>| at.is_some_and(|at| at >= newest);
+        let is_id = |id: &&str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+        let mut shown: BTreeSet<&str> = BTreeSet::new();
+        for (arn, trail) in &self.model.trails {
+            let is_ours = lists.iter().any(|(_, list)| list.accounts.contains_key(places_of(arn).0));
+            if is_ours && trail.organization.now(&self.clock).known() == Some(&true) {
+                let is_told = |place: &&Place| {
+                    let seen = self.model.seen.get(place).and_then(|seen| seen.newest(&self.clock));
+                    is_since(seen.or(trail.settings.newest_known(&self.clock)))
+                };
+                shown.extend(trail.seen_in.iter().filter(is_told).map(|place| &*place.account));
+            }
+        }
+        for (asker, description) in &organization.descriptions {
+            let now = description.now(&self.clock);
+            let is_of_it = match now.said {
+                Said::Known(told) => lists.iter().any(|(_, list)| list.accounts.contains_key(&told.management)),
+                Said::Absent => false,
+                _ => true,
+            };
+            if is_of_it && now.may_tell_since(Some(newest)) {
+                shown.insert(asker);
+            }
+        }
+        for targets in organization.targets.values().filter(|targets| is_since(targets.newest_known(&self.clock))) {
+            shown.extend(targets.values().flatten().map(String::as_str).filter(is_id));
+        }
+        let parents = organization.parents.iter().filter(|(_, parents)| is_since(parents.newest_known(&self.clock)));
+        shown.extend(parents.map(|(child, _)| child.as_str()).filter(is_id));
+        let asked = organization.policies.iter().filter(|(_, told)| is_since(told.newest_known(&self.clock)));
+        shown.extend(asked.map(|((asker, _), _)| &**asker));
+        let asked = organization.enabled_types.iter().filter(|(_, told)| is_since(told.newest_known(&self.clock)));
+        shown.extend(asked.map(|(asker, _)| &**asker));
+        let inactive = lists.iter().flat_map(|(at, list)| list.accounts.iter().map(move |(id, _)| (at, id)));
+        let mut answering = inactive.filter(|(at, id)| {
+            let first = Place { account: id.as_str().into(), region: "".into() };
+            let places = self.model.seen.range(first..).map(|(place, _)| place);
+            let mut places = places.take_while(|place| *place.account == **id);
+            !is_active(id) && places.any(|place| self.model.answers_since(place, Some(**at), &self.clock))
+        });
+        let unlisted = shown.into_iter().find(|id| !is_active(id)).map(str::to_owned);
+        unlisted.or_else(|| answering.next().map(|(_, id)| id.clone()))
+    }
+
+    /// Whether an account left the organisation whose list has it, by its own word or that of another organisation, or perhaps.
+    pub(super) fn may_have_left(&self, id: &str) -> bool {
+        let lists = self.model.organization.accounts.values().filter_map(|accounts| {
+            let now = accounts.now(&self.clock);
             Some((now.at, now.known()?))
         });
-        let lists: Vec<_> = lists.collect();
-        let shows = |place: &Place, list: &AccountList, listed_at: Option<Timestamp>| {
-            let is_of_it = |arn: &Name| {
-                let trail = self.model.trails.get(arn);
-                let organization = trail.and_then(|trail| trail.organization.now(&self.clock).known());
-                organization == Some(&true) && list.accounts.contains_key(places_of(arn).0)
-            };
-            let seen = self.model.seen.get(place).map(|seen| seen.now(&self.clock));
-            let is_shown = seen
-                .is_some_and(|now| now.at >= listed_at && now.known().is_some_and(|arns| arns.iter().any(is_of_it)));
-            let description = organization.descriptions.get(&place.account).map(|told| told.now(&self.clock));
-            is_shown
-                || description.is_some_and(|now| {
-                    let is_of_it = |told: &OrganizationDescription| list.accounts.contains_key(&told.management);
-                    now.may_tell_since(listed_at) && now.known().is_some_and(is_of_it)
-                })
-        };
-        let is_active = |id: &str| lists.iter().any(|(_, list)| list.accounts.get(id) == Some(&true));
-        let mut places = self.model.seen.keys().filter(|place| !is_active(&place.account));
-        let found = places.find(|place| {
-            lists.iter().any(|(at, list)| {
-                // Who is suspended or closed does not answer.
-                let answers =
-                    list.accounts.contains_key(&*place.account) && self.model.answers_since(place, *at, &self.clock);
-                answers || shows(place, list, *at)
-            })
-        });
-        found.map(|place| place.account.to_string())
+        let of_account: Vec<_> = lists.filter(|(_, list)| list.accounts.contains_key(id)).collect();
+        let Some(newest) = of_account.iter().map(|(at, _)| *at).max() else { return false };
+        let (mut of_others, mut owners) = (of_account.iter().map(|(_, list)| *list), BTreeSet::new());
+        owners.extend(of_others.next().into_iter().flat_map(|list| list.accounts.keys()));
+        // Lists of two organisations have hardly an account in common.
+        let is_listed_elsewhere =
+            of_others.any(|list| !list.accounts.keys().any(|other| other != id && owners.contains(other)));
+        is_listed_elsewhere || self.is_elsewhere(id, id, &of_account, newest)
     }
 
     fn regions(&self, id: &Name) -> Regions {
@@ -275,7 +319,11 @@ impl Judge<'_> {
                 enabled.into_iter().flatten().filter(|(_, is_enabled)| **is_enabled).map(|(name, _)| name.clone());
             let seen =
                 self.model.seen.keys().filter(|place| place.account == *id).map(|place| place.region.to_string());
-            listed.chain(seen.filter(is_enabled)).collect()
+            // Where somebody answers, the Region is enabled, whatever was said before.
+            let since = now.as_ref().and_then(|now| now.at);
+            let answering = self.model.answering_regions(id, since, &self.clock).map(|region| region.to_string());
+            let answering = answering.filter(|region| enabled.is_some_and(|known| known.get(region) == Some(&false)));
+            listed.chain(seen.filter(is_enabled)).chain(answering).collect()
         };
         match &self.policy.regions {
             None => Regions { required: all_enabled(), is_known: enabled.is_some(), basis },
@@ -347,7 +395,10 @@ impl Judge<'_> {
         }
         let place = Place { account: id.clone(), region: region.into() };
         let Some(now) = self.model.seen.get(&place).map(|seen| seen.now(&self.clock)) else { return Answer::Yes };
+        let unseen = candidate.trail.unseen.get(&place).into_iter().flatten();
+        let is_unseen = unseen.into_iter().any(|at| Some(self.clock.time_of(*at)) >= now.at);
         let shows_it = match now.said {
+            _ if is_unseen => false,
             Said::Known(arns) => arns.contains(candidate.arn),
             Said::Incomplete(_) => true,
             // Nobody told, or what was told cannot be used.

@@ -231,6 +231,8 @@ impl Judge<'_> {
         let (status, now) = (bucket.policy_status.now(&self.clock), bucket.policy.now(&self.clock));
         let said = match status.if_said("bucket_policy_absent") {
             Ok(said) => said.copied(),
+            // What was good long ago is no worse than silence.
+            Err(_) if status.stale == Some(&false) => None,
             Err(reason) => return Conclusion::undetermined(reason).on(&Basis::of(&status)),
         };
         // With or without TLS is for whoever asks to choose.
@@ -258,15 +260,15 @@ impl Judge<'_> {
     fn public_acl(&self, bucket: &Bucket) -> Conclusion {
         let (ownership, now) = (bucket.object_ownership.now(&self.clock), bucket.acl.now(&self.clock));
         let is_enforced = ownership.known().is_some_and(|rule| rule == "BucketOwnerEnforced");
-        let is_for_everybody = match now.said {
-            Said::Known(grants) | Said::Incomplete(grants) => grants.iter().any(|(who, _)| is_everybody(who)),
+        let is_for = |is_such: fn(&str) -> bool| match now.said {
+            Said::Known(grants) | Said::Incomplete(grants) => grants.iter().any(|(who, _)| is_such(who)),
             _ => false,
         };
+        let is_for_everybody = is_for(is_everybody);
+        let is_for_groups = is_for_everybody || is_for(is_unknown_group);
         let conclusion = match now.said {
             // Such a bucket has no list that others are in: one that was told since is of another rule.
-            _ if is_enforced && is_for_everybody && now.at >= ownership.at => {
-                Conclusion::undetermined("sources_disagree")
-            }
+            _ if is_enforced && is_for_groups && now.at >= ownership.at => Conclusion::undetermined("sources_disagree"),
             _ if is_enforced => Conclusion::compliant(),
             Said::Known(_) | Said::Incomplete(_) if is_for_everybody => Conclusion::violation("public_acl"),
             Said::Known(grants) if grants.iter().any(|(who, _)| is_unknown_group(who)) => {

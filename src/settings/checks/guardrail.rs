@@ -128,6 +128,9 @@ impl Judge<'_> {
             (attached.is_whole, attached.reason) = (false, now.why("policies_absent"));
         }
         attached.is_whole &= lists.len() <= 1;
+        if self.may_have_left(account) {
+            (attached.is_whole, attached.in_force) = (false, attached.in_force.at_most_unknown());
+        }
         attached
     }
 
@@ -137,14 +140,27 @@ impl Judge<'_> {
             return true;
         }
         let organization = &self.model.organization;
-        let own = organization.accounts.get(asker).and_then(|accounts| accounts.now(&self.clock).known());
-        let mut lists = organization.accounts.values().filter_map(|accounts| accounts.now(&self.clock).known());
-        match own {
-            Some(list) => list.accounts.contains_key(account),
-            // Whoever lists the account, lists the asker, too.
-            None => {
-                let mut of_account = lists.by_ref().filter(|list| list.accounts.contains_key(account)).peekable();
-                of_account.peek().is_none() || of_account.any(|list| list.accounts.contains_key(&**asker))
+        let lists = organization.accounts.values().filter_map(|accounts| {
+            let now = accounts.now(&self.clock);
+            Some((now.at, now.known()?))
+        });
+        let of_account: Vec<_> = lists.filter(|(_, list)| list.accounts.contains_key(account)).collect();
+        let of_both =
+            of_account.iter().filter(|(_, list)| list.accounts.contains_key(&**asker)).map(|(at, _)| *at).max();
+        let own = organization.accounts.get(asker).map(|accounts| accounts.now(&self.clock));
+        let lacking =
+            own.and_then(|now| Some((now.at, now.known()?))).filter(|(_, list)| !list.accounts.contains_key(account));
+        match (of_both, lacking) {
+            (Some(of_both), Some((at, _))) => at <= of_both,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            // Whose organisation nobody tells may be of it, unless it describes another one.
+            (None, None) => {
+                let description = organization.descriptions.get(asker).map(|told| told.now(&self.clock));
+                description.and_then(|now| now.known()).is_none_or(|told| {
+                    of_account.is_empty()
+                        || of_account.iter().any(|(_, list)| list.accounts.contains_key(&told.management))
+                })
             }
         }
     }

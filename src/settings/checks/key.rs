@@ -84,7 +84,14 @@ impl Judge<'_> {
             Said::Absent => Conclusion::out_of_scope("rotation_not_supported"),
             Said::Known(enabled) => {
                 let period = self.key_now(arn, |key| key.rotation_period.now(&self.clock));
+                // It may have been switched off and on since, with another period: one that was too long may be so still.
+                let (is_old, was) =
+                    period.as_ref().map_or((false, None), |it| (!it.may_tell_since(now.at), it.known()));
+                let period = period.filter(|_| !is_old);
                 match period.map_or(Ok(None), |period| period.if_said("rotation_absent")) {
+                    Ok(None) if *enabled && is_old && was.is_some_and(|days| *days > most_days) => {
+                        Conclusion::undetermined("rotation_absent")
+                    }
                     Ok(period) => rotated(*enabled, period.copied(), known, most_days),
                     Err(reason) => Conclusion::undetermined(reason),
                 }

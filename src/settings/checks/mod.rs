@@ -255,8 +255,8 @@ impl Judge<'_> {
     fn resolve_alias(&self, place: &Place, alias: &str) -> Option<(String, Basis)> {
         let list = self.model.aliases.get(place).map(|aliases| aliases.now(&self.clock));
         let listed = list.as_ref().filter(|now| now.may_tell_since(None)).and_then(|now| match now.said {
-            // An alias that is missing in a part can be in another.
-            Said::Incomplete(aliases) => Some((now.at, Some(aliases.get(alias)?), Basis::of(now))),
+            // An alias that is missing in a part can be in another: what was told before need not be so any more.
+            Said::Incomplete(aliases) => Some((now.at, aliases.get(alias), Basis::of(now))),
             _ => Some((now.at, now.known().and_then(|aliases| aliases.get(alias)), Basis::of(now))),
         });
         let named = self.model.named_aliases.get(&(place.clone(), alias.to_owned())).map(|key| key.now(&self.clock));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::Conclusion;
 use crate::iam_policy::evaluate::Applied;
 use crate::iam_policy::{
-    Attachment, Caller, Document, Effect, Evaluation, Fact, Facts, Request, Target, Truth, evaluate,
+    Attachment, Caller, Comparison, Condition, Document, Effect, Evaluation, Fact, Facts, Request, Target, Truth,
+    evaluate,
 };
 use crate::settings::observations::{Now, Said};
 
@@ -126,11 +127,20 @@ struct Named {
 
 impl Named {
     /// Takes a value of a condition: an account, or the ARN of a trail. `names` says what an account without wildcards is.
-    fn take(&mut self, value: &str, names: impl Fn(&str) -> NamedAccount) {
+    fn take(&mut self, key: &str, value: &str, names: impl Fn(&str) -> NamedAccount) {
+        if value == "*" {
+            return;
+        }
         let parts: Vec<&str> = value.splitn(6, ':').collect();
+        let is_of_accounts = key.eq_ignore_ascii_case("aws:SourceAccount");
         let owner = match parts.as_slice() {
-            [id] => *id,
-            [_, _, _, region, owner, name] => {
+            // What is filled in later can be anything.
+            _ if value.contains("${") => {
+                self.is_unclear = true;
+                return;
+            }
+            [id] if is_of_accounts => *id,
+            [_, _, _, region, owner, name] if !is_of_accounts => {
                 self.regions.insert(filled(region, "us-east-1"));
                 self.names.insert(filled(name.strip_prefix("trail/").unwrap_or("*"), "another"));
                 *owner
@@ -178,16 +188,21 @@ impl Strangers {
             names: ["another".to_owned(), "x".to_owned()].into(),
             is_unclear: false,
         };
-        let is_source = |key: &str| SOURCES.contains(&key.to_ascii_lowercase().as_str());
+        // Whether a source is there names none.
+        let is_source = |condition: &&Condition| {
+            SOURCES.contains(&condition.key.to_ascii_lowercase().as_str())
+                && condition.operator.comparison != Some(Comparison::Null)
+        };
         for statement in &policy.statements {
             let is_deny = statement.effect == Effect::Deny;
-            let conditions = || statement.conditions.iter().filter(|condition| is_source(&condition.key));
+            let conditions = || statement.conditions.iter().filter(is_source);
             let what = |id: &str| match is_ours(id) {
                 Some(true) => NamedAccount::Ours,
                 Some(false) if is_deny => NamedAccount::Stranger,
                 _ => NamedAccount::Unclear,
             };
-            conditions().flat_map(|condition| &condition.values).for_each(|value| named.take(value, what));
+            let values = conditions().flat_map(|it| it.values.iter().map(move |value| (&it.key, value)));
+            values.for_each(|(key, value)| named.take(key, value, what));
             if is_deny {
                 // Whom it is for, and not whom it spares.
                 named.is_unclear |= conditions().any(|condition| !condition.operator.negated);

@@ -417,6 +417,8 @@ impl Judge<'_> {
         let pays = bucket.requester_pays.now(&self.clock);
         match pays.if_said("request_payment_unreadable") {
             Ok(Some(true)) => return Conclusion::violation("requester_pays").on(&Basis::of(&pays)),
+            // What was good long ago is no worse than silence.
+            Err(_) if pays.stale == Some(&false) => {}
             Err(reason) => return Conclusion::undetermined(reason).on(&Basis::of(&pays)),
             Ok(_) => {}
         }

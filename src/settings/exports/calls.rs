@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::settings::existence::home_of;
 use crate::settings::facts::{
     AccountFact, BucketFact, Fact, KeyFact, Members, Name, OrganizationFact, Ownership, Place, PolicyType, Selectors,
     TrailFact,
@@ -12,7 +13,7 @@ use crate::settings::observations::Answer;
 
 use super::answers::{
     NoAnswer, Read, accounts, acl, advanced_selector, basic_selector, default_encryption, description, enabled_types,
-    flag, key_grant, key_metadata, key_tags, list, location, logging, members, object_lock, object_ownership,
+    flag, key_grant, key_metadata, key_tags, list, location, logging, members, moment, object_lock, object_ownership,
     organization_policy, paged, public_access_block, put, status, trail_settings, versioning,
 };
 use super::names::{alias_named, is_account, key_arn, trail_arn};
@@ -191,8 +192,16 @@ impl Call {
             }
             false if GONE.contains(&code) => {
                 let mut facts = self.without(&Without::Gone);
-                if let (Some(Fact::Bucket(bucket, _)), "404" | "NoSuchBucket") = (facts.first(), code) {
-                    facts.push(Fact::Bucket(bucket.clone(), BucketFact::Gone));
+                match (facts.first(), code) {
+                    (Some(Fact::Bucket(bucket, _)), "404" | "NoSuchBucket") => {
+                        facts.push(Fact::Bucket(bucket.clone(), BucketFact::Gone));
+                    }
+                    (Some(Fact::Trail(arn, ..)), "TrailNotFound" | "TrailNotFoundException")
+                        if home_of(arn) == self.place =>
+                    {
+                        facts.push(Fact::Trail(arn.clone(), None, TrailFact::Gone));
+                    }
+                    _ => {}
                 }
                 facts
             }
@@ -368,7 +377,9 @@ impl Call {
             let name: Name = bucket.filled("Name").ok_or(NoAnswer::Shape("Name"))?.into();
             let region = bucket.filled("BucketRegion").map(|region| BucketFact::Region(Answer::Known(region)));
             let owner = BucketFact::Owner(self.account(), Ownership::Proven);
-            facts.extend(region.into_iter().chain([owner]).map(|fact| Fact::Bucket(name.clone(), fact)));
+            let created = moment(&bucket, "CreationDate")?.map(BucketFact::CreatedAt);
+            let told = region.into_iter().chain(created).chain([owner]);
+            facts.extend(told.map(|fact| Fact::Bucket(name.clone(), fact)));
             names.insert(name);
         }
         facts.extend(canonical_owner(members).map(|id| Fact::Account(self.account(), AccountFact::CanonicalId(id))));

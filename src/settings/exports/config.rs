@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::json;
+use crate::settings::existence::home_of;
 use crate::settings::facts::{
     BucketFact, Fact, KeyFact, Members, Name, Ownership, Place, TrailFact, Versioning, parse_time,
 };
@@ -101,12 +102,15 @@ fn trail(item: &Members<'_>, found: &Found, place: &Place) -> Result<Vec<Fact>, 
     };
     let Some(trail) = configuration(found)? else {
         let arn: Name = arn(None)?.into();
-        let mut parts = arn.split(':').skip(3);
-        let is_home = parts.next() == Some(&place.region) && parts.next() == Some(&place.account);
+        let is_home = home_of(&arn) == *place;
         // A copy in another place is not the trail.
-        let settings = if matches!(found, Found::Deleted) { Answer::Absent } else { Answer::Unreadable };
-        let gone = Fact::Trail(arn.clone(), None, TrailFact::Settings(settings));
-        return Ok(if is_home { vec![gone] } else { Vec::new() });
+        let fact = match found {
+            Found::Deleted if is_home => TrailFact::Deleted,
+            Found::Deleted => TrailFact::Unseen(place.clone()),
+            _ if is_home => TrailFact::Settings(Answer::Unreadable),
+            _ => return Ok(Vec::new()),
+        };
+        return Ok(vec![Fact::Trail(arn.clone(), None, fact)]);
     };
     let arn: Name = arn(Some(&trail))?.into();
     let settings = TrailFact::Settings(Answer::Known(trail_settings(&trail)?));
