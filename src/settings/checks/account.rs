@@ -277,7 +277,7 @@ impl Judge<'_> {
         shown.extend(asked.map(|((asker, _), _)| &**asker));
         let asked = organization.enabled_types.iter().filter(|(_, told)| is_since(told.newest_known(&self.clock)));
         shown.extend(asked.map(|(asker, _)| &**asker));
-        let inactive = lists.iter().flat_map(|(at, list)| list.accounts.iter().map(move |(id, _)| (at, id)));
+        let inactive = lists.iter().flat_map(|(at, list)| list.accounts.keys().map(move |id| (at, id)));
         let mut answering = inactive.filter(|(at, id)| {
             let first = Place { account: id.as_str().into(), region: "".into() };
             let places = self.model.seen.range(first..).map(|(place, _)| place);

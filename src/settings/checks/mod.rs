@@ -254,20 +254,22 @@ impl Judge<'_> {
     /// What an alias of a place stands for, by ARN.
     fn resolve_alias(&self, place: &Place, alias: &str) -> Option<(String, Basis)> {
         let list = self.model.aliases.get(place).map(|aliases| aliases.now(&self.clock));
-        let listed = list.as_ref().filter(|now| now.may_tell_since(None)).and_then(|now| match now.said {
-            // An alias that is missing in a part can be in another: what was told before need not be so any more.
-            Said::Incomplete(aliases) => Some((now.at, aliases.get(alias), Basis::of(now))),
-            _ => Some((now.at, now.known().and_then(|aliases| aliases.get(alias)), Basis::of(now))),
-        });
+        // An alias that is missing in a part can be in another: what was told before need not be so any more.
+        let said = |now: &Now<'_, BTreeMap<String, String>>| match now.said {
+            Said::Known(aliases) | Said::Incomplete(aliases) => aliases.get(alias).cloned(),
+            _ => None,
+        };
+        let listed =
+            list.as_ref().filter(|now| now.may_tell_since(None)).map(|now| (now.at, said(now), Basis::of(now)));
         let named = self.model.named_aliases.get(&(place.clone(), alias.to_owned())).map(|key| key.now(&self.clock));
         let named = named.as_ref().filter(|now| now.may_tell_since(None));
-        let named = named.map(|now| (now.at, now.known(), Basis::of(now)));
-        let told: Vec<(Option<Timestamp>, Option<&String>, Basis)> = listed.into_iter().chain(named).collect();
+        let named = named.map(|now| (now.at, now.known().cloned(), Basis::of(now)));
+        let told: Vec<(Option<Timestamp>, Option<String>, Basis)> = listed.into_iter().chain(named).collect();
         // The newest decides; those of one time must agree, and what cannot be used says that nobody knows.
         let newest = told.iter().map(|(at, ..)| self.clock.time_of(*at)).max()?;
         let mut newest = told.into_iter().filter(|(at, ..)| self.clock.time_of(*at) == newest);
         let (_, id, basis) = newest.next()?;
-        let id = id.filter(|id| newest.all(|(_, other, _)| other == Some(id)));
+        let id = id.filter(|id| newest.all(|(_, other, _)| other.as_ref() == Some(id)));
         let partition = crate::settings::exports::partition_of(&place.region);
         let Place { account, region } = place;
         Some((format!("arn:{partition}:kms:{region}:{account}:key/{}", id?), basis))
