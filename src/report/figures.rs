@@ -221,7 +221,8 @@ impl<'f> Figures<'f> {
                 self.when_and_who()
             ));
         } else if in_scope == 0 {
-            sentences.push("No object is in scope of the policy.".to_owned());
+            let accepted = if audit.outcome == Outcome::Pass { ", and the audit was told to accept that" } else { "" };
+            sentences.push(format!("No object is in scope of the policy{accepted}."));
         } else if audit.outcome == Outcome::Pass && tally.excepted == 0 {
             sentences.push(format!(
                 "{} in scope {} stored as the policy demands.",
@@ -233,8 +234,9 @@ impl<'f> Figures<'f> {
             ));
         } else {
             sentences.push(format!(
-                "Of {} in scope, {} stored as the policy demands.",
+                "Of {} in scope{}, {} stored as the policy demands.",
                 count(in_scope, "object", "objects"),
+                if self.is_whole() { "" } else { " that were examined" },
                 match tally.compliant {
                     1 => "1 is".to_owned(),
                     compliant => format!("{} are", number(compliant)),
@@ -271,12 +273,36 @@ impl<'f> Figures<'f> {
         self.finished.audit.outcome_reasons.iter().any(|given| given == reason)
     }
 
+    /// Whether everything that the inventories name was examined.
+    pub(super) fn is_whole(&self) -> bool {
+        let coverage = &self.finished.audit.coverage;
+        coverage.units_examined == coverage.units_planned && coverage.rows_rejected == 0
+    }
+
+    /// The compliance rate, and what it is of. Where something was not examined, it is no rate of the whole, and never all of it.
+    pub(super) fn compliance(&self) -> (String, String) {
+        let (tally, objects) = (&self.total, count(self.total.in_scope(), "object", "objects"));
+        let of = match self.is_whole() {
+            true => format!("of {objects} in scope"),
+            false => format!("of {objects} in scope that were examined; not all were"),
+        };
+        let more = match tally.rate_at_most() {
+            Some(most) if self.is_whole() => format!("; {most} if everything undetermined is right"),
+            _ => String::new(),
+        };
+        match tally.compliant == tally.in_scope() && !self.is_whole() && tally.compliant > 0 {
+            true => ("not known".to_owned(), format!("all {of}")),
+            false => (tally.rate(), format!("{of}{more}")),
+        }
+    }
+
     /// From when violating objects are, and whose.
     fn when_and_who(&self) -> String {
         let violating = || self.months.iter().filter(|month| month.tally.violation > 0);
+        let they_were = if self.total.violation == 1 { "It was" } else { "They were" };
         let when = violating().next().zip(violating().next_back()).map(|(first, last)| match first.name == last.name {
-            true => format!(" They were written in {}", first.name),
-            false => format!(" They were written from {} to {}", first.name, last.name),
+            true => format!(" {they_were} written in {}", first.name),
+            false => format!(" {they_were} written from {} to {}", first.name, last.name),
         });
         let accounts = || self.accounts.iter().filter(|account| account.account != "-");
         let of = accounts().count();

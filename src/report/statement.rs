@@ -60,10 +60,9 @@ fn parts(figures: &Figures<'_>) -> Vec<Part> {
 
 fn totals(figures: &Figures<'_>) -> Vec<String> {
     let tally = &figures.total;
-    let most =
-        tally.rate_at_most().map_or(String::new(), |most| format!(", {most} if everything undetermined is right"));
+    let (rate, of) = figures.compliance();
     vec![
-        format!("compliance: {} of {} in scope{most}", tally.rate(), count(tally.in_scope(), "object", "objects")),
+        format!("compliance: {rate}, {of}"),
         format!(
             "compliant {}, violating {} ({}), undetermined {}, excepted {}",
             number(tally.compliant),

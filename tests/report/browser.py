@@ -1,6 +1,6 @@
 """Looks at report pages in a real browser, which must be there: no message, no request, nothing sideways, axe content.
 
-    python browser.py [--shots FOLDER] [--self-test] PAGE.html ...
+    python browser.py [--shots FOLDER] [--readme FOLDER] [--self-test] PAGE.html ...
 
 Needs Chromium (`CHROMIUM`, or one on the path) and requirements.txt. Where there is no Chromium it says so and ends with 4.
 """
@@ -99,6 +99,16 @@ def printed(page):
     return [f"{hidden} parts are not printed"] if hidden else []
 
 
+def for_the_readme(browser, page_file, folder):
+    """What the README shows of the example: the beginning of its page on a desk and on a phone."""
+    for name, width, height, scheme in (("report", 1280, 1090, "light"), ("report-phone", 390, 1090, "dark")):
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(page_file.resolve().as_uri())
+        page.screenshot(path=str(folder / f"{name}.png"))
+        context.close()
+
+
 SPOILT = {
     "a script": ("</body>", "<script>window.owned = 1</script></body>"),
     "an image from elsewhere": ("</body>", '<img src="https://example.org/x.png" alt=""></body>'),
@@ -129,6 +139,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="+", type=pathlib.Path)
     parser.add_argument("--shots", type=pathlib.Path)
+    parser.add_argument("--readme", type=pathlib.Path)
     parser.add_argument("--self-test", action="store_true")
     args = parser.parse_args()
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -144,6 +155,8 @@ def main():
             for what in looked_at(browser, page, args.shots):
                 bad += 1
                 print(f"{page.name}: {what}")
+        if args.readme:
+            for_the_readme(browser, args.pages[0], args.readme)
         if args.self_test:
             missed = self_test(browser, args.pages[0])
             bad += len(missed)

@@ -142,11 +142,7 @@ fn tile(what: &str, figure: &str, more: &str) -> Markup {
 
 fn tiles(figures: &Figures<'_>) -> Markup {
     let tally = &figures.total;
-    let rate = match figures.total.rate_at_most() {
-        Some(most) => format!("{most} if everything undetermined is right"),
-        None if tally.excepted > 0 => "excepted objects do not count for it".to_owned(),
-        None => format!("of {} in scope", count(tally.in_scope(), "object", "objects")),
-    };
+    let (rate, rate_of) = figures.compliance();
     let (by_jobs, of) = figures.reach_of_jobs();
     let plan = &figures.finished.plan;
     let jobs = match plan.total.jobs {
@@ -163,7 +159,7 @@ fn tiles(figures: &Figures<'_>) -> Markup {
     };
     html! {
         div.tiles {
-            (tile("Compliance rate", &tally.rate(), &rate))
+            (tile("Compliance rate", &rate, &rate_of))
             (tile("Violating objects", &number(tally.violation), &figures.violating_bytes()))
             (tile("Can be put right by jobs", &super::figures::share(by_jobs, of), &jobs))
             (tile("Next exception to end", &when, &which))

@@ -93,7 +93,12 @@ fn examined(figures: &Figures<'_>) -> Section {
         number(coverage.units_examined),
         number(coverage.units_planned.saturating_sub(coverage.units_examined))
     );
-    let checksums = if is_proven { "✓ sizes and MD5 equal the manifests" } else { "not proven by a manifest" };
+    let is_examined = coverage.units_examined == coverage.units_planned;
+    let checksums = match (is_proven, is_examined) {
+        (true, true) => "✓ sizes and MD5 equal the manifests",
+        (true, false) => "✗ not all are as the manifests say",
+        (false, _) => "not proven by a manifest",
+    };
     let rejected = format!("{} read, {} not readable", number(coverage.rows_read), number(coverage.rows_rejected));
     let in_scope = format!(
         "{} compliant + {} violating + {} undetermined + {} excepted",
@@ -111,7 +116,7 @@ fn examined(figures: &Figures<'_>) -> Section {
         ("Out of scope", counts.out_of_scope, "no rule of the policy is about them", ""),
         ("In scope", tally.in_scope(), &in_scope, "✓ adds up"),
     ];
-    let lead = match (is_proven, coverage.units_examined == coverage.units_planned && coverage.rows_rejected == 0) {
+    let lead = match (is_proven, figures.is_whole()) {
         (true, true) => "The whole population, not a sample. Each line follows from the one before.",
         (_, false) => "Not the whole population: what could not be examined is in no verdict.",
         (false, true) => "Everything that was given; nothing proves that this is the whole population.",
