@@ -151,7 +151,7 @@ fn headers_have_all_fields_that_they_may() {
         }
         let file = [&header, &plain[10..]].concat();
         assert!(check(&file, &format!("flags {flags}")));
-        for bit in 0..8 * header.len() {
+        for bit in (0..8 * header.len()).step_by(if cfg!(miri) { 61 } else { 1 }) {
             let mut file = file.clone();
             file[bit / 8] ^= 1 << (bit % 8);
             check(&file, &format!("flags {flags}, bit {bit}"));
