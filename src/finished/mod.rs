@@ -183,10 +183,17 @@ fn another<T: DeserializeOwned>(what: &'static str, folder: &Path, schema: &str)
     result(what, folder, &file_of(what, folder, SUMMARY_FILE)?, schema)
 }
 
+/// A result of a million groups has 300 MiB of summary; no other file that is read is as long.
+const MAX_LEN: u64 = 1 << 30;
+
 /// A file of a result.
 fn file_of(what: &'static str, folder: &Path, name: &str) -> Result<Vec<u8>, FinishedError> {
     let path = folder.join(name);
-    source::read(&path).map_err(|source| match source.kind() {
+    let facts = path.metadata();
+    if facts.as_ref().is_ok_and(|facts| !facts.is_file() || facts.len() > MAX_LEN) {
+        return Err(FinishedError::Damaged { path, why: "it is no file, or longer than a GiB".to_owned() });
+    }
+    facts.and_then(|_| source::read(&path)).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             FinishedError::Missing { what, folder: folder.to_owned(), file: name.to_owned() }
         }

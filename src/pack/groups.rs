@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
 
 use serde::Deserialize;
 
@@ -47,11 +47,37 @@ struct Members {
     examples: Vec<String>,
 }
 
+/// No line of our lists is longer: names have 1,024 bytes, and signs of four each when they are escaped.
+const MAX_LINE_LEN: usize = 1 << 20;
+
+/// Hands on a list whose lines have an end and are not empty, so that none fills memory or takes for ever.
+struct Lines<R> {
+    from: R,
+    len: usize,
+    before: u8,
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        for byte in &buffer[..read] {
+            self.len = if *byte == b'\n' { 0 } else { self.len + 1 };
+            let is_empty = *byte == b'\n' && self.before == b'\n';
+            self.before = *byte;
+            if is_empty || self.len > MAX_LINE_LEN {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is empty or too long"));
+            }
+        }
+        Ok(read)
+    }
+}
+
 /// The groups of a list of findings, which must be those that the summary counts.
 pub(super) fn of_findings(findings: impl Read, finished: &Finished) -> Result<Vec<u8>, String> {
     let mut groups: BTreeMap<Group, Members> = BTreeMap::new();
     let mut by_verdict: BTreeMap<String, u64> = BTreeMap::new();
-    for finding in csv::Reader::from_reader(findings).into_deserialize() {
+    let lines = Lines { from: findings, len: 0, before: b'\n' };
+    for finding in csv::Reader::from_reader(lines).into_deserialize() {
         let finding: Finding = finding.map_err(|error| crate::escape::harmless(&error.to_string()))?;
         *by_verdict.entry(finding.verdict.clone()).or_default() += 1;
         let key = unescape_cell(&finding.key).unwrap_or_default();
@@ -152,4 +178,21 @@ pub(super) fn agree(table: &[u8], finished: &Finished) -> Result<(), String> {
         }
     }
     if sums.is_empty() { Ok(()) } else { Err("groups.csv has another verdict".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_an_end_and_are_not_empty() {
+        let read = |text: &[u8]| {
+            let mut found = Vec::new();
+            Lines { from: text, len: 0, before: b'\n' }.read_to_end(&mut found).map(|_| found)
+        };
+        assert_eq!(read(b"a\nb\n").ok().as_deref(), Some(&b"a\nb\n"[..]));
+        for text in [&b"\n"[..], b"a\n\nb\n", &vec![b'x'; MAX_LINE_LEN + 1]] {
+            assert!(read(text).is_err());
+        }
+    }
 }
