@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::selectors::events_logged;
 use super::{Basis, Conclusion, Judge, Judged, Resource, places_of, worst};
 use crate::policy::{Answer, ManagementEvents, RequiredAccounts, Verdict};
-use crate::settings::facts::{AccountList, Name, OrganizationDescription, Place, TrailStatus};
+use crate::settings::facts::{AccountList, Name, Place, TrailStatus};
 use crate::settings::model::Trail;
 use crate::settings::observations::{Observations, Said, Why};
-use crate::timestamp::Timestamp;
 
 /// The Regions of an account that must be covered, and whether that is known.
 struct Regions {
@@ -64,84 +63,6 @@ impl<'m> Trails<'m> {
 }
 
 impl Judge<'_> {
-    /// Whether the trail of another account is for this one, and whether that is sure; nothing if it surely is not. It shows
-    /// in the accounts that it is for, and is for the accounts of the organisation only.
-    fn is_for_member(&self, arn: &str, trail: &Trail, id: &str) -> Option<bool> {
-        let is_organization = trail.organization.now(&self.clock).known() == Some(&true);
-        // What it showed once it may have left since.
-        let shows_it = |place: &Place| {
-            let seen = self.model.seen.get(place).and_then(|seen| seen.now(&self.clock).known());
-            seen.is_some_and(|arns| arns.contains(arn))
-        };
-        let is_shown = trail.seen_in.iter().any(|place| &*place.account == id && shows_it(place));
-        let (owner, _) = places_of(arn);
-        let told = self.model.organization.accounts.values().map(|accounts| accounts.now(&self.clock));
-        let told: Vec<_> = told.collect();
-        let lists = told.iter().filter_map(|now| Some((now.at, now.known()?)));
-        let (of_owner, of_others): (Vec<_>, Vec<_>) = lists.partition(|(_, list)| list.accounts.contains_key(owner));
-        let newest = of_owner.iter().map(|(at, _)| *at).max();
-        let since = newest.flatten();
-        let is_in = |(_, list): &(Option<Timestamp>, &AccountList)| list.accounts.contains_key(id);
-        // Somebody says that it, or the owner, is elsewhere or in no organisation; or lists differ over it, or cannot be used.
-        let is_disputed = [id, owner].iter().any(|account| self.is_elsewhere(account, owner, &of_owner, since))
-            || of_others.iter().any(|list| list.0 >= since && is_in(list))
-            || told.iter().any(|now| matches!(now.said, Said::Unknown(_)) && now.may_tell_since(since))
-            || (of_owner.iter().any(is_in) && of_owner.iter().any(|list| list.0 >= since && !is_in(list)));
-        match of_owner.iter().filter(|(at, _)| Some(*at) == newest).any(is_in) {
-            _ if is_disputed => Some(false),
-            true => Some(is_organization),
-            false if of_owner.is_empty() => Some(is_shown && is_organization),
-            // It shows in an account that the list lacks: one of both is old.
-            false if is_shown => Some(false),
-            false => None,
-        }
-    }
-
-    /// Whether an account says, at a time or later, that it is in no organisation or in another than a trail's owner, or says it
-    /// so that nobody can tell.
-    fn is_elsewhere(
-        &self,
-        id: &str,
-        owner: &str,
-        lists: &[(Option<Timestamp>, &AccountList)],
-        since: Option<Timestamp>,
-    ) -> bool {
-        let organization = &self.model.organization;
-        let list = organization.accounts.get(id).map(|accounts| accounts.now(&self.clock));
-        let description = organization.descriptions.get(id).map(|description| description.now(&self.clock));
-        let is_the_same = |description: &OrganizationDescription| {
-            let manages_owner = |(_, list): &(_, &AccountList)| list.accounts.contains_key(&description.management);
-            let is_named_otherwise =
-                |(_, list): &(_, &AccountList)| list.organization.as_ref().is_some_and(|id| *id != description.id);
-            (description.management == owner || lists.iter().any(manages_owner))
-                && !lists.iter().any(is_named_otherwise)
-        };
-        list.is_some_and(|now| {
-            let holds =
-                matches!(now.said, Said::Known(list) | Said::Incomplete(list) if list.accounts.contains_key(owner));
-            now.may_tell_since(since) && !holds
-        }) || description.is_some_and(|now| now.may_tell_since(since) && !now.known().is_some_and(is_the_same))
-    }
-
-    /// Whether an account is one of the organisation or of the standard; nothing where neither is known.
-    pub(super) fn is_ours(&self, id: &str) -> Option<bool> {
-        if let RequiredAccounts::Listed(ids) = &self.policy.accounts
-            && ids.iter().any(|known| known == id)
-        {
-            return Some(true);
-        }
-        let lists = self.model.organization.accounts.values().filter_map(|accounts| accounts.now(&self.clock).known());
-        let first = Place { account: id.into(), region: "".into() };
-        // Without a list, they are those that something of is shown.
-        let is_exported = self.model.seen.range(first..).next().is_some_and(|(place, _)| &*place.account == id)
-            || self.model.trails_now(&self.clock).any(|(arn, _)| places_of(arn).0 == id);
-        let mut is_in = lists.map(|list| list.accounts.contains_key(id));
-        match is_in.next() {
-            Some(first) => Some(first || is_in.any(|is_in| is_in)),
-            None => is_exported.then_some(true),
-        }
-    }
-
     pub(super) fn accounts(&self, judged: &mut Judged) {
         let (accounts, listed) = self.required_accounts();
         let resource = Resource { account: "", region: "", name: "organization" };
@@ -230,78 +151,6 @@ impl Judge<'_> {
         let conclusion = worst(conclusions).unwrap_or_else(|| Conclusion::undetermined("accounts_not_exported"));
         let actual = format!("{} accounts", ids.len());
         (ids.into_iter().collect(), conclusion.actual(actual))
-    }
-
-    /// An account that no list has as an active one, and that shows not before the list that it is one: a trail of the
-    /// organisation shows there, it describes the organisation, or policies are told to be attached to it or to be asked by it. One
-    /// that a list has as suspended or closed does not answer.
-    fn unlisted_member(&self) -> Option<String> {
-        let organization = &self.model.organization;
-        let lists = organization.accounts.values().filter_map(|accounts| {
-            let now = accounts.now(&self.clock);
-            Some((now.at?, now.known()?))
-        });
-        let lists: Vec<(Timestamp, &AccountList)> = lists.collect();
-        let newest = lists.iter().map(|(at, _)| *at).max()?;
-        let is_active = |id: &str| lists.iter().any(|(_, list)| list.accounts.get(id) == Some(&true));
-        let is_since = |at: Option<Timestamp>| at.is_some_and(|at| at >= newest);
-        let is_id = |id: &&str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
-        let mut shown: BTreeSet<&str> = BTreeSet::new();
-        for (arn, trail) in &self.model.trails {
-            let is_ours = lists.iter().any(|(_, list)| list.accounts.contains_key(places_of(arn).0));
-            if is_ours && trail.organization.now(&self.clock).known() == Some(&true) {
-                let is_told = |place: &&Place| {
-                    let seen = self.model.seen.get(place).and_then(|seen| seen.newest(&self.clock));
-                    is_since(seen.or(trail.settings.newest_known(&self.clock)))
-                };
-                shown.extend(trail.seen_in.iter().filter(is_told).map(|place| &*place.account));
-            }
-        }
-        for (asker, description) in &organization.descriptions {
-            let now = description.now(&self.clock);
-            let is_of_it = match now.said {
-                Said::Known(told) => lists.iter().any(|(_, list)| list.accounts.contains_key(&told.management)),
-                Said::Absent => false,
-                _ => true,
-            };
-            if is_of_it && now.may_tell_since(Some(newest)) {
-                shown.insert(asker);
-            }
-        }
-        for targets in organization.targets.values().filter(|targets| is_since(targets.newest_known(&self.clock))) {
-            shown.extend(targets.values().flatten().map(String::as_str).filter(is_id));
-        }
-        let parents = organization.parents.iter().filter(|(_, parents)| is_since(parents.newest_known(&self.clock)));
-        shown.extend(parents.map(|(child, _)| child.as_str()).filter(is_id));
-        let asked = organization.policies.iter().filter(|(_, told)| is_since(told.newest_known(&self.clock)));
-        shown.extend(asked.map(|((asker, _), _)| &**asker));
-        let asked = organization.enabled_types.iter().filter(|(_, told)| is_since(told.newest_known(&self.clock)));
-        shown.extend(asked.map(|(asker, _)| &**asker));
-        let inactive = lists.iter().flat_map(|(at, list)| list.accounts.keys().map(move |id| (at, id)));
-        let mut answering = inactive.filter(|(at, id)| {
-            let first = Place { account: id.as_str().into(), region: "".into() };
-            let places = self.model.seen.range(first..).map(|(place, _)| place);
-            let mut places = places.take_while(|place| *place.account == **id);
-            !is_active(id) && places.any(|place| self.model.answers_since(place, Some(**at), &self.clock))
-        });
-        let unlisted = shown.into_iter().find(|id| !is_active(id)).map(str::to_owned);
-        unlisted.or_else(|| answering.next().map(|(_, id)| id.clone()))
-    }
-
-    /// Whether an account left the organisation whose list has it, by its own word or that of another organisation, or perhaps.
-    pub(super) fn may_have_left(&self, id: &str) -> bool {
-        let lists = self.model.organization.accounts.values().filter_map(|accounts| {
-            let now = accounts.now(&self.clock);
-            Some((now.at, now.known()?))
-        });
-        let of_account: Vec<_> = lists.filter(|(_, list)| list.accounts.contains_key(id)).collect();
-        let Some(newest) = of_account.iter().map(|(at, _)| *at).max() else { return false };
-        let (mut of_others, mut owners) = (of_account.iter().map(|(_, list)| *list), BTreeSet::new());
-        owners.extend(of_others.next().into_iter().flat_map(|list| list.accounts.keys()));
-        // Lists of two organisations have hardly an account in common.
-        let is_listed_elsewhere =
-            of_others.any(|list| !list.accounts.keys().any(|other| other != id && owners.contains(other)));
-        is_listed_elsewhere || self.is_elsewhere(id, id, &of_account, newest)
     }
 
     fn regions(&self, id: &Name) -> Regions {

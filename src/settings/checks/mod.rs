@@ -10,6 +10,7 @@ mod decrypt;
 mod guardrail;
 mod join;
 mod key;
+mod members;
 mod request;
 mod selectors;
 mod trail;
