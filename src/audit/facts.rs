@@ -151,29 +151,11 @@ impl AuditFacts {
     /// The facts of a plan and a policy; `source` says where the policy is from.
     pub fn new(plan: &Plan, checker: &Checker, source: &str, allow_empty: bool) -> Self {
         let policy = checker.policy();
-        let facts_of =
-            |rule: &Rule| RuleFacts { id: rule.id.clone(), severity: rule.severity, controls: rule.controls.clone() };
-        let expired = checker.expired_exceptions().map(|exception| exception.id.clone());
         Self {
-            policy: PolicyFacts {
-                name: policy.name.clone(),
-                version: policy.version.clone(),
-                statement: policy.statement.clone(),
-                labels: policy.labels.clone(),
-                source: source.to_owned(),
-                sha256: policy.sha256.clone(),
-                identity: policy.identity.clone(),
-                versions: policy.versions,
-                rules: policy.rules.iter().map(facts_of).collect(),
-                expired_exceptions: expired.collect(),
-                remediation: policy.remediation.as_ref().map(|remediation| RemediationFacts {
-                    key: remediation.key.as_str().to_owned(),
-                    bucket_key: remediation.bucket_key,
-                }),
-            },
+            policy: PolicyFacts::new(checker, source),
             sources: plan.sources().iter().map(SourceFacts::new).collect(),
             policy_text: policy.text.clone(),
-            exceptions: policy.exceptions.iter().map(|exception| ExceptionFacts::new(exception, checker)).collect(),
+            exceptions: ExceptionFacts::all(checker),
             sample_seed: None,
             units: plan.units(Shard::WHOLE).count() as u64,
             completeness: plan.completeness(),
@@ -234,7 +216,38 @@ impl AuditFacts {
     }
 }
 
+impl PolicyFacts {
+    /// What a policy says of itself; `source` says where it is from.
+    pub(crate) fn new(checker: &Checker, source: &str) -> Self {
+        let policy = checker.policy();
+        let facts_of =
+            |rule: &Rule| RuleFacts { id: rule.id.clone(), severity: rule.severity, controls: rule.controls.clone() };
+        let expired = checker.expired_exceptions().map(|exception| exception.id.clone());
+        Self {
+            name: policy.name.clone(),
+            version: policy.version.clone(),
+            statement: policy.statement.clone(),
+            labels: policy.labels.clone(),
+            source: source.to_owned(),
+            sha256: policy.sha256.clone(),
+            identity: policy.identity.clone(),
+            versions: policy.versions,
+            rules: policy.rules.iter().map(facts_of).collect(),
+            expired_exceptions: expired.collect(),
+            remediation: policy.remediation.as_ref().map(|remediation| RemediationFacts {
+                key: remediation.key.as_str().to_owned(),
+                bucket_key: remediation.bucket_key,
+            }),
+        }
+    }
+}
+
 impl ExceptionFacts {
+    /// Those of a policy, in order.
+    pub(crate) fn all(checker: &Checker) -> Vec<Self> {
+        checker.policy().exceptions.iter().map(|exception| Self::new(exception, checker)).collect()
+    }
+
     fn new(exception: &Exception, checker: &Checker) -> Self {
         let last = exception.last_moment();
         Self {

@@ -2,18 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::Finished;
-use super::lists::{KeptManifest, UnitTotals};
-use crate::audit::Counts;
+use super::lists::{Files, KeptManifest, SampleRow, UnitTotals, Units};
+use crate::audit::{Counts, ExceptionFacts, PolicyFacts};
+use crate::escape::escape;
 use crate::outcome::Outcome;
 use crate::plan::Completeness;
+use crate::policy::{Checker, Policy, Reason, Versions};
+use crate::rollup::Collapsed;
+use crate::timestamp::Timestamp;
+use crate::words::escaped;
 
 /// What lists say beside the summary.
 pub(super) struct Lists {
-    pub(super) units: UnitTotals,
+    pub(super) units: Units,
     /// Lines of `faults.jsonl`.
     pub(super) faults: u64,
     pub(super) policy_sha256: String,
+    /// Findings by verdict, where they were counted.
+    pub(super) findings: Option<BTreeMap<String, u64>>,
 }
 
 /// The difference, naming both places.
@@ -31,15 +40,142 @@ pub(super) fn check(finished: &Finished, lists: &Lists, manifests: &[(usize, Kep
         let both = [&manifest.checksum_sha256, &kept.checksum_sha256].map(|hash| hash.clone().unwrap_or_default());
         same(&format!("{place}.checksum_sha256"), &both[0], "the SHA-256 of manifest.checksum", &both[1])?;
     }
+    sources(finished, &lists.units, manifests)?;
+    policy(finished)?;
     counts(finished)?;
     groups(finished)?;
-    units(finished, &lists.units)?;
+    rules(finished)?;
+    units(finished, &lists.units.totals)?;
+    sample(finished)?;
+    if let Some(findings) = &lists.findings {
+        let counts = &audit.counts;
+        let expected =
+            [("violation", counts.violation), ("undetermined", counts.undetermined), ("excepted", counts.excepted)];
+        for (verdict, count) in expected {
+            let listed = findings.get(verdict).copied().unwrap_or(0);
+            same(&format!("summary.json: counts.{verdict}"), &count, "the lines of findings.csv", &listed)?;
+        }
+    }
     let faults = audit.faults.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
     same("summary.json: faults", &faults, "the lines of faults.jsonl", &lists.faults)?;
     same("summary.json: sample.lines", &audit.sample.lines, "the rows of sample.csv", &(finished.sample.len() as u64))?;
     let lanes = total(audit.remediation.values().map(|lane| lane.objects));
     same("summary.json: remediation", &lanes, "plan.json: total.objects", &finished.plan.total.objects)?;
-    outcome(finished)
+    // Every violating object has a lane, and an undetermined one may have.
+    let (least, most) = (audit.counts.violation, audit.counts.violation.saturating_add(audit.counts.undetermined));
+    if !(least..=most).contains(&lanes) {
+        return Err(format!("summary.json: counts.violation is {least}, remediation has {lanes} objects"));
+    }
+    outcome(finished, manifests)
+}
+
+/// The sources against their manifests and the list of data files.
+fn sources(finished: &Finished, units: &Units, manifests: &[(usize, KeptManifest)]) -> Checked {
+    let audit = &finished.audit;
+    let none = Files::new();
+    same("the lines of units.csv that name a file again", &units.twice, "what there may be", &0)?;
+    for (at, source) in audit.sources.iter().enumerate() {
+        let place = format!("summary.json: sources[{at}]");
+        let files = units.files.get(&at).unwrap_or(&none);
+        same(&format!("{place}.files"), &source.files, "the lines of units.csv", &(files.len() as u64))?;
+        let Some((_, kept)) = manifests.iter().find(|(kept, _)| *kept == at) else {
+            if audit.coverage.completeness == Completeness::Proven && source.files > 0 {
+                return Err(format!("{place} has no manifest, and coverage.completeness is proven"));
+            }
+            continue;
+        };
+        let manifest = format!("sources/{}/manifest.json", at + 1);
+        if *files != kept.says.files() {
+            return Err(format!("units.csv has not the data files that {manifest} lists"));
+        }
+        let bucket = escape(kept.says.source_bucket.as_bytes()).into_owned();
+        same(&format!("{place}.bucket"), &source.bucket.clone().unwrap_or_default(), &manifest, &bucket)?;
+        let made = match &kept.says.creation_timestamp {
+            Value::String(text) => text.trim().parse().ok(),
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        };
+        let made = made.and_then(Timestamp::from_millis).map(|made| made.to_string()).unwrap_or_default();
+        if let Some(created_at) = &source.created_at {
+            same(&format!("{place}.created_at"), created_at, &manifest, &made)?;
+        }
+        if let Some(checksum) = &kept.checksum {
+            same("manifest.checksum", checksum, &format!("the MD5 of {manifest}"), &kept.md5)?;
+        } else if audit.coverage.completeness == Completeness::Proven {
+            return Err(format!("{place} has no manifest.checksum, and coverage.completeness is proven"));
+        }
+    }
+    same(
+        "coverage.units_planned",
+        &audit.coverage.units_planned,
+        "the lines of units.csv",
+        &total(units.files.values().map(|files| files.len() as u64)),
+    )
+}
+
+/// What the summary says of the policy against its text.
+fn policy(finished: &Finished) -> Checked {
+    let audit = &finished.audit;
+    let policy = Policy::from_toml(&finished.policy_text).map_err(|error| format!("policy.toml is none: {error}"))?;
+    let as_of = Timestamp::parse(audit.as_of.as_bytes()).ok_or("summary.json: as_of is no time")?;
+    let checker = Checker::new(policy, as_of);
+    if PolicyFacts::new(&checker, &audit.policy.source) != audit.policy {
+        return Err("summary.json: policy is not what policy.toml says".to_owned());
+    }
+    let exceptions: Vec<&ExceptionFacts> = audit.exceptions.iter().map(|line| &line.facts).collect();
+    match exceptions == ExceptionFacts::all(&checker).iter().collect::<Vec<_>>() {
+        true => Ok(()),
+        false => Err("summary.json: exceptions are not those of policy.toml".to_owned()),
+    }
+}
+
+/// What rules decided against the totals: objects that no rule decided are in none.
+fn rules(finished: &Finished) -> Checked {
+    let audit = &finished.audit;
+    let unmatched = audit.by_reason.get(Reason::Unmatched.as_str()).copied().unwrap_or(0);
+    let violation = total(audit.by_rule.values().map(|rule| rule.violation)).saturating_add(unmatched);
+    same("summary.json: counts.violation", &audit.counts.violation, "by_rule and unmatched objects", &violation)?;
+    let excepted = total(audit.by_rule.values().map(|rule| rule.excepted));
+    same("summary.json: counts.excepted", &audit.counts.excepted, "the sum of by_rule", &excepted)?;
+    let compliant = total(audit.by_rule.values().map(|rule| rule.compliant));
+    same("summary.json: counts.compliant", &audit.counts.compliant, "the sum of by_rule", &compliant)?;
+    let under_kms = ["SSE-KMS", "DSSE-KMS"].iter().filter_map(|status| audit.by_encryption_status.get(*status));
+    let under_kms = total(under_kms.map(|amount| amount.objects));
+    let keys = &audit.key_coverage;
+    same("summary.json: key_coverage.kms_objects", &keys.kms_objects, "objects under KMS", &under_kms)?;
+    let by_coverage = total([keys.known, keys.stale, keys.conflicting, keys.unknown].into_iter());
+    same("summary.json: key_coverage.kms_objects", &keys.kms_objects, "the sum of its parts", &by_coverage)
+}
+
+/// The rows that were drawn against the totals: of each verdict as many as there are, up to a number.
+fn sample(finished: &Finished) -> Checked {
+    let counts = &finished.audit.counts;
+    let verdicts = [
+        ("compliant", counts.compliant),
+        ("violation", counts.violation),
+        ("undetermined", counts.undetermined),
+        ("excepted", counts.excepted),
+        ("out_of_scope", counts.out_of_scope),
+    ];
+    for (verdict, count) in verdicts {
+        let stratum = format!("verdict:{verdict}");
+        let drawn = finished.sample.iter().filter(|row| row.stratum == stratum);
+        let expected = count.min(u64::from(finished.audit.sample.per_verdict));
+        same(
+            &format!("summary.json: counts.{verdict} gives rows to draw"),
+            &expected,
+            "sample.csv",
+            &(drawn.count() as u64),
+        )?;
+    }
+    let is_other =
+        |row: &&SampleRow| row.stratum.strip_prefix("verdict:").is_some_and(|verdict| verdict != row.verdict);
+    match finished.sample.iter().find(is_other) {
+        None => Ok(()),
+        Some(row) => {
+            Err(format!("sample.csv has a row of {} among those of {}", escaped(&row.verdict), escaped(&row.stratum)))
+        }
+    }
 }
 
 fn same<T: PartialEq + std::fmt::Display>(place: &str, one: &T, other_place: &str, other: &T) -> Checked {
@@ -102,6 +238,20 @@ fn groups(finished: &Finished) -> Checked {
         same(&place, &count, "the sum of by_account", &accounts[at])?;
         same(&place, &count, "the sum of by_month", &months[at])?;
     }
+    let mut by_account: BTreeMap<&str, [u64; 4]> = BTreeMap::new();
+    for row in &audit.by_account {
+        add(
+            by_account.entry(&row.account).or_default(),
+            [row.compliant, row.violation, row.undetermined, row.excepted],
+        );
+    }
+    let mut by_month: BTreeMap<&str, [u64; 4]> = BTreeMap::new();
+    for row in &audit.by_month {
+        add(by_month.entry(&row.account).or_default(), [row.compliant, row.violation, row.undetermined, row.excepted]);
+    }
+    if by_account != by_month && audit.collapsed == Collapsed::Nothing {
+        return Err("summary.json: by_account and by_month have other objects of an account".to_owned());
+    }
     for (at, (name, total)) in [("counts", audit.counts.objects), ("bytes", audit.bytes.objects)].iter().enumerate() {
         let place = format!("summary.json: {name}.objects");
         same(&place, total, "the sum of by_account", &of_accounts[at])?;
@@ -134,7 +284,7 @@ fn units(finished: &Finished, units: &UnitTotals) -> Checked {
 }
 
 /// The outcome against everything that must stand between it and a pass.
-fn outcome(finished: &Finished) -> Checked {
+fn outcome(finished: &Finished, manifests: &[(usize, KeptManifest)]) -> Checked {
     let audit = &finished.audit;
     let coverage = &audit.coverage;
     let looked_at = coverage.units_examined.saturating_add(coverage.units_faulted);
@@ -148,6 +298,19 @@ fn outcome(finished: &Finished) -> Checked {
         ("digest_violations", of_digests(Outcome::Violations)),
         ("digests_incomplete", of_digests(Outcome::Incomplete)),
     ]);
+    // What a manifest says may be more than what was read.
+    let lacks_versions = manifests.iter().any(|(at, kept)| {
+        let source = &audit.sources[*at];
+        let is_directory = source.bucket.as_deref().is_some_and(|bucket| bucket.ends_with("--x-s3"));
+        source.rows > 0 && !is_directory && !kept.says.has_versions()
+    });
+    let is_listed = audit.outcome_reasons.iter().any(|given| given == "noncurrent_versions_unlisted");
+    if lacks_versions && audit.policy.versions == Versions::All && !is_listed {
+        return Err(
+            "summary.json: outcome_reasons does not list noncurrent_versions_unlisted, a manifest has no VersionId"
+                .to_owned(),
+        );
+    }
     for (reason, is_demanded) in demanded {
         let is_given = audit.outcome_reasons.iter().any(|given| given == reason);
         if is_given != is_demanded {

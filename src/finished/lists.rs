@@ -1,12 +1,13 @@
 //! The lists of an audit that are read back: its data files, its sample, its faults and its manifests.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead as _;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::audit::AuditResult;
-use super::{FinishedError, file_of};
+use super::{FinishedError, file_of, parsed};
 use crate::escape::hex::hex;
 use crate::escape::{harmless, unescape_cell};
 use crate::hashes::md5::Md5;
@@ -30,8 +31,24 @@ pub(super) struct UnitTotals {
     pub(super) rejected_rows: u64,
 }
 
+/// The data files of a source, as `units.csv` or its manifest lists them: key, length and MD5.
+pub(super) type Files = BTreeSet<(String, Option<u64>, String)>;
+
+/// What `units.csv` says.
+pub(super) struct Units {
+    pub(super) totals: UnitTotals,
+    /// By the place of the source.
+    pub(super) files: BTreeMap<usize, Files>,
+    /// Lines of a file that has another line already.
+    pub(super) twice: u64,
+}
+
 #[derive(Deserialize)]
 struct UnitRow {
+    source: usize,
+    key: String,
+    bytes: Option<u64>,
+    md5: String,
     rows: Option<u64>,
     delete_markers: Option<u64>,
     compliant: Option<u64>,
@@ -72,22 +89,80 @@ pub(crate) struct FaultRowPlace {
     pub(crate) row: Option<u64>,
 }
 
+/// Findings up to this length are counted for a report; a pack counts all of them.
+const MAX_COUNTED_LEN: u64 = 64 << 20;
+
+/// How many findings of each verdict there are; nothing where they would take too long to count.
+pub(super) fn findings(folder: &Path) -> Result<Option<BTreeMap<String, u64>>, FinishedError> {
+    #[derive(Deserialize)]
+    struct Finding {
+        verdict: String,
+    }
+    const NAME: &str = "findings.csv";
+    let facts = folder.join(NAME).metadata();
+    if facts.is_ok_and(|facts| facts.len() > MAX_COUNTED_LEN) {
+        return Ok(None);
+    }
+    let mut counts = BTreeMap::new();
+    for_each_row(folder, NAME, |row: Finding| *counts.entry(row.verdict).or_default() += 1)?;
+    Ok(Some(counts))
+}
+
 /// The lines of `faults.jsonl`: how many, and the first of them.
 pub(super) struct Faults {
     pub(super) lines: u64,
     pub(super) first: Vec<FaultRow>,
 }
 
-/// The hashes of a manifest and of its checksum, as they were kept.
+/// A manifest and its checksum, as they were kept.
 pub(super) struct KeptManifest {
     pub(super) md5: String,
     pub(super) sha256: String,
     pub(super) checksum_sha256: Option<String>,
+    /// What the checksum says the MD5 of the manifest is.
+    pub(super) checksum: Option<String>,
+    pub(super) says: ManifestSays,
 }
 
-pub(super) fn units(folder: &Path) -> Result<UnitTotals, FinishedError> {
-    let mut totals = UnitTotals::default();
+/// What a manifest says, as far as a result repeats it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ManifestSays {
+    #[serde(default)]
+    pub(super) source_bucket: String,
+    #[serde(default)]
+    pub(super) creation_timestamp: serde_json::Value,
+    #[serde(default)]
+    pub(super) file_schema: String,
+    #[serde(default)]
+    files: Vec<ManifestFile>,
+}
+
+#[derive(Deserialize)]
+struct ManifestFile {
+    key: String,
+    size: Option<u64>,
+    #[serde(rename = "MD5checksum", default)]
+    md5: String,
+}
+
+impl ManifestSays {
+    pub(super) fn files(&self) -> Files {
+        self.files.iter().map(|file| (file.key.clone(), file.size, file.md5.to_ascii_lowercase())).collect()
+    }
+
+    pub(super) fn has_versions(&self) -> bool {
+        self.file_schema.to_ascii_lowercase().replace('_', "").contains("versionid")
+    }
+}
+
+pub(super) fn units(folder: &Path) -> Result<Units, FinishedError> {
+    let mut units = Units { totals: UnitTotals::default(), files: BTreeMap::new(), twice: 0 };
     for_each_row(folder, "units.csv", |row: UnitRow| {
+        let key = unescape_cell(&row.key).map_or(row.key, |key| String::from_utf8_lossy(&key).into_owned());
+        let files = units.files.entry(row.source.saturating_sub(1)).or_default();
+        units.twice += u64::from(!files.insert((key, row.bytes, row.md5.to_ascii_lowercase())));
+        let totals = &mut units.totals;
         match row.state.as_str() {
             "examined" => totals.examined += 1,
             _ => totals.faulted += 1,
@@ -104,7 +179,7 @@ pub(super) fn units(folder: &Path) -> Result<UnitTotals, FinishedError> {
         ];
         numbers.into_iter().for_each(|(sum, number)| *sum = sum.saturating_add(number.unwrap_or(0)));
     })?;
-    Ok(totals)
+    Ok(units)
 }
 
 pub(super) fn sample(folder: &Path) -> Result<Vec<SampleRow>, FinishedError> {
@@ -156,14 +231,16 @@ pub(super) fn manifests(folder: &Path, audit: &AuditResult) -> Result<Vec<(usize
     let kept = sources.filter_map(|(at, source)| source.manifest.as_ref().map(|manifest| (at, manifest)));
     let read = kept.map(|(at, manifest)| {
         let text = file_of("audit", folder, &format!("sources/{}/manifest.json", at + 1))?;
-        let checksum = manifest.checksum_sha256.as_ref().map(|_| {
-            let checksum = file_of("audit", folder, &format!("sources/{}/manifest.checksum", at + 1))?;
-            Ok(hex(&Sha256::of(&checksum)))
-        });
+        let checksum = manifest.checksum_sha256.as_ref();
+        let checksum = checksum.map(|_| file_of("audit", folder, &format!("sources/{}/manifest.checksum", at + 1)));
+        let checksum = checksum.transpose()?;
+        let path = folder.join(format!("sources/{}/manifest.json", at + 1));
         let kept = KeptManifest {
             md5: Md5::of(&text).to_string(),
             sha256: hex(&Sha256::of(&text)),
-            checksum_sha256: checksum.transpose()?,
+            checksum_sha256: checksum.as_ref().map(|checksum| hex(&Sha256::of(checksum))),
+            checksum: checksum.map(|checksum| String::from_utf8_lossy(&checksum).trim().to_ascii_lowercase()),
+            says: parsed(&path, &text)?,
         };
         Ok((at, kept))
     });

@@ -27,6 +27,8 @@ pub(crate) use others::{DigestsResult, ReconcileResult, SettingsResult};
 
 /// The lists of an audit that are not read here, since they can be of any length.
 const SUMMARY_FILE: &str = "summary.json";
+/// How `reconcile` calls its summary.
+const RECONCILE_FILE: &str = "reconcile.json";
 
 /// A finished audit, and what was done beside it.
 #[derive(Debug)]
@@ -141,7 +143,7 @@ impl Finished {
     /// Reads a finished audit and what is to be joined to it.
     pub fn read(folder: &Path, joined: &Joined) -> Result<Self, FinishedError> {
         let text = file_of("audit", folder, SUMMARY_FILE)?;
-        let audit: AuditResult = result("audit", folder, &text, AUDIT_SCHEMA)?;
+        let audit: AuditResult = result("audit", &folder.join(SUMMARY_FILE), &text, AUDIT_SCHEMA)?;
         if let Some(shard) = audit.shard {
             return Err(FinishedError::Part { folder: folder.to_owned(), shard });
         }
@@ -160,10 +162,19 @@ impl Finished {
                 None => audit.digests.clone(),
             },
             settings: optional("check of settings", joined.settings.as_deref(), others::SETTINGS_SCHEMA)?,
-            reconciled: optional("reconciliation", joined.reconciled.as_deref(), others::RECONCILE_SCHEMA)?,
+            reconciled: match &joined.reconciled {
+                Some(folder) => Some(read_as("reconciliation", folder, RECONCILE_FILE, others::RECONCILE_SCHEMA)?),
+                None => None,
+            },
             audit,
         };
-        let lists = agreement::Lists { units, faults: faults.lines, policy_sha256: hex(&Sha256::of(&policy_text)) };
+        let lists = agreement::Lists {
+            units,
+            faults: faults.lines,
+            policy_sha256: hex(&Sha256::of(&policy_text)),
+            // A pack may leave them out, and has their groups.
+            findings: if folder.join("groups.csv").exists() { None } else { lists::findings(folder)? },
+        };
         let sources = lists::manifests(folder, &finished.audit)?;
         agreement::check(&finished, &lists, &sources)
             .map_err(|difference| FinishedError::Disagrees { folder: folder.to_owned(), difference })?;
@@ -180,18 +191,27 @@ fn optional<T: DeserializeOwned>(
 }
 
 fn another<T: DeserializeOwned>(what: &'static str, folder: &Path, schema: &str) -> Result<T, FinishedError> {
-    result(what, folder, &file_of(what, folder, SUMMARY_FILE)?, schema)
+    read_as(what, folder, SUMMARY_FILE, schema)
+}
+
+fn read_as<T: DeserializeOwned>(
+    what: &'static str,
+    folder: &Path,
+    file: &str,
+    schema: &str,
+) -> Result<T, FinishedError> {
+    result(what, &folder.join(file), &file_of(what, folder, file)?, schema)
 }
 
 /// A result of a million groups has 300 MiB of summary; no other file that is read is as long.
-const MAX_LEN: u64 = 1 << 30;
+const MAX_LEN: u64 = 512 << 20;
 
 /// A file of a result.
 fn file_of(what: &'static str, folder: &Path, name: &str) -> Result<Vec<u8>, FinishedError> {
     let path = folder.join(name);
     let facts = path.metadata();
     if facts.as_ref().is_ok_and(|facts| !facts.is_file() || facts.len() > MAX_LEN) {
-        return Err(FinishedError::Damaged { path, why: "it is no file, or longer than a GiB".to_owned() });
+        return Err(FinishedError::Damaged { path, why: "it is no file, or longer than 512 MiB".to_owned() });
     }
     facts.and_then(|_| source::read(&path)).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
@@ -218,23 +238,17 @@ struct Tool {
     version: String,
 }
 
-/// A `summary.json` of one kind. One that lacks something, and is of another version, is not damaged.
-fn result<T: DeserializeOwned>(
-    what: &'static str,
-    folder: &Path,
-    text: &[u8],
-    schema: &str,
-) -> Result<T, FinishedError> {
-    let path = folder.join(SUMMARY_FILE);
-    let head: Head = parsed(&path, text)?;
+/// A summary of one kind. One that lacks something, and is of another version, is not damaged.
+fn result<T: DeserializeOwned>(what: &'static str, path: &Path, text: &[u8], schema: &str) -> Result<T, FinishedError> {
+    let head: Head = parsed(path, text)?;
     if head.schema != schema {
         let why = format!("it is no {what}, but {}", escape(head.schema.as_bytes()));
-        return Err(FinishedError::Damaged { path, why });
+        return Err(FinishedError::Damaged { path: path.to_owned(), why });
     }
-    parsed(&path, text).map_err(|error| match head.tool.version == env!("CARGO_PKG_VERSION") {
+    parsed(path, text).map_err(|error| match head.tool.version == env!("CARGO_PKG_VERSION") {
         true => error,
         false => FinishedError::OtherVersion {
-            folder: folder.to_owned(),
+            folder: path.parent().unwrap_or(path).to_owned(),
             version: escape(head.tool.version.as_bytes()).into_owned(),
         },
     })

@@ -38,10 +38,10 @@ pub(super) type Payload = BTreeMap<String, Content>;
 /// Files of an audit that are always there, and those that may be.
 const AUDIT_FILES: [&str; 6] =
     ["summary.json", "policy.toml", "units.csv", "sample.csv", "faults.jsonl", "remediation/plan.json"];
-const MORE_AUDIT_FILES: [&str; 2] = ["remediation/plan.md", "digests.csv"];
+const MORE_AUDIT_FILES: [&str; 1] = ["digests.csv"];
 /// Files of results that are joined.
 const JOINED_FILES: [&str; 6] =
-    ["summary.json", "digests.csv", "settings.csv", "trails.csv", "decryptors.csv", "faults.jsonl"];
+    ["summary.json", "reconcile.json", "digests.csv", "settings.csv", "trails.csv", "decryptors.csv"];
 
 pub(super) fn payload(folder: &Path, finished: &Finished, options: &PackOptions<'_>) -> Result<Payload, PackError> {
     let mut payload = Payload::new();
@@ -73,6 +73,27 @@ pub(super) fn payload(folder: &Path, finished: &Finished, options: &PackOptions<
     payload.insert("verify.txt".to_owned(), Content::Bytes(texts::VERIFY.as_bytes().to_vec()));
     payload.insert("attestation.json".to_owned(), Content::Bytes(statement::statement(finished)));
     Ok(payload)
+}
+
+/// Whether a pack of a result may hold a file of this name below `data/`.
+pub(super) fn is_of_a_pack(name: &str, finished: &Finished) -> bool {
+    const MADE: [&str; 6] =
+        ["groups.csv", "findings.csv.gz", "exceptions.csv", "report.html", "verify.txt", "attestation.json"];
+    let is_listed = |names: &[&str]| names.contains(&name);
+    let is_manifest = || {
+        let (number, file) = name.strip_prefix("sources/")?.split_once('/')?;
+        let is_source = (1..=finished.audit.sources.len()).any(|source| source.to_string() == number);
+        Some(is_source && matches!(file, "manifest.json" | "manifest.checksum"))
+    };
+    let is_joined = || {
+        let (folder, file) = name.split_once('/')?;
+        Some(matches!(folder, "digests" | "settings" | "reconcile") && JOINED_FILES.contains(&file))
+    };
+    is_listed(&AUDIT_FILES)
+        || is_listed(&MORE_AUDIT_FILES)
+        || is_listed(&MADE)
+        || is_manifest() == Some(true)
+        || is_joined() == Some(true)
 }
 
 /// The exceptions of the policy, as a table.

@@ -10,8 +10,10 @@ use crate::escape::{push_cell, unescape_cell};
 use crate::finished::Finished;
 use crate::object_key::ObjectKey;
 
-/// A spreadsheet has a million rows, and a person fewer. Beyond so many groups, accounts are not told apart.
+/// A spreadsheet has a million rows, and a person fewer. Beyond so many groups, others are not told apart.
 const MAX_GROUPS: usize = 50_000;
+/// Keys have 1,024 bytes, each of which may be escaped.
+const MAX_KEY_LEN: usize = 4 * 1024 + 1;
 /// So many objects are named of each.
 const EXAMPLES: usize = 3;
 
@@ -91,7 +93,9 @@ pub(super) fn of_findings(findings: impl Read, finished: &Finished) -> Result<Ve
             lane: finding.lane,
         };
         if groups.len() >= MAX_GROUPS && !groups.contains_key(&group) {
-            group.account = "(many)".to_owned();
+            let many = || "(many)".to_owned();
+            let (bucket, rule, lane) = (many(), many(), many());
+            group = Group { bucket, account: many(), rule, lane, reason: many(), verdict: group.verdict };
         }
         let members = groups.entry(group).or_default();
         members.objects += 1;
@@ -102,7 +106,7 @@ pub(super) fn of_findings(findings: impl Read, finished: &Finished) -> Result<Ve
         if finding.last_modified > members.newest {
             members.newest.clone_from(&finding.last_modified);
         }
-        if members.examples.len() < EXAMPLES {
+        if members.examples.len() < EXAMPLES && finding.key.len() <= MAX_KEY_LEN {
             members.examples.push(finding.key);
         }
     }

@@ -65,6 +65,9 @@ pub enum PackError {
     /// There is a file of that name.
     #[error("{} is there already", shown(.0))]
     Exists(PathBuf),
+    /// There is something else of that name: a folder, a link, a device.
+    #[error("{} is no file", shown(.0))]
+    NoFile(PathBuf),
     /// A file of the result cannot be read.
     #[error("cannot read {}", shown(path))]
     Read {
@@ -102,7 +105,7 @@ impl PackError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Exists(_) => Some("--force replaces it"),
-            Self::Findings { .. } => Some("take the folder as `audit` wrote it, or pack without it: --findings none"),
+            Self::Findings { .. } => Some("take the folder as `audit` wrote it, or audit again"),
             Self::Changed(_) => Some("pack it again when nothing writes to it"),
             _ => None,
         }
@@ -116,8 +119,10 @@ fn shown(path: &Path) -> String {
 /// Makes a pack of a finished audit in `folder`. It is there as a whole, and checked, or not at all.
 pub fn pack(folder: &Path, finished: &Finished, options: &PackOptions<'_>) -> Result<Packed, PackError> {
     let out = &options.out;
-    if !options.overwrite && out.symlink_metadata().is_ok() {
-        return Err(PackError::Exists(out.clone()));
+    match out.symlink_metadata() {
+        Ok(facts) if !facts.is_file() => return Err(PackError::NoFile(out.clone())),
+        Ok(_) if !options.overwrite => return Err(PackError::Exists(out.clone())),
+        _ => {}
     }
     let failed = |error| PackError::Write { path: out.clone(), error };
     let payload = contents::payload(folder, finished, options)?;

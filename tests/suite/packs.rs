@@ -156,6 +156,112 @@ fn no_member_can_go_come_or_be_renamed() {
     assert_eq!(verified(&spoilt).unwrap().signatures, ["tagmanifest-sha256.txt.sig"]);
 }
 
+/// Whoever changes a pack can make its hashes anew.
+fn resealed(members: &BTreeMap<String, Vec<u8>>) -> Vec<(String, Vec<u8>)> {
+    let mut members = members.clone();
+    let hash = |text: &[u8]| -> String {
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text)
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    };
+    let lines = |members: &BTreeMap<String, Vec<u8>>, is_of: &dyn Fn(&str) -> bool| -> Vec<u8> {
+        let names = members.iter().map(|(name, text)| (name.strip_prefix("evidence/").unwrap(), text));
+        names
+            .filter(|(name, _)| is_of(name))
+            .map(|(name, text)| format!("{}  {name}\n", hash(text)))
+            .collect::<String>()
+            .into_bytes()
+    };
+    let payload = || members.iter().filter(|(name, _)| name.starts_with("evidence/data/"));
+    let oxum =
+        format!("Payload-Oxum: {}.{}\n", payload().map(|(_, text)| text.len()).sum::<usize>(), payload().count());
+    let info = String::from_utf8(members["evidence/bag-info.txt"].clone()).unwrap();
+    let kept: String =
+        info.lines().filter(|line| !line.starts_with("Payload-Oxum")).map(|line| format!("{line}\n")).collect();
+    members.insert("evidence/bag-info.txt".into(), format!("{kept}{oxum}").into_bytes());
+    let payload = lines(&members, &|name| name.starts_with("data/"));
+    members.insert("evidence/manifest-sha256.txt".into(), payload);
+    let tags = lines(&members, &|name| !name.starts_with("data/") && name != "tagmanifest-sha256.txt");
+    members.insert("evidence/tagmanifest-sha256.txt".into(), tags);
+    members.into_iter().collect()
+}
+
+#[test]
+fn new_hashes_do_not_make_another_result() {
+    let desk = Desk::new();
+    let whole = members(&packed(&desk, "pack.zip", &[]));
+    let spoilt = desk.path("spoilt.zip");
+    fs::write(&spoilt, archive(&resealed(&whole))).unwrap();
+    assert!(verified(&spoilt).is_ok(), "sealed again as it was");
+    let replaced = |name: &str, from: &str, to: &str| {
+        let mut members = whole.clone();
+        let text = String::from_utf8(members[name].clone()).unwrap();
+        assert!(text.contains(from), "{name} {from}");
+        members.insert(name.to_owned(), text.replacen(from, to, 1).into_bytes());
+        members
+    };
+    let with = |name: &str, text: &[u8]| {
+        let mut members = whole.clone();
+        members.insert(name.to_owned(), text.to_vec());
+        members
+    };
+    let findings = &whole["evidence/data/findings.csv.gz"];
+    for (what, members) in [
+        ("a second report", with("evidence/data/report-final.html", b"x")),
+        ("a program", with("evidence/data/setup.exe", b"x")),
+        ("another list of hashes", with("evidence/manifest-md5.txt", b"x")),
+        ("another report", replaced("evidence/data/report.html", "Violations found", "Pass")),
+        ("findings twice", with("evidence/data/findings.csv.gz", &[&findings[..], findings].concat())),
+        ("bytes behind findings", with("evidence/data/findings.csv.gz", &[&findings[..], b"x"].concat())),
+        ("an invented sample", replaced("evidence/data/sample.csv", ",violation,", ",compliant,")),
+        ("a data file less", replaced("evidence/data/units.csv", "\n1,", "\n2,")),
+        ("another policy", replaced("evidence/data/policy.toml", "cloudtrail", "cloudtrial")),
+        ("another manifest", replaced("evidence/data/sources/1/manifest.json", "sourceBucket", "sourcebucket")),
+        ("a lie about rules", replaced("evidence/data/summary.json", "\"violation\": 54,", "\"violation\": 0,")),
+    ] {
+        fs::write(&spoilt, archive(&resealed(&members))).unwrap();
+        assert!(verified(&spoilt).is_err(), "{what}");
+    }
+}
+
+/// Programs that read archives differ in what they go by.
+#[test]
+fn archives_say_one_thing_to_all_who_read_them() {
+    let desk = Desk::new();
+    let whole = fs::read(packed(&desk, "pack.zip", &[])).unwrap();
+    let spoilt = desk.path("spoilt.zip");
+    let refused = |bytes: &[u8], what: &str| {
+        fs::write(&spoilt, bytes).unwrap();
+        assert!(verified(&spoilt).is_err(), "{what}");
+    };
+    let end = whole.len() - 22;
+    let list = u32::from_le_bytes(whole[end + 16..end + 20].try_into().unwrap()) as usize;
+    // An entry of the list twice; the end says so or not.
+    let len = 46 + usize::from(u16::from_le_bytes([whole[list + 28], whole[list + 29]]));
+    for count in [0, 1] {
+        let mut twice = [&whole[..list], &whole[list..list + len], &whole[list..]].concat();
+        let end = twice.len() - 22;
+        for at in [end + 8, end + 10] {
+            let entries = u16::from_le_bytes([twice[at], twice[at + 1]]) + count;
+            twice[at..at + 2].copy_from_slice(&entries.to_le_bytes());
+        }
+        let size = u32::from_le_bytes(twice[end + 12..end + 16].try_into().unwrap()) + len as u32;
+        twice[end + 12..end + 16].copy_from_slice(&size.to_le_bytes());
+        refused(&twice, "an entry twice");
+    }
+    // Bytes between the files and the list.
+    let mut gap = [&whole[..list], b"hidden bytes that nobody lists", &whole[list..]].concat();
+    let end = gap.len() - 22;
+    gap[end + 16..end + 20].copy_from_slice(&(list as u32 + 30).to_le_bytes());
+    refused(&gap, "bytes that nobody lists");
+    // A name before the file that is another than in the list.
+    let mut two_names = whole.clone();
+    two_names[30..38].copy_from_slice(b"evidencE");
+    refused(&two_names, "two names");
+}
+
 /// More than the bag says, which a small archive can hold.
 #[test]
 fn what_would_fill_the_disk_is_refused() {
@@ -200,6 +306,6 @@ fn findings_must_be_those_that_are_counted() {
     let ran: Ran =
         command().arg("pack").arg(desk.path("audit")).arg("--out").arg(desk.path("x.zip")).output().unwrap().into();
     assert_eq!(ran.code, Some(2), "{ran:?}");
-    assert!(ran.stderr.contains("counts 54 violation objects, findings.csv lists 19"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the lines of findings.csv 19"), "{}", ran.stderr);
     assert!(!desk.path("x.zip").exists());
 }

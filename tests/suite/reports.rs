@@ -120,6 +120,37 @@ fn results_that_do_not_agree_are_refused() {
             let line = json!({"what": "x", "where": {"source": "s", "file": null, "row": null}, "why": "y"});
             fs::write(audit.join("faults.jsonl"), format!("{line}\n")).unwrap();
         }),
+        ("an incomplete audit that names fewer files", "sources[0].files", |audit| {
+            let text = fs::read_to_string(audit.join("units.csv")).unwrap();
+            let gone = text.lines().next_back().unwrap().to_owned();
+            fs::write(audit.join("units.csv"), text.replace(&format!("{gone}\n"), "")).unwrap();
+            change(&audit.join("summary.json"), |it| it["coverage"]["units_planned"] = json!(2));
+        }),
+        ("a data file with another MD5", "has not the data files that sources/1/manifest.json lists", |audit| {
+            let text = fs::read_to_string(audit.join("units.csv")).unwrap();
+            let md5 = text.lines().nth(1).unwrap().split(',').nth(3).unwrap().to_owned();
+            fs::write(audit.join("units.csv"), text.replace(&md5, &"0".repeat(32))).unwrap();
+        }),
+        ("all violations made compliant, in every total", "by_rule", |audit| {
+            change(&audit.join("summary.json"), |it| {
+                for part in ["counts", "bytes"] {
+                    let moved = it[part]["violation"].as_u64().unwrap() + it[part]["compliant"].as_u64().unwrap();
+                    (it[part]["violation"], it[part]["compliant"]) = (json!(0), json!(moved));
+                }
+                for part in ["by_account", "by_month"] {
+                    for line in it[part].as_array_mut().unwrap() {
+                        let moved = line["violation"].as_u64().unwrap() + line["compliant"].as_u64().unwrap();
+                        (line["violation"], line["compliant"]) = (json!(0), json!(moved));
+                    }
+                }
+                it["by_reason"].as_object_mut().unwrap().values_mut().for_each(|count| *count = json!(0));
+                (it["outcome"], it["outcome_reasons"]) = (json!("pass"), json!([]));
+            });
+        }),
+        ("another version of the policy", "policy is not what policy.toml says", |audit| {
+            change(&audit.join("summary.json"), |it| it["policy"]["version"] = json!("2"));
+        }),
+        ("no list of findings", "findings.csv", |audit| fs::remove_file(audit.join("findings.csv")).unwrap()),
         ("the plan", "plan.json", |audit| {
             change(&audit.join("remediation/plan.json"), |it| it["total"]["objects"] = json!(1));
         }),

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use maud::{Markup, PreEscaped, html};
 
 use super::super::figures::{AccountFigures, Figures, MonthFigures, Tally, share};
-use crate::escape::harmless;
 use crate::words::number;
 
 /// The width of charts, in units of their view.
@@ -177,7 +176,7 @@ pub(super) fn heat_map(figures: &Figures<'_>) -> Markup {
             }
             @if is_named {
                 @for (at, account) in drawn.iter().enumerate() {
-                    text x="0" y=(short(top + row * at as f64 + 11.0)) fill="#515d70" font-size="12" { (harmless(&account.account)) }
+                    text x="0" y=(short(top + row * at as f64 + 11.0)) fill="#515d70" font-size="12" { (super::account_name(&account.account)) }
                 }
             }
             g transform={ "translate(" (left) " " (top) ") scale(" (short(unit)) " " (row) ")" } {

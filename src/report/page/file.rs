@@ -13,6 +13,9 @@ pub enum WritePageError {
     /// There is a file of that name.
     #[error("{} is there already", escape(.0.as_os_str().as_encoded_bytes()))]
     Exists(PathBuf),
+    /// There is something else of that name: a folder, a link, a device.
+    #[error("{} is no file", escape(.0.as_os_str().as_encoded_bytes()))]
+    NoFile(PathBuf),
     /// The operating system refused.
     #[error("cannot write {}: {error}", escape(path.as_os_str().as_encoded_bytes()))]
     Write {
@@ -28,15 +31,17 @@ impl WritePageError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Exists(_) => Some("--force replaces it"),
-            Self::Write { .. } => None,
+            Self::NoFile(_) | Self::Write { .. } => None,
         }
     }
 }
 
 /// Writes a page; `overwrite` replaces a file of that name.
 pub fn write_page(path: &Path, overwrite: bool, page: &str) -> Result<(), WritePageError> {
-    if !overwrite && path.symlink_metadata().is_ok() {
-        return Err(WritePageError::Exists(path.to_owned()));
+    match path.symlink_metadata() {
+        Ok(facts) if !facts.is_file() => return Err(WritePageError::NoFile(path.to_owned())),
+        Ok(_) if !overwrite => return Err(WritePageError::Exists(path.to_owned())),
+        _ => {}
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || {

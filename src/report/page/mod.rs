@@ -70,6 +70,15 @@ fn name(text: &str) -> Markup {
     html! { bdi dir="ltr" { (harmless(text)) } }
 }
 
+/// An account as people read it.
+fn account_name(account: &str) -> String {
+    match account {
+        "-" => "(none in the key)".to_owned(),
+        "(many)" => "(not told apart)".to_owned(),
+        account => harmless(account),
+    }
+}
+
 fn title(figures: &Figures<'_>) -> String {
     let buckets = figures.buckets();
     match buckets.len() {
@@ -82,9 +91,9 @@ fn title(figures: &Figures<'_>) -> String {
 fn head_band(figures: &Figures<'_>) -> Markup {
     let audit = &figures.finished.audit;
     let inventory = match figures.inventory_times() {
-        None => "no time is known".to_owned(),
-        Some((first, last)) if first == last => moment(first),
-        Some((first, last)) => format!("{} to {}", moment(first), moment(last)),
+        None => "a time that is not known".to_owned(),
+        Some((first, last)) if first == last => format!("{} UTC", moment(first)),
+        Some((first, last)) => format!("{} to {} UTC", moment(first), moment(last)),
     };
     let version = if audit.policy.version.is_empty() { "" } else { ", version " };
     let labels = &audit.policy.labels;
@@ -92,7 +101,7 @@ fn head_band(figures: &Figures<'_>) -> Markup {
         div.dim { "Encryption of stored log objects" }
         h1 { (name(&title(figures))) }
         dl {
-            div { dt { "Inventory of" } dd { (inventory) " UTC" } }
+            div { dt { "Inventory of" } dd { (inventory) } }
             div { dt { "Policy" } dd { (name(&format!("{}{version}{}", audit.policy.name, audit.policy.version))) } }
             div { dt { "Judged as of" } dd { (day(&audit.as_of)) } }
             @for (what, value) in [("Environment", &labels.environment), ("System", &labels.system), ("Owner", &labels.owner)] {

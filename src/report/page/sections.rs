@@ -204,7 +204,7 @@ fn accounts(figures: &Figures<'_>) -> Section {
         .collect();
     let row = |(at, account): (usize, &AccountFigures)| {
         let tally = &account.tally;
-        let shown = if account.account == "-" { text("(none in the key)") } else { name(&account.account) };
+        let shown = name(&super::account_name(&account.account));
         vec![
             html! { span.m { (shown) } },
             text(number(tally.in_scope())),
@@ -283,7 +283,9 @@ fn why(figures: &Figures<'_>) -> Option<Section> {
         let first = groups.iter().take(LISTED);
         first.map(|(group, tally)| [name(group)].into_iter().chain(tally_cells(tally)).collect()).collect()
     };
-    let lead = if reasons.is_empty() {
+    let lead = if reasons.is_empty() && audit.counts.excepted > 0 {
+        "No object violates the policy but those that an exception covers; this is how objects are stored."
+    } else if reasons.is_empty() {
         "No object violates the policy or is undetermined; this is how they are stored."
     } else {
         "A reason is the first certain difference between an object and the rule that is about it."
@@ -338,7 +340,9 @@ fn right(figures: &Figures<'_>) -> Option<Section> {
     let content = html! {
         @if !lanes.is_empty() {
             (table("Lanes", &columns, lanes))
-            p { "Cost: " (figures.cost()) ". Time: " (harmless(&plan.time.total.text)) ". " (harmless(&prices)) }
+            @if plan.total.jobs > 0 {
+                p.below { "Cost: " (figures.cost()) ". Time: " (harmless(&plan.time.total.text)) ". " (harmless(&prices)) }
+            }
             @if let Some(key) = &plan.target_key { p { "They are to be encrypted under " (code(key)) "." } }
             @for note in plan.notes.iter().take(LISTED) { p.dim { (harmless(&note.text)) } }
         }
