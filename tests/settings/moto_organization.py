@@ -46,6 +46,8 @@ class World:
         organizations = self.client(OWN, "organizations")
         organizations.create_organization(FeatureSet="ALL")
         self.root = organizations.list_roots()["Roots"][0]["Id"]
+        # Policies bind nobody before their type is switched on.
+        organizations.enable_policy_type(RootId=self.root, PolicyType="SERVICE_CONTROL_POLICY")
         self.unit = organizations.create_organizational_unit(ParentId=self.root, Name="security")["OrganizationalUnit"][
             "Id"
         ]
