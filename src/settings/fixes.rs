@@ -104,7 +104,7 @@ fn attempt(
         if fixes.len() == known {
             break;
         }
-        now = Some(Judge { model: &fixed, policy, clock }.judge());
+        now = Some(Judge::new(&fixed, policy, clock).judge());
     }
     let Some(after) = now else { return (Vec::new(), Vec::new()) };
     let failed = failed(&fixes, judged, &after);

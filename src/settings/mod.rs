@@ -134,7 +134,7 @@ pub fn settings(
     let mut looked = look(options, watch)?;
     let policy = &standard.settings;
     let clock = Clock { as_of: options.as_of, max_age: policy.max_age, undated: options.undated };
-    let judged = Judge { model: &looked.model, policy, clock }.judge();
+    let judged = Judge::new(&looked.model, policy, clock).judge();
     if watch.cancel.is_cancelled() {
         return Err(Stopped::Cancelled.into());
     }

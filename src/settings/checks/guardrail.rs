@@ -140,10 +140,7 @@ impl Judge<'_> {
             return true;
         }
         let organization = &self.model.organization;
-        let lists = organization.accounts.values().filter_map(|accounts| {
-            let now = accounts.now(&self.clock);
-            Some((now.at, now.known()?))
-        });
+        let lists = self.lists.iter().filter_map(|now| Some((now.at, now.known()?)));
         let of_account: Vec<_> = lists.filter(|(_, list)| list.accounts.contains_key(account)).collect();
         let of_both =
             of_account.iter().filter(|(_, list)| list.accounts.contains_key(&**asker)).map(|(at, _)| *at).max();

@@ -21,8 +21,7 @@ impl Judge<'_> {
         };
         let is_shown = trail.seen_in.iter().any(|place| &*place.account == id && shows_it(place));
         let (owner, _) = places_of(arn);
-        let told = self.model.organization.accounts.values().map(|accounts| accounts.now(&self.clock));
-        let told: Vec<_> = told.collect();
+        let told = &self.lists;
         let lists = told.iter().filter_map(|now| Some((now.at, now.known()?)));
         let (of_owner, of_others): (Vec<_>, Vec<_>) = lists.partition(|(_, list)| list.accounts.contains_key(owner));
         let newest = of_owner.iter().map(|(at, _)| *at).max();
@@ -76,15 +75,10 @@ impl Judge<'_> {
         {
             return Some(true);
         }
-        let lists = self.model.organization.accounts.values().filter_map(|accounts| accounts.now(&self.clock).known());
-        let first = Place { account: id.into(), region: "".into() };
         // Without a list, they are those that something of is shown.
-        let is_exported = self.model.seen.range(first..).next().is_some_and(|(place, _)| &*place.account == id)
-            || self.model.trails_now(&self.clock).any(|(arn, _)| places_of(arn).0 == id);
-        let mut is_in = lists.map(|list| list.accounts.contains_key(id));
-        match is_in.next() {
-            Some(first) => Some(first || is_in.any(|is_in| is_in)),
-            None => is_exported.then_some(true),
+        match &self.ours.listed {
+            Some(listed) => Some(listed.contains(id)),
+            None => self.ours.exported.contains(id).then_some(true),
         }
     }
 
@@ -92,10 +86,7 @@ impl Judge<'_> {
     /// organisation shows there, it describes the organisation, or policies are told to be attached to it or to be asked by it. One
     /// that a list has as suspended or closed does not answer.
     pub(super) fn unlisted_member(&self) -> Option<String> {
-        let lists = self.model.organization.accounts.values().filter_map(|accounts| {
-            let now = accounts.now(&self.clock);
-            Some((now.at?, now.known()?))
-        });
+        let lists = self.lists.iter().filter_map(|now| Some((now.at?, now.known()?)));
         let lists: Vec<(Timestamp, &AccountList)> = lists.collect();
         let newest = lists.iter().map(|(at, _)| *at).max()?;
         let is_active = |id: &str| lists.iter().any(|(_, list)| list.accounts.get(id) == Some(&true));
@@ -160,10 +151,7 @@ impl Judge<'_> {
 
     /// Whether an account left the organisation whose list has it, by its own word or that of another organisation, or perhaps.
     pub(super) fn may_have_left(&self, id: &str) -> bool {
-        let lists = self.model.organization.accounts.values().filter_map(|accounts| {
-            let now = accounts.now(&self.clock);
-            Some((now.at, now.known()?))
-        });
+        let lists = self.lists.iter().filter_map(|now| Some((now.at, now.known()?)));
         let of_account: Vec<_> = lists.filter(|(_, list)| list.accounts.contains_key(id)).collect();
         let Some(newest) = of_account.iter().map(|(at, _)| *at).max() else { return false };
         let (mut of_others, mut owners) = (of_account.iter().map(|(_, list)| *list), BTreeSet::new());

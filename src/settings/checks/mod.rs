@@ -19,7 +19,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::{SettingsPolicy, Severity, Verdict};
-use crate::settings::facts::{Name, Place};
+use crate::settings::facts::{AccountList, Name, Place};
 use crate::settings::model::Model;
 use crate::settings::observations::{Clock, Mark, Now, Said};
 use crate::timestamp::Timestamp;
@@ -167,9 +167,20 @@ fn worst(conclusions: impl IntoIterator<Item = Conclusion>) -> Option<Conclusion
 
 /// What is checked, and with what.
 pub(super) struct Judge<'m> {
-    pub(super) model: &'m Model,
-    pub(super) policy: &'m SettingsPolicy,
-    pub(super) clock: Clock,
+    model: &'m Model,
+    policy: &'m SettingsPolicy,
+    clock: Clock,
+    /// What is told of the accounts of organisations: asked again and again, for every account.
+    lists: Vec<Now<'m, AccountList>>,
+    ours: Ours<'m>,
+}
+
+/// Accounts that are of the organisation.
+struct Ours<'m> {
+    /// Those of whole lists; nothing if there is none.
+    listed: Option<BTreeSet<&'m str>>,
+    /// Those that something was exported of.
+    exported: BTreeSet<&'m str>,
 }
 
 /// All conclusions, and what else reports show.
@@ -188,6 +199,19 @@ pub(super) struct Judged {
     pub(super) not_asked: Vec<(&'static str, Place)>,
     /// The calls that were refused, and that nothing else answers.
     pub(super) refused: Vec<&'static str>,
+}
+
+impl<'m> Judge<'m> {
+    pub(super) fn new(model: &'m Model, policy: &'m SettingsPolicy, clock: Clock) -> Self {
+        let lists = model.organization.accounts.values().map(|accounts| accounts.now(&clock));
+        let lists: Vec<_> = lists.filter(|now| now.may_tell_since(None)).collect();
+        let known = lists.iter().filter_map(|now| now.known());
+        let listed =
+            known.clone().next().map(|_| known.flat_map(|list| list.accounts.keys()).map(String::as_str).collect());
+        let trails = model.trails_now(&clock).map(|(arn, _)| places_of(arn).0);
+        let exported = model.seen.keys().map(|place| &*place.account).chain(trails).collect();
+        Self { model, policy, lists, ours: Ours { listed, exported }, clock }
+    }
 }
 
 impl Judge<'_> {
