@@ -18,6 +18,13 @@ pub(super) struct Place {
     pub(super) region: Name,
 }
 
+impl Place {
+    /// What comes before all places of an account, in order.
+    pub(super) fn before_all_of(account: Name) -> Self {
+        Self { account, region: "".into() }
+    }
+}
+
 /// One thing that an export says.
 #[derive(Debug)]
 pub(super) enum Fact {

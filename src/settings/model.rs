@@ -318,8 +318,7 @@ impl Model {
         since: Option<Timestamp>,
         clock: &'m Clock,
     ) -> impl Iterator<Item = &'m Name> {
-        let first = Place { account: id.into(), region: "".into() };
-        let places = self.answered_in.range(first..).map(|(place, _)| place);
+        let places = self.answered_in.range(Place::before_all_of(id.into())..).map(|(place, _)| place);
         let of_it = places.take_while(move |place| &*place.account == id);
         of_it.filter(move |place| self.answers_since(place, since, clock)).map(|place| &place.region)
     }

@@ -46,6 +46,12 @@ impl<T> Answer<T> {
     }
 }
 
+/// The first and the last time of marks, which are in order: what has no time comes first. A trail of an organisation has a mark for
+/// each of its accounts and Regions.
+fn ends(marks: &[Mark]) -> impl Iterator<Item = Option<Timestamp>> {
+    [marks.first(), marks.last()].into_iter().flatten().map(|mark| mark.at)
+}
+
 /// All that was said of one setting of one resource.
 #[derive(Clone, Debug)]
 pub(super) struct Observations<T>(BTreeMap<Answer<T>, Vec<Mark>>);
@@ -144,10 +150,10 @@ impl<T: Ord> Observations<T> {
         let mut newest: Option<(Timestamp, &Answer<T>, &[Mark])> = None;
         let (mut differs, mut undated) = (false, Vec::new());
         for (answer, marks) in self.0.iter().filter(|(answer, _)| answer.is_answer()) {
-            if marks.iter().any(|mark| mark.at.or(clock.undated).is_none()) {
+            if ends(marks).any(|at| at.or(clock.undated).is_none()) {
                 undated.push((answer, marks.as_slice()));
             }
-            let Some(at) = marks.iter().filter_map(|mark| mark.at.or(clock.undated)).max() else { continue };
+            let Some(at) = ends(marks).filter_map(|at| at.or(clock.undated)).max() else { continue };
             match newest {
                 Some((known, ..)) if known > at => {}
                 // What cannot be read contradicts nothing; it comes last in the order of answers.
@@ -211,7 +217,7 @@ impl<T: Ord> Observations<T> {
     /// The newest time at which something was told as it is.
     pub(super) fn newest_known(&self, clock: &Clock) -> Option<Timestamp> {
         let told = self.0.iter().filter(|(answer, _)| matches!(answer, Answer::Known(_) | Answer::Incomplete(_)));
-        told.flat_map(|(_, marks)| marks.iter().map(|mark| clock.time_of(mark.at))).max()
+        told.flat_map(|(_, marks)| ends(marks)).map(|at| clock.time_of(at)).max()
     }
 
     /// All values that were ever told, whatever their times.
@@ -225,10 +231,10 @@ impl<T: Ord> Observations<T> {
     /// The newest time of an answer; what has none may be newer than all else.
     pub(super) fn newest(&self, clock: &Clock) -> Option<Timestamp> {
         let answers = self.0.iter().filter(|(answer, _)| answer.is_answer());
-        answers.flat_map(|(_, marks)| marks.iter().map(|mark| clock.time_of(mark.at))).max()
+        answers.flat_map(|(_, marks)| ends(marks)).map(|at| clock.time_of(at)).max()
     }
 
-    /// Puts the marks into an order that does not tell who came first.
+    /// Puts the marks into an order that does not tell who came first. Nothing is asked before, nor added after.
     pub(super) fn sort(&mut self) {
         for marks in self.0.values_mut() {
             marks.sort_unstable();
@@ -289,6 +295,7 @@ mod tests {
         for (answer, hour) in answers {
             observations.add(answer.clone(), Mark { at: hour.map(time), source: SourceId(0) });
         }
+        observations.sort();
         observations
     }
 

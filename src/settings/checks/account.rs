@@ -166,8 +166,8 @@ impl Judge<'_> {
         let all_enabled = || -> BTreeSet<String> {
             let listed =
                 enabled.into_iter().flatten().filter(|(_, is_enabled)| **is_enabled).map(|(name, _)| name.clone());
-            let seen =
-                self.model.seen.keys().filter(|place| place.account == *id).map(|place| place.region.to_string());
+            let seen = self.model.seen.range(Place::before_all_of(id.clone())..).map(|(place, _)| place);
+            let seen = seen.take_while(|place| place.account == *id).map(|place| place.region.to_string());
             // Where somebody answers, the Region is enabled, whatever was said before.
             let since = now.as_ref().and_then(|now| now.at);
             let answering = self.model.answering_regions(id, since, &self.clock).map(|region| region.to_string());

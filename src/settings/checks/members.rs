@@ -19,7 +19,9 @@ impl Judge<'_> {
             let seen = self.model.seen.get(place).and_then(|seen| seen.now(&self.clock).known());
             seen.is_some_and(|arns| arns.contains(arn))
         };
-        let is_shown = trail.seen_in.iter().any(|place| &*place.account == id && shows_it(place));
+        let mut places =
+            trail.seen_in.range(Place::before_all_of(id.into())..).take_while(|place| &*place.account == id);
+        let is_shown = places.any(shows_it);
         let (owner, _) = places_of(arn);
         let told = &self.lists;
         let lists = told.iter().filter_map(|now| Some((now.at, now.known()?)));

@@ -114,6 +114,8 @@ pub(super) struct Strangers {
 
 /// The keys that say for which trail CloudTrail asks.
 const SOURCES: [&str; 3] = ["aws:sourcearn", "aws:sourceaccount", "kms:encryptioncontext:aws:cloudtrail:arn"];
+/// Where any stranger may have a trail, and how it is called.
+const USUAL_TRAILS: [(&str, &str); 2] = [("us-east-1", "another"), ("eu-west-1", "x")];
 /// So many strangers are tried at most.
 const MOST_TRIED: usize = 5_000;
 
@@ -178,14 +180,14 @@ impl Strangers {
     /// `is_ours` says of an account whether it is; nothing where that is not known.
     pub(super) fn of(policy: &Document, text: &str, partition: &str, is_ours: impl Fn(&str) -> Option<bool>) -> Self {
         let account = stranger(text);
+        // Whom a Deny is for need not be everybody: strangers are of many kinds.
+        let of_each_kind = (0..=9).map(|digit| format!("{digit}{}", &account[1..]));
+        let of_each_kind: Vec<String> =
+            of_each_kind.filter(|id| !text.contains(id) && is_ours(id) != Some(true)).collect();
         let mut named = Named {
-            // Whom a Deny is for need not be everybody: strangers are of many kinds.
-            accounts: (0..=9)
-                .map(|digit| format!("{digit}{}", &account[1..]))
-                .filter(|id| !text.contains(id))
-                .collect(),
-            regions: ["us-east-1".to_owned(), "eu-west-1".to_owned()].into(),
-            names: ["another".to_owned(), "x".to_owned()].into(),
+            accounts: of_each_kind.last().cloned().into_iter().collect(),
+            regions: USUAL_TRAILS.map(|(region, _)| region.to_owned()).into(),
+            names: USUAL_TRAILS.map(|(_, name)| name.to_owned()).into(),
             is_unclear: false,
         };
         // Whether a source is there names none.
@@ -214,17 +216,26 @@ impl Strangers {
             }
         }
         named.accounts.retain(|id| is_ours(id) != Some(true));
-        let Named { accounts, regions, names, is_unclear } = named;
-        let mut strangers = Self { trails: BTreeSet::new(), is_unclear };
-        strangers.is_unclear |= accounts.len() * regions.len() * names.len() > MOST_TRIED;
-        for account in &accounts {
-            let trails = regions.iter().flat_map(|region| names.iter().map(move |name| (region, name)));
-            let trails =
-                trails.map(|(region, name)| format!("arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"));
-            let room = MOST_TRIED.saturating_sub(strangers.trails.len());
-            strangers.trails.extend(trails.map(|trail| (trail, account.clone())).take(room));
+        let mut strangers = Self { trails: BTreeSet::new(), is_unclear: named.is_unclear };
+        for account in &of_each_kind {
+            strangers.trails.extend(USUAL_TRAILS.map(|(region, name)| trail_of(partition, region, account, name)));
         }
+        strangers.try_all(&named, partition);
         strangers
+    }
+
+    /// Each account that a policy names with each Region and each name of a trail.
+    fn try_all(&mut self, named: &Named, partition: &str) {
+        let Named { accounts, regions, names, .. } = named;
+        if accounts.len() * regions.len() * names.len() > MOST_TRIED {
+            self.is_unclear = true;
+            return;
+        }
+        for account in accounts {
+            for region in regions {
+                self.trails.extend(names.iter().map(|name| trail_of(partition, region, account, name)));
+            }
+        }
     }
 
     /// Compliant if none of them may.
@@ -237,6 +248,11 @@ impl Strangers {
         };
         conclusion.expected(format!("{CLOUDTRAIL} of these accounts only"))
     }
+}
+
+/// A trail, and its account.
+fn trail_of(partition: &str, region: &str, account: &str, name: &str) -> (String, String) {
+    (format!("arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"), account.to_owned())
 }
 
 /// Whether a value of a source is one that others than the accounts that it names can have.
