@@ -1,10 +1,9 @@
 //! The report as a few lines: for a terminal, and as Markdown for a ticket. Both are the same statement.
 
-use super::figures::{Figures, day, moment, share};
-use super::{Style, reason_text};
+use super::figures::{Figures, day, share};
+use super::{Style, outcome_words, reason_text};
 use crate::escape::harmless;
 use crate::finished::Finished;
-use crate::outcome::Outcome;
 use crate::words::{Text, count, number};
 use std::fmt::{self, Write as _};
 
@@ -111,19 +110,14 @@ fn exceptions(figures: &Figures<'_>) -> Vec<String> {
 
 fn beside(figures: &Figures<'_>) -> Vec<String> {
     let finished = figures.finished;
-    let words = |outcome: Outcome| match outcome {
-        Outcome::Pass => "pass",
-        Outcome::Violations => "violations found",
-        Outcome::Incomplete | Outcome::Partial => "not proven",
-    };
     let digests = finished.digests.iter().map(|digests| {
-        format!("integrity of the logs: {}, {}", words(digests.outcome), count(digests.gaps, "gap", "gaps"))
+        format!("integrity of the logs: {}, {}", outcome_words(digests.outcome), count(digests.gaps, "gap", "gaps"))
     });
     let settings = finished.settings.iter().map(|settings| {
         let trails = count(settings.kpi.trails, "trail", "trails");
         format!(
             "settings: {}, {} of {trails} as demanded",
-            words(settings.outcome),
+            outcome_words(settings.outcome),
             number(settings.kpi.trails_compliant)
         )
     });
@@ -139,18 +133,9 @@ fn beside(figures: &Figures<'_>) -> Vec<String> {
 
 fn sources(figures: &Figures<'_>) -> Vec<String> {
     let audit = &figures.finished.audit;
-    let inventory = match figures.inventory_times() {
-        None => "a time that is not known".to_owned(),
-        Some((first, last)) if first == last => format!("{} UTC", moment(first)),
-        Some((first, last)) => format!("{} to {} UTC", moment(first), moment(last)),
-    };
-    let version = if audit.policy.version.is_empty() { "" } else { ", version " };
     vec![
-        format!("inventory of {inventory}, judged as of {}", day(&audit.as_of)),
-        harmless(&format!(
-            "policy {}{version}{}, SHA-256 {}",
-            audit.policy.name, audit.policy.version, audit.policy.sha256
-        )),
+        format!("inventory of {}, judged as of {}", figures.inventory(), day(&audit.as_of)),
+        harmless(&format!("policy {}, SHA-256 {}", figures.policy(), audit.policy.sha256)),
         format!("summary.json, SHA-256 {}, logseal {}", figures.finished.summary_sha256, harmless(&audit.tool.version)),
     ]
 }
@@ -166,21 +151,13 @@ fn some(lines: impl Iterator<Item = String>) -> Vec<String> {
     lines
 }
 
-fn title(figures: &Figures<'_>) -> String {
-    match figures.buckets().as_slice() {
-        [] => "inventories without a manifest".to_owned(),
-        [bucket] => bucket.clone(),
-        buckets => count(buckets.len() as u64, "bucket", "buckets"),
-    }
-}
-
 fn plain(text: &mut Text, figures: &Figures<'_>, parts: &[Part]) -> fmt::Result {
     let (word, colour) = figures.finished.audit.outcome.word();
     let mut sentences = figures.sentences().into_iter();
     text.headline(word, colour, &sentences.next().unwrap_or_default())?;
     sentences.try_for_each(|sentence| text.item(&sentence))?;
     writeln!(text)?;
-    text.wrapped("About", &title(figures))?;
+    text.wrapped("About", &figures.title())?;
     for part in parts {
         text.heading(part.heading)?;
         part.lines.iter().try_for_each(|line| text.item(line))?;
@@ -192,22 +169,28 @@ fn plain(text: &mut Text, figures: &Figures<'_>, parts: &[Part]) -> fmt::Result 
 const MAX_LINES: usize = 40;
 
 fn markdown(figures: &Figures<'_>, parts: &[Part]) -> String {
-    let mut lines =
-        vec![format!("# Encryption of stored log objects: {}", as_markdown(&title(figures))), String::new()];
-    lines.push(format!("**{}.**", figures.outcome_title()));
-    let sentences = figures.sentences();
-    // Assumptions can be many; all of them are in the report.
-    let (first, more) = sentences.split_at(sentences.len().min(8));
+    let title = format!("# Encryption of stored log objects: {}", as_markdown(&figures.title()));
+    ticket([title, String::new(), format!("**{}.**", figures.outcome_title())], &figures.sentences(), parts).join("\n")
+        + "\n"
+}
+
+/// The lines of a ticket. Assumptions can be many: as many sentences as there is room for, all of them are in the report.
+fn ticket(head: [String; 3], sentences: &[String], parts: &[Part]) -> Vec<String> {
+    let below: usize = parts.iter().map(|part| 1 + part.lines.len()).sum();
+    let room = MAX_LINES.saturating_sub(head.len() + below);
+    let shown = if sentences.len() <= room { sentences.len() } else { room.saturating_sub(1) };
+    let (first, more) = sentences.split_at(shown);
+    let mut lines = Vec::from(head);
     lines.extend(first.iter().map(|sentence| format!("- {}", as_markdown(sentence))));
     if !more.is_empty() {
         lines.push(format!("- and {}", count(more.len() as u64, "more statement", "more statements")));
     }
     for part in parts {
-        lines.extend([String::new(), format!("**{}**", part.heading)]);
+        // A heading ends a list without an empty line before it.
+        lines.push(format!("## {}", part.heading));
         lines.extend(part.lines.iter().map(|line| format!("- {}", as_markdown(line))));
     }
-    debug_assert!(lines.len() <= MAX_LINES + 8);
-    lines.join("\n") + "\n"
+    lines
 }
 
 /// A text that means itself, whatever it holds.
@@ -220,4 +203,26 @@ fn as_markdown(text: &str) -> String {
         escaped.push(c);
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_keeps_to_its_lines_and_says_what_it_leaves_out() {
+        let texts = |len: usize| -> Vec<String> { (0..len).map(|at| format!("text {at}")).collect() };
+        let head = || ["title", "", "outcome"].map(str::to_owned);
+        // The most that each part can have.
+        let fullest =
+            || [2, NAMED + 1, NAMED + 1, 1, NAMED + 1, 3, 3].map(|len| Part { heading: "x", lines: texts(len) });
+        let lines = ticket(head(), &texts(30), &fullest());
+        assert_eq!(lines.len(), MAX_LINES);
+        assert!(
+            lines.contains(&"- text 4".to_owned()) && lines.contains(&"- and 25 more statements".to_owned()),
+            "{lines:?}"
+        );
+        let lines = ticket(head(), &texts(6), &fullest());
+        assert!(lines.len() == MAX_LINES && !lines.iter().any(|line| line.contains("more")), "{lines:?}");
+    }
 }
