@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Finished;
 use super::lists::{Files, KeptManifest, SampleRow, UnitTotals, Units};
-use crate::audit::{Counts, ExceptionFacts, PolicyFacts};
+use super::{Finished, Tally};
+use crate::audit::{ExceptionFacts, PolicyFacts};
 use crate::escape::escape;
 use crate::outcome::Outcome;
 use crate::plan::Completeness;
@@ -219,41 +219,34 @@ fn groups(finished: &Finished) -> Checked {
     if audit.rollup == "none" {
         return Ok(());
     }
-    let verdicts = |counts: &Counts| {
-        [counts.compliant, counts.violation, counts.undetermined, counts.excepted, counts.out_of_scope]
-    };
-    let names = ["compliant", "violation", "undetermined", "excepted", "out_of_scope"];
-    let (mut accounts, mut of_accounts) = ([0_u64; 5], [0_u64; 2]);
+    let (mut accounts, mut of_accounts, mut by_account) = (Tally::default(), [0_u64; 3], BTreeMap::new());
     for row in &audit.by_account {
-        add(&mut accounts, [row.compliant, row.violation, row.undetermined, row.excepted, row.out_of_scope]);
-        add(&mut of_accounts, [row.objects, row.bytes]);
+        accounts.add(&row.tally);
+        add(&mut of_accounts, [row.objects, row.bytes, row.out_of_scope]);
+        by_account.entry(&row.account).or_insert_with(Tally::default).add(&row.tally);
     }
-    let (mut months, mut of_months) = ([0_u64; 5], [0_u64; 2]);
+    let (mut months, mut of_months, mut by_month) = (Tally::default(), [0_u64; 3], BTreeMap::new());
     for row in &audit.by_month {
-        add(&mut months, [row.compliant, row.violation, row.undetermined, row.excepted, row.out_of_scope]);
-        add(&mut of_months, [row.objects, row.bytes]);
+        months.add(&row.tally);
+        add(&mut of_months, [row.objects, row.bytes, row.out_of_scope]);
+        by_month.entry(&row.account).or_insert_with(Tally::default).add(&row.tally);
     }
-    for (at, (name, count)) in names.iter().zip(verdicts(&audit.counts)).enumerate() {
+    let names = ["compliant", "violation", "undetermined", "excepted"];
+    for (at, (name, count)) in names.iter().zip(Tally::from(&audit.counts).verdicts()).enumerate() {
         let place = format!("summary.json: counts.{name}");
-        same(&place, &count, "the sum of by_account", &accounts[at])?;
-        same(&place, &count, "the sum of by_month", &months[at])?;
-    }
-    let mut by_account: BTreeMap<&str, [u64; 4]> = BTreeMap::new();
-    for row in &audit.by_account {
-        add(
-            by_account.entry(&row.account).or_default(),
-            [row.compliant, row.violation, row.undetermined, row.excepted],
-        );
-    }
-    let mut by_month: BTreeMap<&str, [u64; 4]> = BTreeMap::new();
-    for row in &audit.by_month {
-        add(by_month.entry(&row.account).or_default(), [row.compliant, row.violation, row.undetermined, row.excepted]);
+        same(&place, &count, "the sum of by_account", &accounts.verdicts()[at])?;
+        same(&place, &count, "the sum of by_month", &months.verdicts()[at])?;
     }
     if by_account != by_month && audit.collapsed == Collapsed::Nothing {
         return Err("summary.json: by_account and by_month have other objects of an account".to_owned());
     }
-    for (at, (name, total)) in [("counts", audit.counts.objects), ("bytes", audit.bytes.objects)].iter().enumerate() {
-        let place = format!("summary.json: {name}.objects");
+    let totals = [
+        ("counts.objects", audit.counts.objects),
+        ("bytes.objects", audit.bytes.objects),
+        ("counts.out_of_scope", audit.counts.out_of_scope),
+    ];
+    for (at, (name, total)) in totals.iter().enumerate() {
+        let place = format!("summary.json: {name}");
         same(&place, total, "the sum of by_account", &of_accounts[at])?;
         same(&place, total, "the sum of by_month", &of_months[at])?;
     }

@@ -60,6 +60,44 @@ pub(crate) struct AssumptionResult {
     pub(crate) text: String,
 }
 
+/// Objects in scope, by verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Tally {
+    pub(crate) compliant: u64,
+    pub(crate) violation: u64,
+    pub(crate) undetermined: u64,
+    pub(crate) excepted: u64,
+}
+
+impl Tally {
+    pub(crate) fn verdicts(&self) -> [u64; 4] {
+        [self.compliant, self.violation, self.undetermined, self.excepted]
+    }
+
+    pub(crate) fn in_scope(&self) -> u64 {
+        self.verdicts().into_iter().fold(0, u64::saturating_add)
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        let sums = [&mut self.compliant, &mut self.violation, &mut self.undetermined, &mut self.excepted];
+        sums.into_iter().zip(other.verdicts()).for_each(|(sum, number)| *sum = sum.saturating_add(number));
+    }
+}
+
+impl From<&Counts> for Tally {
+    fn from(counts: &Counts) -> Self {
+        let Counts { compliant, violation, undetermined, excepted, .. } = *counts;
+        Self { compliant, violation, undetermined, excepted }
+    }
+}
+
+impl From<&RuleLine> for Tally {
+    fn from(line: &RuleLine) -> Self {
+        let RuleLine { compliant, violation, undetermined, excepted, .. } = *line;
+        Self { compliant, violation, undetermined, excepted }
+    }
+}
+
 /// The objects of a bucket, account, kind and Region.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct AccountRow {
@@ -68,10 +106,8 @@ pub(crate) struct AccountRow {
     pub(crate) region: Box<str>,
     pub(crate) objects: u64,
     pub(crate) bytes: u64,
-    pub(crate) compliant: u64,
-    pub(crate) violation: u64,
-    pub(crate) undetermined: u64,
-    pub(crate) excepted: u64,
+    #[serde(flatten)]
+    pub(crate) tally: Tally,
     pub(crate) out_of_scope: u64,
 }
 
@@ -82,10 +118,8 @@ pub(crate) struct MonthRow {
     pub(crate) month: Box<str>,
     pub(crate) objects: u64,
     pub(crate) bytes: u64,
-    pub(crate) compliant: u64,
-    pub(crate) violation: u64,
-    pub(crate) undetermined: u64,
-    pub(crate) excepted: u64,
+    #[serde(flatten)]
+    pub(crate) tally: Tally,
     pub(crate) out_of_scope: u64,
 }
 

@@ -21,7 +21,7 @@ use crate::hashes::sha256::Sha256;
 use crate::plan::Shard;
 use crate::source;
 
-pub(crate) use audit::{AuditResult, PlanResult};
+pub(crate) use audit::{AuditResult, PlanResult, Tally};
 pub(crate) use lists::{FaultRow, SampleRow};
 pub(crate) use others::{DigestsResult, ReconcileResult, SettingsResult};
 

@@ -110,20 +110,24 @@ pub(super) fn of_findings(findings: impl Read, finished: &Finished) -> Result<Ve
             members.examples.push(finding.key);
         }
     }
+    as_counted("findings.csv", by_verdict, finished)?;
+    Ok(table(groups))
+}
+
+/// Whether a list has as many objects of each verdict as the summary counts, and no others.
+fn as_counted(list: &str, mut by_verdict: BTreeMap<String, u64>, finished: &Finished) -> Result<(), String> {
     let counts = &finished.audit.counts;
     let expected =
         [("violation", counts.violation), ("undetermined", counts.undetermined), ("excepted", counts.excepted)];
     for (verdict, count) in expected {
         let listed = by_verdict.remove(verdict).unwrap_or(0);
         if listed != count {
-            return Err(format!("summary.json counts {count} {verdict} objects, findings.csv lists {listed}"));
+            return Err(format!("summary.json counts {count} {verdict} objects, {list} lists {listed}"));
         }
     }
     match by_verdict.first_key_value() {
-        Some((verdict, _)) => {
-            Err(format!("findings.csv lists objects of the verdict {}", crate::escape::harmless(verdict)))
-        }
-        None => Ok(table(groups)),
+        Some((verdict, _)) => Err(format!("{list} lists objects of the verdict {}", crate::escape::harmless(verdict))),
+        None => Ok(()),
     }
 }
 
@@ -172,16 +176,7 @@ pub(super) fn agree(table: &[u8], finished: &Finished) -> Result<(), String> {
         let sum = sums.entry(row.verdict).or_default();
         *sum = sum.saturating_add(row.objects);
     }
-    let counts = &finished.audit.counts;
-    let expected =
-        [("violation", counts.violation), ("undetermined", counts.undetermined), ("excepted", counts.excepted)];
-    for (verdict, count) in expected {
-        let listed = sums.remove(verdict).unwrap_or(0);
-        if listed != count {
-            return Err(format!("summary.json counts {count} {verdict} objects, groups.csv {listed}"));
-        }
-    }
-    if sums.is_empty() { Ok(()) } else { Err("groups.csv has another verdict".to_owned()) }
+    as_counted("groups.csv", sums, finished)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::escape::harmless;
-use crate::finished::Finished;
+use crate::finished::{Finished, Tally};
 use crate::outcome::Outcome;
 use crate::plan::Completeness;
 use crate::rollup::Collapsed;
@@ -13,29 +13,10 @@ use crate::words::{count, number, percent, size};
 
 /// So many months are shown at most: fifty years.
 const MAX_MONTHS: usize = 600;
-
-/// Objects in scope, by verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) compliant: u64,
-    pub(super) violation: u64,
-    pub(super) undetermined: u64,
-    pub(super) excepted: u64,
-}
+/// So many buckets are named; of more, it is said how many they are.
+const NAMED_BUCKETS: usize = 3;
 
 impl Tally {
-    pub(super) fn in_scope(&self) -> u64 {
-        [self.compliant, self.violation, self.undetermined, self.excepted].into_iter().fold(0, u64::saturating_add)
-    }
-
-    fn add(&mut self, other: &Self) {
-        let add = |sum: &mut u64, number: u64| *sum = sum.saturating_add(number);
-        add(&mut self.compliant, other.compliant);
-        add(&mut self.violation, other.violation);
-        add(&mut self.undetermined, other.undetermined);
-        add(&mut self.excepted, other.excepted);
-    }
-
     /// The share of what is in scope that is as the policy demands.
     pub(super) fn rate(&self) -> String {
         share(self.compliant, self.in_scope())
@@ -89,16 +70,9 @@ pub(super) struct Figures<'f> {
 impl<'f> Figures<'f> {
     pub(super) fn new(finished: &'f Finished) -> Self {
         let audit = &finished.audit;
-        let counts = &audit.counts;
-        let total = Tally {
-            compliant: counts.compliant,
-            violation: counts.violation,
-            undetermined: counts.undetermined,
-            excepted: counts.excepted,
-        };
         let mut figures = Self {
             finished,
-            total,
+            total: Tally::from(&audit.counts),
             months: Vec::new(),
             other_months: Tally::default(),
             accounts: Vec::new(),
@@ -128,19 +102,14 @@ impl<'f> Figures<'f> {
         self.months = shown.iter().map(month).collect();
         let mut accounts: BTreeMap<&str, BTreeMap<usize, Tally>> = BTreeMap::new();
         for row in rows {
-            let tally = Tally {
-                compliant: row.compliant,
-                violation: row.violation,
-                undetermined: row.undetermined,
-                excepted: row.excepted,
-            };
+            let tally = &row.tally;
             let Some(at) = month_index(&row.month).and_then(|index| place_of.get(&index)).copied() else {
-                self.other_months.add(&tally);
+                self.other_months.add(tally);
                 continue;
             };
-            self.months[at].tally.add(&tally);
+            self.months[at].tally.add(tally);
             if tally.in_scope() > 0 {
-                accounts.entry(&row.account).or_default().entry(at).or_default().add(&tally);
+                accounts.entry(&row.account).or_default().entry(at).or_default().add(tally);
             }
         }
         self.accounts = accounts
@@ -152,18 +121,13 @@ impl<'f> Figures<'f> {
     fn take_accounts(&mut self) {
         let (mut accounts, mut kinds, mut regions) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for row in &self.finished.audit.by_account {
-            let tally = Tally {
-                compliant: row.compliant,
-                violation: row.violation,
-                undetermined: row.undetermined,
-                excepted: row.excepted,
-            };
+            let tally = &row.tally;
             if tally.in_scope() == 0 {
                 continue;
             }
             for (groups, name) in [(&mut accounts, &row.account), (&mut kinds, &row.kind), (&mut regions, &row.region)]
             {
-                groups.entry(&**name).or_insert_with(Tally::default).add(&tally);
+                groups.entry(&**name).or_insert_with(Tally::default).add(tally);
             }
         }
         let mut of_months: BTreeMap<String, BTreeMap<usize, Tally>> =
@@ -186,16 +150,34 @@ impl<'f> Figures<'f> {
         (self.kinds, self.regions) = (worst_first(kinds), worst_first(regions));
     }
 
-    /// The buckets that it is about.
-    pub(super) fn buckets(&self) -> Vec<String> {
-        let names: BTreeSet<&String> = self.finished.audit.sources.iter().filter_map(|it| it.bucket.as_ref()).collect();
-        names.into_iter().map(|name| harmless(name)).collect()
+    /// What it is about.
+    pub(super) fn title(&self) -> String {
+        let buckets: BTreeSet<&String> =
+            self.finished.audit.sources.iter().filter_map(|source| source.bucket.as_ref()).collect();
+        match buckets.len() {
+            0 => "inventories without a manifest".to_owned(),
+            len if len <= NAMED_BUCKETS => {
+                buckets.into_iter().map(|name| harmless(name)).collect::<Vec<_>>().join(", ")
+            }
+            len => count(len as u64, "bucket", "buckets"),
+        }
     }
 
-    /// When the first and the last inventory were made.
-    pub(super) fn inventory_times(&self) -> Option<(&str, &str)> {
+    /// When the inventories were made.
+    pub(super) fn inventory(&self) -> String {
         let times = || self.finished.audit.sources.iter().filter_map(|source| source.created_at.as_deref());
-        times().min().zip(times().max())
+        match times().min().zip(times().max()) {
+            None => "a time that is not known".to_owned(),
+            Some((first, last)) if first == last => format!("{} UTC", moment(first)),
+            Some((first, last)) => format!("{} to {} UTC", moment(first), moment(last)),
+        }
+    }
+
+    /// The policy, and its version if it has one.
+    pub(super) fn policy(&self) -> String {
+        let policy = &self.finished.audit.policy;
+        let version = if policy.version.is_empty() { "" } else { ", version " };
+        format!("{}{version}{}", policy.name, policy.version)
     }
 
     pub(super) fn outcome_title(&self) -> &'static str {

@@ -11,6 +11,7 @@ mod statement;
 use std::fmt;
 
 use crate::assumptions::AssumptionLine;
+use crate::outcome::Outcome;
 use crate::policy::Reason;
 pub use crate::words::Style;
 use crate::words::Text;
@@ -28,6 +29,15 @@ use audit::severity_name;
 fn reason_text(name: &str) -> &'static str {
     let known = Reason::ALL.iter().find(|reason| reason.as_str() == name);
     known.map_or("", |reason| audit::short_why(*reason))
+}
+
+/// How the outcome of a part is called within a sentence.
+fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "pass",
+        Outcome::Violations => "violations found",
+        Outcome::Incomplete | Outcome::Partial => "not proven",
+    }
 }
 
 /// What the outcome takes for granted.

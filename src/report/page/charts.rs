@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::super::figures::{AccountFigures, Figures, MonthFigures, Tally, share};
+use super::super::figures::{AccountFigures, Figures, MonthFigures, share};
+use crate::finished::Tally;
 use crate::words::number;
 
 /// The width of charts, in units of their view.

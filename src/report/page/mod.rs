@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::figures::{Figures, day, moment};
+use super::figures::{Figures, day};
 use crate::escape::harmless;
 use crate::finished::Finished;
 use crate::hashes::sha256::Sha256;
@@ -20,8 +20,6 @@ use crate::outcome::Outcome;
 use crate::words::{count, number};
 
 const STYLE: &str = include_str!("style.css");
-/// So many buckets are named in the title.
-const NAMED_BUCKETS: usize = 3;
 
 /// The report of a finished audit as one HTML page.
 pub fn render_page(finished: &Finished) -> String {
@@ -40,7 +38,7 @@ pub fn render_page(finished: &Finished) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="generator" content={ "logseal " (env!("CARGO_PKG_VERSION")) };
-                title { "Encryption of stored log objects: " (title(&figures)) }
+                title { "Encryption of stored log objects: " (figures.title()) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -79,30 +77,15 @@ fn account_name(account: &str) -> String {
     }
 }
 
-fn title(figures: &Figures<'_>) -> String {
-    let buckets = figures.buckets();
-    match buckets.len() {
-        0 => "inventories without a manifest".to_owned(),
-        len if len <= NAMED_BUCKETS => buckets.join(", "),
-        len => count(len as u64, "bucket", "buckets"),
-    }
-}
-
 fn head_band(figures: &Figures<'_>) -> Markup {
     let audit = &figures.finished.audit;
-    let inventory = match figures.inventory_times() {
-        None => "a time that is not known".to_owned(),
-        Some((first, last)) if first == last => format!("{} UTC", moment(first)),
-        Some((first, last)) => format!("{} to {} UTC", moment(first), moment(last)),
-    };
-    let version = if audit.policy.version.is_empty() { "" } else { ", version " };
     let labels = &audit.policy.labels;
     html! {
         div.dim { "Encryption of stored log objects" }
-        h1 { (name(&title(figures))) }
+        h1 { (name(&figures.title())) }
         dl {
-            div { dt { "Inventory of" } dd { (inventory) } }
-            div { dt { "Policy" } dd { (name(&format!("{}{version}{}", audit.policy.name, audit.policy.version))) } }
+            div { dt { "Inventory of" } dd { (figures.inventory()) } }
+            div { dt { "Policy" } dd { (name(&figures.policy())) } }
             div { dt { "Judged as of" } dd { (day(&audit.as_of)) } }
             @for (what, value) in [("Environment", &labels.environment), ("System", &labels.system), ("Owner", &labels.owner)] {
                 @if !value.is_empty() { div { dt { (what) } dd { (name(value)) } } }

@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 
 use maud::{Markup, html};
 
-use super::super::figures::{AccountFigures, Figures, Tally, day, moment, share};
+use super::super::figures::{AccountFigures, Figures, day, moment, share};
 use super::{charts, name};
 use crate::audit::ExceptionState;
 use crate::escape::harmless;
-use crate::outcome::Outcome;
+use crate::finished::Tally;
 use crate::plan::Completeness;
 use crate::policy::Versions;
 use crate::words::{count, number, size};
@@ -248,14 +248,13 @@ fn why(figures: &Figures<'_>) -> Option<Section> {
     let rules = audit.policy.rules.iter().filter_map(|rule| {
         let line = audit.by_rule.get(&rule.id)?;
         let controls: Vec<String> = rule.controls.iter().map(|control| harmless(control)).collect();
-        let tally = Tally {
-            compliant: line.compliant,
-            violation: line.violation,
-            undetermined: line.undetermined,
-            excepted: line.excepted,
-        };
         let severity = text(super::super::severity_name(line.severity));
-        Some([code(&rule.id), severity, text(controls.join("; "))].into_iter().chain(tally_cells(&tally)).collect())
+        Some(
+            [code(&rule.id), severity, text(controls.join("; "))]
+                .into_iter()
+                .chain(tally_cells(&Tally::from(line)))
+                .collect(),
+        )
     });
     let rules: Vec<Vec<Markup>> = rules.collect();
     let of_rules: Vec<Column> =
@@ -428,14 +427,6 @@ fn exceptions(figures: &Figures<'_>) -> Section {
     Section { id: "exceptions", title: "Exceptions", lead: text(lead), content }
 }
 
-fn outcome_words(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Pass => "pass",
-        Outcome::Violations => "violations found",
-        Outcome::Incomplete | Outcome::Partial => "not proven",
-    }
-}
-
 fn integrity(figures: &Figures<'_>) -> Option<Section> {
     let digests = figures.finished.digests.as_ref()?;
     let states = |counts: &std::collections::BTreeMap<String, u64>| -> Vec<Vec<Markup>> {
@@ -468,7 +459,7 @@ fn integrity(figures: &Figures<'_>) -> Option<Section> {
     let reasons: Vec<String> = digests.outcome_reasons.iter().map(|reason| harmless(reason)).collect();
     let content = html! {
         p {
-            "Outcome: " (outcome_words(digests.outcome)) "."
+            "Outcome: " (super::super::outcome_words(digests.outcome)) "."
             @if !reasons.is_empty() { " Because of: " (reasons.join(", ")) "." }
             " " (count(digests.chains_total, "chain", "chains")) ", " (count(digests.gaps, "gap", "gaps")) "."
             @if !digests.logs_hashed { " Logs were not hashed: only their names were compared." }
@@ -507,7 +498,7 @@ fn settings(figures: &Figures<'_>) -> Option<Section> {
     let reasons: Vec<String> = settings.outcome_reasons.iter().map(|reason| harmless(reason)).collect();
     let content = html! {
         p {
-            "Outcome: " (outcome_words(settings.outcome)) "."
+            "Outcome: " (super::super::outcome_words(settings.outcome)) "."
             @if !reasons.is_empty() { " Because of: " (reasons.join(", ")) "." }
             " " (number(settings.kpi.trails_compliant)) " of " (count(settings.kpi.trails, "trail is", "trails are")) " as demanded. "
             (number(accounts.covered)) " of " (count(accounts.listed, "account is", "accounts are")) " covered by a trail that logs; "
