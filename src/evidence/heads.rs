@@ -16,10 +16,9 @@ use super::TooManyKeys;
 use super::collect::Collector;
 use super::names::is_bucket;
 use super::said::{Mark, Name, Named, Said};
-use super::times;
 use super::words::{Claim, Sight, What};
 use crate::policy::Status;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Timestamp, written};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -102,7 +101,7 @@ impl<'a> Head<'a> {
         if !is_bucket(&answer.bucket) {
             return Err("names no bucket, but perhaps an access point that leads to one");
         }
-        let time = |text: &Option<Cow<'_, str>>| match text.as_deref().map(times::parse) {
+        let time = |text: &Option<Cow<'_, str>>| match text.as_deref().map(written::parse) {
             Some(None) => Err("has a time that cannot be read, or one without an offset"),
             time => Ok(time.flatten()),
         };
@@ -117,7 +116,7 @@ impl<'a> Head<'a> {
             modified,
             kms_key: answer.kms_key_id,
             etag: answer.etag,
-            taken: date.and_then(|date| times::http(&date)).or(as_of),
+            taken: date.and_then(|date| written::http(&date)).or(as_of),
             is_delete_marker: answer.delete_marker == Some(true),
         })
     }

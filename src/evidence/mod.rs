@@ -30,7 +30,6 @@ mod statements;
 mod tests;
 mod text;
 mod text_file;
-mod times;
 mod trail;
 mod unattributed;
 mod words;

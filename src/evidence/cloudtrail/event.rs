@@ -4,9 +4,8 @@ use std::sync::LazyLock;
 
 use super::record::{Header, Object, Record, Request, Resources, Text};
 use crate::evidence::names::is_bucket;
-use crate::evidence::times;
 use crate::policy::Method;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Timestamp, written};
 
 /// What one event of a log says about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +176,7 @@ impl Record<'_> {
     }
 
     fn time(&self) -> Option<Timestamp> {
-        times::parse(text(&self.event_time)?)
+        written::parse(text(&self.event_time)?)
     }
 
     fn account(&self) -> Option<&str> {

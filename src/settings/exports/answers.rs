@@ -8,10 +8,10 @@ use super::names::partition_of;
 use crate::settings::facts::{
     AccountList, BasicSelector, DefaultEncryption, FieldSelector, KeyGrant, KeyMetadata, Members,
     OrganizationDescription, OrganizationPolicy, Place, PolicyType, PublicAccessBlock, TrailSettings, TrailStatus,
-    Versioning, time,
+    Versioning,
 };
 use crate::settings::observations::Answer;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Timestamp, written};
 
 /// Why an answer is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub(super) fn text(members: &Members<'_>, name: &'static str) -> Read<Option<Str
 pub(super) fn moment(members: &Members<'_>, name: &'static str) -> Read<Option<Timestamp>> {
     match members.get(name) {
         None => Ok(None),
-        Some(value) => time(value).map(Some).ok_or(NoAnswer::Shape(name)),
+        Some(value) => written::of_json(value).map(Some).ok_or(NoAnswer::Shape(name)),
     }
 }
 

@@ -8,11 +8,9 @@ use serde_json::Value;
 
 use crate::json;
 use crate::settings::existence::home_of;
-use crate::settings::facts::{
-    BucketFact, Fact, KeyFact, Members, Name, Ownership, Place, TrailFact, Versioning, parse_time,
-};
+use crate::settings::facts::{BucketFact, Fact, KeyFact, Members, Name, Ownership, Place, TrailFact, Versioning};
 use crate::settings::observations::Answer;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Timestamp, written};
 
 use super::answers::{
     NoAnswer, encryption_rules, key_metadata, key_tags, lock_mode, public_access_flags, trail_settings,
@@ -33,7 +31,7 @@ pub(super) fn is_item(value: &Value) -> bool {
 /// Reads an item. Other types of resources say nothing here.
 pub(super) fn item(value: &Value) -> Result<Item, NoAnswer> {
     let item = Members::of(value).ok_or(NoAnswer::Shape("an item"))?;
-    let at = item.get("configurationItemCaptureTime").and_then(Value::as_str).and_then(parse_time);
+    let at = item.get("configurationItemCaptureTime").and_then(Value::as_str).and_then(written::parse);
     let place = Place {
         account: text(&item, &["awsAccountId", "accountId"])?.into(),
         region: text(&item, &["awsRegion"])?.into(),

@@ -21,13 +21,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::facts::{Fact, Members, Name, Place, parse_time, time};
+use super::facts::{Fact, Members, Name, Place};
 use crate::escape::hex::hex;
 use crate::escape::percent::decode_percent;
 use crate::hashes::sha256::Sha256;
 use crate::json;
 use crate::source::{FileFault, SourceFile, TextStream};
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Timestamp, written};
 
 use answers::NoAnswer;
 use calls::{Call, Command};
@@ -348,7 +348,9 @@ impl Reader {
         let command = text("command")?;
         let place = Place { account: text("account")?.into(), region: text("region")?.into() };
         let (service, name) = command.split_once(' ').unwrap_or((&command, ""));
-        let at = line.get("at").map(|at| time(at).ok_or_else(|| ExportFault::new("export_damaged", "at is no time")));
+        let at = line
+            .get("at")
+            .map(|at| written::of_json(at).ok_or_else(|| ExportFault::new("export_damaged", "at is no time")));
         let at = at.transpose()?.or(self.time);
         let (output, error) = (line.get("output"), line.get("error"));
         if let Some(output) = output.filter(|output| has_items(output)) {
@@ -492,7 +494,7 @@ fn started(path: &Path) -> Result<Option<Timestamp>, ExportFault> {
     }
     match members.text("started") {
         Some(text) => {
-            parse_time(text).map(Some).ok_or_else(|| ExportFault::new("export_damaged", "started is no time"))
+            written::parse(text).map(Some).ok_or_else(|| ExportFault::new("export_damaged", "started is no time"))
         }
         None => Err(ExportFault::new("export_damaged", "no started")),
     }

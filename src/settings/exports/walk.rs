@@ -9,8 +9,8 @@ use std::path::{Component, Path, PathBuf};
 use super::calls::{Call, Command};
 use super::names::{is_account, is_region};
 use super::{ExportFault, decoded, started};
-use crate::settings::facts::{Place, parse_time};
-use crate::timestamp::Timestamp;
+use crate::settings::facts::Place;
+use crate::timestamp::{Timestamp, written};
 
 /// A file to read.
 #[derive(Debug)]
@@ -246,7 +246,7 @@ fn snapshot_time(name: &str) -> Option<Timestamp> {
     let (date, clock) = time.split_once('T')?;
     let digits = |text: &str, len: usize| text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit());
     let clock = clock.strip_suffix('Z').filter(|clock| digits(clock, 6)).filter(|_| digits(date, 8))?;
-    parse_time(&format!(
+    written::parse(&format!(
         "{}-{}-{}T{}:{}:{}Z",
         &date[..4],
         &date[4..6],

@@ -3,6 +3,8 @@
 //! Reads the ISO 8601 form that inventory reports use, writes it back, and tells the month. Years run from 1970 to 9999:
 //! S3 has no object outside them, so anything else in a report is damage and is refused.
 
+pub(crate) mod written;
+
 use std::fmt::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -175,6 +177,17 @@ impl Month {
     /// The month that is `index` months after January 1970.
     pub fn from_index(index: u32) -> Self {
         Self(index)
+    }
+}
+
+impl Month {
+    /// Reads `2024-05`.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let (year, month) = name.split_once('-')?;
+        let (year, month): (u32, u32) = (year.parse().ok()?, month.parse().ok()?);
+        let index = year.checked_sub(1970)?.checked_mul(12)?.checked_add(month.checked_sub(1)?)?;
+        let read = Self(index);
+        (month <= 12 && read.to_string() == name).then_some(read)
     }
 }
 

@@ -1,11 +1,25 @@
-//! Times in the forms that tools write into evidence.
+//! Times in the forms that tools write.
 
-use crate::timestamp::Timestamp;
+use serde_json::Value;
+
+use super::Timestamp;
 
 /// Reads ISO 8601 with any offset and a `T` or a blank before the clock, as the command line, SDKs and `str` of Python
 /// write it, and the form of HTTP. A time without an offset may be that of any zone, and is none.
-pub(super) fn parse(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     Timestamp::parse(text.as_bytes()).or_else(|| iso(text)).or_else(|| http(text))
+}
+
+/// The same for a value of JSON; a number is seconds since 1970.
+pub(crate) fn of_json(value: &Value) -> Option<Timestamp> {
+    match value {
+        Value::Number(seconds) => {
+            let millis = seconds.as_f64()? * 1000.0;
+            (0.0..253_402_300_800_000.0).contains(&millis).then(|| Timestamp::from_millis(millis.round() as i64))?
+        }
+        Value::String(text) => parse(text),
+        _ => None,
+    }
 }
 
 fn iso(text: &str) -> Option<Timestamp> {
@@ -42,7 +56,7 @@ fn offset_millis(offset: &str) -> Option<i64> {
 }
 
 /// `Sun, 04 Jan 2026 01:00:00 GMT`.
-pub(super) fn http(text: &str) -> Option<Timestamp> {
+pub(crate) fn http(text: &str) -> Option<Timestamp> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut parts = text.split_once(", ")?.1.split(' ');
     let mut part = || parts.next();
@@ -53,7 +67,20 @@ pub(super) fn http(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn numbers_of_json_are_seconds() {
+        let read = |value| of_json(&value).map(|time| time.to_string());
+        for value in [json!("2026-11-01T13:30:00+01:30"), json!(1_793_534_400), json!(1_793_534_400.0)] {
+            assert_eq!(read(value.clone()).as_deref(), Some("2026-11-01T12:00:00.000Z"), "{value}");
+        }
+        for value in [json!("2026-11-01"), json!("x"), json!(-1), json!(1e300), json!(null)] {
+            assert_eq!(read(value.clone()), None, "{value}");
+        }
+    }
 
     #[test]
     fn times_are_read_in_the_forms_that_tools_write() {
