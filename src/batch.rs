@@ -41,6 +41,9 @@ pub enum Column {
     EvidenceAsOf,
 }
 
+/// So many of the fields, in the beginning, are those of S3 Inventory.
+const OF_INVENTORY: usize = 24;
+
 /// All fields of S3 Inventory and S3 Metadata that are known, with the column that an audit reads them as, if it does.
 /// The first name is that of CSV reports, the second that of Parquet and ORC; tables of S3 Metadata have only the second.
 const FIELDS: [(&str, &str, Option<Column>); 37] = [
@@ -197,6 +200,11 @@ impl Field {
             Some((_, _, None)) => Self::Unused,
             None => Self::Unknown,
         }
+    }
+
+    /// The fields of S3 Inventory that an audit reads, as a configuration and a CSV report name them.
+    pub(crate) fn of_inventory() -> impl Iterator<Item = (&'static str, Column)> {
+        FIELDS[..OF_INVENTORY].iter().filter_map(|(name, _, column)| Some((*name, (*column)?)))
     }
 }
 

@@ -70,6 +70,7 @@ pub mod pack;
 pub mod partial;
 pub mod plan;
 pub mod policy;
+pub mod population;
 pub mod readers;
 pub mod reconcile;
 pub mod remediation;

@@ -1,8 +1,7 @@
 //! Whole audits, from manifests to a folder of evidence.
 
-use logseal::audit::{AuditOptions, DEFAULT_MAX_GROUPS, RemediationOptions, SampleOptions, Summary, audit};
-use logseal::partial::Rollups;
-use logseal::plan::{Checksums, Plan, PlanOptions};
+use logseal::audit::{AuditOptions, Summary, audit};
+use logseal::plan::{Plan, PlanOptions};
 use logseal::policy::Checker;
 use logseal::timestamp::Timestamp;
 use logseal::work::{Cancel, NoProgress, Watch};
@@ -14,20 +13,7 @@ use crate::measure::{Input, Stopwatch, Work};
 /// Under the preset `cis`, with everything verified and counted.
 pub fn audit_once(input: &Input) -> Work {
     let (watch, folder) = (Stopwatch::default(), scratch_folder());
-    let options = AuditOptions {
-        out: folder.path().to_owned(),
-        overwrite: false,
-        jobs: input.jobs,
-        shard: None,
-        rollups: Rollups::UpTo(DEFAULT_MAX_GROUPS),
-        allow_empty: false,
-        checksums: Checksums::Verified,
-        policy_source: "preset:cis".to_owned(),
-        remediation: RemediationOptions::with_built_in_prices().expect("prices"),
-        evidence: None,
-        digests: None,
-        sample: SampleOptions::default(),
-    };
+    let options = AuditOptions { jobs: input.jobs, ..AuditOptions::new(folder.path(), "preset:cis").expect("prices") };
     let summary = watch.time(|| run(input, &options));
     assert_eq!(summary.counts.rows, input.rows, "all rows are examined");
     Work { seconds: watch.seconds(), rows: input.rows, bytes: summary.timing.bytes_read }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::digests::DigestsError;
 use crate::engine::EngineError;
 use crate::evidence::EvidenceError;
+use crate::population::PopulationError;
 use crate::sinks::OutputError;
 use crate::work::Stopped;
 
@@ -24,6 +25,12 @@ pub enum AuditError {
     /// The digests cannot be verified.
     #[error(transparent)]
     Digests(#[from] DigestsError),
+    /// What is said of the population cannot be used.
+    #[error(transparent)]
+    Population(#[from] PopulationError),
+    /// Nobody counts the accounts that are to be held against a list.
+    #[error("without counts by account, accounts cannot be held against a list")]
+    AccountsNotCounted,
     /// Somebody ended it early, or a worker stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -41,6 +48,8 @@ impl AuditError {
         match self {
             Self::Output(error) | Self::Engine(EngineError::Output(error)) => error.hint(),
             Self::Digests(error) => error.hint(),
+            Self::Population(error) => error.hint(),
+            Self::AccountsNotCounted => Some("leave out --accounts, or --rollup none"),
             Self::DigestsOfShard => Some("verify them once, with `logseal digests`"),
             Self::SourceChanged(_) => Some("run the audit again when nobody writes to its folder"),
             Self::Engine(_) | Self::Evidence(_) | Self::Stopped(_) => None,

@@ -9,6 +9,7 @@ use crate::hashes::sha256::Sha256;
 use crate::partial::Partial;
 use crate::plan::{Completeness, Format, Plan, Shard, Source, SourceFault, check_newest};
 use crate::policy::{Checker, Conditions, Exception, Labels, Rule, Severity, Versions};
+use crate::population::{Contradiction, InventoryConfiguration, Population};
 use crate::sinks::{FINDINGS_HEADER, List, UNITS_HEADER, push_fault};
 use crate::timestamp::Timestamp;
 
@@ -33,6 +34,8 @@ pub struct AuditFacts {
     pub allow_empty: bool,
     /// What says which keys objects are encrypted under.
     pub evidence: Option<EvidenceSummary>,
+    /// What was said of the population beside the reports.
+    pub population: Population,
 }
 
 /// The policy, as reports name it.
@@ -129,6 +132,8 @@ pub struct SourceFacts {
     pub faults: Vec<(String, String)>,
     /// A number for what its manifest says.
     pub fingerprint: String,
+    /// How it is configured, if somebody said so.
+    pub configuration: Option<InventoryConfiguration>,
 }
 
 /// A manifest, as it was delivered. It is kept in `sources/N/`.
@@ -161,14 +166,53 @@ impl AuditFacts {
             completeness: plan.completeness(),
             allow_empty,
             evidence: None,
+            population: Population::default(),
         }
     }
 }
 
+/// What is wrong with a source as a whole.
+pub(crate) struct Noted {
+    /// The source, as results call it.
+    pub(crate) source: String,
+    pub(crate) code: &'static str,
+    pub(crate) why: String,
+}
+
 impl AuditFacts {
-    /// Notes a fault of each source that lists what did not exist when it was made, as it says; returns what has been
-    /// noted. The rows of all shards must be known.
-    pub(crate) fn note_wrong_times(&mut self, partial: &Partial) -> Vec<(String, SourceFault)> {
+    /// Notes what was said of the population, and of each source.
+    pub(super) fn take(&mut self, (population, configurations): (Population, Vec<Option<InventoryConfiguration>>)) {
+        self.population = population;
+        for (source, configuration) in self.sources.iter_mut().zip(configurations) {
+            source.configuration = configuration;
+        }
+    }
+
+    /// Notes as faults of sources what only their rows can show; returns what has been noted. The rows of all shards must be
+    /// known.
+    pub(crate) fn note_what_rows_show(&mut self, partial: &Partial) -> Vec<Noted> {
+        let mut noted = self.note_wrong_times(partial);
+        noted.extend(self.note_contradictions(partial));
+        noted
+    }
+
+    /// Notes each source that is not what its configuration asks for.
+    fn note_contradictions(&mut self, partial: &Partial) -> Vec<Noted> {
+        let mut noted = Vec::new();
+        for (id, source) in self.sources.iter_mut().enumerate() {
+            let Some(configuration) = &source.configuration else { continue };
+            let read = partial.sources.get(&id).filter(|read| read.files > 0);
+            for found in configuration.contradictions(source.format, read.map(|read| read.lacking)) {
+                source.faults.push((Contradiction::CODE.to_owned(), found.to_string()));
+                let source = source.path.clone();
+                noted.push(Noted { source, code: Contradiction::CODE, why: found.to_string() });
+            }
+        }
+        noted
+    }
+
+    /// Notes each source that lists what did not exist when it was made, as it says.
+    fn note_wrong_times(&mut self, partial: &Partial) -> Vec<Noted> {
         if partial.terms.assumptions.has(AssumptionName::ManifestTimeAccepted) {
             return Vec::new();
         }
@@ -182,7 +226,7 @@ impl AuditFacts {
                 let fault = SourceFault::from(fault);
                 source.faults.push((fault.code().to_owned(), fault.to_string()));
                 source.created_at = None;
-                noted.push((source.path.clone(), fault));
+                noted.push(Noted { source: source.path.clone(), code: fault.code(), why: fault.to_string() });
             }
         }
         noted
@@ -278,6 +322,7 @@ impl SourceFacts {
             skipped_runs: source.skipped_runs.clone(),
             faults: faults.collect(),
             fingerprint: source.fingerprint(),
+            configuration: None,
         }
     }
 }

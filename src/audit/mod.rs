@@ -24,6 +24,7 @@ use crate::evidence::{self, Aliases, Evidence, EvidenceError, EvidenceOptions, K
 use crate::partial::{Partial, Rollups, Terms};
 use crate::plan::{Checksums, Plan, Shard};
 use crate::policy::Checker;
+use crate::population::{Population, PopulationOptions};
 use crate::remediation::{Groups, Targets};
 use crate::sample::{SampleKey, SampleTerms};
 use crate::sinks::{DIGESTS_FILE, OrderedLists, OutputFolder, Room, Sources, Spools, with_groups};
@@ -80,6 +81,8 @@ pub struct AuditOptions {
     pub digests: Option<DigestsOptions>,
     /// How rows are drawn that can be re-performed.
     pub sample: SampleOptions,
+    /// What is said of the population beside the reports.
+    pub population: PopulationOptions,
 }
 
 impl AuditOptions {
@@ -98,6 +101,7 @@ impl AuditOptions {
             evidence: None,
             digests: None,
             sample: SampleOptions::default(),
+            population: PopulationOptions::default(),
         })
     }
 }
@@ -126,7 +130,11 @@ pub fn audit(plan: &Plan, checker: &Checker, options: &AuditOptions, watch: Watc
     let Watch { cancel, progress } = watch;
     let (clock, started_at) = (Instant::now(), Timestamp::now());
     let mut facts = AuditFacts::new(plan, checker, &options.policy_source, options.allow_empty);
+    facts.take(Population::read(&options.population, plan)?);
     let jobs = options.jobs.max(1);
+    if facts.population.accounts.is_some() && options.rollups == Rollups::None {
+        return Err(AuditError::AccountsNotCounted);
+    }
     let verification = match &options.digests {
         Some(_) if options.shard.is_some() => return Err(AuditError::DigestsOfShard),
         digests => digests.as_ref().map(|digests| Verification::new(digests, Some(plan))).transpose()?,

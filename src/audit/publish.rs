@@ -68,9 +68,9 @@ pub(super) fn write(
 ) -> Result<Summary, AuditError> {
     // A shard does not know the rows of the others.
     if lists.part.is_none() {
-        for (path, fault) in result.facts.note_wrong_times(&result.partial) {
+        for noted in result.facts.note_what_rows_show(&result.partial) {
             let mut line = Vec::new();
-            push_fault(&mut line, fault.code(), &path, None, None, &fault.to_string());
+            push_fault(&mut line, noted.code, &noted.source, None, None, &noted.why);
             lists.files.named[List::Faults as usize].append_lines(&line)?;
         }
     }

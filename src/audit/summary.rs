@@ -21,7 +21,9 @@ use crate::evidence::{EvidenceFacts, EvidenceKind, Passed};
 use crate::outcome::{Outcome, ToolFacts};
 use crate::partial::{Partial, Rollups};
 use crate::plan::{Completeness, Format, Shard};
+
 use crate::policy::{Reason, Severity, Status, Verdict};
+use crate::population::{ExpectedObjects, InventoryConfiguration, OrganizationAccounts, SeenAccount};
 use crate::remediation::{self, Lane};
 use crate::rollup::{Collapsed, Dimension, GroupCounts, Period, Place, Rollup};
 use crate::sinks::GroupFile;
@@ -58,6 +60,8 @@ pub struct Summary {
     pub shard: Option<Shard>,
     /// The sources, in the order in which they were given.
     pub sources: Vec<SourceLine>,
+    /// How many objects buckets should hold, as somebody said (`--expect-objects`), in the order of their names; none in a shard.
+    pub expected_objects: Vec<ExpectedObjects>,
     /// How much was looked at of what there is.
     pub coverage: Coverage,
     /// Rows, and objects by verdict.
@@ -102,6 +106,8 @@ pub struct Summary {
     pub by_account: AccountLines,
     /// Objects by bucket, account and month of last-modified, in this order; empty if `rollup` is `none`.
     pub by_month: MonthLines,
+    /// The accounts that an organisation lists (`--accounts`) beside those that objects name; nothing without a list, and in a shard.
+    pub organization_accounts: Option<OrganizationAccounts>,
     /// What `by_account` and `by_month` do not tell apart, because there are more groups than `--max-groups`, or their
     /// names are too long.
     pub collapsed: Collapsed,
@@ -203,6 +209,8 @@ pub struct SourceLine {
     pub skipped_runs: Vec<String>,
     /// Columns that S3 Inventory is not known to have, escaped and shortened: the first 20 in order.
     pub unknown_columns: Vec<String>,
+    /// How the inventory is configured, as somebody said (`--inventory-config`). The manifest does not say it.
+    pub configuration: Option<InventoryConfiguration>,
 }
 
 /// How many objects that a KMS key encrypts have a known key: `kms_objects = known + stale + conflicting + unknown`.
@@ -498,6 +506,7 @@ impl Summary {
             assumptions: assumptions.lines(),
             shard,
             sources: facts.sources.iter().enumerate().map(|(id, source)| source_line(id, source, partial)).collect(),
+            expected_objects: shard.map_or_else(|| expected_objects(facts, partial), |_| Vec::new()),
             coverage: Coverage {
                 units_planned,
                 units_examined: partial.examined.len() as u64,
@@ -522,6 +531,7 @@ impl Summary {
             ignored_evidence_files: passed_evidence.values().sum(),
             ignored_evidence: passed_evidence,
             rollup: if partial.terms.rollups == Rollups::None { "none" } else { "full" },
+            organization_accounts: if shard.is_some() { None } else { organization_accounts(facts, partial) },
             collapsed: partial.collapsed,
             faults: fault_counts(facts, partial),
             remediation: lanes(&partial.remediation, files),
@@ -553,7 +563,36 @@ fn source_line(id: usize, facts: &SourceFacts, partial: &Partial) -> SourceLine 
         ignored_files: facts.ignored_files,
         skipped_runs: facts.skipped_runs.clone(),
         unknown_columns: read.unknown_columns.into_iter().map(|name| escape(name.as_bytes()).into_owned()).collect(),
+        configuration: facts.configuration.clone(),
     }
+}
+
+/// What was said of buckets, beside the rows of all their reports.
+fn expected_objects(facts: &AuditFacts, partial: &Partial) -> Vec<ExpectedObjects> {
+    let listed = |bucket: &str| {
+        let of_it = facts.sources.iter().enumerate().filter(|(_, source)| source.bucket.as_deref() == Some(bucket));
+        of_it.filter_map(|(id, _)| partial.sources.get(&id)).fold(0_u64, |sum, read| sum.saturating_add(read.rows))
+    };
+    let said = facts.population.expected_objects.iter();
+    said.map(|(bucket, expected)| ExpectedObjects::new(bucket, *expected, listed(bucket))).collect()
+}
+
+/// The accounts of a list beside those that objects name.
+fn organization_accounts(facts: &AuditFacts, partial: &Partial) -> Option<OrganizationAccounts> {
+    let list = facts.population.accounts.as_ref()?;
+    let made = facts.sources.iter().filter_map(|source| Timestamp::parse(source.created_at.as_ref()?.as_bytes())).max();
+    let now = made.or_else(|| Timestamp::from_millis(partial.terms.as_of))?.month();
+    let mut seen: BTreeMap<String, SeenAccount> = BTreeMap::new();
+    for (period, counts) in partial.by_period.iter() {
+        match period.account {
+            Dimension::Missing => {}
+            Dimension::Many => return Some(list.hold_against(None, now)),
+            Dimension::Is(account) => {
+                seen.entry(account.to_string()).or_default().add(counts.objects(), period.month.map(Month::from_index));
+            }
+        }
+    }
+    Some(list.hold_against(Some(&seen), now))
 }
 
 fn counts(partial: &Partial) -> Counts {

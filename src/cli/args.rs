@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use logseal::generate;
 use logseal::object_key::Account;
 use logseal::plan::{Checksums, PlanOptions, Shard};
 use logseal::policy::{EvidenceAssumptions, Preset};
+use logseal::population::{ConfigurationFile, PopulationOptions};
 use logseal::timestamp::{Timestamp, parse_span};
 
 /// Check every stored log object's encryption against a policy, offline
@@ -207,6 +209,59 @@ fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "a size is a number with KiB, MiB or GiB, and 1MiB at least".to_owned())
 }
 
+/// What no report says of what it covers. None of it can make a pass
+#[derive(Args)]
+#[command(next_help_heading = "Coverage")]
+pub(super) struct PopulationArgs {
+    /// What `aws s3api get-bucket-inventory-configuration` printed: prefix filter, versions, fields, schedule. BUCKET=FILE says
+    /// of which bucket, where several have a configuration of this name
+    #[arg(long, num_args = 1.., value_name = "FILE", value_parser = parse_configuration)]
+    pub inventory_config: Vec<ConfigurationFile>,
+    /// What `aws organizations list-accounts` printed: names of accounts, and those that are expected
+    #[arg(long, num_args = 1.., value_name = "FILE", value_parser = local_path())]
+    pub accounts: Vec<PathBuf>,
+    /// How many objects a bucket holds as CloudWatch counts them (NumberOfObjects); the difference is a figure
+    #[arg(long, num_args = 1.., value_name = "BUCKET=N", value_parser = parse_expected)]
+    pub expect_objects: Vec<(String, u64)>,
+}
+
+impl PopulationArgs {
+    /// Fails where two numbers are given for one bucket.
+    pub fn into_options(self) -> Result<PopulationOptions, String> {
+        let mut expected_objects = BTreeMap::new();
+        for (bucket, count) in self.expect_objects {
+            if expected_objects.insert(bucket.clone(), count).is_some_and(|other| other != count) {
+                return Err(format!("--expect-objects says two things of {bucket}"));
+            }
+        }
+        Ok(PopulationOptions { configurations: self.inventory_config, accounts: self.accounts, expected_objects })
+    }
+}
+
+/// Reads `FILE`, or `BUCKET=FILE`.
+fn parse_configuration(text: &str) -> Result<ConfigurationFile, String> {
+    let named = text.split_once('=').filter(|(bucket, _)| is_bucket(bucket));
+    let (bucket, path) = named.map_or((None, text), |(bucket, path)| (Some(bucket.to_owned()), path));
+    if path.is_empty() {
+        return Err("there is no file".to_owned());
+    }
+    check_local(Path::new(path))?;
+    Ok(ConfigurationFile { bucket, path: path.into() })
+}
+
+/// Reads `BUCKET=N`.
+fn parse_expected(text: &str) -> Result<(String, u64), String> {
+    let wrong = || "it is BUCKET=N, with the number of objects".to_owned();
+    let (bucket, count) = text.split_once('=').filter(|(bucket, _)| is_bucket(bucket)).ok_or_else(wrong)?;
+    Ok((bucket.to_owned(), count.parse().map_err(|_| wrong())?))
+}
+
+/// Whether it is written like the name of a bucket, also an old one.
+fn is_bucket(text: &str) -> bool {
+    let is_of_names = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    text.len() >= 3 && text.bytes().all(is_of_names)
+}
+
 /// CloudTrail digests that are verified as well, as `digests` does it; the inventory shows which logs are still stored
 #[derive(Args)]
 #[command(next_help_heading = "Digests")]
@@ -334,6 +389,8 @@ pub(super) struct AuditArgs {
     /// What decides which rows are drawn, as an auditor chooses it [default: what the manifests are]
     #[arg(long, value_name = "TEXT")]
     pub sample_seed: Option<String>,
+    #[command(flatten)]
+    pub population: PopulationArgs,
     #[command(flatten)]
     pub campaign: CampaignArgs,
     /// How many objects a manifest for S3 Batch Operations names at most

@@ -172,6 +172,7 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
         evidence: args.evidence.into_options(),
         digests: args.digests.into_options(jobs)?,
         sample: SampleOptions { per_verdict: args.sample, seed: args.sample_seed },
+        population: args.population.into_options().map_err(Failure::new)?,
     };
     let bytes = plan.units(options.shard.unwrap_or(Shard::WHOLE)).map(|unit| unit.size_hint()).sum();
     let bar = progress::Bar::new(bytes, args.no_progress || args.stdout.quiet);

@@ -11,8 +11,9 @@ use crate::escape::escape;
 use crate::outcome::Outcome;
 use crate::plan::Completeness;
 use crate::policy::{Checker, Policy, Reason, Versions};
+use crate::population::{ExpectedObjects, SeenAccount};
 use crate::rollup::Collapsed;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Month, Timestamp};
 use crate::words::escaped;
 
 /// What lists say beside the summary.
@@ -44,6 +45,7 @@ pub(super) fn check(finished: &Finished, lists: &Lists, manifests: &[(usize, Kep
     policy(finished)?;
     counts(finished)?;
     groups(finished)?;
+    population(finished)?;
     rules(finished)?;
     units(finished, &lists.units.totals)?;
     sample(finished)?;
@@ -252,6 +254,32 @@ fn groups(finished: &Finished) -> Checked {
     }
     Ok(())
 }
+
+/// What was said of the population, beside what was found.
+fn population(finished: &Finished) -> Checked {
+    let audit = &finished.audit;
+    for line in &audit.expected_objects {
+        let of_it = audit.sources.iter().filter(|source| source.bucket.as_ref() == Some(&line.bucket));
+        let expected = ExpectedObjects::new(&line.bucket, line.expected, total(of_it.map(|source| source.rows)));
+        if *line != expected {
+            return Err("summary.json: expected_objects are not beside the rows of the sources".to_owned());
+        }
+    }
+    let Some(told) = &audit.organization_accounts else { return Ok(()) };
+    let now = told.month().ok_or("summary.json: organization_accounts.as_of is no month")?;
+    let is_told_apart = !audit.by_month.iter().any(|row| &*row.account == MANY);
+    let mut seen: BTreeMap<String, SeenAccount> = BTreeMap::new();
+    for row in audit.by_month.iter().filter(|row| !matches!(&*row.account, "-" | MANY)) {
+        seen.entry(row.account.to_string()).or_default().add(row.objects, Month::parse(&row.month));
+    }
+    match *told == told.list().hold_against(is_told_apart.then_some(&seen), now) {
+        true => Ok(()),
+        false => Err("summary.json: organization_accounts are not those of by_month".to_owned()),
+    }
+}
+
+/// How groups are called that are not told apart.
+const MANY: &str = "(many)";
 
 fn add<const N: usize>(sums: &mut [u64; N], numbers: [u64; N]) {
     sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum = sum.saturating_add(number));

@@ -11,6 +11,7 @@ use crate::audit::{
 };
 use crate::outcome::Outcome;
 use crate::plan::Shard;
+use crate::population::{ExpectedObjects, OrganizationAccounts};
 use crate::rollup::Collapsed;
 
 /// What an audit came to.
@@ -26,6 +27,7 @@ pub(crate) struct AuditResult {
     pub(crate) assumptions: Vec<AssumptionResult>,
     pub(crate) shard: Option<Shard>,
     pub(crate) sources: Vec<SourceLine>,
+    pub(crate) expected_objects: Vec<ExpectedObjects>,
     pub(crate) coverage: Coverage,
     pub(crate) counts: Counts,
     pub(crate) bytes: ByteCounts,
@@ -39,6 +41,7 @@ pub(crate) struct AuditResult {
     pub(crate) rollup: String,
     pub(crate) by_account: Vec<AccountRow>,
     pub(crate) by_month: Vec<MonthRow>,
+    pub(crate) organization_accounts: Option<OrganizationAccounts>,
     pub(crate) collapsed: Collapsed,
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) remediation: BTreeMap<String, LaneLine>,

@@ -111,7 +111,7 @@ pub(super) fn of_findings(findings: impl Read, finished: &Finished) -> Result<Ve
         }
     }
     as_counted("findings.csv", by_verdict, finished)?;
-    Ok(table(groups))
+    Ok(table(groups, finished))
 }
 
 /// Whether a list has as many objects of each verdict as the summary counts, and no others.
@@ -131,14 +131,16 @@ fn as_counted(list: &str, mut by_verdict: BTreeMap<String, u64>, finished: &Fini
     }
 }
 
-fn table(groups: BTreeMap<Group, Members>) -> Vec<u8> {
+fn table(groups: BTreeMap<Group, Members>, finished: &Finished) -> Vec<u8> {
     let mut groups: Vec<(Group, Members)> = groups.into_iter().collect();
     groups.sort_by_key(|(_, members)| Reverse(members.objects));
     let mut text =
-        b"bucket,account,verdict,rule,reason,lane,objects,bytes,oldest,newest,example_1,example_2,example_3\n".to_vec();
+        b"bucket,account,account_name,verdict,rule,reason,lane,objects,bytes,oldest,newest,example_1,example_2,example_3\n".to_vec();
     for (group, members) in groups {
         let Group { bucket, account, verdict, rule, reason, lane } = &group;
-        for cell in [bucket, account, verdict, rule, reason, lane] {
+        let listed = finished.audit.organization_accounts.as_ref();
+        let name = listed.and_then(|accounts| accounts.name_of(account)).unwrap_or_default();
+        for cell in [bucket, account, name, verdict, rule, reason, lane] {
             push_again(&mut text, cell);
             text.push(b',');
         }

@@ -45,6 +45,17 @@ pub enum Format {
     Orc,
 }
 
+impl Format {
+    /// As S3 spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "CSV",
+            Self::Parquet => "Parquet",
+            Self::Orc => "ORC",
+        }
+    }
+}
+
 /// Everything that is to be examined.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -87,6 +98,16 @@ pub struct Source {
     /// Why files of some of the `dirs` may not have been found.
     unreadable: HashMap<u32, String>,
     root: PathBuf,
+}
+
+/// Where an inventory delivers its data files: `PREFIX/SOURCE/CONFIGURATION/data/` in a bucket.
+#[derive(Debug)]
+pub(crate) struct DeliveredTo<'s> {
+    pub(crate) bucket: &'s str,
+    /// The parts of the prefix.
+    pub(crate) prefix: Vec<&'s str>,
+    /// The id of the configuration.
+    pub(crate) configuration: &'s str,
 }
 
 /// One data file as the manifest describes it.
@@ -433,10 +454,7 @@ impl Source {
 
     /// The bucket that its manifest was delivered to, as that says itself; harmless to show.
     pub fn delivered_to(&self) -> Option<String> {
-        let destination = self.destination.as_deref()?;
-        // arn:aws:s3:::BUCKET, in every partition.
-        let bucket = destination.rsplit_once(":::").map_or(destination, |(_, bucket)| bucket);
-        Some(escape(bucket.as_bytes()).into_owned())
+        Some(escape(bucket_of_arn(self.destination.as_deref()?).as_bytes()).into_owned())
     }
 
     /// The key under which S3 delivered its manifest, as far as that follows from where its data files are and from the
@@ -446,6 +464,16 @@ impl Source {
         let run = self.path.parent()?.file_name()?.to_str().filter(|name| is_run_name(name))?;
         let configuration = data.strip_suffix("/data")?;
         Some(escape(format!("{configuration}/{run}/{MANIFEST}").as_bytes()).into_owned())
+    }
+
+    /// Where its data files were delivered, as far as their keys are those of an inventory.
+    pub(crate) fn delivery(&self) -> Option<DeliveredTo<'_>> {
+        let ([data], Some(source)) = (&self.dirs[..], &self.bucket) else { return None };
+        // PREFIX/SOURCE/CONFIGURATION/data
+        let (bucket, configuration) = (self.destination.as_deref()?, data.strip_suffix("/data")?);
+        let (to, configuration) = configuration.rsplit_once('/')?;
+        let mut prefix: Vec<&str> = to.split('/').collect();
+        (prefix.pop()? == source).then_some(DeliveredTo { bucket: bucket_of_arn(bucket), prefix, configuration })
     }
 
     /// What results call it, harmless to show: where S3 delivered its manifest, as far as that is known, else the last parts
@@ -481,6 +509,11 @@ impl Source {
             _ => file.name.to_string(),
         }
     }
+}
+
+/// The bucket of `arn:aws:s3:::BUCKET`, in every partition.
+pub(crate) fn bucket_of_arn(arn: &str) -> &str {
+    arn.rsplit_once(":::").map_or(arn, |(_, bucket)| bucket)
 }
 
 fn bare_format(name: &str) -> Option<Format> {

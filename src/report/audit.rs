@@ -10,6 +10,7 @@ use crate::delivery::DeliveryLine;
 use crate::evidence::Passed;
 use crate::outcome::Outcome;
 use crate::policy::{Reason, Severity};
+use crate::population::OrganizationAccounts;
 use crate::rollup::Collapsed;
 use crate::sinks::DIGESTS_FILE;
 use crate::words::{Style, Text, count, escaped, number, percent, shortened, size};
@@ -107,6 +108,9 @@ fn coverage(text: &mut Text, summary: &Summary) -> fmt::Result {
         let format = serde_json::to_value(source.format).ok();
         let format = format.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
         text.wrapped(label, &format!("{bucket}: {format}{created}, {}", last_parts(&source.path)))?;
+        if let Some(configuration) = &source.configuration {
+            text.wrapped("", &format!("configured to list {}", configuration.scope()))?;
+        }
         if !source.skipped_runs.is_empty() {
             text.wrapped("", &format!("newer runs without a checksum: {}", source.skipped_runs.join(", ")))?;
         }
@@ -130,6 +134,9 @@ fn coverage(text: &mut Text, summary: &Summary) -> fmt::Result {
     for (code, count) in &summary.faults {
         writeln!(text, "{:10}{:>12}  {code}", "", number(*count))?;
     }
+    summary.expected_objects.iter().try_for_each(|line| text.wrapped("", &line.sentence()))?;
+    let accounts = summary.organization_accounts.iter().flat_map(OrganizationAccounts::sentences);
+    accounts.into_iter().try_for_each(|sentence| text.wrapped("", &sentence))?;
     if summary.collapsed != Collapsed::Nothing {
         text.wrapped("", "there are too many groups to tell accounts apart (--max-groups)")?;
     }
@@ -267,9 +274,11 @@ fn accounts(text: &mut Text, summary: &Summary) -> fmt::Result {
     }
     text.heading("Accounts with the most violations")?;
     for Account { account, bucket, violations, objects } in &worst {
-        let name = if *account == "-" { "(no account)" } else { account };
+        let digits = if *account == "-" { "(no account)" } else { account };
+        let name = summary.organization_accounts.as_ref().and_then(|accounts| accounts.name_of(account));
+        let place = name.map_or_else(|| bucket.clone(), |name| format!("{name}, {bucket}"));
         let share = percent(*violations, *objects);
-        writeln!(text, "  {name:14}{:>22} {share:>7}  {}", number(*violations), shortened(bucket, 32))?;
+        writeln!(text, "  {digits:14}{:>22} {share:>7}  {}", number(*violations), shortened(&place, 32))?;
     }
     if others > 0 {
         writeln!(text, "  and {} more", number(others))?;

@@ -7,6 +7,7 @@ use crate::escape::harmless;
 use crate::finished::{Finished, Tally};
 use crate::outcome::Outcome;
 use crate::plan::Completeness;
+use crate::population::{ExpectedObjects, OrganizationAccounts};
 use crate::rollup::Collapsed;
 use crate::timestamp::Month;
 use crate::words::{count, number, percent, size};
@@ -91,7 +92,7 @@ impl<'f> Figures<'f> {
 
     fn take_months(&mut self) {
         let rows = &self.finished.audit.by_month;
-        let indexes: BTreeSet<u32> = rows.iter().filter_map(|row| month_index(&row.month)).collect();
+        let indexes: BTreeSet<u32> = rows.iter().filter_map(|row| Some(Month::parse(&row.month)?.as_index())).collect();
         let shown: Vec<u32> = match (indexes.first(), indexes.last()) {
             (Some(first), Some(last)) if ((last - first) as usize) < MAX_MONTHS => (*first..=*last).collect(),
             // Times that cannot be true lie far from the others.
@@ -103,7 +104,7 @@ impl<'f> Figures<'f> {
         let mut accounts: BTreeMap<&str, BTreeMap<usize, Tally>> = BTreeMap::new();
         for row in rows {
             let tally = &row.tally;
-            let Some(at) = month_index(&row.month).and_then(|index| place_of.get(&index)).copied() else {
+            let Some(at) = Month::parse(&row.month).and_then(|month| place_of.get(&month.as_index())).copied() else {
                 self.other_months.add(tally);
                 continue;
             };
@@ -261,6 +262,37 @@ impl<'f> Figures<'f> {
         coverage.units_examined == coverage.units_planned && coverage.rows_rejected == 0
     }
 
+    /// What was said of the population beside the reports.
+    pub(super) fn population(&self) -> Vec<String> {
+        let audit = &self.finished.audit;
+        let configured = audit.sources.iter().filter_map(|source| Some((source, source.configuration.as_ref()?)));
+        let mut said: Vec<String> = configured
+            .map(|(source, configuration)| {
+                let bucket = source.bucket.as_deref().unwrap_or_default();
+                format!("the inventory of {bucket} is configured to list {}", configuration.scope())
+            })
+            .collect();
+        said.dedup();
+        said.extend(audit.organization_accounts.iter().flat_map(OrganizationAccounts::sentences));
+        said.extend(audit.expected_objects.iter().map(ExpectedObjects::sentence));
+        said
+    }
+
+    /// The name of an account, if it is listed with one.
+    pub(super) fn name_of(&self, account: &str) -> Option<&str> {
+        self.finished.audit.organization_accounts.as_ref()?.name_of(account)
+    }
+
+    /// An account as people read it.
+    pub(super) fn label(&self, account: &str) -> String {
+        match (account, self.name_of(account)) {
+            ("-", _) => "(none in the key)".to_owned(),
+            ("(many)", _) => "(not told apart)".to_owned(),
+            (account, None) => harmless(account),
+            (account, Some(name)) => harmless(&format!("{account} {name}")),
+        }
+    }
+
     /// The compliance rate, and what it is of. Where something was not examined, it is no rate of the whole, and never all of it.
     pub(super) fn compliance(&self) -> (String, String) {
         let (tally, objects) = (&self.total, count(self.total.in_scope(), "object", "objects"));
@@ -358,14 +390,6 @@ impl<'f> Figures<'f> {
     pub(super) fn violating_bytes(&self) -> String {
         size(self.finished.audit.bytes.violation)
     }
-}
-
-/// `2024-05` by its place among all months.
-fn month_index(name: &str) -> Option<u32> {
-    let (year, month) = name.split_once('-')?;
-    let (year, month): (u32, u32) = (year.parse().ok()?, month.parse().ok()?);
-    let index = year.checked_sub(1970)?.checked_mul(12)?.checked_add(month.checked_sub(1)?)?;
-    (month <= 12 && Month::from_index(index).to_string() == name).then_some(index)
 }
 
 /// `2939.861200` as `2,940`, and small amounts with their cents.

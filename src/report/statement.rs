@@ -8,7 +8,7 @@ use crate::words::{Text, count, number};
 use std::fmt::{self, Write as _};
 
 /// So many reasons, accounts and exceptions are named.
-const NAMED: usize = 4;
+const NAMED: usize = 3;
 /// An exception that ends within so many days is named.
 const ENDS_SOON_DAYS: i64 = 30;
 
@@ -46,6 +46,7 @@ struct Part {
 fn parts(figures: &Figures<'_>) -> Vec<Part> {
     let all = [
         ("Figures", totals(figures)),
+        ("What was given beside the inventories", some(figures.population().into_iter())),
         ("Why", reasons(figures)),
         ("Accounts with the most violations", accounts(figures)),
         ("Putting it right", right(figures)),
@@ -83,7 +84,7 @@ fn reasons(figures: &Figures<'_>) -> Vec<String> {
 fn accounts(figures: &Figures<'_>) -> Vec<String> {
     let violating = figures.accounts.iter().filter(|account| account.tally.violation > 0);
     some(violating.map(|account| {
-        let name = if account.account == "-" { "no account in the key".to_owned() } else { harmless(&account.account) };
+        let name = figures.label(&account.account);
         let share = share(account.tally.violation, account.tally.in_scope());
         format!("{name}: {} ({share} of its objects)", number(account.tally.violation))
     }))
@@ -214,8 +215,9 @@ mod tests {
         let texts = |len: usize| -> Vec<String> { (0..len).map(|at| format!("text {at}")).collect() };
         let head = || ["title", "", "outcome"].map(str::to_owned);
         // The most that each part can have.
-        let fullest =
-            || [2, NAMED + 1, NAMED + 1, 1, NAMED + 1, 3, 3].map(|len| Part { heading: "x", lines: texts(len) });
+        let fullest = || {
+            [2, NAMED + 1, NAMED + 1, NAMED + 1, 1, NAMED + 1, 3, 3].map(|len| Part { heading: "x", lines: texts(len) })
+        };
         let lines = ticket(head(), &texts(30), &fullest());
         assert_eq!(lines.len(), MAX_LINES);
         assert!(

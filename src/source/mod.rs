@@ -52,6 +52,16 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
+/// The same if it is not longer than it may be.
+pub(crate) fn read_up_to(path: &Path, max_len: u64) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    open(path)?.take(max_len.saturating_add(1)).read_to_end(&mut text)?;
+    match text.len() as u64 > max_len {
+        false => Ok(text),
+        true => Err(io::Error::other(format!("it has more than {max_len} bytes"))),
+    }
+}
+
 /// Why a file could not be examined.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

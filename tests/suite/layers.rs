@@ -14,7 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["examine", "campaign"],
     &["partial"],
     &["evidence", "sinks"],
-    &["remediation", "rollup", "readers", "sample"],
+    &["population", "remediation", "rollup", "readers", "sample"],
     &["amounts", "join", "plan"],
     &["policy", "fault", "iam_policy"],
     &["assumptions", "batch", "delivery", "source", "store", "words"],

@@ -24,6 +24,7 @@ mod mirror_model;
 mod oracle;
 mod orc_file;
 mod packs;
+mod population;
 mod random;
 mod reconcile;
 mod remediation;

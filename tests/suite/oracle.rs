@@ -13,6 +13,7 @@ use logseal::object_key::ObjectKey;
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::{BucketKey, Checker, Glob, KeyState, Object, Policy, Status};
+use logseal::population::PopulationOptions;
 use logseal::timestamp::Timestamp;
 use logseal::work::{Cancel, NoProgress, Watch};
 use serde_json::{Value, json};
@@ -560,6 +561,7 @@ fn run_audit(desk: &Desk, sources: &[&Path], checker: &Checker, case: u64) -> (V
         evidence: None,
         digests: None,
         sample: SampleOptions::default(),
+        population: PopulationOptions::default(),
     };
     let plan = Plan::new(&sources, &PlanOptions::default()).unwrap();
     let summary = audit(&plan, checker, &options, Watch { cancel: &Cancel::default(), progress: &NoProgress }).unwrap();

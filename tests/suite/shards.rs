@@ -13,6 +13,7 @@ use logseal::campaign::{JobSettings, Prices};
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions, Shard};
 use logseal::policy::{Checker, Policy};
+use logseal::population::PopulationOptions;
 use logseal::timestamp::Timestamp;
 use logseal::work::{Cancel, NoProgress, Watch};
 use serde_json::{Value, json};
@@ -536,6 +537,7 @@ fn any_number_of_shards_is_merged_with_few_open_files() {
             evidence: None,
             digests: None,
             sample: SampleOptions::default(),
+            population: PopulationOptions::default(),
         };
         audit(&plan, &checker, &options, Watch { cancel: &Cancel::default(), progress: &NoProgress }).unwrap();
     };

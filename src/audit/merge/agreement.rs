@@ -37,6 +37,9 @@ pub enum Disagreement {
     /// They were judged by different policies.
     #[error("they were made with different policies: {0}, and {1}")]
     Policy(String, String),
+    /// They were told different things of what is audited.
+    #[error("they were given different files or numbers: {0}")]
+    Population(&'static str),
     /// They are about different reports.
     #[error("they were made from different sources: {0}, and {1}")]
     Sources(String, String),
@@ -59,7 +62,7 @@ impl Disagreement {
         match self {
             Self::ShardTwice { .. } => "give each shard once",
             Self::Division(..) => "run all shards with the same M of --shard N/M",
-            Self::Setting { .. } => "run all shards with the same options, and the same version",
+            Self::Population(_) | Self::Setting { .. } => "run all shards with the same options, and the same version",
             Self::Policy(..) => "run all shards with the same policy file",
             Self::Sources(..) => "run all shards with the same sources, in the same order",
             Self::Evidence(..) => "run the shard again whose evidence could not be read",
@@ -74,6 +77,7 @@ pub(super) fn check(ours: Party<'_>, theirs: Party<'_>) -> Result<(), Disagreeme
         return Err(Disagreement::Setting { name, ours, theirs });
     }
     check_sources(ours, theirs)?;
+    check_population(ours.facts, theirs.facts)?;
     check_seeds(ours, theirs)?;
     check_evidence(ours.facts.evidence.as_ref(), theirs.facts.evidence.as_ref())?;
     check_shards(ours.shards, theirs.shards)
@@ -119,6 +123,22 @@ fn check_sources(ours: Party<'_>, theirs: Party<'_>) -> Result<(), Disagreement>
     if one == other { Ok(()) } else { Err(Disagreement::Sources(describe(&one), describe(&other))) }
 }
 
+/// What was said beside the reports.
+fn check_population(ours: &AuditFacts, theirs: &AuditFacts) -> Result<(), Disagreement> {
+    let configurations =
+        |facts: &AuditFacts| facts.sources.iter().map(|source| source.configuration.clone()).collect::<Vec<_>>();
+    let (one, other) = (&ours.population, &theirs.population);
+    let is_same = [
+        ("--inventory-config", configurations(ours) == configurations(theirs)),
+        ("--accounts", one.accounts == other.accounts),
+        ("--expect-objects", one.expected_objects == other.expected_objects),
+    ];
+    match is_same.into_iter().find(|(_, is_same)| !is_same) {
+        None => Ok(()),
+        Some((name, _)) => Err(Disagreement::Population(name)),
+    }
+}
+
 /// Where nobody has chosen a seed, it follows from the sources.
 fn check_seeds(ours: Party<'_>, theirs: Party<'_>) -> Result<(), Disagreement> {
     let [ours, theirs] = [ours, theirs].map(|party| party.terms.sample.key.as_str().to_owned());
@@ -133,6 +153,7 @@ fn is_same_report(ours: &SourceFacts, theirs: &SourceFacts) -> bool {
         ignored_files: 0,
         skipped_runs: Vec::new(),
         manifest: source.manifest.clone().map(|manifest| ManifestFacts { key: None, ..manifest }),
+        configuration: None,
         ..source.clone()
     };
     report(ours) == report(theirs)

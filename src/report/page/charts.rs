@@ -7,7 +7,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::super::figures::{AccountFigures, Figures, MonthFigures, share};
 use crate::finished::Tally;
-use crate::words::number;
+use crate::words::{number, shortened};
 
 /// The width of charts, in units of their view.
 const WIDTH: f64 = 1072.0;
@@ -153,11 +153,19 @@ fn shade(tally: &Tally) -> usize {
     }
 }
 
+/// So many columns of text are beside a line of the map.
+const MAX_LABEL: usize = 32;
+
 /// Accounts by months: a path for each shade, in which neighbours that are alike are one shape.
 pub(super) fn heat_map(figures: &Figures<'_>) -> Markup {
     let drawn = &figures.accounts[..figures.accounts.len().min(MAX_DRAWN)];
     let is_named = drawn.len() <= MAX_NAMED;
-    let (left, row) = if is_named { (150.0, 14.0) } else { (8.0, 5.0) };
+    let has_names = drawn.iter().any(|account| figures.name_of(&account.account).is_some());
+    let (left, row) = match is_named {
+        true if has_names => (250.0, 14.0),
+        true => (150.0, 14.0),
+        false => (8.0, 5.0),
+    };
     let unit = (WIDTH - left) / figures.months.len().max(1) as f64;
     let mut shades = [const { String::new() }; 7];
     for (at, account) in drawn.iter().enumerate() {
@@ -177,7 +185,7 @@ pub(super) fn heat_map(figures: &Figures<'_>) -> Markup {
             }
             @if is_named {
                 @for (at, account) in drawn.iter().enumerate() {
-                    text x="0" y=(short(top + row * at as f64 + 11.0)) fill="#515d70" font-size="12" { (super::account_name(&account.account)) }
+                    text x="0" y=(short(top + row * at as f64 + 11.0)) fill="#515d70" font-size="12" { (shortened(&figures.label(&account.account), MAX_LABEL)) }
                 }
             }
             g transform={ "translate(" (left) " " (top) ") scale(" (short(unit)) " " (row) ")" } {

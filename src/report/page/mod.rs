@@ -68,15 +68,6 @@ fn name(text: &str) -> Markup {
     html! { bdi dir="ltr" { (harmless(text)) } }
 }
 
-/// An account as people read it.
-fn account_name(account: &str) -> String {
-    match account {
-        "-" => "(none in the key)".to_owned(),
-        "(many)" => "(not told apart)".to_owned(),
-        account => harmless(account),
-    }
-}
-
 fn head_band(figures: &Figures<'_>) -> Markup {
     let audit = &figures.finished.audit;
     let labels = &audit.policy.labels;

@@ -121,16 +121,24 @@ fn examined(figures: &Figures<'_>) -> Section {
         (_, false) => "Not the whole population: what could not be examined is in no verdict.",
         (false, true) => "Everything that was given; nothing proves that this is the whole population.",
     };
+    let said = figures.population();
     Section {
         id: "examined",
         title: "What was examined",
         lead: text(lead),
-        content: table(
-            "What was examined",
-            &[("Step", false), ("Count", true), ("How it is made up", false), ("Check", false)],
-            rows.into_iter()
-                .map(|(step, figure, how, check)| vec![text(step), text(number(figure)), text(how), text(check)]),
-        ),
+        content: html! {
+            (table(
+                "What was examined",
+                &[("Step", false), ("Count", true), ("How it is made up", false), ("Check", false)],
+                rows.into_iter()
+                    .map(|(step, figure, how, check)| vec![text(step), text(number(figure)), text(how), text(check)]),
+            ))
+            @if !said.is_empty() {
+                p.below { "Beside the reports, this was given; nothing proves it:" }
+                ul { @for sentence in said.iter().take(LISTED) { li { (name(sentence)) } } }
+                (and_more(LISTED, said.len(), "summary.json"))
+            }
+        },
     }
 }
 
@@ -204,7 +212,7 @@ fn accounts(figures: &Figures<'_>) -> Section {
         .collect();
     let row = |(at, account): (usize, &AccountFigures)| {
         let tally = &account.tally;
-        let shown = name(&super::account_name(&account.account));
+        let shown = name(&figures.label(&account.account));
         vec![
             html! { span.m { (shown) } },
             text(number(tally.in_scope())),
@@ -602,7 +610,14 @@ fn limits(figures: &Figures<'_>) -> Section {
     let content = html! {
         ul {
             li { "It is about the moment of each inventory, which may lag behind recent changes." }
-            li { "It is about what inventories list. A filter on a prefix is not visible in a manifest: compare the inventory configuration." }
+            li {
+                "It is about what inventories list. "
+                @if audit.sources.iter().all(|source| source.configuration.is_some()) {
+                    "How they are configured was given, and rests on that answer alone."
+                } @else {
+                    "A filter on a prefix is not visible in a manifest: compare the inventory configuration."
+                }
+            }
             @if lists_current { li { "It is about current versions; noncurrent ones are stored and were not judged." } }
             li { (keys) }
             li { "Checksums show damage, not forgery: whoever can rewrite both inventory and manifest can make them agree." }

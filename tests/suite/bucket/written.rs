@@ -11,6 +11,7 @@ use logseal::evidence::{DEFAULT_JOIN_MEMORY, EvidenceOptions, EvidencePath};
 use logseal::partial::Rollups;
 use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::{Checker, Policy};
+use logseal::population::PopulationOptions;
 use logseal::timestamp::Timestamp;
 use logseal::work::{Cancel, NoProgress, Watch};
 use parquet::arrow::ArrowWriter;
@@ -136,6 +137,7 @@ pub fn rule(desk: &Desk, seed: u64, world: &World, subjects: &[Subject]) -> Rule
         }),
         digests: None,
         sample: SampleOptions::default(),
+        population: PopulationOptions::default(),
     };
     let summary =
         audit(&plan, &checker, &options, Watch { cancel: &Cancel::default(), progress: &NoProgress }).unwrap();
