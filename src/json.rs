@@ -9,6 +9,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::escape::is_unseen;
+
 /// Why a text is not taken for JSON, with the line and column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -26,6 +28,25 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     let value = Strict.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// A value as people read it. What is not seen is written by its number, as JSON has it.
+pub(crate) fn to_text(value: &Value) -> String {
+    let pretty = format!("{value:#}");
+    let mut text = String::with_capacity(pretty.len() + 1);
+    for c in pretty.chars() {
+        match c {
+            // The lines; those of texts are escaped.
+            '\n' => text.push(c),
+            c if is_unseen(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    text.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            c => text.push(c),
+        }
+    }
+    text + "\n"
 }
 
 /// Makes a value in which no name stands twice.
@@ -107,6 +128,14 @@ mod tests {
             assert_eq!(parse(text.as_bytes()).expect("JSON"), expected);
             assert_eq!(parse(format!("\u{feff}{text}").as_bytes()).expect("JSON"), expected);
         }
+    }
+
+    #[test]
+    fn what_is_written_for_people_shows_all_that_it_holds() {
+        let value = Value::from("a\u{202e}\u{7f}\u{9b}\u{e0001}\n\u{e9}");
+        let text = to_text(&serde_json::json!({ "x": value }));
+        assert_eq!(text, "{\n  \"x\": \"a\\u202e\\u007f\\u009b\\udb40\\udc01\\n\u{e9}\"\n}\n");
+        assert_eq!(parse(text.as_bytes()).expect("JSON")["x"], value);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The one written form of bytes that a stranger chose: object names, version ids, statuses.
 //!
-//! Control characters, bidirectional controls, bytes that are not UTF-8 and the backslash become `\xNN` for each byte
+//! Characters that are not seen (controls, those of writing directions, joiners), bytes that are not UTF-8 and the backslash become `\xNN` for each byte
 //! (`\\` for the backslash), so the form is harmless on a terminal and decodes to one byte string. A cell of a CSV file
 //! is quoted as in RFC 4180 and, when a spreadsheet would take it for a formula, gets a leading `'`.
 
@@ -85,11 +85,18 @@ pub fn unescape_cell(cell: &str) -> Option<Vec<u8>> {
 }
 
 fn is_harmless(c: char) -> bool {
-    !(c == '\\' || c.is_control() || is_bidirectional_control(c))
+    !(c == '\\' || is_unseen(c))
 }
 
-fn is_bidirectional_control(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a character steers what is seen, or is not seen itself: control characters, those of writing directions, separators of
+/// lines, joiners and what else has no width and no sign. Two texts that look the same must be the same.
+pub(crate) fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Whether something holds for every byte. It nearly always does: looking at all bytes, sixteen at a time, is faster than

@@ -17,8 +17,8 @@ const ROWS: &[&[&str]] = &[
     &["population", "remediation", "rollup", "readers", "sample"],
     &["amounts", "join", "plan"],
     &["policy", "fault", "iam_policy"],
-    &["assumptions", "batch", "delivery", "source", "store", "words"],
-    &["work", "outcome", "object_key", "timestamp", "escape", "hashes", "spans", "json"],
+    &["assumptions", "batch", "delivery", "source", "store", "words", "json"],
+    &["work", "outcome", "object_key", "timestamp", "escape", "hashes", "spans"],
 ];
 
 /// The only neighbours that meet: an audit verifies digests, too.

@@ -67,7 +67,7 @@ impl PolicyChange<'_> {
             Self::OnlyReaders([]) => return None,
             Self::OnlyReaders(readers) => statements.extend(only_readers(readers)),
         }
-        serde_json::to_string_pretty(&policy).ok().map(|text| text + "\n").filter(|text| text.len() <= MOST)
+        Some(json::to_text(&policy)).filter(|text| text.len() <= MOST)
     }
 }
 
@@ -187,5 +187,5 @@ pub(super) fn guardrail(deny: &[String], except: &[String]) -> String {
         statement["Condition"] = json!({"ArnNotLike": {"aws:PrincipalArn": except}});
     }
     let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
-    serde_json::to_string_pretty(&policy).unwrap_or_default() + "\n"
+    json::to_text(&policy)
 }
