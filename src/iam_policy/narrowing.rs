@@ -576,7 +576,7 @@ fn principals<'d>(statement: &Statement) -> Vec<Candidate<'d>> {
     }
 }
 
-fn any_service() -> Who {
+pub(super) fn any_service() -> Who {
     Who::Service("*".to_owned())
 }
 

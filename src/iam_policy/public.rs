@@ -8,7 +8,7 @@ use super::evaluate::Target;
 use super::facts::Facts;
 use super::grant::{StatementRef, Why};
 use super::keys::{self, Limit};
-use super::narrowing::{Asked, Candidate, Narrowing};
+use super::narrowing::{Asked, Candidate, Narrowing, any_service};
 use super::pattern::Pattern;
 use super::truth::Truth;
 use super::who::{Class, Who};
@@ -86,13 +86,17 @@ fn public(candidate: &Candidate<'_>) -> Truth {
     if candidate.why.contains(&Why::UnresolvedPrincipal) {
         return Truth::Unknown;
     }
+    let limit = candidate.pending.iter().map(|condition| keys::limit(condition)).max().unwrap_or(Limit::None);
+    // That only services of AWS ask is no fixed value for S3, which takes the statement for public.
+    if candidate.who == any_service() {
+        return if limit == Limit::Fixed { Truth::False } else { Truth::Unknown };
+    }
     // Who may have any account can make a role of any name.
     if candidate.who != Who::Everyone
         && (candidate.who.class() != Class::RolePattern || candidate.who.account().is_some())
     {
         return Truth::False;
     }
-    let limit = candidate.pending.iter().map(|condition| keys::limit(condition)).max().unwrap_or(Limit::None);
     let escaped = candidate.unless.iter().all(|deny| deny.iter().any(|condition| keys::is_escaped_at_will(condition)));
     let understood = candidate
         .why

@@ -341,6 +341,7 @@ fn what_is_public() {
         (json!({"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}), sure.clone()),
         (json!({"IpAddressIfExists": {"aws:SourceIp": "192.0.2.0/24"}}), unclear.clone()),
         (json!({"StringEquals": {"aws:SourceVpce": "vpce-1"}}), vec![]),
+        (json!({"Bool": {"aws:PrincipalIsAWSService": "true"}}), unclear.clone()),
         (json!({"StringLike": {"aws:SourceVpce": "vpce-*"}}), unclear.clone()),
         (json!({"StringEquals": {"aws:SourceAccount": "222222222222"}}), vec![]),
         (json!({"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:222222222222:*"}}), vec![]),
@@ -353,7 +354,6 @@ fn what_is_public() {
         (json!({"StringEquals": {"s3:ExistingObjectTag/open": "yes"}}), unclear.clone()),
         (json!({"DateLessThan": {"aws:CurrentTime": "2030-01-01"}}), unclear.clone()),
         (json!({"StringEquals": {"acme:Key": "x"}}), unclear.clone()),
-        (json!({"Bool": {"aws:PrincipalIsAWSService": "true"}}), vec![]),
     ];
     for (condition, expected) in cases {
         assert_eq!(public(json!([get(json!("*"), condition.clone())])), expected, "{condition}");

@@ -10,6 +10,7 @@ use crate::iam_policy::{
 };
 use crate::json;
 use crate::policy::AllowedReader;
+use crate::settings::exports::partition_of;
 use crate::settings::facts::{Identities, Identity, KeyGrant};
 use crate::settings::observations::{Now, Said};
 
@@ -74,13 +75,22 @@ impl Readers<'_> {
     fn facts(&self) -> Facts {
         let (_, region) = places_of(self.arn);
         Facts::new()
-            .with("kms:ViaService", Fact::known(format!("s3.{region}.amazonaws.com")))
+            .with("kms:ViaService", self.via_s3(region))
             .with("aws:SecureTransport", Fact::known("true"))
             .with_prefix("kms:EncryptionContext:", Fact::absent())
             .with("kms:EncryptionContext:aws:cloudtrail:arn", Fact::like(["arn:*:cloudtrail:*:*:trail/*"]).or_absent())
             .with("kms:EncryptionContext:aws:s3:arn", Fact::like(["arn:*:s3:::*"]))
             .with("kms:EncryptionContextKeys", Fact::unknown())
             .with("kms:GrantIsForAWSResource", Fact::absent())
+    }
+
+    /// How S3 is called as the service in between. In China both spellings are seen.
+    fn via_s3(&self, region: &str) -> Fact {
+        let name = format!("s3.{region}.amazonaws.com");
+        match partition_of(region) {
+            "aws-cn" => Fact::like([format!("{name}.cn"), name]),
+            _ => Fact::known(name),
+        }
     }
 
     fn question<'q>(&self, actions: &'q [&'q str]) -> Question<'q> {

@@ -201,6 +201,10 @@ impl Call {
                     {
                         facts.push(Fact::Trail(arn.clone(), None, TrailFact::Gone));
                     }
+                    // Nothing can be said of its state any more.
+                    (Some(Fact::Key(arn, _)), _) => {
+                        facts.push(Fact::Key(arn.clone(), KeyFact::Metadata(Answer::Gone)));
+                    }
                     _ => {}
                 }
                 facts

@@ -441,7 +441,7 @@ const NAMES: [&str; 11] = [
     "rolearn",
 ];
 /// Parameters that leave nothing out of an answer.
-const HARMLESS: [&str; 3] = ["expectedbucketowner", "region", "output"];
+const HARMLESS: [&str; 5] = ["expectedbucketowner", "region", "output", "profile", "noclipager"];
 
 fn plain(name: &str) -> String {
     name.trim_start_matches('-').to_ascii_lowercase().replace(['-', '_'], "")
