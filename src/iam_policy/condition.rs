@@ -207,6 +207,12 @@ impl Condition {
         let truth = match value {
             Possible::Nothing => Truth::Unknown,
             Possible::Anything => self.unless_empty(one(&Pattern::anything())),
+            Possible::Unlike(patterns) => {
+                let spared: Vec<Pattern> = patterns.iter().map(|pattern| Pattern::new(pattern)).collect();
+                let matched =
+                    Truth::any(wanted.iter().map(|wanted| compare_unlike(comparison, &wanted.pattern, &spared)));
+                if self.operator.negated { !matched } else { matched }
+            }
             Possible::Like(patterns) => same(patterns.iter().map(|pattern| one(&Pattern::new(pattern)))),
             Possible::Values(values) => self.over_values(values, &one),
         };
@@ -305,6 +311,22 @@ fn compare(comparison: Comparison, wanted: &Pattern, value: &Pattern) -> Truth {
             }
             _ => Truth::Unknown,
         },
+    }
+}
+
+/// Compares one value of the policy with a value of the request that matches none of some patterns. Part by part or not, an ARN
+/// matches no more than it does as a whole.
+fn compare_unlike(comparison: Comparison, wanted: &Pattern, spared: &[Pattern]) -> Truth {
+    let is_of_texts = match comparison {
+        Comparison::StringEquals | Comparison::StringLike | Comparison::ArnLike => true,
+        // In another case a text may be none of these.
+        Comparison::StringEqualsIgnoreCase => *wanted == wanted.folded() && *wanted == wanted.raised(),
+        _ => false,
+    };
+    match comparison {
+        _ if is_of_texts && spared.iter().any(|pattern| pattern.covers(wanted)) => Truth::False,
+        Comparison::StringLike if wanted.is_anything() => Truth::True,
+        _ => Truth::Unknown,
     }
 }
 

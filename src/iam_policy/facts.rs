@@ -20,6 +20,8 @@ pub enum Possible {
     Values(Vec<String>),
     /// One value, which matches one of these patterns.
     Like(Vec<String>),
+    /// One value, which matches none of these patterns.
+    Unlike(Vec<String>),
     /// Any values.
     Anything,
 }
@@ -38,6 +40,11 @@ impl Fact {
     /// The key has one value, which matches one of the patterns.
     pub fn like<V: Into<String>>(patterns: impl IntoIterator<Item = V>) -> Self {
         Self { may_be_absent: false, value: Possible::Like(patterns.into_iter().map(Into::into).collect()) }
+    }
+
+    /// The key has one value, which matches none of the patterns.
+    pub fn unlike<V: Into<String>>(patterns: impl IntoIterator<Item = V>) -> Self {
+        Self { may_be_absent: false, value: Possible::Unlike(patterns.into_iter().map(Into::into).collect()) }
     }
 
     /// The request has the key; with what value is not known.

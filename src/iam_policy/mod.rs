@@ -27,7 +27,7 @@ pub use evaluate::{Attachment, Caller, Evaluation, Request, Target, evaluate};
 pub use facts::{Fact, Facts};
 pub use grant::{Certainty, Grant, StatementRef, Why};
 pub use pattern::Pattern;
-pub use principal::Principal;
+pub use principal::{Principal, is_account_id};
 pub use public::{PublicStatement, public_statements};
 pub use reach::{Question, reach};
 pub use truth::Truth;

@@ -119,6 +119,15 @@ impl Pattern {
         Self { tokens: self.tokens.iter().map(fold).collect() }
     }
 
+    /// The same in capitals.
+    pub(super) fn raised(&self) -> Self {
+        let raise = |token: &Token| match token {
+            Token::Char(char) => Token::Char(char.to_ascii_uppercase()),
+            token => *token,
+        };
+        Self { tokens: self.tokens.iter().map(raise).collect() }
+    }
+
     /// The text, if there are no wildcards.
     pub fn as_text(&self) -> Option<String> {
         let char = |token: &Token| match token {

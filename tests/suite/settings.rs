@@ -1476,14 +1476,27 @@ const CASES: &[Case] = &[
         "an account of others by its name",
         |calls| {
             change_key_policy(calls, |policy| {
-                policy["Statement"][1]["Condition"]["StringEquals"]["aws:SourceAccount"] =
-                    json!(["111111111111", "444444444444"]);
+                policy["Statement"][1]["Condition"] =
+                    json!({"StringEquals": {"aws:SourceAccount": ["111111111111", "444444444444"]}});
             })
         },
         KEY,
         "key.encrypt_scope",
         "undetermined",
         "condition_unknown",
+    ),
+    (
+        "an account of others by its name, whose trails are none of those that are let in",
+        |calls| {
+            change_key_policy(calls, |policy| {
+                policy["Statement"][1]["Condition"]["StringEquals"]["aws:SourceAccount"] =
+                    json!(["111111111111", "444444444444"]);
+            })
+        },
+        KEY,
+        "key.encrypt_scope",
+        "compliant",
+        "",
     ),
     (
         "the policy of the console",
@@ -2961,6 +2974,86 @@ fn strangers_are_those_whom_a_policy_names_or_spares() {
     }
     let both = json!({"ArnLike": {"aws:SourceArn": "arn:aws:cloudtrail:us-west-2:*:trail/management-events"}, "StringLike": {"aws:SourceAccount": "3*"}});
     assert_eq!(looked(both, None), violation);
+    let source = |operator: &str, value: &str| json!({operator: {"aws:SourceArn": value}});
+    for proven in [
+        source("StringLike", "arn:aws:cloudtrail:*:*:*-audit"),
+        source("StringLike", "*BaselineCloudTrail"),
+        source("ArnLike", "arn:aws:cloudtrail:*:*:eventdatastore/*"),
+        json!({"StringLike": {"aws:SourceAccount": "33333333333?"}}),
+    ] {
+        assert_eq!(looked(proven.clone(), None), violation, "{proven}");
+    }
+    // Nobody who is tried may, and some others may.
+    for unclear in [
+        source("StringLike", "arn:aws:cloudtrail:*:*:t*/abc"),
+        source("ArnNotLike", "arn:aws:cloudtrail:u?-*:*:trail/*"),
+        json!({"StringNotLike": {"aws:SourceAccount": ["0*", "1*", "2*", "33*", "4*", "5*", "6*", "7*", "8*", "9*"]}}),
+        json!({"NumericLessThan": {"aws:SourceAccount": "500"}}),
+        json!({"StringEqualsIgnoreCase": {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:444444444499:TRAIL/abc"}}),
+    ] {
+        assert_ne!(looked(unclear.clone(), None).0, "compliant", "{unclear}");
+    }
+    for spared in [
+        json!({"NumericNotEquals": {"aws:SourceAccount": [MANAGEMENT, "1000"]}}),
+        json!({"StringNotLike": {"aws:SourceArn": [TRAIL, "*/abc"]}}),
+        json!({"StringNotEqualsIgnoreCase": {"aws:SourceArn": [TRAIL, "arn:aws:cloudtrail:us-east-1:444444444499:TRAIL/abc"]}}),
+    ] {
+        assert_ne!(spares(spared.clone()).0, "compliant", "{spared}");
+    }
+    // What two statements leave between them.
+    let allow = json!({"ArnLike": {"aws:SourceArn": "arn:aws:cloudtrail:us-*:*:trail/*"}});
+    let spared = json!({"StringNotLike": {"aws:SourceArn": [TRAIL, "*-west-2:*:trail/*"]}});
+    assert_ne!(looked(allow, Some(spared)).0, "compliant");
+    // Ours are let in by number, by pattern and in any case; and what is about other deeds is no matter.
+    for ours in [
+        json!({"StringLike": {"aws:SourceArn": "arn:aws:cloudtrail:*:111111111111:trail/*"}}),
+        json!({"StringEquals": {"aws:SourceAccount": [MANAGEMENT, "333333333333"]}}),
+        json!({"StringEqualsIgnoreCase": {"aws:SourceAccount": MANAGEMENT}}),
+        json!({"ArnEquals": {"aws:SourceArn": "arn:*:cloudtrail:*:111111111111:*"}}),
+    ] {
+        assert_eq!(looked(ours.clone(), None).0, "compliant", "{ours}");
+        assert_eq!(looked(ours.clone(), Some(json!({"StringEquals": {"aws:SourceAccount": "9*"}}))).0, "compliant");
+    }
+}
+
+#[test]
+fn an_account_that_a_newer_list_lacks_is_perhaps_a_stranger() {
+    let desk = Desk::new();
+    let mut calls = organisation();
+    change_bucket_policy(&mut calls, |policy| {
+        for statement in statements(policy).iter_mut().filter(|it| it["Action"] == "s3:PutObject") {
+            statement["Condition"] = json!({"StringEquals": {"aws:SourceAccount": [MANAGEMENT, "333333333333"]}});
+        }
+    });
+    let row = (BUCKET_NAME.to_owned(), "bucket.write_scope".to_owned());
+    assert_eq!(look_at_lines(&desk, &calls, POLICY).verdicts()[&row].0, "compliant");
+    let earlier: String = calls.iter().map(|call| format!("{}\n", call.line())).collect();
+    let newer = later(&calls, |calls| {
+        calls.retain(|call| call.command == "organizations list-accounts");
+        for call in calls.iter_mut() {
+            call.account = ARCHIVE.to_owned();
+            let listed = call.answer.as_mut().unwrap()["Accounts"].as_array_mut().unwrap();
+            listed.retain(|account| account["Id"] != "333333333333");
+        }
+    });
+    let file = desk.file("two.ndjson", &format!("{earlier}{newer}"));
+    assert_eq!(Looked::at(&desk, &[&file], POLICY, &[]).verdicts()[&row].0, "undetermined");
+}
+
+#[test]
+fn what_is_asked_of_a_key_shows_that_it_is_gone() {
+    let desk = Desk::new();
+    let calls = organisation();
+    for command in ["kms get-key-policy", "kms list-grants", "kms get-key-rotation-status"] {
+        let earlier: String = calls.iter().map(|call| format!("{}\n", call.line())).collect();
+        let newer = later(&calls, |calls| {
+            calls.retain(|call| call.command == command);
+            calls.iter_mut().for_each(|call| call.answer = Err("NotFoundException".into()));
+        });
+        let file = desk.file("gone.ndjson", &format!("{earlier}{newer}"));
+        let looked = Looked::at(&desk, &[&file], POLICY, &[]);
+        assert_eq!(looked.verdicts()[&(KEY.to_owned(), "key.state".to_owned())].0, "undetermined", "{command}");
+    }
 }
 
 #[test]

@@ -181,8 +181,7 @@ impl Judge<'_> {
         let partition = partition_of(region);
         let bucket = format!("arn:{partition}:s3:::{name}");
         let strangers = Strangers::of(policy, text, partition, |id| self.is_ours(id));
-        let may = |trail: &str, account: &str| {
-            let asker = Asker { trail, account };
+        let may = |asker: &Asker, account: &str| {
             match asker.with_bucket(policy, "s3:PutObject", &format!("{bucket}/*")).outcome() {
                 // Whether somebody can is proven by a place where one can.
                 Truth::Unknown => {

@@ -1,6 +1,6 @@
 //! Keys of trails and of their buckets: state, rotation, tags, and for whom they encrypt.
 
-use super::request::{Asker, Strangers};
+use super::request::Strangers;
 use super::{Basis, Conclusion, Judge, Judged, Resource, places_of};
 use crate::iam_policy::Document;
 use crate::policy::Verdict;
@@ -133,10 +133,7 @@ impl Judge<'_> {
         let text =
             self.key_now(arn, |key| key.policy.now(&self.clock)).and_then(|now| now.known()).map_or("", |text| text);
         let strangers = Strangers::of(&policy, text, partition_of(region), |id| self.is_ours(id));
-        let may = |trail: &str, account: &str| {
-            Asker { trail, account }.with_key(&policy, "kms:GenerateDataKey", arn).outcome()
-        };
-        strangers.conclude(may).on(&basis)
+        strangers.conclude(|asker, _| asker.with_key(&policy, "kms:GenerateDataKey", arn).outcome()).on(&basis)
     }
 }
 

@@ -79,9 +79,21 @@ impl Judge<'_> {
         }
         // Without a list, they are those that something of is shown.
         match &self.ours.listed {
-            Some(listed) => Some(listed.contains(id)),
+            Some(listed) if listed.contains(id) => (!self.is_left_out(id) && !self.may_have_left(id)).then_some(true),
+            Some(_) => Some(false),
             None => self.ours.exported.contains(id).then_some(true),
         }
+    }
+
+    /// Whether a list of its organisation, not older than any that has an account, lacks it.
+    fn is_left_out(&self, id: &str) -> bool {
+        let lists = self.lists.iter().filter_map(|now| Some((self.clock.time_of(now.at), now.known()?)));
+        let (having, lacking): (Vec<_>, Vec<_>) = lists.partition(|(_, list)| list.accounts.contains_key(id));
+        let Some(newest) = having.iter().map(|(at, _)| *at).max() else { return true };
+        let shares = |list: &AccountList| {
+            having.iter().any(|(_, other)| other.accounts.keys().any(|other| list.accounts.contains_key(other)))
+        };
+        lacking.iter().any(|(at, list)| *at >= newest && shares(list))
     }
 
     /// An account that no list has as an active one, and that shows not before the list that it is one: a trail of the

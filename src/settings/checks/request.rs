@@ -5,25 +5,35 @@ use std::collections::BTreeSet;
 use super::Conclusion;
 use crate::iam_policy::evaluate::Applied;
 use crate::iam_policy::{
-    Attachment, Caller, Comparison, Condition, Document, Effect, Evaluation, Fact, Facts, Request, Target, Truth,
-    evaluate,
+    Attachment, Caller, Document, Effect, Evaluation, Fact, Facts, Request, Target, Truth, evaluate, is_account_id,
 };
 use crate::settings::observations::{Now, Said};
 
 /// CloudTrail, as policies name it.
 pub(super) const CLOUDTRAIL: &str = "cloudtrail.amazonaws.com";
 
-/// A trail that asks, or one of a stranger.
-pub(super) struct Asker<'a> {
-    pub(super) trail: &'a str,
-    pub(super) account: &'a str,
+/// A trail that asks, or one of a stranger: what CloudTrail says of it.
+pub(super) struct Asker {
+    source: Fact,
+    account: Fact,
 }
 
-impl Asker<'_> {
+impl Asker {
+    /// One trail.
+    pub(super) fn of(trail: &str, account: &str) -> Self {
+        Self { source: Fact::known(trail), account: Fact::known(account) }
+    }
+
+    /// Any source of CloudTrail that is of none of these accounts.
+    fn of_none(accounts: &BTreeSet<String>) -> Self {
+        let of_account = |id: &String| format!("arn:*:cloudtrail:*:{id}:*");
+        Self { source: Fact::unlike(accounts.iter().map(of_account)), account: Fact::unlike(accounts) }
+    }
+
     fn facts(&self) -> Facts {
         Facts::new()
-            .with("aws:SourceArn", Fact::known(self.trail))
-            .with("aws:SourceAccount", Fact::known(self.account))
+            .with("aws:SourceArn", self.source.clone())
+            .with("aws:SourceAccount", self.account.clone())
             .with("aws:SecureTransport", Fact::known("true"))
     }
 
@@ -34,7 +44,7 @@ impl Asker<'_> {
             _ => self
                 .facts()
                 .with_prefix("kms:EncryptionContext:", Fact::absent())
-                .with("kms:EncryptionContext:aws:cloudtrail:arn", Fact::known(self.trail))
+                .with("kms:EncryptionContext:aws:cloudtrail:arn", self.source.clone())
                 .with("kms:EncryptionContext:aws:s3:arn", Fact::like(["arn:*:s3:::*"]))
                 .with("kms:EncryptionContextKeys", Fact::unknown()),
         };
@@ -103,77 +113,29 @@ pub(super) fn stranger(policy: &str) -> String {
     candidates.take(1000).find(|id| !policy.contains(id.as_str())).unwrap_or_else(|| "000000000000".to_owned())
 }
 
-/// Trails of accounts that are not ours, as a policy could let them in or spare them: what it says of sources is filled in, and
-/// everything that it names of one kind is tried with everything of the others.
+/// Those who ask CloudTrail for trails of accounts that are not ours. That none of them may is certain only if it is for whoever
+/// is none of ours; that one may is proven by one who may. Those who are tried are made from what the policy says of sources.
 pub(super) struct Strangers {
-    /// Trails and their accounts.
-    trails: BTreeSet<(String, String)>,
-    /// Whether a value of a source is none that can be filled in, or several patterns may have more in common.
-    is_unclear: bool,
+    /// Our accounts that the policy names.
+    ours: BTreeSet<String>,
+    /// An account that it does not name.
+    usual: String,
+    /// Sources and their accounts.
+    tried: BTreeSet<(String, String)>,
 }
 
 /// The keys that say for which trail CloudTrail asks.
 const SOURCES: [&str; 3] = ["aws:sourcearn", "aws:sourceaccount", "kms:encryptioncontext:aws:cloudtrail:arn"];
 /// Where any stranger may have a trail, and how it is called.
-const USUAL_TRAILS: [(&str, &str); 2] = [("us-east-1", "another"), ("eu-west-1", "x")];
+const USUAL: [(&str, &str); 2] = [("us-east-1", "trail/another"), ("eu-west-1", "trail/x")];
 /// So many strangers are tried at most.
 const MOST_TRIED: usize = 5_000;
 
-/// What a policy says of trails, in parts.
+/// What a policy says of sources, in parts.
 struct Named {
     accounts: BTreeSet<String>,
     regions: BTreeSet<String>,
-    names: BTreeSet<String>,
-    is_unclear: bool,
-}
-
-impl Named {
-    /// Takes a value of a condition: an account, or the ARN of a trail. `names` says what an account without wildcards is.
-    fn take(&mut self, key: &str, value: &str, names: impl Fn(&str) -> NamedAccount) {
-        if value == "*" {
-            return;
-        }
-        let parts: Vec<&str> = value.splitn(6, ':').collect();
-        let is_of_accounts = key.eq_ignore_ascii_case("aws:SourceAccount");
-        let owner = match parts.as_slice() {
-            // What is filled in later can be anything.
-            _ if value.contains("${") => {
-                self.is_unclear = true;
-                return;
-            }
-            [id] if is_of_accounts => *id,
-            [_, _, _, region, owner, name] if !is_of_accounts => {
-                self.regions.insert(filled(region, "us-east-1"));
-                self.names.insert(filled(name.strip_prefix("trail/").unwrap_or("*"), "another"));
-                *owner
-            }
-            _ => {
-                self.is_unclear = true;
-                return;
-            }
-        };
-        let has_wildcards = owner.contains(['*', '?']);
-        match filled_account(owner) {
-            Some(id) if has_wildcards => drop(self.accounts.insert(id)),
-            None if has_wildcards => self.is_unclear = true,
-            // What is no account is nobody's.
-            None => {}
-            Some(id) => match names(&id) {
-                NamedAccount::Ours => {}
-                NamedAccount::Unclear => self.is_unclear = true,
-                NamedAccount::Stranger => drop(self.accounts.insert(id)),
-            },
-        }
-    }
-}
-
-/// What an account is that a policy names.
-enum NamedAccount {
-    Ours,
-    /// One to be tried.
-    Stranger,
-    /// Nobody knows, or somebody chose to let it in.
-    Unclear,
+    resources: BTreeSet<String>,
 }
 
 impl Strangers {
@@ -186,109 +148,105 @@ impl Strangers {
             of_each_kind.filter(|id| !text.contains(id) && is_ours(id) != Some(true)).collect();
         let mut named = Named {
             accounts: of_each_kind.last().cloned().into_iter().collect(),
-            regions: USUAL_TRAILS.map(|(region, _)| region.to_owned()).into(),
-            names: USUAL_TRAILS.map(|(_, name)| name.to_owned()).into(),
-            is_unclear: false,
+            regions: USUAL.map(|(region, _)| region.to_owned()).into(),
+            resources: USUAL.map(|(_, resource)| resource.to_owned()).into(),
         };
-        // Whether a source is there names none.
-        let is_source = |condition: &&Condition| {
-            SOURCES.contains(&condition.key.to_ascii_lowercase().as_str())
-                && condition.operator.comparison != Some(Comparison::Null)
-        };
+        let mut ours = BTreeSet::new();
         for statement in &policy.statements {
-            let is_deny = statement.effect == Effect::Deny;
-            let conditions = || statement.conditions.iter().filter(is_source);
-            let what = |id: &str| match is_ours(id) {
-                Some(true) => NamedAccount::Ours,
-                Some(false) if is_deny => NamedAccount::Stranger,
-                _ => NamedAccount::Unclear,
-            };
-            let values = conditions().flat_map(|it| it.values.iter().map(move |value| (&it.key, value)));
-            values.for_each(|(key, value)| named.take(key, value, what));
-            if is_deny {
-                // Whom it is for, and not whom it spares.
-                named.is_unclear |= conditions().any(|condition| !condition.operator.negated);
-            } else {
-                // What two patterns have in common is not filled in.
-                let of_strangers = |values: &Vec<String>| values.iter().any(|value| admits_strangers(value));
-                let all: Vec<bool> = conditions().map(|condition| of_strangers(&condition.values)).collect();
-                named.is_unclear |= all.len() > 1 && all.iter().all(|admits| *admits);
+            let of_sources = statement.conditions.iter().filter(|it| SOURCES.contains(&&*it.key.to_ascii_lowercase()));
+            for value in of_sources.flat_map(|condition| &condition.values) {
+                let owner = named.take_place(value);
+                match is_account_id(owner).then(|| is_ours(owner)) {
+                    Some(Some(true)) => drop(ours.insert(owner.to_owned())),
+                    // Whom somebody lets in by number may be meant; whom a Deny spares by number only shows it.
+                    Some(Some(false)) if statement.effect == Effect::Deny => {
+                        named.accounts.insert(owner.to_owned());
+                    }
+                    Some(_) => {}
+                    None => named.accounts.extend(filled_account(owner, |id| is_ours(id) != Some(true))),
+                }
             }
         }
-        named.accounts.retain(|id| is_ours(id) != Some(true));
-        let mut strangers = Self { trails: BTreeSet::new(), is_unclear: named.is_unclear };
+        let mut strangers = Self { ours, usual: account, tried: BTreeSet::new() };
         for account in &of_each_kind {
-            strangers.trails.extend(USUAL_TRAILS.map(|(region, name)| trail_of(partition, region, account, name)));
+            strangers.tried.extend(USUAL.map(|(region, resource)| source(partition, region, account, resource)));
         }
         strangers.try_all(&named, partition);
         strangers
     }
 
-    /// Each account that a policy names with each Region and each name of a trail.
+    /// Each account that a policy names with each Region and each resource.
     fn try_all(&mut self, named: &Named, partition: &str) {
-        let Named { accounts, regions, names, .. } = named;
-        if accounts.len() * regions.len() * names.len() > MOST_TRIED {
-            self.is_unclear = true;
-            return;
-        }
-        for account in accounts {
-            for region in regions {
-                self.trails.extend(names.iter().map(|name| trail_of(partition, region, account, name)));
+        for account in &named.accounts {
+            for region in &named.regions {
+                let room = MOST_TRIED.saturating_sub(self.tried.len());
+                let all = named.resources.iter().map(|resource| source(partition, region, account, resource));
+                self.tried.extend(all.take(room));
             }
         }
     }
 
-    /// Compliant if none of them may.
-    pub(super) fn conclude(&self, may: impl Fn(&str, &str) -> Truth) -> Conclusion {
-        let any = Truth::any(self.trails.iter().map(|(trail, account)| may(trail, account)));
-        let conclusion = match any {
+    /// Compliant if nobody may who is none of ours.
+    pub(super) fn conclude(&self, may: impl Fn(&Asker, &str) -> Truth) -> Conclusion {
+        let anyone = may(&Asker::of_none(&self.ours), &self.usual);
+        let conclusion = match anyone {
+            Truth::False => Conclusion::compliant(),
             Truth::True => Conclusion::violation("no_source_condition"),
-            Truth::False if !self.is_unclear => Conclusion::compliant(),
-            _ => Conclusion::undetermined("condition_unknown"),
+            Truth::Unknown => {
+                let mut tried = self.tried.iter().map(|(source, account)| may(&Asker::of(source, account), account));
+                match tried.any(|may| may == Truth::True) {
+                    true => Conclusion::violation("no_source_condition"),
+                    false => Conclusion::undetermined("condition_unknown"),
+                }
+            }
         };
         conclusion.expected(format!("{CLOUDTRAIL} of these accounts only"))
     }
 }
 
-/// A trail, and its account.
-fn trail_of(partition: &str, region: &str, account: &str, name: &str) -> (String, String) {
-    (format!("arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"), account.to_owned())
+impl Named {
+    /// Takes the Region and the resource of an ARN; returns the account, or what stands in its place.
+    fn take_place<'v>(&mut self, value: &'v str) -> &'v str {
+        let parts: Vec<&str> = value.splitn(6, ':').collect();
+        let (owner, resource) = match parts.as_slice() {
+            [_, _, _, region, owner, resource] => {
+                self.regions.insert(filled(region, USUAL[0].0));
+                (*owner, *resource)
+            }
+            // Nothing but the end of an ARN.
+            [end] if end.starts_with('*') => (value, *end),
+            _ => return value,
+        };
+        self.resources.insert(match resource.strip_prefix('*') {
+            Some("") => USUAL[0].1.to_owned(),
+            Some(end) => format!("trail/{}", filled(end.trim_start_matches('/'), "")),
+            None => filled(resource, ""),
+        });
+        owner
+    }
 }
 
-/// Whether a value of a source is one that others than the accounts that it names can have.
-fn admits_strangers(value: &str) -> bool {
-    let owner = match value.splitn(6, ':').collect::<Vec<_>>().as_slice() {
-        [id] => *id,
-        [_, _, _, _, owner, _] => *owner,
-        _ => return true,
-    };
-    owner.contains(['*', '?'])
+/// A source of CloudTrail, and its account.
+fn source(partition: &str, region: &str, account: &str, resource: &str) -> (String, String) {
+    (format!("arn:{partition}:cloudtrail:{region}:{account}:{resource}"), account.to_owned())
 }
 
-/// An account that a pattern matches, which is hardly one of ours.
-fn filled_account(pattern: &str) -> Option<String> {
+/// An account that a pattern matches and that is a stranger's.
+fn filled_account(pattern: &str, is_stranger: impl Fn(&str) -> bool) -> Option<String> {
     let fixed = pattern.bytes().filter(|byte| *byte != b'*').count();
     let missing = 12_usize.checked_sub(fixed)?;
-    let mut filled = String::new();
-    let mut is_filled = !pattern.contains('*');
-    for c in pattern.chars() {
-        match c {
-            '*' if !is_filled => {
-                filled.push_str(&"9".repeat(missing));
-                is_filled = true;
-            }
-            '*' => {}
-            '?' => filled.push('9'),
-            c if c.is_ascii_digit() => filled.push(c),
-            _ => return None,
-        }
-    }
-    (filled.len() == 12).then_some(filled)
+    let with = |digit: u8| {
+        let digit = char::from(digit);
+        let run: String = std::iter::repeat_n(digit, missing).collect();
+        pattern.replacen('*', &run, 1).replace('*', "").replace('?', digit.encode_utf8(&mut [0]))
+    };
+    (b'0'..=b'9').rev().map(with).find(|id| is_account_id(id) && is_stranger(id))
 }
 
 /// A text that a pattern matches.
 fn filled(pattern: &str, whole: &str) -> String {
-    if pattern == "*" { whole.to_owned() } else { pattern.replace('*', "").replace('?', "x") }
+    let filled = pattern.replace('*', "").replace('?', "x");
+    if filled.is_empty() { whole.to_owned() } else { filled }
 }
 
 /// A policy that is known to be there or not, or why it is not known.

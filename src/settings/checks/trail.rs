@@ -365,7 +365,7 @@ impl Judge<'_> {
                     "trail.key_region",
                     self.key_region(arn, &known.settings.bucket).on(&basis),
                 );
-                let asker = Asker { trail: known.arn, account: known.owner };
+                let asker = Asker::of(known.arn, known.owner);
                 let encrypt =
                     self.may_use(&asker, "kms:GenerateDataKey", arn, ("encrypt_not_allowed", "encrypt_denied"));
                 self.push(judged, resource, "trail.key_encrypt", encrypt.on(&basis));
@@ -392,7 +392,7 @@ impl Judge<'_> {
         conclusion.actual(key_region).on(&Basis::of(&now))
     }
 
-    fn may_use(&self, asker: &Asker<'_>, action: &str, key: &str, reasons: (&'static str, &'static str)) -> Conclusion {
+    fn may_use(&self, asker: &Asker, action: &str, key: &str, reasons: (&'static str, &'static str)) -> Conclusion {
         let (policy, basis) = match self.key_policy(key) {
             Ok(policy) => policy,
             Err(conclusion) => return conclusion,
@@ -432,7 +432,7 @@ impl Judge<'_> {
     }
 
     fn may_write(&self, known: &Known<'_>, policy: &Document) -> Conclusion {
-        let asker = Asker { trail: known.arn, account: known.owner };
+        let asker = Asker::of(known.arn, known.owner);
         let owner = self.model.owner(&known.settings.bucket, &self.clock);
         let bucket = format!("arn:{}:s3:::{}", partition_of(&known.settings.home_region), known.settings.bucket);
         let prefix = match known.settings.prefix.as_str() {
