@@ -186,7 +186,7 @@ fn run_audit(args: AuditArgs) -> Result<u8, Failure> {
 }
 
 /// The last part of a path, harmless to show: results do not tell where on a machine a file is.
-fn file_name(path: &Path) -> String {
+pub(super) fn file_name(path: &Path) -> String {
     escape(path.file_name().unwrap_or(path.as_os_str()).as_encoded_bytes()).into_owned()
 }
 

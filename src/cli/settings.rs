@@ -13,7 +13,7 @@ use logseal::work::{Watch, default_jobs};
 use super::args::{SettingsArgs, SettingsCommand, SettingsRunArgs};
 use super::cancel_on_interrupt;
 use super::progress;
-use super::{Failure, print};
+use super::{Failure, file_name, print};
 
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
@@ -66,7 +66,7 @@ pub(super) fn standard(file: Option<&Path>) -> Result<(Standard, String), Failur
             Some("logseal policy init --preset cmk shows every field"),
         )
     })?;
-    Ok((standard, shown(file)))
+    Ok((standard, file_name(file)))
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,7 +20,7 @@ use super::slot::{DigestName, KeptPlace, ObjectKind, PathPlace, Places, SIDECAR_
 use crate::escape::escape;
 use crate::hashes::sha256::{Hashed, MAX_QUEUED_LEN, Sha256, Sha256Queue};
 use crate::join::{BucketHasher, JoinKey, KeyHasher, Varied, VariedWriter, VersionPart};
-use crate::source::BufferedFile;
+use crate::source::{BufferedFile, GivenPaths};
 use crate::timestamp::Timestamp;
 use crate::work::{Progress, lock};
 
@@ -39,6 +40,7 @@ pub(super) struct SharedDigests<'s> {
     window: Window,
     /// The folders above each root.
     pub(super) outers: Vec<Vec<u8>>,
+    given: GivenPaths,
     pub(super) progress: &'s dyn Progress,
     next_digest: AtomicU32,
     total: Mutex<Collected>,
@@ -80,7 +82,7 @@ impl<'s> SharedDigests<'s> {
     pub(super) fn new(
         (slots, logs): (&'s Varied, &'s Varied),
         (log_contents, window): (LogContents, Window),
-        outers: Vec<Vec<u8>>,
+        (outers, given): (Vec<Vec<u8>>, GivenPaths),
         progress: &'s dyn Progress,
     ) -> Self {
         Self {
@@ -90,6 +92,7 @@ impl<'s> SharedDigests<'s> {
             log_contents,
             window,
             outers,
+            given,
             progress,
             next_digest: AtomicU32::new(0),
             total: Mutex::default(),
@@ -499,6 +502,16 @@ impl<'s> Collector<'s> {
 
     fn path_key(&mut self, path: &[u8]) -> JoinKey {
         self.paths.key(path, VersionPart::Unnamed)
+    }
+
+    /// What results call a file.
+    pub(super) fn name(&self, path: &Path) -> String {
+        self.shared.given.name(path)
+    }
+
+    pub(super) fn fault_of(&mut self, what: &'static str, path: &Path, why: &str) {
+        let name = self.name(path);
+        self.fault(what, &name, why);
     }
 
     pub(super) fn fault(&mut self, what: &'static str, path: &str, why: &str) {

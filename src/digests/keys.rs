@@ -14,10 +14,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::DigestsError;
-use super::shown;
 use crate::escape::{escape, hex::hex};
 use crate::hashes::sha256::Sha256;
-use crate::source::{self, FileFault, SourceFile, unicode};
+use crate::source::{self, FileFault, GivenPaths, SourceFile, unicode};
 use crate::timestamp::Timestamp;
 
 /// The MD5 of the DER of a key.
@@ -47,7 +46,7 @@ pub(super) struct PublicKey {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct KeyList {
-    /// The file, escaped.
+    /// The last part of its path, escaped.
     pub source: String,
     /// The SHA-256 of its bytes, in hexadecimal: lists of two accounts can be compared by it.
     pub sha256: String,
@@ -61,12 +60,13 @@ impl PublicKeys {
     /// Reads lists. An entry that cannot be used is left out and said; a file that is no list is an error.
     pub(super) fn load(paths: &[PathBuf]) -> Result<(Self, Vec<KeyList>), DigestsError> {
         let (mut keys, mut lists) = (Self::default(), Vec::new());
+        let given = GivenPaths::new(paths.iter().map(PathBuf::as_path));
         for path in paths {
             let fail = |error: KeyListError| DigestsError::PublicKeys { path: path.clone(), error };
             let text = read_list(path).map_err(&fail)?;
             let entries = parse_list(&text).map_err(&fail)?;
             let sha256 = hex(&Sha256::of(&text));
-            let mut list = KeyList { source: shown(path), sha256, keys: 0, refused: Vec::new() };
+            let mut list = KeyList { source: given.name(path), sha256, keys: 0, refused: Vec::new() };
             for (at, entry) in entries.iter().enumerate() {
                 match parse_entry(entry) {
                     Ok((fingerprint, key)) => {

@@ -39,13 +39,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::assumptions::{AssumptionName, Assumptions};
-use crate::escape::escape;
 use crate::join::{PARTITIONS, Varied};
 use crate::object_key::{Account, Region};
 use crate::plan::Plan;
 use crate::policy::Globs;
 use crate::sinks::{OutputError, OutputFolder, OutputKind, SUMMARY_FILE, Sorter};
-use crate::source;
+use crate::source::{self, GivenPaths};
 use crate::store;
 use crate::timestamp::Timestamp;
 use crate::work::{Cancel, Crew, Stopped, Watch, lock};
@@ -256,7 +255,8 @@ impl<'v> Verification<'v> {
         let roots = Roots::open(&options.roots)?;
         let accepted = Globs::new(options.accepted_unreferenced.iter().map(String::as_str));
         let reading = (options.log_contents, options.window);
-        let shared = SharedDigests::new((&slots, &logs), reading, roots.outers(), progress);
+        let given = GivenPaths::new(options.roots.iter().chain(&options.metadata).map(PathBuf::as_path));
+        let shared = SharedDigests::new((&slots, &logs), reading, (roots.outers(), given), progress);
         read_metadata(&options.metadata, &shared)?;
         Walk::new((&roots, &accepted), jobs, &shared, cancel).run()?;
         let lag_ms = i64::try_from(options.inventory_lag.as_millis()).unwrap_or(i64::MAX);
@@ -469,13 +469,9 @@ fn read_metadata(paths: &[PathBuf], shared: &SharedDigests<'_>) -> Result<(), Di
                 Ok((None, _)) => "it names no Key".to_owned(),
                 Err(error) => error.to_string(),
             };
-            collector.fault("metadata_bad_line", &format!("{}: line {number}", shown(path)), &why);
+            let place = format!("{}: line {number}", collector.name(path));
+            collector.fault("metadata_bad_line", &place, &why);
         }
     }
     collector.finish().map_err(DigestsError::Temporary)
-}
-
-/// A path, harmless to show.
-fn shown(path: &Path) -> String {
-    escape(path.as_os_str().as_encoded_bytes()).into_owned()
 }

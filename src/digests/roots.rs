@@ -16,7 +16,6 @@ use super::archive::{Called, Member, Tar, called};
 use super::collect::{Collector, SharedDigests};
 use super::member::Damage;
 use super::mirrors::RootId;
-use super::shown;
 use super::slot::{ObjectKind, PathPlace, may_hold_logs};
 use crate::escape::escape;
 use crate::policy::Globs;
@@ -229,7 +228,7 @@ impl<'w> Walk<'w> {
                 (Called::Unreadable, true) if !may_hold_logs(&path) => collector.count_other_archive(),
                 (Called::Unreadable | Called::Other, _) => {
                     let why = "archives of this form are not read: unpack it, or make it a .tar, .tar.gz or .tar.zst";
-                    collector.fault("archive_not_read", &shown(&file), why);
+                    collector.fault_of("archive_not_read", &file, why);
                 }
             }
         }
@@ -258,7 +257,7 @@ impl<'w> Walk<'w> {
                     Ok(()) => Ok(()),
                     Err(Stop::Temporary(error)) => Err(error),
                     Err(Stop::Damage(damage)) => {
-                        collector.fault("archive_damaged", &shown(&file), damage.why());
+                        collector.fault_of("archive_damaged", &file, damage.why());
                         Ok(())
                     }
                 }
@@ -288,7 +287,7 @@ impl<'w> Walk<'w> {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) => {
-                collector.fault("folder_unreadable", &shown(folder), &error.to_string());
+                collector.fault_of("folder_unreadable", folder, &error.to_string());
                 return Ok(());
             }
         };
@@ -299,7 +298,7 @@ impl<'w> Walk<'w> {
             let (kind, entry) = match known {
                 Ok(known) => known,
                 Err(error) => {
-                    collector.fault("folder_unreadable", &shown(folder), &error.to_string());
+                    collector.fault_of("folder_unreadable", folder, &error.to_string());
                     continue;
                 }
             };
@@ -365,7 +364,7 @@ impl<'w> Walk<'w> {
             if collector.place_of(tar.path()).is_some_and(|place| place.kind.is_ours()) {
                 let why = "it holds logs or digests, and lies in the mirror of a bucket: give it as a root of its own, or \
                            accept it with --accept-unreferenced";
-                collector.fault("archive_in_mirror", &shown(file), why);
+                collector.fault_of("archive_in_mirror", file, why);
                 return Ok(());
             }
             if self.crew.is_over() {
@@ -388,7 +387,8 @@ impl<'w> Walk<'w> {
             Called::Archive | Called::Unreadable if may_hold_logs(path) => {
                 let why =
                     "an archive inside of another is not read: unpack it, or accept it with --accept-unreferenced";
-                collector.fault("archive_not_read", &format!("{}: {}", shown(file), escape(path)), why);
+                let place = format!("{}: {}", collector.name(file), escape(path));
+                collector.fault("archive_not_read", &place, why);
             }
             _ => collector.count_other_archive(),
         }
@@ -512,7 +512,7 @@ fn read_file(file: SourceFile, name: &Path, path: &[u8], collector: &mut Collect
     let (buffer, unchanged) = open.finish();
     collector.give_buffer(buffer);
     if let Err(fault) = unchanged {
-        collector.fault("file_changed", &shown(name), &fault.to_string());
+        collector.fault_of("file_changed", name, &fault.to_string());
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `summary.json`: what was verified, and what it comes to.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,13 +15,13 @@ use super::inventory::InventoryFacts;
 use super::judge::DigestTotals;
 use super::keys::KeyList;
 use super::logs::LogTotals;
-use super::shown;
 use super::slot::ChainKind;
 use super::status::{DigestStatus, DigestTally, LogStatus, LogTally};
 use crate::assumptions::{AssumptionLine, Assumptions};
 use crate::delivery::Delivered;
 use crate::escape::escape;
 use crate::outcome::{Outcome, ToolFacts};
+use crate::source::GivenPaths;
 use crate::spans::Spans;
 use crate::timestamp::Timestamp;
 
@@ -100,7 +101,7 @@ pub struct DigestsSummary {
     pub outcome_reasons: Vec<DigestsReason>,
     /// What the outcome takes for granted and no input proves.
     pub assumptions: Vec<AssumptionLine>,
-    /// The roots as they were given, escaped.
+    /// The last parts of the paths of the roots, escaped.
     pub roots: Vec<String>,
     /// The lists of public keys, which all trust rests on, in the order in which they were given.
     pub public_keys: Vec<KeyList>,
@@ -313,6 +314,7 @@ impl DigestsSummary {
         let (copies, layout_unknown, digests) = (digests.copies + logs.copies, digests.unplaced, digests.tally);
         let Window { since, until } = options.window;
         let (started_at, elapsed) = times;
+        let given = GivenPaths::new(options.roots.iter().map(PathBuf::as_path));
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let by_status = |status: DigestStatus| (status.as_str(), digests.get(status));
         let with_total = DigestStatus::ALL.into_iter().map(by_status).chain([("total", digests.total())]);
@@ -326,7 +328,7 @@ impl DigestsSummary {
             outcome: outcome(&reasons),
             outcome_reasons: reasons,
             assumptions: assumptions.lines(),
-            roots: options.roots.iter().map(|root| shown(root)).collect(),
+            roots: options.roots.iter().map(|root| given.name(root)).collect(),
             public_keys: key_lists,
             window: WindowLine {
                 since: since.map(|time| time.to_string()),

@@ -15,7 +15,7 @@ use super::EvidencePath;
 use super::TooManyKeys;
 use super::recognise::{self, Content, Passed};
 use crate::batch::RowFault;
-use crate::escape::{escape, hex::hex};
+use crate::escape::hex::hex;
 use crate::fault::UnitFault;
 use crate::hashes::sha256::Sha256;
 use crate::join::JoinError;
@@ -77,6 +77,7 @@ impl Labels {
 pub(super) fn find_files(options: &EvidenceOptions) -> Result<Given, EvidenceError> {
     let (mut files, mut others, mut names) = (Vec::new(), Vec::new(), Vec::new());
     let mut labels = Vec::new();
+    let paths = options.given_paths();
     for (given, source) in options.sources.iter().enumerate() {
         let (path, key) = match source {
             EvidencePath::Any(path) => (path, None),
@@ -85,7 +86,7 @@ pub(super) fn find_files(options: &EvidenceOptions) -> Result<Given, EvidenceErr
             }
             EvidencePath::OneKey { key, path } => (path, Some(Arc::from(key.as_str()))),
         };
-        names.push(key.iter().map(|key| format!("{key}=")).chain([named(path, path)]).collect());
+        names.push(key.iter().map(|key| format!("{key}=")).chain([paths.name(path)]).collect());
         let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
         let is_named = metadata.is_file();
         let mut found = match is_named {
@@ -145,14 +146,6 @@ fn why_unread(kind: FileType) -> &'static str {
 
 fn failed(path: &Path, error: io::Error) -> EvidenceError {
     EvidenceError::Path { path: path.to_owned(), error }
-}
-
-/// What results call a file of a path that was given, harmless to show: what stands before the last part of that path is of this
-/// machine only.
-pub(super) fn named(path: &Path, given: &Path) -> String {
-    let inside =
-        given.parent().and_then(|parent| path.strip_prefix(parent).ok()).filter(|_| given.file_name().is_some());
-    escape(inside.unwrap_or(path).as_os_str().as_encoded_bytes()).into_owned()
 }
 
 /// Why a file is no evidence, or was not read to its end.

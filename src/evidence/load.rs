@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -14,14 +14,13 @@ use super::EvidenceFacts;
 use super::EvidenceFault;
 use super::EvidenceKind;
 use super::EvidenceOptions;
-use super::EvidencePath;
 use super::EvidenceSummary;
 use super::KeyRing;
 use super::Known;
 use super::MAX_KEYS;
 use super::TooManyKeys;
 use super::collect::{Collected, Collector, SharedWords, Waits};
-use super::files::{Contents, EvidenceFile, Lines, Stop, find_files, named};
+use super::files::{Contents, EvidenceFile, Lines, Stop, find_files};
 use super::join_inventory;
 use super::lacks_versions;
 use super::lists;
@@ -167,11 +166,8 @@ pub(crate) fn load(
     let FoundEvidence { sources, faults, spoiled, passed, contents, .. } = found;
     let fingerprint = shard.map(|_| given.labels.fingerprint(&contents));
     let sources = in_order(sources, &mut list);
-    let name = |path: &Path| {
-        let given = options.sources.iter().map(EvidencePath::path).filter(|given| path.starts_with(given));
-        named(path, given.max_by_key(|given| given.components().count()).unwrap_or(path))
-    };
-    let faults = faults.into_iter().map(|(path, (what, why))| EvidenceFault { path: name(&path), what, why });
+    let paths = options.given_paths();
+    let faults = faults.into_iter().map(|(path, (what, why))| EvidenceFault { path: paths.name(&path), what, why });
     let moments = moments(plan, options.as_of);
     let delivery = work.listed.map(|listed| listed.finish(&moments));
     let summary = EvidenceSummary { faults: faults.collect(), passed, fingerprint, sources, delivery };

@@ -49,6 +49,7 @@ use crate::join::{JoinError, KeyHasher, Tables};
 use crate::plan::{Plan, Shard, Unit};
 use crate::policy::EvidenceAssumptions;
 use crate::readers::{UnitFile, UnitReader};
+use crate::source::GivenPaths;
 use crate::timestamp::{Timestamp, span_text};
 use crate::work::Stopped;
 
@@ -78,6 +79,13 @@ pub struct EvidenceOptions {
     pub memory: u64,
     /// Where its temporary files go; the output folder if nothing is said.
     pub temp_dir: Option<PathBuf>,
+}
+
+impl EvidenceOptions {
+    /// What results call its files.
+    fn given_paths(&self) -> GivenPaths {
+        GivenPaths::new(self.sources.iter().map(EvidencePath::path))
+    }
 }
 
 /// So many bytes the join has in memory unless told otherwise.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::escape::escape;
 use crate::evidence::EvidenceFault;
+use crate::source::GivenPaths;
 
 /// How many faults are named.
 const MAX_NAMED: usize = 100;
@@ -28,9 +29,9 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn of_file(what: &'static str, path: &Path, why: &str) -> Self {
+    /// One of a file, by what results call it, which is escaped.
+    pub(super) fn of(what: &'static str, file: String, why: &str) -> Self {
         let why: String = why.chars().take(MAX_WHY_LEN).collect();
-        let file = escape(path.as_os_str().as_encoded_bytes()).into_owned();
         Self { what, file, row: None, why: escape(why.as_bytes()).into_owned() }
     }
 
@@ -39,10 +40,6 @@ impl Fault {
         let why: String = fault.why.chars().take(MAX_WHY_LEN).collect();
         Self { what: "evidence", file: fault.path.clone(), row: None, why }
     }
-
-    pub(super) fn of_row(what: &'static str, path: &Path, row: u64, why: &str) -> Self {
-        Self { row: Some(row), ..Self::of_file(what, path, why) }
-    }
 }
 
 /// All of them.
@@ -50,9 +47,20 @@ impl Fault {
 pub(super) struct Faults {
     pub(super) counts: BTreeMap<&'static str, u64>,
     pub(super) named: Vec<Fault>,
+    given: GivenPaths,
 }
 
 impl Faults {
+    /// None yet, of files of these paths.
+    pub(super) fn new(given: GivenPaths) -> Self {
+        Self { given, ..Self::default() }
+    }
+
+    /// Notes one of a file as a whole.
+    pub(super) fn add_file(&mut self, what: &'static str, path: &Path, why: &str) {
+        self.add(Fault::of(what, self.given.name(path), why));
+    }
+
     pub(super) fn add(&mut self, fault: Fault) {
         *self.counts.entry(fault.what).or_default() += 1;
         if self.named.len() < MAX_NAMED {
@@ -63,7 +71,8 @@ impl Faults {
     /// The same for a fault that is only put into words if it will be named.
     pub(super) fn add_row(&mut self, what: &'static str, path: &Path, row: u64, why: &str) {
         if self.named.len() < MAX_NAMED {
-            return self.add(Fault::of_row(what, path, row, why));
+            let fault = Fault::of(what, self.given.name(path), why);
+            return self.add(Fault { row: Some(row), ..fault });
         }
         *self.counts.entry(what).or_default() += 1;
     }

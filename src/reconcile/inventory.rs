@@ -5,7 +5,6 @@
 //! audited. Nothing is concluded from last-modified dates: changing the encryption in place leaves them as they are.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::faults::{Fault, Faults};
@@ -13,6 +12,7 @@ use super::objects::{ObjectHasher, ObjectId, Objects, Version};
 use super::state::Evidence as Found;
 use crate::assumptions::AssumptionName;
 use crate::batch::{Batch, ColumnSet, Flag};
+use crate::escape::escape;
 use crate::evidence::{KeyError, Keys};
 use crate::examine::{Row, RowJudge};
 use crate::fault::UnitFault;
@@ -95,14 +95,15 @@ pub(super) fn look<'s>(search: &'s Search<'s>, faults: &mut Faults, jobs: usize)
     unit_faults.sort_by_key(|(at, _)| *at);
     for source in plan.sources() {
         for fault in &source.faults {
-            faults.add(Fault::of_file(fault.code(), &source.path, &fault.to_string()));
+            faults.add(Fault::of(fault.code(), source.name(), &fault.to_string()));
         }
     }
     for (source, fault) in wrong_times(plan, &looked.newest) {
-        faults.add(Fault::of_file(fault.code(), &source.path, &fault.to_string()));
+        faults.add(Fault::of(fault.code(), source.name(), &fault.to_string()));
     }
     for (at, fault) in &unit_faults {
-        faults.add(Fault::of_file(fault.code(), Path::new(&units[*at].key()), &fault.to_string()));
+        let key = escape(units[*at].key().as_bytes()).into_owned();
+        faults.add(Fault::of(fault.code(), key, &fault.to_string()));
     }
     looked.units = planned;
     looked.is_whole = plan.completeness() == Completeness::Proven

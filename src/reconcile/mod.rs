@@ -24,7 +24,7 @@ mod tracked;
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::escape::escape;
 use crate::evidence::{EvidenceError, EvidenceOptions, KeyError};
@@ -32,12 +32,12 @@ use crate::outcome::ToolFacts;
 use crate::plan::{PlanError, PlanOptions};
 use crate::policy::Policy;
 use crate::sinks::{OutputError, OutputFolder, OutputKind, RECONCILIATION, REMEDIATION, RETRY};
-use crate::source::FileFault;
+use crate::source::{FileFault, GivenPaths};
 use crate::timestamp::Timestamp;
 use crate::work::{Cancel, Stopped};
 
 use audited::Audited;
-use faults::{Fault, Faults};
+use faults::Faults;
 use later::Later;
 use ledger::Ledger;
 use matching::Matcher;
@@ -233,14 +233,14 @@ pub fn reconcile(options: &ReconcileOptions, cancel: &Cancel) -> Result<Reconcil
     let hasher = ObjectHasher::new();
     let tracked = Tracked::read(&audited, &hasher, cancel)?;
 
-    let mut faults = Faults::default();
+    let mut faults = Faults::new(GivenPaths::new(options.reports.iter().map(PathBuf::as_path)));
     let reports = Reports::find(&options.reports, &own_folders(options), &mut faults)?;
     let mut matcher = Matcher::new(&tracked.objects, &hasher, &audited);
     let mut files_read = 0;
     for file in &reports.files {
         match matcher.read(file, &mut faults, cancel) {
             Ok(()) => files_read += 1,
-            Err(fault) => faults.add(Fault::of_file(report_fault(&fault), &file.path, &fault.to_string())),
+            Err(fault) => faults.add_file(report_fault(&fault), &file.path, &fault.to_string()),
         }
     }
     let look = |later: &Later<'_>| later.look((&tracked.objects, &hasher), &mut faults, options, &output, cancel);
@@ -324,10 +324,6 @@ fn report_fault(fault: &FileFault) -> &'static str {
         FileFault::Changed => "report_changed",
         _ => "report_unreadable",
     }
-}
-
-fn shown(path: &Path) -> String {
-    escape(path.as_os_str().as_encoded_bytes()).into_owned()
 }
 
 fn escaped(text: &str) -> String {

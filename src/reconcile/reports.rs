@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::ReconcileError;
-use super::faults::{Fault, Faults};
+use super::faults::Faults;
 use super::jobs::{Job, Operation, parse_time};
 use crate::source::{Checksum, FileFault, Md5, SourceFile, TextStream};
 use crate::timestamp::Timestamp;
@@ -175,7 +175,7 @@ impl Reports {
             *found.operations.entry(report.job.operation()).or_default() += 1;
             match ReportFile::new(path, report) {
                 Ok(file) => found.files.push(file),
-                Err((what, why)) => faults.add(Fault::of_file(what, path, why)),
+                Err((what, why)) => faults.add_file(what, path, why),
             }
         }
         found.files.sort_by(|one, other| (one.made, &one.path).cmp(&(other.made, &other.path)));
@@ -209,7 +209,7 @@ impl Walked {
             }
             let entries = fs::read_dir(&folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
             let entries = entries.unwrap_or_else(|error| {
-                faults.add(Fault::of_file("report_unreadable", &folder, &error.to_string()));
+                faults.add_file("report_unreadable", &folder, &error.to_string());
                 Vec::new()
             });
             for entry in entries {
@@ -217,7 +217,7 @@ impl Walked {
                 let name = entry.file_name().to_ascii_lowercase();
                 let name = name.to_string_lossy();
                 match entry.file_type() {
-                    Err(error) => faults.add(Fault::of_file("report_unreadable", &path, &error.to_string())),
+                    Err(error) => faults.add_file("report_unreadable", &path, &error.to_string()),
                     Ok(kind) if kind.is_dir() => folders.push(path),
                     // What macOS leaves beside files that it copied.
                     Ok(_) if name.starts_with("._") => {
@@ -268,7 +268,7 @@ impl Report {
             let places = [folder.join("results").join(name), folder.join(name)];
             if !places.iter().any(|place| found.contains(place)) {
                 let why = "the manifest of the report names it, and it is not there";
-                faults.add(Fault::of_file("report_missing", &places[0], why));
+                faults.add_file("report_missing", &places[0], why);
             }
         }
     }
@@ -279,7 +279,7 @@ fn read_job(folder: &Path, id: Option<&str>, made: Option<Timestamp>, faults: &m
     let mut known: Option<Job> = None;
     for path in JOB_NAMES.iter().map(|name| folder.join(name)).filter(|path| is_there(path)) {
         let mut fault = |why: &str| {
-            faults.add(Fault::of_file("report_job", &path, why));
+            faults.add_file("report_job", &path, why);
             Job::default()
         };
         let job = match read_json_at::<Value>(&path, MAX_JOB_LEN) {
@@ -307,7 +307,7 @@ fn read_job(folder: &Path, id: Option<&str>, made: Option<Timestamp>, faults: &m
 impl Manifest {
     fn read(folder: &Path, faults: &mut Faults) -> Option<Self> {
         let path = MANIFEST_NAMES.iter().map(|name| folder.join(name)).find(|path| is_there(path))?;
-        let mut fault = |what, why: &str| faults.add(Fault::of_file(what, &path, why));
+        let mut fault = |what, why: &str| faults.add_file(what, &path, why);
         let file = match read_json_at::<ManifestFile>(&path, MAX_JSON_LEN) {
             Ok(file) => file,
             Err(why) => {

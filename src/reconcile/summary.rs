@@ -11,11 +11,11 @@ use super::faults::Fault;
 use super::jobs::{Action, Encryption, Operation};
 use super::later::Looked;
 use super::matching::RowCounts;
-use super::shown;
 use super::state::{Progress, State};
 use crate::outcome::ToolFacts;
 use crate::policy::Verdict;
 use crate::remediation::Lane;
+use crate::source::GivenPaths;
 
 /// The name of this form of `reconcile.json`.
 pub const RECONCILE_SCHEMA: &str = "logseal.reconcile/1";
@@ -129,7 +129,7 @@ pub struct Reconciliation {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct AuditLine {
-    /// Its folder, as it was given.
+    /// The last part of the path of its folder.
     pub path: String,
     /// The SHA-256 of the text of its policy, in hexadecimal.
     pub policy_sha256: String,
@@ -147,7 +147,7 @@ pub struct AuditLine {
 impl AuditLine {
     pub(super) fn new(path: &Path, audited: &Audited) -> Self {
         Self {
-            path: shown(path),
+            path: GivenPaths::new([path]).name(path),
             policy_sha256: escaped(audited.policy_sha256()),
             tool_version: escaped(audited.tool_version()),
             is_whole: audited.gaps.is_empty(),
@@ -460,7 +460,7 @@ pub struct InventoryLine {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct InventorySource {
-    /// The source as it was given, or the manifest that was found there, escaped.
+    /// What results call the source, escaped.
     pub path: String,
     /// The bucket that it lists, escaped; nothing for data files without a manifest.
     pub bucket: Option<String>,

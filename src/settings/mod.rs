@@ -33,9 +33,9 @@ pub use summary::{
     WorstRow,
 };
 
-use crate::escape::escape;
 use crate::policy::Standard;
 use crate::sinks::OutputError;
+use crate::source::GivenPaths;
 use crate::timestamp::Timestamp;
 use crate::work::{Crew, Stopped, Watch, lock};
 
@@ -175,6 +175,8 @@ fn look(options: &SettingsOptions, watch: Watch<'_>) -> Result<Looked, SettingsE
     found.files.sort_by(|one, other| (&one.path, other.time).cmp(&(&other.path, one.time)));
     found.files.dedup_by(|one, other| one.path == other.path);
     let read = read_all(&found.files, options.jobs, watch)?;
+    let given = GivenPaths::new(options.exports.iter().chain(&options.audit).map(PathBuf::as_path));
+    let fault_of = |path: &Path, fault| SourceFault { path: given.name(path), fault };
     let mut model = Model::default();
     let mut faults: Vec<SourceFault> =
         found.skipped.into_iter().map(|skipped| fault_of(&skipped.path, skipped.fault)).collect();
@@ -182,13 +184,13 @@ fn look(options: &SettingsOptions, watch: Watch<'_>) -> Result<Looked, SettingsE
     for (file, read) in found.files.iter().zip(read) {
         match read {
             Ok(read) if read.kind == exports::Kind::PassedOver => passed_over += 1,
-            Ok(read) => model.take(&file.path, read),
+            Ok(read) => model.take(given.name(&file.path), read),
             Err(fault) => faults.push(fault_of(&file.path, fault)),
         }
     }
     if let Some(folder) = &options.audit {
         match audited::read(folder) {
-            Ok(audited) => model.take_audit(folder, audited),
+            Ok(audited) => model.take_audit(given.name(folder), audited),
             Err(fault) => faults.push(fault_of(folder, fault)),
         }
     }
@@ -196,10 +198,6 @@ fn look(options: &SettingsOptions, watch: Watch<'_>) -> Result<Looked, SettingsE
     model.sort();
     faults.append(&mut model.faults);
     Ok(Looked { model, faults, passed_over })
-}
-
-fn fault_of(path: &Path, fault: ExportFault) -> SourceFault {
-    SourceFault { path: escape(path.as_os_str().as_encoded_bytes()).into_owned(), fault }
 }
 
 /// Reads all files, in their order.

@@ -1,7 +1,6 @@
 //! Everything that the exports say, by resource.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use super::existence::{before, home_of};
 use super::exports::{Asked, ExportFault, ReadFile, partition_of};
@@ -11,7 +10,6 @@ use super::facts::{
     PublicAccessBlock, Selectors, TrailFact, TrailSettings, TrailStatus, Versioning,
 };
 use super::observations::{Answer, Clock, Mark, Now, Observations, Said, SourceId, Why};
-use crate::escape::escape;
 use crate::timestamp::Timestamp;
 
 /// A file that said something.
@@ -168,9 +166,8 @@ pub(super) struct Model {
 
 impl Model {
     /// Takes what a file says.
-    pub(super) fn take(&mut self, path: &Path, file: ReadFile) {
+    pub(super) fn take(&mut self, path: String, file: ReadFile) {
         let source = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
-        let path = escape(path.as_os_str().as_encoded_bytes()).into_owned();
         self.faults.extend(file.faults.into_iter().map(|fault| SourceFault { path: path.clone(), fault }));
         self.sources.push(Source {
             path,
@@ -197,9 +194,9 @@ impl Model {
     }
 
     /// Takes what an audit says of the objects.
-    pub(super) fn take_audit(&mut self, folder: &Path, audited: Audited) {
+    pub(super) fn take_audit(&mut self, path: String, audited: Audited) {
         self.sources.push(Source {
-            path: escape(folder.as_os_str().as_encoded_bytes()).into_owned(),
+            path,
             sha256: audited.sha256.clone(),
             kind: "audit",
             at: audited.buckets.values().flatten().max().copied(),

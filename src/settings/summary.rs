@@ -99,7 +99,7 @@ pub enum SettingsReason {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct SourceLine {
-    /// As it was given, escaped.
+    /// Its path from the last part of what was given on, escaped.
     pub path: String,
     /// The SHA-256 of its content, inflated if it was compressed.
     pub sha256: String,
@@ -224,7 +224,7 @@ pub struct SettingsFault {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct SettingsFaultPlace {
-    /// The file, escaped; empty if something was not asked for.
+    /// The file, from the last part of what was given on, escaped; empty if something was not asked for.
     pub file: String,
     /// The line, in a file of lines.
     pub line: Option<u64>,

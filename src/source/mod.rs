@@ -3,6 +3,7 @@
 //! Everything that is read goes through here. Files are read, never mapped: a file that shrinks while we look at it gives
 //! a fault, not a signal. Size and time of change are noted at the start and compared at the end.
 
+mod given;
 mod inflate;
 /// What operating systems do in ways of their own.
 #[cfg_attr(unix, path = "unix.rs")]
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+pub(crate) use given::GivenPaths;
 pub(crate) use inflate::{GzipReader, Room as InflateRoom, is_damage as is_gzip_damage};
 use md5::{Digest, Md5 as Md5Hasher};
 pub(crate) use system::Folder;

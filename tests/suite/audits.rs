@@ -106,6 +106,17 @@ impl Desk {
         self.folder.path().join(name)
     }
 
+    /// The folders of a machine are named after people, customers and projects: no result says where things lay.
+    #[track_caller]
+    pub fn assert_says_no_paths(&self, out: &Path) {
+        let here = self.path("").to_str().unwrap().trim_end_matches('/').to_owned();
+        for (name, text) in files_below(out) {
+            let at = memchr::memmem::find(&text, here.as_bytes());
+            let around = at.map(|at| String::from_utf8_lossy(&text[at.saturating_sub(80)..text.len().min(at + 80)]));
+            assert!(around.is_none(), "{name}: {around:?}");
+        }
+    }
+
     /// Writes a file and says where.
     pub fn file(&self, name: &str, text: &str) -> PathBuf {
         fs::write(self.path(name), text).unwrap();
@@ -122,7 +133,9 @@ impl Desk {
         let as_of = if args.contains(&"--as-of") { None } else { Some(["--as-of", AS_OF]) };
         let mut command = command();
         command.arg("audit").args(sources).arg("--out").arg(&out).args(as_of.into_iter().flatten()).args(args);
-        Audited { ran: command.output().unwrap().into(), out }
+        let ran = command.output().unwrap().into();
+        self.assert_says_no_paths(&out);
+        Audited { ran, out }
     }
 
     /// The same within this process, for tests that try hundreds. `ran` holds the exit code and, if nothing could be

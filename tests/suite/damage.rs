@@ -392,9 +392,9 @@ fn damaged_manifests_are_faults_and_lead_nowhere() {
 
 #[test]
 fn an_absolute_key_does_not_reach_a_file_outside() {
-    let (desk, delivery) = (Desk::new(), sound("CSV", false));
+    let (desk, elsewhere, delivery) = (Desk::new(), Desk::new(), sound("CSV", false));
     let delivered = delivery.write(&desk.path("config"));
-    let outside = desk.path("outside.csv.gz");
+    let outside = elsewhere.path("outside.csv.gz");
     fs::write(&outside, &delivery.files[1].bytes).unwrap();
     let mut manifest = delivery.manifest();
     file(&mut manifest)["key"] = json!(outside);

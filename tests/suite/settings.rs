@@ -273,7 +273,9 @@ impl Looked {
         let mut command = command();
         command.arg("settings").args(exports).arg("--policy").arg(file).arg("--out").arg(&out);
         command.args(["--force", "--no-progress", "--as-of", AS_OF]).args(args);
-        Self { ran: command.output().unwrap().into(), out }
+        let ran = command.output().unwrap().into();
+        desk.assert_says_no_paths(&out);
+        Self { ran, out }
     }
 
     fn text(&self, file: &str) -> String {
