@@ -194,16 +194,15 @@ fn complete_sample(units: &[Unit<'_>], total: &mut Partial, jobs: usize, cancel:
 
 /// The columns that every row is judged and counted by.
 fn wanted_columns(checker: &Checker, rollups: Rollups, evidence: Option<&Evidence>) -> ColumnSet {
-    let grouped = ColumnSet::NONE.with(Column::Key).with(Column::LastModifiedDate);
     let of_keys = ColumnSet::NONE.with(Column::KmsKeyArn).with(Column::IsBucketKeyEnabled);
-    let wanted = checker.wanted_columns().union(of_keys);
-    match (rollups, evidence) {
-        (_, Some(evidence)) => {
-            let assumed = checker.policy().evidence;
-            wanted.union(grouped).union(evidence.wanted_columns(assumed))
-        }
-        (Rollups::UpTo(_), None) => wanted.union(grouped),
-        (Rollups::None, None) => wanted,
+    let placed = ColumnSet::NONE.with(Column::Key).with(Column::LastModifiedDate);
+    let mut wanted = checker.wanted_columns().union(of_keys);
+    if rollups != Rollups::None {
+        wanted = wanted.union(placed).with(Column::StorageClass);
+    }
+    match evidence {
+        Some(evidence) => wanted.union(placed).union(evidence.wanted_columns(checker.policy().evidence)),
+        None => wanted,
     }
 }
 

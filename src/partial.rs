@@ -17,7 +17,7 @@ use crate::evidence::KeyCounts;
 use crate::plan::{Checksums, UnitId};
 use crate::policy::{ExceptionId, Reason, Status, Verdict};
 use crate::readers::UnitFacts;
-use crate::remediation;
+use crate::remediation::{self, ClassCell};
 use crate::rollup::{Collapsed, Group, GroupCounts, Period, Place, Rollup};
 use crate::sample::{Sample, SampleTerms};
 use crate::timestamp::{Month, Timestamp};
@@ -32,6 +32,8 @@ pub(crate) const MAX_SAMPLE_LEN: usize = 60;
 const MAX_GROUP_BYTES: usize = 48;
 /// So many bytes are fine whatever they hold.
 const SPARE_BYTES: usize = 1 << 20;
+/// Months tell kinds and Regions apart in so many times fewer groups than there may be: it makes most of a summary.
+const MONTHS_SHARE: usize = 10;
 
 /// What two partials must agree on to be about the same thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +167,8 @@ pub struct Partial {
     pub bytes: Verdicts,
     /// Objects by encryption status, in the order of [`Status::ALL`].
     pub by_status: [Amount; Status::ALL.len()],
+    /// Objects by storage class, in the order of [`ClassCell::all`]; none if nothing is counted by groups.
+    pub by_class: [Amount; ClassCell::COUNT],
     /// Violating and undetermined objects by reason.
     pub by_reason: BTreeMap<Reason, u64>,
     /// Excepted objects by reason.
@@ -233,6 +237,7 @@ impl Partial {
             verdicts: Verdicts::default(),
             bytes: Verdicts::default(),
             by_status: Default::default(),
+            by_class: Default::default(),
             by_reason: BTreeMap::new(),
             excepted_by_reason: BTreeMap::new(),
             by_exception: BTreeMap::new(),
@@ -270,6 +275,7 @@ impl Partial {
         self.verdicts.add(&other.verdicts);
         self.bytes.add(&other.bytes);
         self.by_status.iter_mut().zip(other.by_status).for_each(|(sum, amount)| sum.add(amount));
+        self.by_class.iter_mut().zip(other.by_class).for_each(|(sum, amount)| sum.add(amount));
         add_counts(&mut self.by_reason, other.by_reason);
         add_counts(&mut self.excepted_by_reason, other.excepted_by_reason);
         for (exception, amount) in other.by_exception {
@@ -411,6 +417,9 @@ impl Partial {
 
     fn fits(&self, max_groups: usize) -> bool {
         let (places, periods) = (self.by_place.load(), self.by_period.load());
+        if self.collapsed == Collapsed::Nothing && periods.groups > max_groups / MONTHS_SHARE {
+            return false;
+        }
         let max_bytes = max_groups.saturating_mul(MAX_GROUP_BYTES).saturating_add(SPARE_BYTES);
         places.groups.max(periods.groups) <= max_groups && places.bytes + periods.bytes <= max_bytes
     }
@@ -509,7 +518,7 @@ mod tests {
 
     #[test]
     fn order_and_grouping_do_not_show() {
-        for max_groups in [1, 2, 3, 4, 8, 15, 21, 1000] {
+        for max_groups in [1, 2, 3, 4, 8, 15, 21, 590, 600, 1000] {
             let forward = merged(0..60, max_groups);
             assert_eq!(forward, merged((0..60).rev(), max_groups), "{max_groups}");
             let mut left = merged(0..17, max_groups);
@@ -525,8 +534,10 @@ mod tests {
     #[test]
     fn detail_is_given_up_step_by_step() {
         let collapsed = |max_groups| merged(0..60, max_groups).collapsed;
-        // 14 places (us-east-0 is a Region too, 7 x 3) and 35 periods; without accounts 3 places and 5 periods.
-        assert_eq!(collapsed(35), Collapsed::Nothing);
+        // 21 places (7 x 3) and 60 periods, 35 of which differ in account and month; without accounts 3 places and 5 periods.
+        assert_eq!(collapsed(60 * MONTHS_SHARE), Collapsed::Nothing);
+        assert_eq!(collapsed(60 * MONTHS_SHARE - 1), Collapsed::Months);
+        assert_eq!(collapsed(35), Collapsed::Months);
         assert_eq!(collapsed(34), Collapsed::Accounts);
         assert_eq!(collapsed(5), Collapsed::Accounts);
         assert_eq!(collapsed(4), Collapsed::Buckets);
@@ -557,7 +568,7 @@ mod tests {
     #[test]
     fn groups_that_several_units_have_are_counted_once() {
         const ACCOUNTS: u32 = 10_000;
-        for (max_groups, expected) in [(ACCOUNTS, Collapsed::Nothing), (ACCOUNTS - 1, Collapsed::Accounts)] {
+        for (max_groups, expected) in [(ACCOUNTS, Collapsed::Months), (ACCOUNTS - 1, Collapsed::Accounts)] {
             let mut whole = Partial::new(terms(max_groups as usize), 0);
             for unit in 0..5 {
                 let part = unit_of_accounts(unit, 0..ACCOUNTS, max_groups as usize);
@@ -597,7 +608,7 @@ mod tests {
             whole
         };
         // 400 bytes for each bucket: 1.44 MB are fine, 1.8 MB are not.
-        assert_eq!(units(&[0, 1, 2, 3]).collapsed, Collapsed::Nothing);
+        assert_eq!(units(&[0, 1, 2, 3]).collapsed, Collapsed::Months);
         let whole = units(&[0, 1, 2, 3, 4]);
         assert_eq!(whole.collapsed, Collapsed::Buckets);
         assert_eq!(whole, units(&[4, 2, 0, 3, 1]));

@@ -24,7 +24,7 @@ use crate::plan::{Completeness, Format, Shard};
 
 use crate::policy::{Reason, Severity, Status, Verdict};
 use crate::population::{ExpectedObjects, InventoryConfiguration, OrganizationAccounts, SeenAccount};
-use crate::remediation::{self, Lane};
+use crate::remediation::{self, ClassCell, Lane};
 use crate::rollup::{Collapsed, Dimension, GroupCounts, Period, Place, Rollup};
 use crate::sinks::GroupFile;
 use crate::timestamp::{Month, Timestamp};
@@ -71,6 +71,9 @@ pub struct Summary {
     /// Objects by encryption status, under the names of [`Status::as_str`]. Each status is there; their sum is that of
     /// all objects.
     pub by_encryption_status: BTreeMap<&'static str, Amount>,
+    /// Objects by storage class, as S3 spells them, or `(unrecognised)`, `(blank)`, `(absent)`. Classes without objects are
+    /// left out; the sum is that of all objects. Empty if `rollup` is `none`.
+    pub by_storage_class: BTreeMap<&'static str, Amount>,
     /// Statuses that are counted as `(unrecognised)`, as reports spell them, escaped and shortened: the first 20 in
     /// order.
     pub unrecognised_statuses: Vec<String>,
@@ -104,7 +107,7 @@ pub struct Summary {
     pub rollup: &'static str,
     /// Objects by bucket, account, kind and Region, in this order; empty if `rollup` is `none`.
     pub by_account: AccountLines,
-    /// Objects by bucket, account and month of last-modified, in this order; empty if `rollup` is `none`.
+    /// Objects by bucket, account, kind, Region and month of last-modified, in this order; empty if `rollup` is `none`.
     pub by_month: MonthLines,
     /// The accounts that an organisation lists (`--accounts`) beside those that objects name; nothing without a list, and in a shard.
     pub organization_accounts: Option<OrganizationAccounts>,
@@ -430,7 +433,7 @@ pub struct AccountLine {
     pub counts: GroupLine,
 }
 
-/// The objects of a bucket and account that were last modified in the same month.
+/// The objects of a bucket, account, kind and Region that were last modified in the same month.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct MonthLine {
@@ -438,6 +441,10 @@ pub struct MonthLine {
     pub bucket: String,
     /// The account that their keys name, `-` if they name none; `(many)` if accounts are not told apart.
     pub account: String,
+    /// What their keys say that they are; `(many)` if months do not tell kinds apart.
+    pub kind: &'static str,
+    /// The Region that their keys name, `-` if they name none; `(many)` if months do not tell Regions apart.
+    pub region: String,
     /// The month of last-modified in UTC, `2024-05`; `-` if the report does not give it.
     pub month: String,
     /// How many there are. In JSON these are fields of the line itself.
@@ -491,6 +498,8 @@ impl Summary {
             Reason::ALL.iter().map(|reason| (reason.as_str(), counts.get(reason).copied().unwrap_or(0))).collect()
         };
         let statuses = Status::ALL.iter().map(|status| (status.as_str(), partial.by_status[*status as usize]));
+        let classes = ClassCell::all().map(|cell| (cell.as_str(), partial.by_class[cell.as_index()]));
+        let classes = classes.filter(|(_, amount)| amount.objects > 0);
         let rules = facts.policy.rules.iter().zip(&partial.by_rule);
         let bytes_read = partial.sources.values().fold(0_u64, |sum, source| sum.saturating_add(source.bytes));
         let passed_evidence = facts.evidence.as_ref().map(|evidence| evidence.passed.clone()).unwrap_or_default();
@@ -518,6 +527,7 @@ impl Summary {
             counts: counts(partial),
             bytes: byte_counts(partial),
             by_encryption_status: statuses.collect(),
+            by_storage_class: classes.collect(),
             unrecognised_statuses: partial.unrecognised.iter().cloned().collect(),
             by_reason: finding_reasons(&partial.by_reason),
             excepted_by_reason: finding_reasons(&partial.excepted_by_reason),
@@ -668,6 +678,12 @@ impl MonthLine {
         Self {
             bucket: name(&period.bucket),
             account: name(&period.account),
+            kind: match period.kind {
+                Dimension::Missing => "-",
+                Dimension::Is(kind) => kind.as_str(),
+                Dimension::Many => "(many)",
+            },
+            region: name(&period.region),
             month: period.month.map_or_else(|| "-".to_owned(), |month| Month::from_index(month).to_string()),
             counts: GroupLine::new(counts),
         }

@@ -4,6 +4,7 @@
 //! counts that have not been folded, and the spool files. It looks at a row once, or at whole columns where that is enough;
 //! only rows that are findings or faults cost more than a lookup and an addition.
 
+mod classes;
 mod columnwise;
 mod flagged;
 mod keys;
@@ -22,7 +23,7 @@ use crate::batch::{Batch, Column, ColumnSet, Flag, RowFault};
 use crate::escape::escape;
 use crate::evidence::{KeyError, Keys};
 use crate::fault::UnitFault;
-use crate::partial::{MAX_SAMPLE_LEN, Partial, Terms};
+use crate::partial::{MAX_SAMPLE_LEN, Partial, Rollups, Terms};
 use crate::plan::Unit;
 use crate::policy::{BucketKey, Checker, Object, Ruling, Status};
 use crate::readers::Details;
@@ -34,6 +35,7 @@ use crate::sinks::{
 };
 use crate::timestamp::{Month, MonthMemo};
 
+use classes::ClassCounts;
 use columnwise::{PairCounts, is_countable, pairs, sound_bucket};
 use flagged::{FindingCells, Flagged, Position};
 use places::Places;
@@ -63,6 +65,8 @@ pub(crate) struct Examiner<'c> {
     months: MonthMemo,
     writer: FindingWriter<'c>,
     sampler: Sampler,
+    /// Nothing where nothing is counted by groups.
+    classes: Option<ClassCounts>,
     /// The rows of the batch that become findings.
     flagged: Vec<Flagged>,
     flagged_rows: Vec<u32>,
@@ -127,6 +131,7 @@ impl<'c> Examiner<'c> {
             keys: RowKeys::new(keys, checker.policy().evidence),
             months: MonthMemo::default(),
             writer: FindingWriter::new(checker.policy()),
+            classes: (terms.rollups != Rollups::None).then(ClassCounts::default),
             sampler: Sampler::new(terms),
             flagged: Vec::new(),
             flagged_rows: Vec::new(),
@@ -184,6 +189,7 @@ impl<'c> Examiner<'c> {
         self.flagged.clear();
         self.flagged_rows.clear();
         self.sampler.begin_batch();
+        self.classes.iter_mut().for_each(ClassCounts::begin_batch);
         let sound = sound_bucket(batch, bucket);
         let are_counted =
             sound.is_some_and(|bucket| !self.keys.is_active() && self.examine_columns(batch, bucket, partial));
@@ -198,6 +204,7 @@ impl<'c> Examiner<'c> {
             };
             self.list_flagged(unit, batch, &more, partial);
         }
+        self.classes.iter_mut().for_each(|classes| classes.count(batch));
         self.describe_drawn(unit, batch, details)?;
         self.flush_lines(LINES_LEN);
         if self.tally.is_full() || self.places.is_full() {
@@ -229,7 +236,7 @@ impl<'c> Examiner<'c> {
                     }
                     self.judge(&row, at, batch, partial, &mut last);
                 }
-                Err(fault) => self.reject(unit, batch.first_row + at as u64, fault, partial),
+                Err(fault) => self.reject(unit, batch, at, fault, partial),
             }
             at += 1;
             if are_sound && let Some(last) = last {
@@ -348,6 +355,7 @@ impl<'c> Examiner<'c> {
         self.remedies.fold(partial);
         self.keys.fold(partial);
         self.sampler.fold(partial);
+        self.classes.iter_mut().for_each(|classes| classes.fold(partial));
         if self.places.is_full() {
             self.places = Places::default();
         }
@@ -365,6 +373,7 @@ impl<'c> Examiner<'c> {
         self.remedies.forget();
         self.keys.forget();
         self.sampler.forget();
+        self.classes.iter_mut().for_each(ClassCounts::forget);
         self.places = Places::default();
     }
 
@@ -488,7 +497,7 @@ impl<'c> Examiner<'c> {
                     // Lines can be long: they do not wait for the end of the batch.
                     self.flush_lines(LINES_LEN);
                 }
-                Err(fault) => self.reject(unit, batch.first_row + u64::from(row), fault, partial),
+                Err(fault) => self.reject(unit, batch, row as usize, fault, partial),
             }
         }
     }
@@ -525,7 +534,9 @@ impl<'c> Examiner<'c> {
         Ok(())
     }
 
-    fn reject(&mut self, unit: &Unit<'_>, row: u64, fault: RowFault, partial: &mut Partial) {
+    fn reject(&mut self, unit: &Unit<'_>, batch: &Batch<'_>, at: usize, fault: RowFault, partial: &mut Partial) {
+        self.classes.iter_mut().for_each(|classes| classes.reject(at));
+        let row = batch.first_row + at as u64;
         partial.rows_rejected += 1;
         partial.count_fault(fault.code());
         let (source, key) = (unit.source.name(), unit.key());

@@ -85,7 +85,7 @@ impl<'c> RowJudge<'c> {
 }
 
 /// Turns a column of texts into codes; the texts of a dictionary are read once.
-fn code<C: Copy>(texts: &Texts<'_>, absent: C, parse: fn(&[u8]) -> C, len: usize, codes: &mut Vec<C>) {
+pub(super) fn code<C: Copy>(texts: &Texts<'_>, absent: C, parse: fn(&[u8]) -> C, len: usize, codes: &mut Vec<C>) {
     codes.clear();
     match texts {
         Texts::Absent => codes.resize(len, absent),

@@ -239,9 +239,11 @@ fn groups(finished: &Finished) -> Checked {
         same(&place, &count, "the sum of by_account", &accounts.verdicts()[at])?;
         same(&place, &count, "the sum of by_month", &months.verdicts()[at])?;
     }
-    if by_account != by_month && audit.collapsed == Collapsed::Nothing {
+    if by_account != by_month && audit.collapsed < Collapsed::Accounts {
         return Err("summary.json: by_account and by_month have other objects of an account".to_owned());
     }
+    let by_class = total(audit.by_storage_class.values().map(|amount| amount.objects));
+    same("summary.json: counts.objects", &audit.counts.objects, "the sum of by_storage_class", &by_class)?;
     let totals = [
         ("counts.objects", audit.counts.objects),
         ("bytes.objects", audit.bytes.objects),

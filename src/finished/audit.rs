@@ -32,6 +32,7 @@ pub(crate) struct AuditResult {
     pub(crate) counts: Counts,
     pub(crate) bytes: ByteCounts,
     pub(crate) by_encryption_status: BTreeMap<String, Amount>,
+    pub(crate) by_storage_class: BTreeMap<String, Amount>,
     pub(crate) by_reason: BTreeMap<String, u64>,
     pub(crate) excepted_by_reason: BTreeMap<String, u64>,
     pub(crate) exceptions: Vec<ExceptionLine>,

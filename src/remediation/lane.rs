@@ -178,6 +178,43 @@ pub enum StorageClass {
     Other,
 }
 
+/// What a report says of the storage class of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassCell(u8);
+
+impl ClassCell {
+    /// How many there are.
+    pub const COUNT: usize = StorageClass::ALL.len() + 2;
+    /// The report has no such column.
+    pub const ABSENT: Self = Self(Self::COUNT as u8 - 1);
+    const BLANK: Self = Self(Self::COUNT as u8 - 2);
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT as u8).map(Self)
+    }
+
+    /// Reads a cell.
+    pub fn parse(text: &[u8]) -> Self {
+        if text.is_empty() { Self::BLANK } else { Self(StorageClass::parse(text) as u8) }
+    }
+
+    /// Its place among all of them.
+    pub fn as_index(self) -> usize {
+        self.0.into()
+    }
+
+    /// Its name in reports.
+    pub fn as_str(self) -> &'static str {
+        match StorageClass::ALL.get(self.as_index()) {
+            _ if self == Self::BLANK => "(blank)",
+            None => "(absent)",
+            Some(StorageClass::Other) => "(unrecognised)",
+            Some(class) => class.as_str(),
+        }
+    }
+}
+
 impl StorageClass {
     /// All of them.
     pub const ALL: [Self; 11] = [

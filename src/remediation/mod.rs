@@ -11,6 +11,6 @@ mod targets;
 pub use counts::RemedyCounts;
 pub use group::{Group, GroupKind, VersionState};
 pub(crate) use group::{GroupId, Groups};
-pub use lane::{Holds, Lane, NoTarget, Retention, StorageClass, Target, TargetMethod, Why};
+pub use lane::{ClassCell, Holds, Lane, NoTarget, Retention, StorageClass, Target, TargetMethod, Why};
 pub(crate) use lane::{Lock, Stored};
 pub(crate) use targets::{Remedy, Targets};

@@ -137,7 +137,7 @@ fn coverage(text: &mut Text, summary: &Summary) -> fmt::Result {
     summary.expected_objects.iter().try_for_each(|line| text.wrapped("", &line.sentence()))?;
     let accounts = summary.organization_accounts.iter().flat_map(OrganizationAccounts::sentences);
     accounts.into_iter().try_for_each(|sentence| text.wrapped("", &sentence))?;
-    if summary.collapsed != Collapsed::Nothing {
+    if summary.collapsed >= Collapsed::Accounts {
         text.wrapped("", "there are too many groups to tell accounts apart (--max-groups)")?;
     }
     let seconds = summary.timing.elapsed_ms as f64 / 1000.0;

@@ -81,7 +81,7 @@ impl<'f> Figures<'f> {
             regions: Vec::new(),
             not_told_apart: match (audit.rollup.as_str(), audit.collapsed) {
                 ("none", _) => Some("Objects were not counted by account and month (--rollup none)."),
-                (_, Collapsed::Nothing) => None,
+                (_, Collapsed::Nothing | Collapsed::Months) => None,
                 _ => Some("There were more groups than --max-groups allows: not all accounts are told apart."),
             },
         };

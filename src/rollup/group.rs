@@ -34,13 +34,17 @@ pub struct Place {
     pub region: Dimension<Region>,
 }
 
-/// Objects of one bucket and account that were last modified in the same month.
+/// Objects of one bucket, account, kind and Region that were last modified in the same month.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Period {
     /// The bucket's name.
     pub bucket: Dimension<Arc<str>>,
     /// The account in their keys.
     pub account: Dimension<Account>,
+    /// A known kind, `other-service` or `other`.
+    pub kind: Dimension<RollupKind>,
+    /// The Region in their keys.
+    pub region: Dimension<Region>,
     /// The month, counted from January 1970.
     pub month: Option<u32>,
 }
@@ -52,6 +56,8 @@ pub enum Collapsed {
     /// None.
     #[default]
     Nothing,
+    /// Months do not tell kinds and Regions apart.
+    Months,
     /// Accounts are not told apart.
     Accounts,
     /// Neither are Regions.
@@ -88,7 +94,8 @@ impl Collapsed {
     /// The next step, if there is one.
     pub(crate) fn further(self) -> Option<Self> {
         match self {
-            Self::Nothing => Some(Self::Accounts),
+            Self::Nothing => Some(Self::Months),
+            Self::Months => Some(Self::Accounts),
             Self::Accounts => Some(Self::Regions),
             Self::Regions => Some(Self::Buckets),
             Self::Buckets => None,
@@ -140,7 +147,13 @@ impl Place {
     }
 
     pub(crate) fn period(&self, month: Option<Month>) -> Period {
-        Period { bucket: self.bucket.clone(), account: self.account, month: month.map(Month::as_index) }
+        Period {
+            bucket: self.bucket.clone(),
+            account: self.account,
+            kind: Dimension::Is(self.kind),
+            region: self.region,
+            month: month.map(Month::as_index),
+        }
     }
 }
 
@@ -151,6 +164,9 @@ const SAME_REGION: u8 = 4;
 /// The bits above them hold the kind.
 const KIND_SHIFT: u32 = 3;
 const _: () = assert!(RollupKind::COUNT <= 1 << (u8::BITS - KIND_SHIFT));
+/// In a period, where the bits above hold the month.
+const SAME_KIND: u8 = 8;
+const MONTH_SHIFT: u32 = 4;
 
 fn bit(flag: u8, holds: bool) -> u8 {
     if holds { flag } else { 0 }
@@ -196,22 +212,59 @@ impl Place {
 impl Group for Period {
     fn collapse(mut self, collapsed: Collapsed) -> Self {
         collapse_owner(&mut self.bucket, &mut self.account, collapsed);
+        if collapsed >= Collapsed::Months {
+            (self.kind, self.region) = (Dimension::Many, Dimension::Many);
+        }
         self
     }
 
     fn encode(&self, before: Option<&Self>, out: &mut Vec<u8>) {
         let owner_before = before.map(Self::owner);
-        let flags = same_owner(self.owner(), owner_before);
+        let flags = same_owner(self.owner(), owner_before)
+            | bit(SAME_REGION, before.is_some_and(|before| before.region == self.region))
+            | bit(SAME_KIND, before.is_some_and(|before| before.kind == self.kind));
         let month = self.month.map_or(0, |month| u64::from(month) + 1);
-        push_number(out, month << 2 | u64::from(flags));
+        push_number(out, month << MONTH_SHIFT | u64::from(flags));
         encode_owner(flags, self.owner(), owner_before, out);
+        if flags & SAME_KIND == 0 {
+            out.push(kind_code(self.kind));
+        }
+        if flags & SAME_REGION == 0 {
+            encode_region(&self.region, before.map(|before| &before.region), out);
+        }
     }
 
     fn decode(before: Option<&Self>, encoded: &mut Encoded<'_>) -> Self {
         let head = encoded.take_number();
-        let flags = head as u8 & (SAME_BUCKET | SAME_ACCOUNT);
+        let flags = head as u8 & (SAME_BUCKET | SAME_ACCOUNT | SAME_REGION | SAME_KIND);
         let (bucket, account) = decode_owner(flags, before.map(Self::owner), encoded);
-        Self { bucket, account, month: (head >> 2).checked_sub(1).map(|month| month as u32) }
+        let kind = match before {
+            Some(same) if flags & SAME_KIND != 0 => same.kind,
+            _ => kind_of_code(encoded.take_byte()),
+        };
+        let region = match before {
+            Some(same) if flags & SAME_REGION != 0 => same.region,
+            before => decode_region(before.map(|before| &before.region), encoded),
+        };
+        let month = (head >> MONTH_SHIFT).checked_sub(1).map(|month| month as u32);
+        Self { bucket, account, kind, region, month }
+    }
+}
+
+/// The form of a kind, or the kind behind the forms.
+fn kind_code(kind: Dimension<RollupKind>) -> u8 {
+    match kind {
+        Dimension::Missing => MISSING as u8,
+        Dimension::Many => MANY as u8,
+        Dimension::Is(kind) => IS as u8 + kind.as_index(),
+    }
+}
+
+fn kind_of_code(code: u8) -> Dimension<RollupKind> {
+    match u64::from(code) {
+        MISSING => Dimension::Missing,
+        MANY => Dimension::Many,
+        _ => Dimension::Is(RollupKind::from_index(code - IS as u8)),
     }
 }
 

@@ -237,9 +237,18 @@ mod tests {
 
     fn odd_periods() -> impl Iterator<Item = Period> {
         let months = [None, Some(0), Some(652), Some(96_359), Some(u32::MAX)];
-        let period = |place: &Place, month| Period { bucket: place.bucket.clone(), account: place.account, month };
-        let mut periods: Vec<_> = odd_places().flat_map(|place| months.map(|month| period(&place, month))).collect();
-        periods.dedup();
+        let period = |place: &Place, kind, month| Period {
+            bucket: place.bucket.clone(),
+            account: place.account,
+            kind,
+            region: place.region,
+            month,
+        };
+        let all = odd_places().flat_map(|place| {
+            let kinds = [Dimension::Missing, Dimension::Is(place.kind), Dimension::Many];
+            kinds.map(|kind| months.map(|month| period(&place, kind, month)))
+        });
+        let mut periods: Vec<_> = all.flatten().collect();
         periods.sort();
         periods.dedup();
         periods.into_iter()
@@ -283,7 +292,13 @@ mod tests {
 
     #[test]
     fn a_sum_has_each_group_once() {
-        let place = |number| Period { month: Some(number), bucket: Dimension::Many, account: Dimension::Many };
+        let place = |number| Period {
+            month: Some(number),
+            bucket: Dimension::Many,
+            account: Dimension::Many,
+            kind: Dimension::Many,
+            region: Dimension::Many,
+        };
         let run = |numbers: &[u32]| -> GroupRun<Period> {
             numbers.iter().map(|number| (place(*number), counts([1, 0, 0, 0, 2], u64::MAX / 2))).collect()
         };

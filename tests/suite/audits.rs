@@ -13,7 +13,7 @@ use logseal::plan::{Checksums, Plan, PlanOptions};
 use logseal::policy::{Checker, Preset};
 use logseal::timestamp::Timestamp;
 use logseal::work::{Cancel, NoProgress, Watch};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// "Today" of all audits here.
@@ -230,7 +230,10 @@ impl Audited {
         let (mut with, mut without) = (self.summary(), without.summary());
         assert_eq!((&with["rollup"], &without["rollup"]), (&"full".into(), &"none".into()));
         assert_eq!((&without["by_account"], &without["by_month"]), (&Value::Array(vec![]), &Value::Array(vec![])));
-        for differs in ["rollup", "by_account", "by_month", "sample", "timing", "started_at", "finished_at"] {
+        assert_eq!(without["by_storage_class"], json!({}));
+        for differs in
+            ["rollup", "by_account", "by_month", "by_storage_class", "sample", "timing", "started_at", "finished_at"]
+        {
             [&mut with, &mut without].into_iter().for_each(|summary| {
                 summary.as_object_mut().unwrap().remove(differs);
             });

@@ -497,6 +497,8 @@ pub const STATUSES: [&str; 11] = [
 ];
 pub const CLASSES: [&str; 7] =
     ["STANDARD", "STANDARD", "STANDARD_IA", "GLACIER", "DEEP_ARCHIVE", "INTELLIGENT_TIERING", "REDUCED_REDUNDANCY"];
+/// One that came later.
+const NEW_CLASS: &str = "GLACIER_NEXT";
 /// Keys that are no logs, or look like logs and are none, or could do harm where they are shown.
 pub const ODD_KEYS: [&[u8]; 27] = [
     b"AWSLogs/11112222333/CloudTrail/us-east-1/f",
@@ -587,7 +589,10 @@ impl Row {
         }
         row.is_delete_marker = random.pick(&[Some(false), Some(false), None]);
         row.size = random.pick(&[None, Some(0), Some(1), Some(331), Some(4_000_000_000), Some(5_497_558_138_880)]);
-        row.storage_class = (!random.chance(12)).then(|| random.pick(&CLASSES).into());
+        row.storage_class = match random.chance(12) {
+            true => random.pick(&[None, Some(""), Some(NEW_CLASS)]).map(str::to_owned),
+            false => Some(random.pick(&CLASSES).into()),
+        };
         row.encryption_status = (!random.chance(8)).then(|| random.pick(&STATUSES).into());
         let bucket_keys = [Some("ENABLED"), Some("ENABLED"), Some("DISABLED"), Some("enabled"), None];
         row.bucket_key_status = random.pick(&bucket_keys).map(str::to_owned);

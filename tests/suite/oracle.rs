@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::audits::{Desk, Finding, assert_units_add_up, decode_cell, read_findings};
 use crate::delivery::{
-    BUCKET, Columns, Delivery, ParquetForm, Row, all_columns, as_reported, columns_without, iso_time,
+    BUCKET, CLASSES, Columns, Delivery, ParquetForm, Row, all_columns, as_reported, columns_without, iso_time,
 };
 use crate::random::Random;
 
@@ -183,6 +183,7 @@ fn toml_list(texts: &[&str]) -> String {
 struct Reported {
     row: Row,
     has_status: bool,
+    has_class: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -369,12 +370,13 @@ struct Expected {
     counts: BTreeMap<String, u64>,
     bytes: BTreeMap<String, u64>,
     by_status: BTreeMap<String, (u64, u64)>,
+    by_class: BTreeMap<String, (u64, u64)>,
     by_exception: BTreeMap<String, (u64, u64)>,
     by_reason: BTreeMap<String, u64>,
     excepted_by_reason: BTreeMap<String, u64>,
     by_rule: BTreeMap<String, BTreeMap<String, u64>>,
     by_account: BTreeMap<[String; 4], BTreeMap<String, u64>>,
-    by_month: BTreeMap<[String; 3], BTreeMap<String, u64>>,
+    by_month: BTreeMap<[String; 5], BTreeMap<String, u64>>,
     unrecognised: BTreeSet<Vec<u8>>,
 }
 
@@ -392,6 +394,7 @@ impl Expected {
             count(&mut self.bytes, name, bytes);
         }
         self.add_status(reported, bytes);
+        self.add_class(reported, bytes);
         self.add_ruling(ruling, bytes);
         self.add_groups(row, ruling, bytes);
         if ["violation", "undetermined", "excepted"].contains(&ruling.verdict) {
@@ -410,6 +413,17 @@ impl Expected {
             }
         };
         let sum = self.by_status.entry(name.into()).or_default();
+        *sum = (sum.0 + 1, sum.1 + bytes);
+    }
+
+    fn add_class(&mut self, reported: &Reported, bytes: u64) {
+        let name = match reported.row.storage_class.as_deref() {
+            _ if !reported.has_class => "(absent)",
+            None | Some("") => "(blank)",
+            Some(class) if CLASSES.contains(&class) => class,
+            Some(_) => "(unrecognised)",
+        };
+        let sum = self.by_class.entry(name.into()).or_default();
         *sum = (sum.0 + 1, sum.1 + bytes);
     }
 
@@ -434,9 +448,10 @@ impl Expected {
         let or_dash = |name: &Option<String>| name.clone().unwrap_or("-".into());
         let month = row.last_modified.map_or("-".into(), |time| iso_time(time)[..7].to_owned());
         let (account, region) = (or_dash(&place.account), or_dash(&place.region));
-        let place_key = [bucket.clone(), account.clone(), place.rollup_kind().into(), region];
+        let kind: String = place.rollup_kind().into();
+        let place_key = [bucket.clone(), account.clone(), kind.clone(), region.clone()];
         let place_counts = self.by_account.entry(place_key).or_default();
-        let month_counts = self.by_month.entry([bucket, account, month]).or_default();
+        let month_counts = self.by_month.entry([bucket, account, kind, region, month]).or_default();
         for counts in [place_counts, month_counts] {
             count(counts, "objects", 1);
             count(counts, "bytes", bytes);
@@ -461,7 +476,11 @@ impl Expected {
             groups(&summary["by_account"], ["bucket", "account", "kind", "region"]),
             "{context}"
         );
-        assert_eq!(self.by_month, groups(&summary["by_month"], ["bucket", "account", "month"]), "{context}");
+        let months = groups(&summary["by_month"], ["bucket", "account", "kind", "region", "month"]);
+        assert_eq!(self.by_month, months, "{context}");
+        let classes = summary["by_storage_class"].as_object().unwrap().iter();
+        let classes = classes.map(|(name, value)| (name.clone(), amounts(value)));
+        assert_eq!(self.by_class, classes.collect(), "{context}");
         let exceptions = summary["exceptions"].as_array().unwrap().iter();
         let exceptions = exceptions.map(|line| (line["id"].as_str().unwrap().to_owned(), amounts(line)));
         assert_eq!(self.by_exception, exceptions.filter(|(_, sum)| sum.0 > 0).collect(), "{context}");
@@ -540,8 +559,9 @@ impl Report {
     }
 
     fn as_reported(&self) -> impl Iterator<Item = Reported> {
-        let has_status = self.columns.iter().any(|column| column.csv == "EncryptionStatus");
-        self.rows.iter().map(move |row| Reported { row: as_reported(row, &self.columns), has_status })
+        let has = |name: &str| self.columns.iter().any(|column| column.csv == name);
+        let (has_status, has_class) = (has("EncryptionStatus"), has("StorageClass"));
+        self.rows.iter().map(move |row| Reported { row: as_reported(row, &self.columns), has_status, has_class })
     }
 }
 

@@ -112,6 +112,12 @@ fn check_rollups(partial: &Partial) -> Result<(), &'static str> {
         Rollups::None => (Verdicts::default(), 0),
         Rollups::UpTo(_) => (partial.verdicts, partial.objects.bytes),
     };
+    let by_class = partial.by_class.iter().fold(Amount::default(), |mut sum, amount| {
+        sum.add(*amount);
+        sum
+    });
+    let objects = if partial.terms.rollups == Rollups::None { Amount::default() } else { partial.objects };
+    ensure(by_class == objects, "its objects are not those of its storage classes")?;
     ensure(sum_up(&partial.by_place) == expected, "its objects are not those of its accounts")?;
     ensure(sum_up(&partial.by_period) == expected, "its objects are not those of its months")
 }

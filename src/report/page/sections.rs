@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::super::figures::{AccountFigures, Figures, day, moment, share};
 use super::{charts, name};
+use crate::amounts::Amount;
 use crate::audit::ExceptionState;
 use crate::escape::harmless;
 use crate::finished::Tally;
@@ -267,13 +268,13 @@ fn why(figures: &Figures<'_>) -> Option<Section> {
     let rules: Vec<Vec<Markup>> = rules.collect();
     let of_rules: Vec<Column> =
         [("Rule", false), ("Severity", false), ("Stands for", false)].into_iter().chain(TALLY).collect();
+    let of_all = |(what, amount): (&String, &Amount)| {
+        let share = share(amount.objects, audit.counts.objects);
+        vec![name(what), text(number(amount.objects)), text(share), text(size(amount.bytes))]
+    };
     let methods = audit.by_encryption_status.iter().filter(|(_, amount)| amount.objects > 0);
-    let methods: Vec<_> = methods
-        .map(|(status, amount)| {
-            let share = share(amount.objects, audit.counts.objects);
-            vec![name(status), text(number(amount.objects)), text(share), text(size(amount.bytes))]
-        })
-        .collect();
+    let methods: Vec<_> = methods.map(of_all).collect();
+    let classes: Vec<_> = audit.by_storage_class.iter().map(of_all).collect();
     let amounts = |first| [(first, false), ("Objects", true), ("Share of all", true), ("Size", true)];
     let mut keys: Vec<_> = audit.by_key.iter().collect();
     keys.sort_by_key(|(_, amount)| Reverse(amount.objects));
@@ -305,6 +306,10 @@ fn why(figures: &Figures<'_>) -> Option<Section> {
         (table("By rule", &of_rules, rules))
         h3 { "By encryption, all objects" }
         (table("By encryption", &amounts("Encryption"), methods))
+        @if !classes.is_empty() {
+            h3 { "By storage class, all objects" }
+            (table("By storage class", &amounts("Storage class"), classes))
+        }
         @if !keys.is_empty() {
             h3 { "By key, where evidence names it" }
             (table("By key", &amounts("Key"), keys))
