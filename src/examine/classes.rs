@@ -2,15 +2,30 @@
 
 use super::stored::code;
 use crate::amounts::Amount;
-use crate::batch::{Batch, Flag, RowState};
+use crate::batch::{Batch, Flag, Flags, Numbers, RowState};
 use crate::partial::Partial;
 use crate::remediation::ClassCell;
+
+/// Where a row is counted: its class, or behind them.
+#[derive(Clone, Copy)]
+struct Slot(u8);
+
+impl Slot {
+    const COUNT: usize = ClassCell::COUNT + 1;
+    const NO_OBJECT: Self = Self(ClassCell::COUNT as u8);
+}
+
+impl From<ClassCell> for Slot {
+    fn from(cell: ClassCell) -> Self {
+        Self(cell.as_index() as u8)
+    }
+}
 
 /// Objects by storage class, until they are folded.
 #[derive(Default)]
 pub(super) struct ClassCounts {
-    amounts: [Amount; ClassCell::COUNT],
-    cells: Vec<ClassCell>,
+    amounts: [Amount; Slot::COUNT],
+    slots: Vec<Slot>,
     /// Rows of the batch that were rejected.
     rejected: Vec<u32>,
 }
@@ -25,30 +40,37 @@ impl ClassCounts {
         self.rejected.push(row as u32);
     }
 
-    /// Counts the objects of a batch when all rejected rows are known. Most rows are like the one before: their sum stays out
-    /// of memory until another class comes.
+    /// Counts the objects of a batch when all rejected rows are known. What is no object is counted beside the classes, so that no
+    /// row takes a way of its own.
     pub(super) fn count(&mut self, batch: &Batch<'_>) {
-        code(&batch.storage_class, ClassCell::ABSENT, ClassCell::parse, batch.len, &mut self.cells);
-        self.rejected.sort_unstable();
-        let mut rejected = self.rejected.iter().peekable();
-        let (mut last, mut run) = (ClassCell::ABSENT, Amount::default());
-        for (at, &cell) in self.cells.iter().enumerate() {
-            let is_blank = batch.states.is_some_and(|states| states[at] == RowState::Blank);
-            if batch.is_delete_marker.get(at) == Flag::True || is_blank {
-                // A marker can be rejected, too.
-                rejected.next_if(|row| **row == at as u32);
-                continue;
-            }
-            if rejected.next_if(|row| **row == at as u32).is_some() {
-                continue;
-            }
-            if cell != last {
-                self.amounts[last.as_index()].add(std::mem::take(&mut run));
-                last = cell;
-            }
-            run.add(Amount::object(batch.size.get(at).size().ok().flatten().unwrap_or(0)));
+        code(
+            &batch.storage_class,
+            ClassCell::ABSENT.into(),
+            |text| ClassCell::parse(text).into(),
+            batch.len,
+            &mut self.slots,
+        );
+        for &row in &self.rejected {
+            self.slots[row as usize] = Slot::NO_OBJECT;
         }
-        self.amounts[last.as_index()].add(run);
+        if let Some(states) = batch.states {
+            let blank = self.slots.iter_mut().zip(states).filter(|(_, state)| **state == RowState::Blank);
+            blank.for_each(|(slot, _)| *slot = Slot::NO_OBJECT);
+        }
+        if let Flags::Plain(flags) = batch.is_delete_marker {
+            for (slot, flag) in self.slots.iter_mut().zip(flags) {
+                *slot = if *flag == Flag::True { Slot::NO_OBJECT } else { *slot };
+            }
+        }
+        match batch.size {
+            Numbers::Absent => self.slots.iter().for_each(|slot| self.amounts[slot.0 as usize].objects += 1),
+            Numbers::Plain(sizes) => {
+                for (slot, size) in self.slots.iter().zip(sizes) {
+                    let amount = &mut self.amounts[slot.0 as usize];
+                    amount.add(Amount::object(size.size().ok().flatten().unwrap_or(0)));
+                }
+            }
+        }
     }
 
     pub(super) fn fold(&mut self, partial: &mut Partial) {
