@@ -389,6 +389,12 @@ impl Model {
         }
     }
 
+    /// The accounts that answered anything, or of which it is told which trails show there.
+    pub(super) fn exported_accounts(&self) -> impl Iterator<Item = &str> {
+        let told = self.seen.iter().filter(|(_, seen)| seen.known().next().is_some());
+        self.answered_in.keys().chain(told.map(|(place, _)| place)).map(|place| &*place.account)
+    }
+
     /// The same from the ARNs of the newest list of its accounts.
     fn listed_organization(&self, owner: &str, clock: &Clock) -> Option<&str> {
         let lists = self.organization.accounts.values().filter_map(|accounts| {

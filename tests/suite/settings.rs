@@ -3018,6 +3018,136 @@ fn strangers_are_those_whom_a_policy_names_or_spares() {
     }
 }
 
+/// The verdict on who may write, where the policy of the bucket allows it to these sources only.
+fn write_scope_for(desk: &Desk, calls: &mut [Call], condition: Value) -> (String, String) {
+    change_bucket_policy(calls, |policy| {
+        for statement in statements(policy).iter_mut().filter(|it| it["Action"] == "s3:PutObject") {
+            statement["Condition"] = condition.clone();
+        }
+    });
+    look_at_lines(desk, calls, POLICY).verdicts()[&(BUCKET_NAME.to_owned(), "bucket.write_scope".to_owned())].clone()
+}
+
+#[test]
+fn strangers_are_whoever_is_none_of_ours() {
+    let desk = Desk::new();
+    let account = |id: &str| json!({"StringEquals": {"aws:SourceAccount": [MANAGEMENT, id]}});
+    let spared = |condition: Value| write_scope_for(&desk, &mut organisation(), condition);
+    // As Control Tower writes it, and as others do who let several services in.
+    for ours in [
+        json!({"StringEquals": {"aws:SourceOrgID": "o-example11111"}}),
+        json!({"ArnLike": {"aws:SourceArn": ["arn:aws:cloudtrail:*:111111111111:*", "arn:aws:config:*:111111111111:*"]}}),
+        json!({"ArnLike": {"aws:SourceArn": "arn:aws:*:*:111111111111:*"}}),
+    ] {
+        assert_eq!(spared(ours.clone()).0, "compliant", "{ours}");
+    }
+    assert_ne!(spared(json!({"StringEquals": {"aws:SourceOrgID": "o-example22222"}})).0, "compliant");
+    // What is told of an account that no list has decides whether it is ours.
+    let with = |change: &dyn Fn(&mut Vec<Call>), id: &str| {
+        let mut calls = organisation();
+        change(&mut calls);
+        write_scope_for(&desk, &mut calls, account(id)).0
+    };
+    let asked = |answer: Result<Value, String>| {
+        move |calls: &mut Vec<Call>| {
+            let mut trails =
+                call("555555555555", "us-east-1", "cloudtrail describe-trails", None, json!({"trailList": []}));
+            trails.answer = answer.clone();
+            calls.push(trails);
+        }
+    };
+    let (empty, refused) = (|| Ok(json!({"trailList": []})), || Err("AccessDeniedException".to_owned()));
+    let no_lists = |calls: &mut Vec<Call>| calls.retain(|call| call.command != "organizations list-accounts");
+    let alone = |calls: &mut Vec<Call>| {
+        let mut none = call("555555555555", "us-east-1", "organizations describe-organization", None, json!({}));
+        none.answer = Err("AWSOrganizationsNotInUseException".into());
+        calls.push(none);
+    };
+    let incomplete = |calls: &mut Vec<Call>| answer(calls, "organizations list-accounts")["NextToken"] = json!("x");
+    assert_eq!(with(&asked(empty()), "555555555555"), "undetermined", "in no list");
+    assert_eq!(
+        with(
+            &|calls| {
+                asked(empty())(calls);
+                alone(calls)
+            },
+            "555555555555"
+        ),
+        "compliant",
+        "in none"
+    );
+    assert_eq!(
+        with(
+            &|calls| {
+                asked(empty())(calls);
+                incomplete(calls)
+            },
+            "555555555555"
+        ),
+        "undetermined",
+        "a page"
+    );
+    assert_eq!(
+        with(
+            &|calls| {
+                asked(empty())(calls);
+                no_lists(calls)
+            },
+            "555555555555"
+        ),
+        "compliant",
+        "no list"
+    );
+    assert_eq!(
+        with(
+            &|calls| {
+                asked(refused())(calls);
+                no_lists(calls)
+            },
+            "555555555555"
+        ),
+        "undetermined",
+        "refused"
+    );
+    // A pattern that only one account matches, which is perhaps ours, proves nothing.
+    let mut calls = organisation();
+    asked(empty())(&mut calls);
+    let one = json!({"StringLike": {"aws:SourceAccount": "555555555555*"}});
+    assert_eq!(write_scope_for(&desk, &mut calls, one).0, "undetermined");
+}
+
+#[test]
+fn accounts_of_cloudtrail_and_unknown_partitions_are_not_nobody() {
+    let desk = Desk::new();
+    let mut calls = organisation();
+    change_bucket_policy(&mut calls, |policy| {
+        let principal = json!({"AWS": ["arn:aws:iam::903692715234:root", "086441151436"]});
+        statements(policy).push(json!({"Effect": "Allow", "Principal": principal, "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*")}));
+    });
+    let row = (BUCKET_NAME.to_owned(), "bucket.write_scope".to_owned());
+    let verdict = look_at_lines(&desk, &calls, POLICY).verdicts()[&row].clone();
+    assert_eq!(verdict, ("undetermined".to_owned(), "principal_unresolved".to_owned()));
+    // Everything as it would be in another partition, and nobody asked where the bucket is.
+    let lines: Vec<String> = {
+        let mut calls = organisation();
+        calls.retain(|call| call.command != "s3api get-bucket-location" && call.command != "s3api head-bucket");
+        change_bucket_policy(&mut calls, |policy| {
+            for statement in statements(policy).iter_mut().filter(|it| it["Action"] == "s3:PutObject") {
+                statement["Condition"] = json!({});
+            }
+        });
+        calls
+            .iter()
+            .map(|call| call.line().replace("arn:aws:", "arn:aws-us-gov:").replace("us-east-1", "us-gov-west-1"))
+            .collect()
+    };
+    let file = desk.file("gov.ndjson", &lines.join("\n"));
+    let looked = Looked::at(&desk, &[&file], POLICY, &[]);
+    let verdicts = looked.verdicts();
+    assert_eq!(verdicts[&row].0, "violation", "{:?}", looked.ran);
+    assert_eq!(verdicts[&(BUCKET_NAME.to_owned(), "bucket.tls".to_owned())].0, "compliant");
+}
+
 #[test]
 fn an_account_that_a_newer_list_lacks_is_perhaps_a_stranger() {
     let desk = Desk::new();
@@ -3055,6 +3185,12 @@ fn what_is_asked_of_a_key_shows_that_it_is_gone() {
         let file = desk.file("gone.ndjson", &format!("{earlier}{newer}"));
         let looked = Looked::at(&desk, &[&file], POLICY, &[]);
         assert_eq!(looked.verdicts()[&(KEY.to_owned(), "key.state".to_owned())].0, "undetermined", "{command}");
+        // Who asks elsewhere is told the same, whatever there is.
+        let elsewhere = newer.replace("\"region\":\"us-east-1\"", "\"region\":\"eu-west-1\"");
+        assert_ne!(elsewhere, newer);
+        let file = desk.file("elsewhere.ndjson", &format!("{earlier}{elsewhere}"));
+        let looked = Looked::at(&desk, &[&file], POLICY, &[]);
+        assert_eq!(looked.verdicts()[&(KEY.to_owned(), "key.state".to_owned())].0, "compliant", "{command}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::request::{Asker, Strangers, parsed, stranger};
-use super::trail::NamedKey;
+use super::trail::{NamedKey, names_other_accounts};
 use super::{Basis, Conclusion, Judge, Judged, Resource, worst};
 use crate::iam_policy::{
     Attachment, Caller, Document, Effect, Fact, Facts, Listed, Request, Statement, Target, Truth, evaluate,
@@ -12,7 +12,7 @@ use crate::iam_policy::{
 use crate::policy::{Method, ObjectLock, Verdict};
 use crate::settings::exports::partition_of;
 use crate::settings::facts::{DefaultEncryption, Name, Place, PublicAccessBlock};
-use crate::settings::model::Bucket;
+use crate::settings::model::{Bucket, Trail};
 use crate::settings::observations::{Observations, Said};
 
 impl Judge<'_> {
@@ -158,7 +158,10 @@ impl Judge<'_> {
     fn tls(&self, bucket: &Bucket, name: &str, region: &str) -> Conclusion {
         let now = bucket.policy.now(&self.clock);
         let conclusion = match parsed(&now) {
-            Ok(Some(policy)) => tls_required(&policy, now.known().map_or("", |text| text), name, region),
+            Ok(Some(policy)) => {
+                let partition = self.partition_of_bucket(name, region);
+                tls_required(&policy, now.known().map_or("", |text| text), name, partition)
+            }
             Ok(None) => Conclusion::violation("tls_not_required").actual("no bucket policy"),
             Err(reason) => Conclusion::undetermined(reason),
         };
@@ -176,24 +179,42 @@ impl Judge<'_> {
         conclusion.on(&Basis::of(&now))
     }
 
+    /// The partition of a bucket; where nobody knows its Region, that of the trails that write to it.
+    fn partition_of_bucket(&self, name: &str, region: &str) -> &'static str {
+        let of_trail = |(_, trail): (&Name, &Trail)| {
+            let settings = trail.settings.now(&self.clock);
+            let settings = settings.known().filter(|settings| *settings.bucket == *name)?;
+            Some(partition_of(&settings.home_region))
+        };
+        match region {
+            "" => self.model.trails.iter().find_map(of_trail).unwrap_or_else(|| partition_of(region)),
+            region => partition_of(region),
+        }
+    }
+
     /// What a policy allows to trails of accounts that are not ours.
     fn strangers_write(&self, policy: &Document, text: &str, name: &str, region: &str) -> Conclusion {
-        let partition = partition_of(region);
+        let partition = self.partition_of_bucket(name, region);
         let bucket = format!("arn:{partition}:s3:::{name}");
-        let strangers = Strangers::of(policy, text, partition, |id| self.is_ours(id));
+        let strangers = Strangers::of(self, policy, text, partition);
+        let allowed = allowed_objects(policy, &bucket);
         let may = |asker: &Asker, account: &str| {
-            match asker.with_bucket(policy, "s3:PutObject", &format!("{bucket}/*")).outcome() {
+            let answer = |place: &String| asker.with_bucket(policy, "s3:PutObject", place).outcome();
+            match Truth::any(allowed.iter().map(answer)) {
                 // Whether somebody can is proven by a place where one can.
                 Truth::Unknown => {
-                    let places =
-                        places_of_policy(policy, &format!("{bucket}/AWSLogs/{account}/CloudTrail/us-east-1/x.json.gz"));
-                    let answers = places.iter().map(|place| asker.with_bucket(policy, "s3:PutObject", place).outcome());
-                    Truth::any(answers).or(Truth::Unknown)
+                    let log = format!("AWSLogs/{account}/CloudTrail/us-east-1/x.json.gz");
+                    Truth::any(places_of_policy(policy, &bucket, &log).iter().map(answer)).or(Truth::Unknown)
                 }
                 sure => sure,
             }
         };
-        strangers.conclude(may)
+        match strangers.conclude(may) {
+            found if found.verdict == Verdict::Compliant && names_other_accounts(policy, "s3:PutObject") => {
+                Conclusion::undetermined("principal_unresolved")
+            }
+            found => found,
+        }
     }
 
     /// Whether the policy or the access control list lets in everybody.
@@ -299,8 +320,7 @@ fn method_name(method: Method) -> &'static str {
     }
 }
 
-fn tls_required(policy: &Document, text: &str, name: &str, region: &str) -> Conclusion {
-    let partition = partition_of(region);
+fn tls_required(policy: &Document, text: &str, name: &str, partition: &str) -> Conclusion {
     let bucket = format!("arn:{partition}:s3:::{name}");
     // Whoever denies some actions only, leaves others open.
     let of_all = Document {
@@ -343,15 +363,33 @@ fn is_of_all_actions(statement: &Statement) -> bool {
     }
 }
 
-/// Some objects that a policy is about, and one more.
-fn places_of_policy(policy: &Document, other: &str) -> BTreeSet<String> {
-    const MOST: usize = 32;
-    let mut places = BTreeSet::from([other.to_owned()]);
+/// What of a bucket statements allow, so that whatever is in none of it is allowed to nobody: patterns of objects.
+fn allowed_objects(policy: &Document, bucket: &str) -> BTreeSet<String> {
+    let mut allowed = BTreeSet::new();
     for statement in policy.statements.iter().filter(|statement| statement.effect != Effect::Deny) {
-        if let Listed::Only(resources) = &statement.resource {
-            let objects = resources.iter().filter(|resource| resource.contains('/'));
-            places.extend(objects.take(MOST).map(|resource| resource.replace(['*', '?'], "x")));
+        let own = format!("{bucket}/");
+        match &statement.resource {
+            Listed::Only(resources) if resources.iter().all(|it| it.starts_with(&own) && !it.contains("${")) => {
+                allowed.extend(resources.iter().cloned());
+            }
+            _ => drop(allowed.insert(format!("{own}*"))),
         }
+    }
+    allowed
+}
+
+/// Places of logs in a bucket that a policy is about; `log` is one below a prefix.
+fn places_of_policy(policy: &Document, bucket: &str, log: &str) -> BTreeSet<String> {
+    const MOST: usize = 32;
+    let mut places = BTreeSet::from([format!("{bucket}/{log}")]);
+    for statement in policy.statements.iter().filter(|statement| statement.effect != Effect::Deny) {
+        let Listed::Only(resources) = &statement.resource else { continue };
+        let place = |resource: &String| match resource.strip_suffix('*') {
+            _ if resource.contains("/AWSLogs/") => Some(resource.replace(['*', '?'], "x")),
+            Some(prefix) => Some(format!("{}{log}", prefix.replace(['*', '?'], "x"))),
+            None => None,
+        };
+        places.extend(resources.iter().filter(|resource| resource.contains('/')).take(MOST).filter_map(place));
         if places.len() >= MOST {
             break;
         }

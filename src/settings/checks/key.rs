@@ -132,7 +132,7 @@ impl Judge<'_> {
         };
         let text =
             self.key_now(arn, |key| key.policy.now(&self.clock)).and_then(|now| now.known()).map_or("", |text| text);
-        let strangers = Strangers::of(&policy, text, partition_of(region), |id| self.is_ours(id));
+        let strangers = Strangers::of(self, &policy, text, partition_of(region));
         strangers.conclude(|asker, _| asker.with_key(&policy, "kms:GenerateDataKey", arn).outcome()).on(&basis)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Judge, places_of};
+use super::{Judge, Lists, places_of};
 use crate::policy::RequiredAccounts;
 use crate::settings::facts::{AccountList, OrganizationDescription, Place};
 use crate::settings::model::Trail;
@@ -77,23 +77,54 @@ impl Judge<'_> {
         {
             return Some(true);
         }
-        // Without a list, they are those that something of is shown.
-        match &self.ours.listed {
-            Some(listed) if listed.contains(id) => (!self.is_left_out(id) && !self.may_have_left(id)).then_some(true),
-            Some(_) => Some(false),
-            None => self.ours.exported.contains(id).then_some(true),
+        let is_exported = self.ours.exported.contains(id);
+        match self.ours.lists {
+            // Without a list, they are those that something of is shown.
+            Lists::None => is_exported.then_some(true),
+            _ if self.ours.listed.contains(id) => (!self.is_left_out(id) && !self.may_have_left(id)).then_some(true),
+            // One that is in no organisation is ours, too, if it was asked for its own.
+            _ if is_exported => self.is_alone(id).then_some(true),
+            Lists::Whole => Some(false),
+            Lists::InPart => None,
         }
     }
 
-    /// Whether a list of its organisation, not older than any that has an account, lacks it.
-    fn is_left_out(&self, id: &str) -> bool {
-        let lists = self.lists.iter().filter_map(|now| Some((self.clock.time_of(now.at), now.known()?)));
-        let (having, lacking): (Vec<_>, Vec<_>) = lists.partition(|(_, list)| list.accounts.contains_key(id));
-        let Some(newest) = having.iter().map(|(at, _)| *at).max() else { return true };
-        let shares = |list: &AccountList| {
-            having.iter().any(|(_, other)| other.accounts.keys().any(|other| list.accounts.contains_key(other)))
+    /// Whether an account says that it is in no organisation.
+    fn is_alone(&self, id: &str) -> bool {
+        let description = self.model.organization.descriptions.get(id);
+        description.is_some_and(|told| matches!(told.now(&self.clock).said, Said::Absent))
+    }
+
+    /// The organisations of which all accounts are known.
+    pub(super) fn whole_organizations(&self) -> BTreeSet<String> {
+        let lists = self.lists.iter().filter_map(|now| now.known());
+        match self.ours.lists {
+            Lists::Whole => lists.filter_map(|list| self.organization_of(list)).collect(),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// The organisation of a list: as its ARNs say, or the account that manages it says of itself.
+    fn organization_of(&self, list: &AccountList) -> Option<String> {
+        let of_itself = |id: &String| {
+            let told = self.model.organization.descriptions.get(id.as_str())?.now(&self.clock).known()?;
+            (told.management == *id).then(|| told.id.clone())
         };
-        lacking.iter().any(|(at, list)| *at >= newest && shares(list))
+        list.organization.clone().or_else(|| list.accounts.keys().find_map(of_itself))
+    }
+
+    /// Whether a list of its organisation, not older than any that has an account, lacks it, or may lack it.
+    fn is_left_out(&self, id: &str) -> bool {
+        let told = || self.ours.told.iter().copied();
+        let having = || told().filter_map(|(at, list)| Some((at, list.filter(|list| list.accounts.contains_key(id))?)));
+        let Some(newest) = having().map(|(at, _)| at).max() else { return true };
+        let shares = |list: &AccountList| {
+            having().any(|(_, other)| other.accounts.keys().any(|other| list.accounts.contains_key(other)))
+        };
+        told().filter(|(at, _)| *at >= newest).any(|(_, list)| match list {
+            Some(list) => !list.accounts.contains_key(id) && shares(list),
+            None => true,
+        })
     }
 
     /// An account that no list has as an active one, and that shows not before the list that it is one: a trail of the

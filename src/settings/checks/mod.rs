@@ -177,10 +177,22 @@ pub(super) struct Judge<'m> {
 
 /// Accounts that are of the organisation.
 struct Ours<'m> {
-    /// Those of whole lists; nothing if there is none.
-    listed: Option<BTreeSet<&'m str>>,
-    /// Those that something was exported of.
+    /// Those of lists that say one thing.
+    listed: BTreeSet<&'m str>,
+    /// When each list was told, and what it says, if it says one thing.
+    told: Vec<(Timestamp, Option<&'m AccountList>)>,
+    lists: Lists,
+    /// Those that something was exported of, refusals aside, or whose trails are shown.
     exported: BTreeSet<&'m str>,
+}
+
+/// What lists of accounts there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lists {
+    None,
+    /// Some of them cannot be used.
+    InPart,
+    Whole,
 }
 
 /// All conclusions, and what else reports show.
@@ -203,14 +215,22 @@ pub(super) struct Judged {
 
 impl<'m> Judge<'m> {
     pub(super) fn new(model: &'m Model, policy: &'m SettingsPolicy, clock: Clock) -> Self {
-        let lists = model.organization.accounts.values().map(|accounts| accounts.now(&clock));
-        let lists: Vec<_> = lists.filter(|now| now.may_tell_since(None)).collect();
-        let known = lists.iter().filter_map(|now| now.known());
-        let listed =
-            known.clone().next().map(|_| known.flat_map(|list| list.accounts.keys()).map(String::as_str).collect());
+        let lists = model.organization.accounts.values().map(|accounts| (accounts, accounts.now(&clock)));
+        let lists: Vec<_> = lists.filter(|(_, now)| now.may_tell_since(None)).collect();
+        let told: Vec<_> =
+            lists.iter().map(|(accounts, now)| (clock.time_of(now.at), accounts.only_known(now))).collect();
+        let lists: Vec<_> = lists.into_iter().map(|(_, now)| now).collect();
+        let known = told.iter().filter_map(|(_, list)| *list);
+        let listed = known.flat_map(|list| list.accounts.keys()).map(String::as_str).collect();
+        let is_whole = |now: &Now<'_, AccountList>| matches!(now.said, Said::Known(_) | Said::Absent);
+        let state = match lists.as_slice() {
+            [] => Lists::None,
+            lists if lists.iter().all(is_whole) => Lists::Whole,
+            _ => Lists::InPart,
+        };
         let trails = model.trails_now(&clock).map(|(arn, _)| places_of(arn).0);
-        let exported = model.seen.keys().map(|place| &*place.account).chain(trails).collect();
-        Self { model, policy, lists, ours: Ours { listed, exported }, clock }
+        let exported = model.exported_accounts().chain(trails).collect();
+        Self { model, policy, lists, ours: Ours { listed, told, lists: state, exported }, clock }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Conclusion;
+use super::{Conclusion, Judge};
 use crate::iam_policy::evaluate::Applied;
 use crate::iam_policy::{
     Attachment, Caller, Document, Effect, Evaluation, Fact, Facts, Request, Target, Truth, evaluate, is_account_id,
@@ -16,24 +16,37 @@ pub(super) const CLOUDTRAIL: &str = "cloudtrail.amazonaws.com";
 pub(super) struct Asker {
     source: Fact,
     account: Fact,
+    organization: Fact,
+    /// The trail in the encryption context.
+    context: Fact,
 }
 
 impl Asker {
     /// One trail.
     pub(super) fn of(trail: &str, account: &str) -> Self {
-        Self { source: Fact::known(trail), account: Fact::known(account) }
+        let source = Fact::known(trail);
+        // Operators have found that it does not match, although it is documented.
+        let organization = Fact::unknown();
+        Self { context: source.clone(), source, account: Fact::known(account), organization }
     }
 
-    /// Any source of CloudTrail that is of none of these accounts.
-    fn of_none(accounts: &BTreeSet<String>) -> Self {
-        let of_account = |id: &String| format!("arn:*:cloudtrail:*:{id}:*");
-        Self { source: Fact::unlike(accounts.iter().map(of_account)), account: Fact::unlike(accounts) }
+    /// Any source of CloudTrail that is of none of these accounts, nor of an account of these organisations. No name of such a source
+    /// has a colon. Where S3 encrypts by itself, no trail is in the context.
+    fn of_none(accounts: &BTreeSet<String>, organizations: &BTreeSet<String>) -> Self {
+        let source = Fact::unlike(accounts.iter().map(|id| format!("*:{id}:*")));
+        Self {
+            context: source.clone().or_absent(),
+            source,
+            account: Fact::unlike(accounts),
+            organization: Fact::unlike(organizations).or_absent(),
+        }
     }
 
     fn facts(&self) -> Facts {
         Facts::new()
             .with("aws:SourceArn", self.source.clone())
             .with("aws:SourceAccount", self.account.clone())
+            .with("aws:SourceOrgID", self.organization.clone())
             .with("aws:SecureTransport", Fact::known("true"))
     }
 
@@ -44,7 +57,7 @@ impl Asker {
             _ => self
                 .facts()
                 .with_prefix("kms:EncryptionContext:", Fact::absent())
-                .with("kms:EncryptionContext:aws:cloudtrail:arn", self.source.clone())
+                .with("kms:EncryptionContext:aws:cloudtrail:arn", self.context.clone())
                 .with("kms:EncryptionContext:aws:s3:arn", Fact::like(["arn:*:s3:::*"]))
                 .with("kms:EncryptionContextKeys", Fact::unknown()),
         };
@@ -118,6 +131,8 @@ pub(super) fn stranger(policy: &str) -> String {
 pub(super) struct Strangers {
     /// Our accounts that the policy names.
     ours: BTreeSet<String>,
+    /// Our organisations, as far as all of their accounts are known.
+    organizations: BTreeSet<String>,
     /// An account that it does not name.
     usual: String,
     /// Sources and their accounts.
@@ -128,6 +143,8 @@ pub(super) struct Strangers {
 const SOURCES: [&str; 3] = ["aws:sourcearn", "aws:sourceaccount", "kms:encryptioncontext:aws:cloudtrail:arn"];
 /// Where any stranger may have a trail, and how it is called.
 const USUAL: [(&str, &str); 2] = [("us-east-1", "trail/another"), ("eu-west-1", "trail/x")];
+/// How the resources begin that CloudTrail asks for.
+const KINDS: [&str; 3] = ["trail/", "eventdatastore/", "channel/"];
 /// So many strangers are tried at most.
 const MOST_TRIED: usize = 5_000;
 
@@ -140,7 +157,8 @@ struct Named {
 
 impl Strangers {
     /// `is_ours` says of an account whether it is; nothing where that is not known.
-    pub(super) fn of(policy: &Document, text: &str, partition: &str, is_ours: impl Fn(&str) -> Option<bool>) -> Self {
+    pub(super) fn of(judge: &Judge<'_>, policy: &Document, text: &str, partition: &str) -> Self {
+        let is_ours = |id: &str| judge.is_ours(id);
         let account = stranger(text);
         // Whom a Deny is for need not be everybody: strangers are of many kinds.
         let of_each_kind = (0..=9).map(|digit| format!("{digit}{}", &account[1..]));
@@ -163,11 +181,12 @@ impl Strangers {
                         named.accounts.insert(owner.to_owned());
                     }
                     Some(_) => {}
-                    None => named.accounts.extend(filled_account(owner, |id| is_ours(id) != Some(true))),
+                    None => named.accounts.extend(filled_account(owner, is_ours)),
                 }
             }
         }
-        let mut strangers = Self { ours, usual: account, tried: BTreeSet::new() };
+        let organizations = judge.whole_organizations();
+        let mut strangers = Self { ours, organizations, usual: account, tried: BTreeSet::new() };
         for account in &of_each_kind {
             strangers.tried.extend(USUAL.map(|(region, resource)| source(partition, region, account, resource)));
         }
@@ -188,7 +207,7 @@ impl Strangers {
 
     /// Compliant if nobody may who is none of ours.
     pub(super) fn conclude(&self, may: impl Fn(&Asker, &str) -> Truth) -> Conclusion {
-        let anyone = may(&Asker::of_none(&self.ours), &self.usual);
+        let anyone = may(&Asker::of_none(&self.ours, &self.organizations), &self.usual);
         let conclusion = match anyone {
             Truth::False => Conclusion::compliant(),
             Truth::True => Conclusion::violation("no_source_condition"),
@@ -210,18 +229,21 @@ impl Named {
         let parts: Vec<&str> = value.splitn(6, ':').collect();
         let (owner, resource) = match parts.as_slice() {
             [_, _, _, region, owner, resource] => {
-                self.regions.insert(filled(region, USUAL[0].0));
+                self.regions.insert(filled(region));
                 (*owner, *resource)
             }
             // Nothing but the end of an ARN.
             [end] if end.starts_with('*') => (value, *end),
             _ => return value,
         };
-        self.resources.insert(match resource.strip_prefix('*') {
+        let resource = match resource.strip_prefix('*') {
             Some("") => USUAL[0].1.to_owned(),
-            Some(end) => format!("trail/{}", filled(end.trim_start_matches('/'), "")),
-            None => filled(resource, ""),
-        });
+            Some(end) => format!("trail/{}", end.trim_start_matches('/').replace(['*', '?'], "x")),
+            None => resource.replace(['*', '?'], "x"),
+        };
+        if KINDS.iter().any(|kind| resource.len() > kind.len() && resource.starts_with(kind)) {
+            self.resources.insert(resource);
+        }
         owner
     }
 }
@@ -231,8 +253,8 @@ fn source(partition: &str, region: &str, account: &str, resource: &str) -> (Stri
     (format!("arn:{partition}:cloudtrail:{region}:{account}:{resource}"), account.to_owned())
 }
 
-/// An account that a pattern matches and that is a stranger's.
-fn filled_account(pattern: &str, is_stranger: impl Fn(&str) -> bool) -> Option<String> {
+/// An account that a pattern matches and that is a stranger's. One that is perhaps ours proves nothing, unless others match, too.
+fn filled_account(pattern: &str, is_ours: impl Fn(&str) -> Option<bool>) -> Option<String> {
     let fixed = pattern.bytes().filter(|byte| *byte != b'*').count();
     let missing = 12_usize.checked_sub(fixed)?;
     let with = |digit: u8| {
@@ -240,13 +262,18 @@ fn filled_account(pattern: &str, is_stranger: impl Fn(&str) -> bool) -> Option<S
         let run: String = std::iter::repeat_n(digit, missing).collect();
         pattern.replacen('*', &run, 1).replace('*', "").replace('?', digit.encode_utf8(&mut [0]))
     };
+    let may_be_many = missing > 0 || pattern.contains('?');
+    let is_stranger = |id: &String| match is_ours(id) {
+        Some(is_ours) => !is_ours,
+        None => may_be_many,
+    };
     (b'0'..=b'9').rev().map(with).find(|id| is_account_id(id) && is_stranger(id))
 }
 
-/// A text that a pattern matches.
-fn filled(pattern: &str, whole: &str) -> String {
+/// A Region that a pattern matches.
+fn filled(pattern: &str) -> String {
     let filled = pattern.replace('*', "").replace('?', "x");
-    if filled.is_empty() { whole.to_owned() } else { filled }
+    if filled.is_empty() { USUAL[0].0.to_owned() } else { filled }
 }
 
 /// A policy that is known to be there or not, or why it is not known.

@@ -507,7 +507,7 @@ fn controlled(controls: &Controlled, denied: &'static str) -> Conclusion {
 }
 
 /// Whether an action is allowed to accounts: before there was the service, CloudTrail had an account in each Region.
-fn names_other_accounts(policy: &Document, action: &str) -> bool {
+pub(super) fn names_other_accounts(policy: &Document, action: &str) -> bool {
     let is_account = |principal: &Principal| principal.name().starts_with("arn:") || principal.name().len() == 12;
     policy.statements.iter().filter(|statement| statement.effect == Effect::Allow).any(|statement| {
         let names_action = match &statement.action {

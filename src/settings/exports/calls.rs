@@ -192,6 +192,8 @@ impl Call {
             }
             false if GONE.contains(&code) => {
                 let mut facts = self.without(&Without::Gone);
+                // Who asks in another place is told that nothing is there, whatever there is.
+                facts.retain(|fact| !matches!(fact, Fact::Key(arn, _) if home_of(arn) != self.place));
                 match (facts.first(), code) {
                     (Some(Fact::Bucket(bucket, _)), "404" | "NoSuchBucket") => {
                         facts.push(Fact::Bucket(bucket.clone(), BucketFact::Gone));
@@ -202,7 +204,7 @@ impl Call {
                         facts.push(Fact::Trail(arn.clone(), None, TrailFact::Gone));
                     }
                     // Nothing can be said of its state any more.
-                    (Some(Fact::Key(arn, _)), _) => {
+                    (Some(Fact::Key(arn, _)), "NotFoundException") if home_of(arn) == self.place => {
                         facts.push(Fact::Key(arn.clone(), KeyFact::Metadata(Answer::Gone)));
                     }
                     _ => {}
