@@ -8,14 +8,16 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use logseal::audit::{DEFAULT_MANIFEST_ROWS, DEFAULT_MAX_GROUPS, DEFAULT_SAMPLE};
 use logseal::campaign::{RoleArn, S3Location};
-use logseal::evidence::{EvidenceOptions, EvidencePath};
+use logseal::evidence::{DEFAULT_JOIN_MEMORY, EvidenceOptions, EvidencePath};
 use logseal::finished::Joined;
 use logseal::generate;
 use logseal::object_key::Account;
+use logseal::pack::Again;
 use logseal::plan::{Checksums, PlanOptions, Shard};
 use logseal::policy::{EvidenceAssumptions, Preset};
 use logseal::population::{ConfigurationFile, PopulationOptions};
 use logseal::timestamp::{Timestamp, parse_span};
+use logseal::work::{Watch, default_jobs};
 
 /// Check every stored log object's encryption against a policy, offline
 ///
@@ -538,6 +540,64 @@ pub(super) struct VerifyPackArgs {
     /// The public key in PEM that the statement for pipelines must be signed with
     #[arg(long, value_name = "FILE", value_parser = local_path())]
     pub attestation_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub again: AgainArgs,
+}
+
+/// What the audit was made from, in the same order: it is run again, as the pack says that it was done, and must give the same
+#[derive(Args)]
+#[command(next_help_heading = "Run again")]
+pub(super) struct AgainArgs {
+    /// The sources of the audit
+    #[arg(long, num_args = 1.., value_name = "SOURCE", value_parser = local_path())]
+    pub sources: Vec<PathBuf>,
+    /// The run that was taken from a folder of dated runs
+    #[arg(long, value_name = "2026-01-04T01-00Z", requires = "sources")]
+    pub run: Option<String>,
+    /// The columns of CSV files without a manifest
+    #[arg(long, value_name = "\"Bucket, Key, ...\"", requires = "sources")]
+    pub schema: Option<String>,
+    /// The audit did not verify checksums
+    #[arg(long, requires = "sources")]
+    pub no_checksums: bool,
+    /// How many groups the audit could tell apart
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_GROUPS, requires = "sources")]
+    pub max_groups: usize,
+    /// The key evidence that the audit had
+    #[arg(long, num_args = 1.., value_name = "PATH", value_parser = parse_evidence, requires = "sources")]
+    pub key_evidence: Vec<String>,
+    /// What `aws kms list-aliases` said
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "key_evidence", value_parser = local_path())]
+    pub kms_aliases: Vec<PathBuf>,
+    /// When evidence was taken that does not say so itself
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "key_evidence")]
+    pub evidence_as_of: Option<Timestamp>,
+    /// How many workers there are [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = parse_jobs, requires = "sources")]
+    pub jobs: Option<usize>,
+}
+
+impl AgainArgs {
+    /// Nothing if no sources are given.
+    pub fn into_again(self, watch: Watch<'_>) -> Option<Again<'_>> {
+        let evidence = EvidenceOptions {
+            sources: self.key_evidence.iter().map(|text| EvidencePath::parse(text)).collect(),
+            aliases: self.kms_aliases,
+            as_of: self.evidence_as_of,
+            memory: DEFAULT_JOIN_MEMORY,
+            temp_dir: None,
+        };
+        (!self.sources.is_empty()).then(|| Again {
+            sources: self.sources,
+            run: self.run,
+            schema: self.schema,
+            checksums: if self.no_checksums { Checksums::Skipped } else { Checksums::Verified },
+            max_groups: self.max_groups,
+            evidence: (!evidence.sources.is_empty()).then_some(evidence),
+            jobs: self.jobs.unwrap_or_else(default_jobs),
+            watch,
+        })
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -10,9 +10,10 @@ use logseal::pack::{
 };
 use logseal::report::{StatementForm, render_page, render_statement};
 use logseal::timestamp::Timestamp;
+use logseal::work::{NoProgress, Watch};
 
 use super::args::{PackArgs, PackedFindings, VerifyPackArgs};
-use super::{Failure, print, say, stdout_style};
+use super::{Failure, cancel_on_interrupt, print, say, stdout_style};
 
 /// The pack is not as it should be.
 const DIFFERS: u8 = 1;
@@ -72,9 +73,12 @@ pub(super) fn verify(args: VerifyPackArgs) -> Result<u8, Failure> {
         _ => None,
     };
     let attestation_key = args.attestation_key.as_deref().map(read).transpose()?;
-    let options = VerifyOptions { page: &render_page, signer, attestation_key };
+    let cancel = cancel_on_interrupt();
+    let again = args.again.into_again(Watch { cancel: &cancel, progress: &NoProgress });
+    let is_repeated = again.is_some();
+    let options = VerifyOptions { page: &render_page, signer, attestation_key, again };
     match verify_pack(&args.pack, &options) {
-        Ok(verified) => tell(&verified),
+        Ok(verified) => tell(&verified, is_repeated),
         Err(fault) if fault.is_of_the_job() => Err(Failure::new(fault.to_string())),
         Err(fault) => {
             print(format!("DIFFERS  {}\n", logseal::escape::harmless(&fault.to_string())).as_bytes())?;
@@ -83,7 +87,7 @@ pub(super) fn verify(args: VerifyPackArgs) -> Result<u8, Failure> {
     }
 }
 
-fn tell(verified: &Verified) -> Result<u8, Failure> {
+fn tell(verified: &Verified, is_repeated: bool) -> Result<u8, Failure> {
     let (word, code) = match verified.signed {
         Signed::No => ("UNSIGNED", UNSIGNED),
         _ => ("VERIFIED", 0),
@@ -94,9 +98,10 @@ fn tell(verified: &Verified) -> Result<u8, Failure> {
         _ if verified.signatures.is_empty() => "not signed",
         _ => "signed by whom was not asked: --allowed-signers and --identity, or --attestation-key",
     };
+    let repeated = if is_repeated { "The audit, run again from its sources, gives the same.\n" } else { "" };
     print(
         format!(
-            "{word}  {} files, {} bytes, as they were packed; {signed}\n\n{}",
+            "{word}  {} files, {} bytes, as they were packed; {signed}\n{repeated}\n{}",
             verified.files,
             verified.bytes,
             render_statement(&verified.finished, StatementForm::Text(stdout_style()))

@@ -39,6 +39,7 @@ pub(crate) struct AuditResult {
     pub(crate) by_rule: BTreeMap<String, RuleLine>,
     pub(crate) by_key: BTreeMap<String, Amount>,
     pub(crate) key_coverage: KeyCoverage,
+    pub(crate) evidence_delivery: Option<serde_json::Value>,
     pub(crate) rollup: String,
     pub(crate) by_account: Vec<AccountRow>,
     pub(crate) by_month: Vec<MonthRow>,

@@ -4,6 +4,7 @@
 //! A pack is a BagIt bag (RFC 8493) in one zip archive: every file of it is in a manifest of SHA-256 hashes, and every manifest in
 //! another. The same result makes the same bytes. Signing is left to tools that guard keys.
 
+mod again;
 mod bag;
 mod contents;
 mod groups;
@@ -20,6 +21,7 @@ use crate::escape::escape;
 use crate::finished::Finished;
 use crate::store;
 
+pub use again::Again;
 pub use contents::FindingsForm;
 pub use read::PackFault;
 pub use signature::AllowedSigner;

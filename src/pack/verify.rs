@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::GzDecoder;
 
 use super::PackError;
+use super::again::{self, Again};
 use super::bag;
 use super::contents;
 use super::groups;
@@ -35,12 +36,14 @@ pub struct VerifyOptions<'v> {
     pub signer: Option<AllowedSigner>,
     /// The public key in PEM that the statement for pipelines must be signed with.
     pub attestation_key: Option<String>,
+    /// The sources, from which the audit is run again.
+    pub again: Option<Again<'v>>,
 }
 
 impl VerifyOptions<'_> {
     /// Nothing but the pack itself.
     pub fn new() -> Self {
-        Self { page: &|_| String::new(), signer: None, attestation_key: None }
+        Self { page: &|_| String::new(), signer: None, attestation_key: None, again: None }
     }
 }
 
@@ -118,6 +121,9 @@ pub fn verify_pack(path: &Path, options: &VerifyOptions<'_>) -> Result<Verified,
     }
     let finished = agrees(&opened, options, (bytes, files))?;
     let has_findings = payload.contains_key("data/findings.csv.gz");
+    if let Some(sources) = &options.again {
+        again::check(&opened, &finished, sources)?;
+    }
     let signed = signed(&opened, options)?;
     let is_repacked = repacked(path, &opened)?;
     Ok(Verified { files, bytes, finished, has_findings, signatures, signed, is_repacked })

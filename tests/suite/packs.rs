@@ -11,6 +11,7 @@ use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 use crate::audits::{Desk, Ran, command};
+use crate::delivery::{BUCKET, Delivery, Row, all_columns};
 
 fn packed(desk: &Desk, name: &str, args: &[&str]) -> PathBuf {
     let (audit, source) = (desk.path("audit"), Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/example"));
@@ -227,6 +228,112 @@ fn new_hashes_do_not_make_another_result() {
 }
 
 /// Programs that read archives differ in what they go by.
+/// The audit is run again from what it was made from, and from what it was not.
+#[test]
+fn an_audit_that_is_run_again_gives_the_same() {
+    let desk = Desk::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/example");
+    let verify = |pack: &Path, args: &[&str]| -> Ran {
+        command().arg("verify-pack").arg(pack).args(args).output().unwrap().into()
+    };
+    let again = |pack: &Path, source: &Path, args: &[&str]| {
+        verify(pack, &[&["--sources", source.to_str().unwrap()], args].concat())
+    };
+    for (name, args) in [("all.zip", &[][..]), ("none.zip", &["--findings", "none"])] {
+        let pack = packed(&desk, name, args);
+        let ran = again(&pack, &source, &[]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stdout.contains("run again from its sources, gives the same"), "{}", ran.stdout);
+    }
+    // A row that was another, in a delivery whose checksums are right again.
+    let pack = desk.path("all.zip");
+    let rows = vec![Row::compliant("f"); 7];
+    let other = Delivery::csv(&rows, &all_columns(), 1).write(&desk.path("other")).config;
+    let ran = again(&pack, &other, &[]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stdout.contains("run again, gives another summary.json: "), "{}", ran.stdout);
+    let gone = again(&pack, &desk.path("nowhere"), &[]);
+    assert_eq!(gone.code, Some(2), "{gone:?}");
+    assert!(verify(&pack, &["--max-groups", "3"]).code == Some(2), "without sources");
+    // Everything that can be asked of an audit is repeated.
+    let rows: Vec<Row> = (0..40)
+        .map(|at| {
+            let status = ["SSE-KMS", "SSE-S3", "NOT-SSE", ""][at % 4];
+            Row::compliant(&format!("f{at}"))
+                .with_key(format!("AWSLogs/{:012}/CloudTrail/us-east-1/{at}", at % 5))
+                .with_status(status)
+        })
+        .collect();
+    let source = Delivery::csv(&rows, &all_columns(), 3).write(&desk.path("rows")).config;
+    let policy = "[[rule]]\nid = 'r'\nencryption = ['SSE-KMS']\nkeys = ['k']\n[keys]\nk = 'arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'\n\
+        [remediation]\nkey = 'k'\n[[exception]]\nid = 'e'\nrule = 'r'\nexpires = 2030-01-01\nwhere = { account = ['000000000001'] }\n";
+    for args in [
+        &["--sample", "3", "--sample-seed", "mine"][..],
+        &["--rollup", "none", "--remediate-undetermined"],
+        &["--max-groups", "2"],
+        &["--expect-objects", "audit-logs=1"],
+    ] {
+        let audited = desk.audit_under(
+            policy,
+            &source,
+            &args
+                .iter()
+                .map(|arg| match *arg {
+                    "audit-logs=1" => format!("{BUCKET}=1"),
+                    arg => arg.to_owned(),
+                })
+                .collect::<Vec<_>>()
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>(),
+        );
+        assert_eq!(audited.code(), Some(1), "{audited:?}");
+        let pack = desk.path("rows.zip");
+        let ran: Ran =
+            command().arg("pack").arg(&audited.out).args(["--force", "--out"]).arg(&pack).output().unwrap().into();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let groups: &[&str] = if args[0] == "--max-groups" { args } else { &[] };
+        let ran = again(&pack, &source, groups);
+        assert_eq!(ran.code, Some(0), "{args:?}: {}", ran.stdout);
+        if !groups.is_empty() {
+            assert_eq!(again(&pack, &source, &[]).code, Some(1), "groups are part of the result");
+        }
+    }
+}
+
+/// A result that rests on evidence is not repeated without it.
+#[test]
+fn key_evidence_is_needed_again() {
+    let desk = Desk::new();
+    let key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let source = Delivery::csv(&[Row::compliant("f")], &all_columns(), 1).write(&desk.path("csv")).config;
+    let row = Row::compliant("f");
+    let head = format!(
+        "{{\"Bucket\": \"{BUCKET}\", \"Key\": \"{}\", \"VersionId\": \"{}\", \"EvidenceAsOf\": \"2026-01-04T01:00:00Z\", \
+         \"ServerSideEncryption\": \"aws:kms\", \"SSEKMSKeyId\": \"{key}\"}}\n",
+        String::from_utf8_lossy(&row.key),
+        row.version_id.as_deref().unwrap()
+    );
+    let heads = desk.file("heads.ndjson", &head);
+    let policy = format!("[[rule]]\nid = 'r'\nencryption = ['SSE-KMS']\nkeys = ['k']\n[keys]\nk = '{key}'\n");
+    let heads = heads.to_str().unwrap();
+    let audited = desk.audit_under(&policy, &source, &["--key-evidence", heads, "--evidence-max-age", "7d"]);
+    assert_eq!(audited.code(), Some(0), "{audited:?}");
+    let pack = desk.path("pass.zip");
+    let ran: Ran = command().arg("pack").arg(&audited.out).arg("--out").arg(&pack).output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let again = |args: &[&str]| -> Ran {
+        command().arg("verify-pack").arg(&pack).arg("--sources").arg(&source).args(args).output().unwrap().into()
+    };
+    let without = again(&[]);
+    assert_eq!(without.code, Some(2), "{without:?}");
+    assert!(without.stderr.contains("--key-evidence"), "{}", without.stderr);
+    let with = again(&["--key-evidence", heads]);
+    assert_eq!(with.code, Some(0), "{with:?}");
+    let other = desk.file("other.ndjson", &head.replace("1234abcd", "00000000"));
+    assert_eq!(again(&["--key-evidence", other.to_str().unwrap()]).code, Some(1));
+}
+
 #[test]
 fn archives_say_one_thing_to_all_who_read_them() {
     let desk = Desk::new();
