@@ -1,6 +1,6 @@
 //! What everything that works side by side shares: workers, who may end them early, who hears how far they have come.
 
-use std::io;
+use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -62,6 +62,26 @@ impl Cancel {
     /// Whether the work should end.
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Reads until the work should end, which is an error then.
+    pub(crate) fn reader<R>(&self, from: R) -> CancelReader<'_, R> {
+        CancelReader { from, cancel: self }
+    }
+}
+
+/// Reads until the work should end.
+pub(crate) struct CancelReader<'c, R> {
+    from: R,
+    cancel: &'c Cancel,
+}
+
+impl<R: Read> Read for CancelReader<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.cancel.is_cancelled() {
+            true => Err(io::Error::other(Stopped::Cancelled)),
+            false => self.from.read(buffer),
+        }
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) fn run(args: PackArgs) -> Result<u8, Failure> {
         page: &page,
         joined: folders.collect(),
         signer: signer.transpose()?,
+        cancel: cancel_on_interrupt(),
     };
     let packed = pack(&args.audit, &finished, &options)?;
     let out = shown(&options.out);
@@ -76,7 +77,7 @@ pub(super) fn verify(args: VerifyPackArgs) -> Result<u8, Failure> {
     let cancel = cancel_on_interrupt();
     let again = args.again.into_again(Watch { cancel: &cancel, progress: &NoProgress });
     let is_repeated = again.is_some();
-    let options = VerifyOptions { page: &render_page, signer, attestation_key, again };
+    let options = VerifyOptions { page: &render_page, signer, attestation_key, again, cancel: cancel.clone() };
     match verify_pack(&args.pack, &options) {
         Ok(verified) => tell(&verified, is_repeated),
         Err(fault) if fault.is_of_the_job() => Err(Failure::new(fault.to_string())),

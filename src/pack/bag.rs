@@ -11,13 +11,13 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::contents::{Content, Payload};
 use super::read::Opened;
-use super::statement::Signer;
 use super::texts;
-use super::{PackError, Packed, ROOT};
+use super::{PackError, PackOptions, Packed, ROOT};
 use crate::escape::hex::hex;
 use crate::finished::Finished;
 use crate::hashes::sha256::Sha256;
 use crate::store;
+use crate::work::Cancel;
 
 /// Files from so many bytes on get the larger form of sizes.
 const LARGE_FILE_LEN: u64 = 4_000_000_000;
@@ -30,11 +30,11 @@ pub(super) fn write(
     archive: &Path,
     finished: &Finished,
     payload: Payload,
-    signer: Option<&Signer>,
+    options: &PackOptions<'_>,
     out: &Path,
 ) -> Result<Packed, PackError> {
     let failed = |error: io::Error| PackError::Write { path: out.to_owned(), error };
-    let mut bag = Bag::new(store::create(archive).map_err(failed)?);
+    let mut bag = Bag::new(store::create(archive).map_err(failed)?, &options.cancel);
     let mut statement = Vec::new();
     for (name, content) in payload {
         if let (Content::Bytes(bytes), "attestation.json") = (&content, name.as_str()) {
@@ -55,7 +55,7 @@ pub(super) fn write(
     }
     let tags = lines(&bag.hashes);
     bag.add("tagmanifest-sha256.txt", Content::Bytes(tags.into_bytes()), out)?;
-    if let Some(signer) = signer {
+    if let Some(signer) = &options.signer {
         bag.add("attestation.dsse.json", Content::Bytes(signer.envelope(&statement)?), out)?;
     }
     let file = bag.zip.finish().map_err(|error| failed(error.into()))?;
@@ -68,7 +68,7 @@ pub(super) fn is_as_written(archive: &Path, opened: &Opened) -> Result<bool, Pac
     let failed = |error: io::Error| PackError::Read { path: archive.to_owned(), source: error };
     let folder = store::temp_folder(None).map_err(failed)?;
     let again = folder.path().join("again.zip");
-    let mut bag = Bag::new(store::create(&again).map_err(failed)?);
+    let mut bag = Bag::new(store::create(&again).map_err(failed)?, &opened.cancel);
     let is_payload = |name: &&String| name.starts_with("data/");
     let tags = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt", "attestation.dsse.json"];
     let tags = tags.into_iter().filter(|name| opened.names.contains(*name)).map(str::to_owned);
@@ -93,17 +93,18 @@ fn lines(hashes: &BTreeMap<String, String>) -> String {
     hashes.iter().map(|(name, hash)| format!("{hash}  {name}\n")).collect()
 }
 
-struct Bag<W: Write + Seek> {
+struct Bag<'c, W: Write + Seek> {
     zip: ZipWriter<W>,
+    cancel: &'c Cancel,
     /// By name, of what has been added since they were last written.
     hashes: BTreeMap<String, String>,
     /// The lengths of all files.
     bytes: u64,
 }
 
-impl Bag<File> {
-    fn new(file: File) -> Self {
-        Self { zip: ZipWriter::new(file), hashes: BTreeMap::new(), bytes: 0 }
+impl<'c> Bag<'c, File> {
+    fn new(file: File, cancel: &'c Cancel) -> Self {
+        Self { zip: ZipWriter::new(file), cancel, hashes: BTreeMap::new(), bytes: 0 }
     }
 
     fn add(&mut self, name: &str, content: Content, out: &Path) -> Result<(), PackError> {
@@ -123,11 +124,11 @@ impl Bag<File> {
         let mut entry = Hashed { to: &mut self.zip, hash: Sha256::new(), bytes: 0 };
         match content {
             Content::Bytes(bytes) => entry.write_all(&bytes).map_err(failed)?,
-            Content::File(path) | Content::Stored(path) => copy(&path, &mut entry, out)?,
+            Content::File(path) | Content::Stored(path) => copy(&path, &mut entry, (out, self.cancel))?,
             Content::Gzipped(path) => {
                 // Neither a name nor a time: the same text makes the same bytes.
                 let mut gzip = GzBuilder::new().write(&mut entry, Compression::new(LEVEL as u32));
-                copy(&path, &mut gzip, out)?;
+                copy(&path, &mut gzip, (out, self.cancel))?;
                 gzip.finish().map_err(failed)?;
             }
         }
@@ -143,9 +144,9 @@ fn len(path: &Path) -> Result<u64, PackError> {
     Ok(path.metadata().map_err(read)?.len())
 }
 
-fn copy(path: &Path, to: &mut impl Write, out: &Path) -> Result<(), PackError> {
+fn copy(path: &Path, to: &mut impl Write, (out, cancel): (&Path, &Cancel)) -> Result<(), PackError> {
     let unreadable = |source| PackError::Read { path: path.to_owned(), source };
-    let mut file = store::read_back(path).map_err(unreadable)?;
+    let mut file = cancel.reader(store::read_back(path).map_err(unreadable)?);
     let mut buffer = vec![0; BUFFER_LEN];
     loop {
         match file.read(&mut buffer) {

@@ -62,8 +62,8 @@ pub(super) fn payload(folder: &Path, finished: &Finished, options: &PackOptions<
     }
     let findings = folder.join("findings.csv");
     let read = store::read_back(&findings).map_err(|source| PackError::Read { path: findings.clone(), source })?;
-    let groups =
-        groups::of_findings(read, finished).map_err(|why| PackError::Findings { path: findings.clone(), why })?;
+    let groups = groups::of_findings(options.cancel.reader(read), finished)
+        .map_err(|why| PackError::Findings { path: findings.clone(), why })?;
     payload.insert("groups.csv".to_owned(), Content::Bytes(groups));
     if options.findings == FindingsForm::Csv {
         payload.insert("findings.csv.gz".to_owned(), Content::Gzipped(findings));

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use crate::escape::escape;
 use crate::finished::Finished;
 use crate::store;
+use crate::work::{Cancel, Stopped};
 
 pub use again::Again;
 pub use contents::FindingsForm;
@@ -46,6 +47,8 @@ pub struct PackOptions<'p> {
     pub joined: Vec<(&'static str, PathBuf)>,
     /// What signs the statement for pipelines.
     pub signer: Option<Signer>,
+    /// Ends it early; nothing is left behind then.
+    pub cancel: Cancel,
 }
 
 /// A pack that was made.
@@ -97,6 +100,9 @@ pub enum PackError {
     /// What was written is not what was meant: files changed meanwhile.
     #[error("the result changed while it was packed: {0}")]
     Changed(String),
+    /// Somebody ended it early.
+    #[error(transparent)]
+    Stopped(Stopped),
     /// The statement cannot be signed.
     #[error(transparent)]
     Attest(#[from] AttestError),
@@ -120,6 +126,14 @@ fn shown(path: &Path) -> String {
 
 /// Makes a pack of a finished audit in `folder`. It is there as a whole, and checked, or not at all.
 pub fn pack(folder: &Path, finished: &Finished, options: &PackOptions<'_>) -> Result<Packed, PackError> {
+    make(folder, finished, options).map_err(|error| match options.cancel.is_cancelled() {
+        // Whatever was not as it should be then was not finished.
+        true => PackError::Stopped(Stopped::Cancelled),
+        false => error,
+    })
+}
+
+fn make(folder: &Path, finished: &Finished, options: &PackOptions<'_>) -> Result<Packed, PackError> {
     let out = &options.out;
     match out.symlink_metadata() {
         Ok(facts) if !facts.is_file() => return Err(PackError::NoFile(out.clone())),
@@ -131,8 +145,10 @@ pub fn pack(folder: &Path, finished: &Finished, options: &PackOptions<'_>) -> Re
     let around = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let staged = store::staging_folder(around).map_err(failed)?;
     let archive = staged.path().join("pack.zip");
-    let packed = bag::write(&archive, finished, payload, options.signer.as_ref(), out)?;
-    let verified = verify_pack(&archive, &VerifyOptions { page: &|_| options.page.to_owned(), ..VerifyOptions::new() });
+    let packed = bag::write(&archive, finished, payload, options, out)?;
+    let cancel = options.cancel.clone();
+    let as_packed = VerifyOptions { page: &|_| options.page.to_owned(), cancel, ..VerifyOptions::new() };
+    let verified = verify_pack(&archive, &as_packed);
     verified.map_err(|fault| PackError::Changed(fault.to_string()))?;
     store::rename(&archive, out).map_err(failed)?;
     Ok(packed)

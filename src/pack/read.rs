@@ -10,6 +10,7 @@ use zip::ZipArchive;
 
 use crate::escape::escape;
 use crate::store;
+use crate::work::{Cancel, Stopped};
 
 /// So many files a pack has at most.
 const MAX_FILES: usize = 100_000;
@@ -63,6 +64,11 @@ pub enum PackFault {
 }
 
 impl PackFault {
+    /// The same where somebody ended the check early: what was found then is found because of that.
+    pub(super) fn unless_ended(self, cancel: &Cancel) -> Self {
+        if cancel.is_cancelled() { Self::Means(Stopped::Cancelled.to_string()) } else { self }
+    }
+
     /// Whether it could not be looked at, rather than that something is wrong with it.
     pub fn is_of_the_job(&self) -> bool {
         matches!(self, Self::Unreadable { .. } | Self::Means(_))
@@ -75,6 +81,8 @@ pub(super) struct Opened {
     pub(super) root: PathBuf,
     /// The names of all of its files below that folder.
     pub(super) names: BTreeSet<String>,
+    /// Ends the check early.
+    pub(super) cancel: Cancel,
     _extracted: Option<TempDir>,
 }
 
@@ -93,11 +101,11 @@ impl Opened {
 }
 
 /// Opens an archive, or the folder of an unpacked one.
-pub(super) fn open(path: &Path) -> Result<Opened, PackFault> {
+pub(super) fn open(path: &Path, cancel: &Cancel) -> Result<Opened, PackFault> {
     let unreadable = |error| PackFault::Unreadable { path: path.to_owned(), error };
     match path.metadata().map_err(unreadable)? {
-        facts if facts.is_dir() => folder(path),
-        facts if facts.is_file() => archive(path),
+        facts if facts.is_dir() => folder(path, cancel),
+        facts if facts.is_file() => archive(path, cancel),
         _ => Err(PackFault::Means(format!(
             "{} is neither a file nor a folder",
             escape(path.as_os_str().as_encoded_bytes())
@@ -105,7 +113,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, PackFault> {
     }
 }
 
-fn folder(path: &Path) -> Result<Opened, PackFault> {
+fn folder(path: &Path, cancel: &Cancel) -> Result<Opened, PackFault> {
     let inner = path.join(super::ROOT);
     let root =
         if !path.join("bagit.txt").exists() && inner.join("bagit.txt").exists() { inner } else { path.to_owned() };
@@ -136,10 +144,10 @@ fn folder(path: &Path) -> Result<Opened, PackFault> {
             }
         }
     }
-    Ok(Opened { root, names, _extracted: None })
+    Ok(Opened { root, names, cancel: cancel.clone(), _extracted: None })
 }
 
-fn archive(path: &Path) -> Result<Opened, PackFault> {
+fn archive(path: &Path, cancel: &Cancel) -> Result<Opened, PackFault> {
     let unreadable = |error| PackFault::Unreadable { path: path.to_owned(), error };
     let mut file = store::read_back(path).map_err(unreadable)?;
     ends_properly(&mut file)
@@ -178,14 +186,15 @@ fn archive(path: &Path) -> Result<Opened, PackFault> {
         let parent = target.parent().unwrap_or(&root);
         store::create_folders(parent).map_err(unreadable)?;
         let mut file = store::create_new(&target).map_err(unreadable)?;
-        let len = io::copy(&mut (&mut entry).take(most + 1), &mut file)
+        let len = io::copy(&mut cancel.reader(&mut entry).take(most + 1), &mut file)
             .map_err(|error| PackFault::Archive(format!("{name}: {error}")))?;
         if len > most {
             return Err(PackFault::Archive("it holds more bytes than Payload-Oxum says".to_owned()));
         }
         *(if is_payload { &mut left } else { &mut left_of_tags }) -= len;
     }
-    Ok(Opened { root, names: entries.into_keys().collect(), _extracted: Some(extracted) })
+    let names = entries.into_keys().collect();
+    Ok(Opened { root, names, cancel: cancel.clone(), _extracted: Some(extracted) })
 }
 
 /// Whether the file ends with the end of an archive that has no comment.

@@ -20,6 +20,7 @@ use crate::escape::hex::hex;
 use crate::finished::{Finished, Joined};
 use crate::hashes::sha256::Sha256;
 use crate::store;
+use crate::work::Cancel;
 
 /// Archives up to this length are compared as a whole.
 const MAX_COMPARED_LEN: u64 = 256 << 20;
@@ -38,12 +39,14 @@ pub struct VerifyOptions<'v> {
     pub attestation_key: Option<String>,
     /// The sources, from which the audit is run again.
     pub again: Option<Again<'v>>,
+    /// Ends it early.
+    pub cancel: Cancel,
 }
 
 impl VerifyOptions<'_> {
     /// Nothing but the pack itself.
     pub fn new() -> Self {
-        Self { page: &|_| String::new(), signer: None, attestation_key: None, again: None }
+        Self { page: &|_| String::new(), signer: None, attestation_key: None, again: None, cancel: Cancel::default() }
     }
 }
 
@@ -88,7 +91,11 @@ pub enum Signed {
 
 /// Checks a pack: an archive, or the folder of an unpacked one.
 pub fn verify_pack(path: &Path, options: &VerifyOptions<'_>) -> Result<Verified, PackFault> {
-    let opened = open(path)?;
+    verify(path, options).map_err(|fault| fault.unless_ended(&options.cancel))
+}
+
+fn verify(path: &Path, options: &VerifyOptions<'_>) -> Result<Verified, PackFault> {
+    let opened = open(path, &options.cancel)?;
     if opened.read("bagit.txt")? != texts::BAGIT.as_bytes() {
         return Err(PackFault::Bag("bagit.txt is of another form".to_owned()));
     }
@@ -197,7 +204,7 @@ fn unchanged(opened: &Opened, name: &str, hash: &str) -> Result<u64, PackFault> 
     }
     let path = opened.root.join(name);
     let unreadable = |error| PackFault::Unreadable { path: path.clone(), error };
-    let mut file = store::read_back(&path).map_err(unreadable)?;
+    let mut file = opened.cancel.reader(store::read_back(&path).map_err(unreadable)?);
     let (mut hasher, mut buffer, mut len) = (Sha256::new(), vec![0; 256 << 10], 0);
     loop {
         let read = file.read(&mut buffer).map_err(unreadable)?;
@@ -262,7 +269,7 @@ fn findings(opened: &Opened, finished: &Finished) -> Result<(), PackFault> {
         return groups::agree(&text, finished).map_err(PackFault::Disagrees);
     }
     let file = store::read_back(&findings).map_err(|error| unreadable(&findings, error))?;
-    let mut gzip = GzDecoder::new(BufReader::new(file));
+    let mut gzip = GzDecoder::new(BufReader::new(opened.cancel.reader(file)));
     let made = groups::of_findings(&mut gzip, finished).map_err(PackFault::Disagrees)?;
     let behind = gzip.into_inner().fill_buf().map(|bytes| bytes.len()).map_err(|error| unreadable(&findings, error))?;
     if behind > 0 {

@@ -5,12 +5,16 @@ use std::fs::{self, File};
 use std::io::{Cursor, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use logseal::pack::{PackFault, Verified, VerifyOptions, verify_pack};
+use logseal::finished::{Finished, Joined};
+use logseal::pack::{
+    FindingsForm, PackError, PackFault, PackOptions, Verified, VerifyOptions, pack as make_pack, verify_pack,
+};
 use logseal::report::render_page;
+use logseal::work::Cancel;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
-use crate::audits::{Desk, Ran, command};
+use crate::audits::{Desk, Ran, command, names_in};
 use crate::delivery::{BUCKET, Delivery, Row, all_columns};
 
 fn packed(desk: &Desk, name: &str, args: &[&str]) -> PathBuf {
@@ -415,4 +419,31 @@ fn findings_must_be_those_that_are_counted() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.stderr.contains("the lines of findings.csv 19"), "{}", ran.stderr);
     assert!(!desk.path("x.zip").exists());
+}
+
+#[test]
+fn what_is_ended_early_leaves_nothing() {
+    let desk = Desk::new();
+    let pack = packed(&desk, "pack.zip", &[]);
+    let ended = Cancel::default();
+    ended.cancel();
+    let options = VerifyOptions { page: &render_page, cancel: ended.clone(), ..VerifyOptions::new() };
+    let fault = verify_pack(&pack, &options).unwrap_err();
+    assert!(fault.is_of_the_job() && fault.to_string().starts_with("interrupted"), "{fault}");
+    let finished = Finished::read(&desk.path("audit"), &Joined::default()).unwrap();
+    let page = render_page(&finished);
+    let out = desk.path("folder/other.zip");
+    fs::create_dir(desk.path("folder")).unwrap();
+    let options = PackOptions {
+        out: out.clone(),
+        overwrite: false,
+        findings: FindingsForm::Csv,
+        page: &page,
+        joined: Vec::new(),
+        signer: None,
+        cancel: ended,
+    };
+    let error = make_pack(&desk.path("audit"), &finished, &options).unwrap_err();
+    assert!(matches!(error, PackError::Stopped(_)), "{error}");
+    assert_eq!(names_in(&desk.path("folder")), Vec::<String>::new());
 }
