@@ -221,10 +221,10 @@ mod tests {
         let lines = ticket(head(), &texts(30), &fullest());
         assert_eq!(lines.len(), MAX_LINES);
         assert!(
-            lines.contains(&"- text 4".to_owned()) && lines.contains(&"- and 25 more statements".to_owned()),
+            lines.contains(&"- text 2".to_owned()) && lines.contains(&"- and 27 more statements".to_owned()),
             "{lines:?}"
         );
-        let lines = ticket(head(), &texts(6), &fullest());
+        let lines = ticket(head(), &texts(4), &fullest());
         assert!(lines.len() == MAX_LINES && !lines.iter().any(|line| line.contains("more")), "{lines:?}");
     }
 }
