@@ -91,6 +91,7 @@ pub struct Assumption {
 
 /// An assumption, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AssumptionLine {
     /// The name of the assumption, as [`AssumptionName::as_str`] spells it.

@@ -69,6 +69,7 @@ pub struct Delivery {
 
 /// What is proven of the delivery of logs, and what is not, in `summary.json`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DeliveryLine {
     /// From when until when all that was delivered is in verified digests and was read; the last 1,000 of such spans,
@@ -86,6 +87,7 @@ pub struct DeliveryLine {
 
 /// From when on and until when.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SpanLine {
     /// Its beginning, in UTC to the second.

@@ -82,6 +82,8 @@ pub mod sinks;
 pub mod source;
 mod spans;
 mod store;
+#[cfg(test)]
+mod tests;
 pub mod timestamp;
 mod words;
 pub mod work;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What an audit comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Everything planned was examined, and every object is proven right.
@@ -39,6 +40,7 @@ impl Outcome {
 
 /// The program.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ToolFacts {
     /// What it is called.

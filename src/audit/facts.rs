@@ -40,6 +40,7 @@ pub struct AuditFacts {
 
 /// The policy, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PolicyFacts {
     /// What it calls itself.
@@ -68,6 +69,7 @@ pub struct PolicyFacts {
 
 /// What violating objects should become, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RemediationFacts {
     /// The ARN of the key to encrypt them under.
@@ -78,6 +80,7 @@ pub struct RemediationFacts {
 
 /// A rule, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RuleFacts {
     /// Its id.
@@ -90,6 +93,7 @@ pub struct RuleFacts {
 
 /// An exception from a rule, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ExceptionFacts {
     /// Its id.
@@ -138,6 +142,7 @@ pub struct SourceFacts {
 
 /// A manifest, as it was delivered. It is kept in `sources/N/`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ManifestFacts {
     /// The bucket that it was delivered to, as it says itself, escaped.

@@ -12,6 +12,7 @@ use crate::policy::{Verdict, Versions};
 
 /// Why an outcome is no pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeReason {
     /// Objects violate the policy.

@@ -43,6 +43,7 @@ impl SampleOptions {
 
 /// How the sample was drawn.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SampleLine {
     /// What somebody chose to decide which rows are drawn (`--sample-seed`); nothing if the manifests did.

@@ -35,6 +35,7 @@ pub const AUDIT_SCHEMA: &str = "logseal.audit/1";
 /// What an audit came to: `summary.json`. All of it but `started_at`, `finished_at` and `timing`, those of `digests`
 /// too, is the same for any number of workers.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Summary {
     /// The name of its form, [`AUDIT_SCHEMA`].
@@ -106,8 +107,10 @@ pub struct Summary {
     /// `full`, or `none` if nothing was counted by account and by month.
     pub rollup: &'static str,
     /// Objects by bucket, account, kind and Region, in this order; empty if `rollup` is `none`.
+    #[cfg_attr(test, schemars(with = "Vec<AccountLine>"))]
     pub by_account: AccountLines,
     /// Objects by bucket, account, kind, Region and month of last-modified, in this order; empty if `rollup` is `none`.
+    #[cfg_attr(test, schemars(with = "Vec<MonthLine>"))]
     pub by_month: MonthLines,
     /// The accounts that an organisation lists (`--accounts`) beside those that objects name; nothing without a list, and in a shard.
     pub organization_accounts: Option<OrganizationAccounts>,
@@ -129,6 +132,7 @@ pub struct Summary {
 
 /// An exception from a rule, and what it covers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ExceptionLine {
     /// What the policy says of it. In JSON these are fields of the line itself.
@@ -144,6 +148,7 @@ pub struct ExceptionLine {
 
 /// Whether an exception covers something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ExceptionState {
@@ -168,6 +173,7 @@ impl ExceptionLine {
 
 /// What there is to put right in a lane.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LaneLine {
     /// Objects of the lane: violating ones, and undetermined ones that are put right to be sure
@@ -181,6 +187,7 @@ pub struct LaneLine {
 
 /// A source and what was read of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SourceLine {
     /// Where its manifest was delivered (`s3://...`), as far as that is known, else the last parts of its path; escaped.
@@ -218,6 +225,7 @@ pub struct SourceLine {
 
 /// How many objects that a KMS key encrypts have a known key: `kms_objects = known + stale + conflicting + unknown`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct KeyCoverage {
     /// Objects whose status is SSE-KMS or DSSE-KMS.
@@ -238,6 +246,7 @@ pub struct KeyCoverage {
 /// A source of key evidence, and what became of what it says. An object of which several sources speak counts for each
 /// of them.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EvidenceLine {
     /// The last part of the path that was given, escaped; that of a list of objects under one key has `ARN=` before it.
@@ -264,6 +273,7 @@ pub struct EvidenceLine {
 
 /// A key that was seen in use on a bucket without an object being named.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct KeyInUse {
     /// The bucket, escaped.
@@ -276,6 +286,7 @@ pub struct KeyInUse {
 
 /// How much was looked at of what there is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Coverage {
     /// Data files (units) that must be examined: all that the sources name, or those of the shard.
@@ -308,6 +319,7 @@ fn lanes(counts: &remediation::RemedyCounts, files: &[GroupFile]) -> BTreeMap<&'
 
 /// How many rows and objects there are. An object is a row that is no delete marker; noncurrent versions are objects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Counts {
     /// All rows of the examined files, without rejected ones: `rows = delete_markers + objects`.
@@ -330,6 +342,7 @@ pub struct Counts {
 
 /// Sizes of objects in bytes, by verdict. An object whose size the report does not give counts as nought.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ByteCounts {
     /// The sizes of all objects: `objects = compliant + violation + undetermined + excepted + out_of_scope`.
@@ -348,6 +361,7 @@ pub struct ByteCounts {
 
 /// What a rule of the policy decided.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RuleLine {
     /// How bad the policy says that a violation of the rule is.
@@ -364,6 +378,7 @@ pub struct RuleLine {
 
 /// The objects of a group: `objects = compliant + violation + undetermined + excepted + out_of_scope`.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct GroupLine {
     /// How many objects the group has.
@@ -418,6 +433,7 @@ impl Serialize for MonthLines {
 
 /// The objects of a bucket, account, kind and Region.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AccountLine {
     /// The bucket, escaped; `(many)` if buckets are not told apart.
@@ -435,6 +451,7 @@ pub struct AccountLine {
 
 /// The objects of a bucket, account, kind and Region that were last modified in the same month.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MonthLine {
     /// The bucket, escaped; `(many)` if buckets are not told apart.
@@ -454,6 +471,7 @@ pub struct MonthLine {
 
 /// How long it took.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Timing {
     /// How many milliseconds it took from beginning to end; of merged shards, the sum of theirs.

@@ -23,6 +23,7 @@ const MONTH_DAYS: u128 = 30;
 
 /// How archived objects are made readable for a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Restore {
     /// How fast.
     pub tier: RestoreTier,
@@ -32,6 +33,7 @@ pub struct Restore {
 
 /// How fast a restore is, of those that S3 Batch Operations can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RestoreTier {
     /// Hours.
@@ -59,13 +61,16 @@ impl Default for Restore {
 
 /// An amount of money between two bounds, each of which may be unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct UsdBounds {
     /// At least.
     #[serde(serialize_with = "or_unknown")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub low: Option<Usd>,
     /// At most.
     #[serde(serialize_with = "or_unknown")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub high: Option<Usd>,
 }
 
@@ -78,6 +83,7 @@ fn or_unknown<S: Serializer>(usd: &Option<Usd>, serializer: S) -> Result<S::Ok, 
 
 /// A part of an estimate: one product.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Term {
     /// What is paid for.
@@ -92,6 +98,7 @@ pub struct Term {
 
 /// The sum of some terms.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Estimate {
     /// How much.
@@ -102,6 +109,7 @@ pub struct Estimate {
 
 /// What a campaign costs.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Cost {
     /// Of all amounts.
@@ -124,6 +132,7 @@ pub struct Cost {
 
 /// How long something takes.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Duration {
     /// In seconds; nothing when it is unknown.
@@ -138,6 +147,7 @@ pub struct Duration {
 
 /// How long a campaign takes.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Time {
     /// The restores, and then the larger of the two others.

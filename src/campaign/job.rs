@@ -70,6 +70,7 @@ pub(super) fn bucket_name(group: &Group) -> Option<&str> {
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names of S3")]
 pub enum Operation {
     #[serde(rename = "S3InitiateRestoreObject")]

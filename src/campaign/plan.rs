@@ -48,6 +48,7 @@ pub struct CampaignInput<'a> {
 
 /// What a report lacked, of what decides about remediation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// Columns of Object Lock.
@@ -102,6 +103,7 @@ impl Missing {
 
 /// What there is to do, in which order, and what it costs: `plan.json`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Campaign {
     /// The name of its form, [`PLAN_SCHEMA`].
@@ -142,6 +144,7 @@ pub struct Campaign {
 
 /// What there is of a lane, or of all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LaneLine {
     /// Objects of the lane: violating ones, and undetermined ones that are put right to be sure.
@@ -156,6 +159,7 @@ pub struct LaneLine {
 
 /// How many objects are in a lane for the same reason.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ReasonLine {
     /// The lane.
@@ -172,6 +176,7 @@ pub struct ReasonLine {
 
 /// Objects that are put right together: they share everything that a job must know of them.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct GroupLine {
     /// How they are put right.
@@ -198,6 +203,7 @@ pub struct GroupLine {
 
 /// A manifest of a group, or a list for people.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct FileLine {
     /// Where it is in the folder `remediation`, with `/` between the parts.
@@ -212,6 +218,7 @@ pub struct FileLine {
 
 /// Jobs that may run side by side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct StepLine {
     /// What is done.
@@ -226,6 +233,7 @@ pub struct StepLine {
 
 /// A job of S3 Batch Operations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JobLine {
     /// Its place in the order, from 1 on.
@@ -246,6 +254,7 @@ pub struct JobLine {
 
 /// The steps of a campaign, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// First, since it takes hours.
@@ -290,6 +299,7 @@ impl Step {
 
 /// The prices and quotas that were used, and where they are from.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PriceFacts {
     /// When they were put together, `YYYY-MM-DD`.
@@ -304,6 +314,7 @@ pub struct PriceFacts {
 
 /// A price or quota.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PriceLine {
     /// The number as the file of prices writes it, or `unknown`.
@@ -315,6 +326,7 @@ pub struct PriceLine {
 /// What Object Lock keeps from being changed: the objects of the lane `blocked`. They are the sum of `free`, `retained`
 /// and `without_date`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Blocked {
     /// All of these objects.
@@ -332,6 +344,7 @@ pub struct Blocked {
 
 /// Objects whose retention ends in the same month.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct FreeLine {
     /// The month in UTC, `2027-03`.
@@ -344,6 +357,7 @@ pub struct FreeLine {
 
 /// What some of the reports lacked, and what followed from it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MissingLine {
     /// What was missing.
@@ -354,6 +368,7 @@ pub struct MissingLine {
 
 /// Something to know before the jobs run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct NoteLine {
     /// The name of the note.

@@ -42,6 +42,7 @@ pub struct AcceptedEdges {
 
 /// A chain, as the summary tells it. Texts are escaped.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ChainLine {
     /// The bucket of the newest digest that is there; empty if none is.
@@ -49,12 +50,15 @@ pub struct ChainLine {
     /// The organisation in the keys of its digests; nothing if they name none.
     pub organisation: Option<String>,
     /// The account whose events its digests are about.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub account: Account,
     /// The Region whose events its digests are about.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub region: Region,
     /// The name of the trail.
     pub trail: String,
     /// The Region in which the trail was made.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub home_region: Region,
     /// Whether its digests come every hour, or are of logs that were late.
     pub kind: ChainKind,

@@ -68,6 +68,7 @@ pub(super) struct Collected {
 
 /// Something that could not be read. Texts are escaped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Fault {
     /// The name of the fault.

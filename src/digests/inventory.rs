@@ -25,6 +25,7 @@ use crate::work::{Cancel, Crew, lock};
 
 /// What was read of the inventory that logs were held against.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct InventoryFacts {
     /// Its sources as they were given, or the manifests that were found there, escaped.
@@ -54,6 +55,7 @@ pub struct InventoryFacts {
 
 /// The inventory of a bucket.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct InventoryBucket {
     /// The bucket, escaped.

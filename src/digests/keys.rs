@@ -44,6 +44,7 @@ pub(super) struct PublicKey {
 
 /// A list of keys, as the summary tells it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct KeyList {
     /// The last part of its path, escaped.

@@ -19,6 +19,7 @@ pub(super) const SIDECAR_SUFFIX: &[u8] = b".head.json";
 
 /// The two kinds of chains, which know nothing of each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChainKind {
     /// A digest every hour.

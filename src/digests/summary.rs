@@ -30,6 +30,7 @@ pub const DIGESTS_SCHEMA: &str = "logseal.digests/1";
 
 /// Why an outcome is no pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DigestsReason {
     /// Digests are changed, damaged or not where they belong.
@@ -85,6 +86,7 @@ impl DigestsReason {
 /// What a verification of digests came to: `summary.json`, or the section `digests` of an audit's. All of it but
 /// `started_at`, `finished_at` and `timing` is the same for any number of workers.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DigestsSummary {
     /// The name of its form, [`DIGESTS_SCHEMA`].
@@ -179,6 +181,7 @@ pub struct DigestsSummary {
 
 /// An account and a Region with logs and without an hourly chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct NoChain {
     /// The account; `-` where the keys of logs name none, or if there are too many to tell them apart.
@@ -191,6 +194,7 @@ pub struct NoChain {
 
 /// How often something was accepted.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AcceptedLine {
     /// Files in log folders that no digest lists and that a pattern of `--accept-unreferenced` takes.
@@ -205,6 +209,7 @@ pub struct AcceptedLine {
 
 /// The window that must be covered, and how far verified digests reach in it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct WindowLine {
     /// From when on hourly chains must cover it, in UTC; nothing if it was not said.
@@ -220,6 +225,7 @@ pub struct WindowLine {
 
 /// What there is of an account in a Region.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PlaceLine {
     /// The account; `-` where the keys of logs name none, or if there are too many to tell them apart.
@@ -246,6 +252,7 @@ pub struct PlaceLine {
 
 /// The logs of an account in a Region and a month, held against an inventory.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MonthPlace {
     /// The account; `-` where the keys of logs name none, or if there are too many to tell them apart.
@@ -265,6 +272,7 @@ pub struct MonthPlace {
 
 /// How long a verification took.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DigestsTiming {
     /// How many milliseconds it took from beginning to end.

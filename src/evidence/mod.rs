@@ -196,6 +196,7 @@ pub(crate) struct Keys<'k> {
 
 /// The forms of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceKind {
     /// An inventory table of S3 Metadata.

@@ -15,6 +15,7 @@ use crate::source::SourceFile;
 
 /// Why a file in a folder of evidence is not read, and no fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Passed {
     /// Digests of CloudTrail, and answers of HeadObject beside them that name no key.

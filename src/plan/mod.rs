@@ -36,6 +36,7 @@ use runs::{Runs, is_run_name};
 
 /// The format of data files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names of S3 Inventory")]
 pub enum Format {
     #[serde(rename = "CSV")]
@@ -124,6 +125,7 @@ struct DataFile {
 
 /// Whether something says what must be covered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Completeness {
     /// A manifest does, and its checksums are verified.
@@ -145,6 +147,7 @@ pub enum Checksums {
 
 /// Part `number` of `of` of the units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shard {
     number: u32,
     of: u32,

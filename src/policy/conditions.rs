@@ -7,6 +7,7 @@ use crate::timestamp::Timestamp;
 
 /// The conditions of a scope, under their names in a policy file. Those that it does not have are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Conditions {

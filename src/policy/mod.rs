@@ -72,6 +72,7 @@ pub struct Policy {
 
 /// What results are about, as somebody names it. Empty is what is not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Labels {
@@ -96,6 +97,7 @@ pub enum Unmatched {
 
 /// Which versions of an object a policy is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Versions {
     /// Every version.
@@ -107,6 +109,7 @@ pub enum Versions {
 
 /// How bad a violation of a rule is. It changes no verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Good to know.

@@ -27,6 +27,7 @@ pub struct AccountList(BTreeMap<String, ListedAccount>);
 
 /// An account, as its organisation lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ListedAccount {
     /// Its name, escaped; empty if it has none.
@@ -39,6 +40,7 @@ pub struct ListedAccount {
 
 /// An account that is listed or that objects name, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct OrganizationAccount {
     /// Its twelve digits.
@@ -56,6 +58,7 @@ pub struct OrganizationAccount {
 
 /// How an account that is expected and what was examined fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AccountState {
@@ -75,6 +78,7 @@ pub enum AccountState {
 
 /// The accounts of an organisation beside those that objects name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct OrganizationAccounts {
     /// How many are listed.

@@ -14,6 +14,7 @@ const CALL: &str = "s3api get-bucket-inventory-configuration";
 
 /// How the inventory of a bucket is configured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct InventoryConfiguration {
     /// Its id, escaped.
@@ -34,6 +35,7 @@ pub struct InventoryConfiguration {
 
 /// Which versions of objects an inventory lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ListedVersions {
     /// All of them.

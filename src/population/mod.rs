@@ -57,6 +57,7 @@ pub struct Population {
 /// How many objects a bucket should hold and how many are listed. CloudWatch counts parts of unfinished uploads as well, and as
 /// well as it can: the difference is a figure, and no proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ExpectedObjects {
     /// The bucket, escaped.

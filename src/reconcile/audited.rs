@@ -99,6 +99,7 @@ struct LaneLine {
 /// Something that a result takes for granted. What the audit did is as it wrote it down; the value of what the later
 /// inventory does is escaped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Assumed {
     /// The name of the assumption.
@@ -145,6 +146,7 @@ struct MissingLine {
 
 /// Why an audit is not whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Gap {
     /// The name of the gap, or of the outcome reason of the audit that is none of the others.

@@ -16,6 +16,7 @@ const MAX_WHY_LEN: usize = 400;
 
 /// Something that could not be read.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Fault {
     /// The name of the fault.

@@ -12,6 +12,7 @@ use crate::timestamp::Timestamp;
 
 /// What a job does, for counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// `S3UpdateObjectEncryption`.

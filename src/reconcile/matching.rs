@@ -31,6 +31,7 @@ const MAX_MESSAGE_LEN: usize = 300;
 
 /// How many rows of reports there are, of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RowCounts {
     /// All of them, the rejected ones too.

@@ -22,6 +22,7 @@ pub const RECONCILE_SCHEMA: &str = "logseal.reconcile/1";
 
 /// What it comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Done {
     /// Everything was put right.
@@ -45,6 +46,7 @@ impl Done {
 
 /// Why it is no pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DoneReason {
     /// Objects failed.
@@ -81,6 +83,7 @@ pub enum DoneReason {
 
 /// What became of the objects that an audit found to be wrong: `reconcile.json`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Reconciliation {
     /// The name of its form, [`RECONCILE_SCHEMA`].
@@ -127,6 +130,7 @@ pub struct Reconciliation {
 
 /// The audit. Texts are escaped.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AuditLine {
     /// The last part of the path of its folder.
@@ -159,6 +163,7 @@ impl AuditLine {
 
 /// The completion reports that were found.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ReportsLine {
     /// Files with rows that were found, those included that cannot be used.
@@ -176,6 +181,7 @@ pub struct ReportsLine {
 /// Objects that the audit found to be wrong or could not judge, by what became of them: `rows = succeeded + failed +
 /// never_attempted + restored + unknown_operation + changed_since`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Counts {
     /// All of the objects.
@@ -223,6 +229,7 @@ pub struct Open {
 
 /// Objects that were wrong, by what the later inventory says: with one, the sum is [`Counts::rows`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct InventoryCounts {
     /// Objects that are right now.
@@ -378,6 +385,7 @@ pub(super) fn outcome(reasons: &[DoneReason]) -> Done {
 
 /// The objects of a lane in a bucket.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct BucketLine {
     /// The lane, or `undetermined`.
@@ -391,6 +399,7 @@ pub struct BucketLine {
 
 /// The objects of a manifest of the audit.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ManifestLine {
     /// The lane of its objects.
@@ -406,6 +415,7 @@ pub struct ManifestLine {
 
 /// A reason for failures. Texts are escaped.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct FailureLine {
     /// The error code, shortened; empty if reports give none.
@@ -420,6 +430,7 @@ pub struct FailureLine {
 
 /// The manifests for another attempt.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RetryLine {
     /// How many manifests there are in `retry`.
@@ -430,6 +441,7 @@ pub struct RetryLine {
 
 /// The later inventory.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct InventoryLine {
     /// Its sources, in the order in which they were given.
@@ -458,6 +470,7 @@ pub struct InventoryLine {
 
 /// A source of the later inventory.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct InventorySource {
     /// What results call the source, escaped.

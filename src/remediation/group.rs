@@ -39,6 +39,7 @@ pub struct GroupKind {
 
 /// Which version of an object it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum VersionState {
     /// Copied first, since each copy becomes the current version.

@@ -10,6 +10,7 @@ use crate::timestamp::Timestamp;
 
 /// How a violating object can be put right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Lane {
     /// `UpdateObjectEncryption`: the data stays where it is.
@@ -61,6 +62,7 @@ impl Lane {
 
 /// The method that objects should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names of S3")]
 pub enum TargetMethod {
     #[serde(rename = "SSE-KMS")]
@@ -73,6 +75,7 @@ pub enum TargetMethod {
 
 /// What objects should become. The key is that of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Target {
     /// The method.
     pub method: TargetMethod,
@@ -161,6 +164,7 @@ pub(crate) struct Lock<'a> {
 
 /// A storage class that decides what can be done, or nothing of the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names of S3")]
 pub enum StorageClass {

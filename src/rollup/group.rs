@@ -51,6 +51,7 @@ pub struct Period {
 
 /// How much detail the rollups have given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Collapsed {
     /// None.

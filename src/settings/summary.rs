@@ -18,6 +18,7 @@ pub const SETTINGS_SCHEMA: &str = "logseal.settings/1";
 
 /// What a look at settings comes to.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SettingsSummary {
     /// The form of this file, [`SETTINGS_SCHEMA`].
@@ -64,6 +65,7 @@ pub struct SettingsSummary {
 
 /// The written standard, as far as results repeat it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct StandardFacts {
     /// What it calls itself.
@@ -80,6 +82,7 @@ pub struct StandardFacts {
 
 /// Why the outcome is no pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SettingsReason {
@@ -97,6 +100,7 @@ pub enum SettingsReason {
 
 /// A file that said something.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SourceLine {
     /// Its path from the last part of what was given on, escaped.
@@ -113,6 +117,7 @@ pub struct SourceLine {
 
 /// How much was exported.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SettingsCoverage {
     /// The accounts.
@@ -127,6 +132,7 @@ pub struct SettingsCoverage {
 
 /// How many accounts were exported.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AccountCoverage {
     /// Those that must be covered.
@@ -139,6 +145,7 @@ pub struct AccountCoverage {
 
 /// The rows of an account.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AccountLine {
     /// The account; empty for what belongs to none.
@@ -149,6 +156,7 @@ pub struct AccountLine {
 
 /// An exception of the standard.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SettingsExceptionLine {
     /// Its id.
@@ -165,6 +173,7 @@ pub struct SettingsExceptionLine {
 
 /// What is asked for first.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SettingsFigures {
     /// Trails, each counted once.
@@ -181,6 +190,7 @@ pub struct SettingsFigures {
 
 /// How many can decrypt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DecryptCounts {
     /// They can.
@@ -193,6 +203,7 @@ pub struct DecryptCounts {
 
 /// One of the worst rows.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct WorstRow {
     /// What it is about, escaped.
@@ -209,6 +220,7 @@ pub struct WorstRow {
 
 /// What of an export was not understood, or not asked for.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SettingsFault {
     /// Its name.
@@ -222,6 +234,7 @@ pub struct SettingsFault {
 
 /// Where a fault is.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SettingsFaultPlace {
     /// The file, from the last part of what was given on, escaped; empty if something was not asked for.

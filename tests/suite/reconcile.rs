@@ -147,7 +147,7 @@ impl Campaign {
         let widest = ran.stdout.lines().map(|line| line.chars().count()).max().unwrap_or_default();
         assert!(args.contains(&"json") || widest <= 80, "{}", ran.stdout);
         assert!(!ran.stdout.contains('\x1b') && !ran.stderr.contains("panicked"), "{ran:?}");
-        self.desk.assert_says_no_paths(&out);
+        self.desk.check_result(&out);
         Reconciled { ran, out }
     }
 
