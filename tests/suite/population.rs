@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::audits::{Audited, Desk, command};
 use crate::delivery::{Delivery, OrcForm, ParquetForm, Row, all_columns, columns_without};
 
+/// What makes another of a document.
+type Change<'c> = &'c dyn Fn(&mut Value);
+
 /// Milliseconds of days around the report, which is of 2026-01-04.
 const DECEMBER: i64 = 1_765_000_000_000;
 const NOVEMBER: i64 = 1_762_500_000_000;
@@ -158,7 +161,7 @@ fn a_contradiction_is_a_fault_and_no_pass() {
     ];
     for (format, delivery) in sources {
         let source = delivery.write(&desk.path(format)).config;
-        let audited = |name: &str, change: &dyn Fn(&mut Value)| -> Audited {
+        let audited = |name: &str, change: Change<'_>| -> Audited {
             let file = configuration(&desk, &format!("{format}-{name}.json"), format, change);
             desk.audit(&source, &["--inventory-config", text(&file)])
         };
@@ -168,7 +171,7 @@ fn a_contradiction_is_a_fault_and_no_pass() {
         assert!(
             flat(&prefix.ran.stdout).contains("configured to list only keys that begin with AWSLogs/, all versions")
         );
-        let changes: [(&str, &dyn Fn(&mut Value)); 4] = [
+        let changes: [(&str, Change<'_>); 4] = [
             ("format", &|value| value["Destination"]["S3BucketDestination"]["Format"] = json!("other")),
             ("versions", &|value| value["IncludedObjectVersions"] = json!("Current")),
             ("fewer", &|value| value["OptionalFields"] = json!(["Size", "LastModifiedDate"])),
@@ -285,7 +288,7 @@ fn reports_name_accounts_and_say_what_was_given() {
     assert!(ticket.contains("is configured to list the whole bucket") && ticket.lines().count() <= 40, "{ticket}");
     let file = audited.out.join("summary.json");
     let summary = audited.summary();
-    let changes: [&dyn Fn(&mut Value); 4] = [
+    let changes: [Change<'_>; 4] = [
         &|value| value["organization_accounts"]["accounts"][0]["state"] = json!("not_seen"),
         &|value| value["organization_accounts"]["accounts"].as_array_mut().unwrap().truncate(1),
         &|value| value["organization_accounts"]["listed"] = json!(1),
