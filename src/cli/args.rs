@@ -522,6 +522,10 @@ pub(super) struct PackArgs {
 pub(super) enum PackedFindings {
     /// As CSV, compressed
     Csv,
+    /// As a table, for engines
+    Parquet,
+    /// Both
+    Both,
     /// Not at all
     None,
 }

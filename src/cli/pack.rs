@@ -43,6 +43,8 @@ pub(super) fn run(args: PackArgs) -> Result<u8, Failure> {
         overwrite: args.force,
         findings: match args.findings {
             PackedFindings::Csv => FindingsForm::Csv,
+            PackedFindings::Parquet => FindingsForm::Parquet,
+            PackedFindings::Both => FindingsForm::Both,
             PackedFindings::None => FindingsForm::None,
         },
         page: &page,

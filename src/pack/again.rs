@@ -6,10 +6,10 @@
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::GzDecoder;
 use serde_json::Value;
 
 use super::read::{Opened, PackFault};
+use super::verify::{listed, tabled};
 use crate::audit::{AuditOptions, SampleOptions, audit};
 use crate::escape::harmless;
 use crate::evidence::EvidenceOptions;
@@ -70,13 +70,13 @@ pub(super) fn check(opened: &Opened, finished: &Finished, again: &Again<'_>) -> 
             return Err(differs(name.to_owned()));
         }
     }
-    if opened.names.contains("data/findings.csv.gz") {
-        let mut packed = GzDecoder::new(BufReader::new(open(&data.join("findings.csv.gz"))?));
-        if !is_same(&mut packed, &mut open(&out.join("findings.csv"))?, "findings.csv")? {
-            return Err(differs("findings.csv".to_owned()));
-        }
-    }
-    Ok(())
+    // Where both forms are there, they are the same.
+    let same = match (listed(opened)?, tabled(opened)?) {
+        (Some(mut list), _) => is_same(&mut list, &mut open(&out.join("findings.csv"))?, "findings.csv")?,
+        (None, Some(mut table)) => is_same(&mut table, &mut open(&out.join("findings.csv"))?, "findings.csv")?,
+        (None, None) => true,
+    };
+    if same { Ok(()) } else { Err(differs("findings.csv".to_owned())) }
 }
 
 /// Audits the sources as the result says that they were.

@@ -74,7 +74,11 @@ pub(super) fn is_as_written(archive: &Path, opened: &Opened) -> Result<bool, Pac
     let tags = tags.into_iter().filter(|name| opened.names.contains(*name)).map(str::to_owned);
     for name in opened.names.iter().filter(is_payload).cloned().chain(tags) {
         let path = opened.root.join(&name);
-        let content = if name.ends_with(".gz") { Content::Stored(path) } else { Content::File(path) };
+        let content = if name.ends_with(".gz") || name.ends_with(".parquet") {
+            Content::Stored(path)
+        } else {
+            Content::File(path)
+        };
         bag.add(&name, content, &again)?;
     }
     bag.zip.finish().map_err(|error| failed(error.into()))?;

@@ -1,10 +1,12 @@
 //! What goes into a pack.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::groups;
 use super::statement;
+use super::table;
 use super::texts;
 use super::{PackError, PackOptions};
 use crate::escape::push_cell;
@@ -18,6 +20,10 @@ pub enum FindingsForm {
     /// As CSV, compressed.
     #[default]
     Csv,
+    /// As a table in Parquet.
+    Parquet,
+    /// Both.
+    Both,
     /// Not at all: their hash stands for them.
     None,
 }
@@ -43,7 +49,13 @@ const MORE_AUDIT_FILES: [&str; 1] = ["digests.csv"];
 const JOINED_FILES: [&str; 6] =
     ["summary.json", "reconcile.json", "digests.csv", "settings.csv", "trails.csv", "decryptors.csv"];
 
-pub(super) fn payload(folder: &Path, finished: &Finished, options: &PackOptions<'_>) -> Result<Payload, PackError> {
+/// What is packed; files that are made for it are written to a folder.
+pub(super) fn payload(
+    folder: &Path,
+    finished: &Finished,
+    options: &PackOptions<'_>,
+    made: &Path,
+) -> Result<Payload, PackError> {
     let mut payload = Payload::new();
     for name in AUDIT_FILES {
         payload.insert(name.to_owned(), Content::File(folder.join(name)));
@@ -65,7 +77,17 @@ pub(super) fn payload(folder: &Path, finished: &Finished, options: &PackOptions<
     let groups = groups::of_findings(options.cancel.reader(read), finished)
         .map_err(|why| PackError::Findings { path: findings.clone(), why })?;
     payload.insert("groups.csv".to_owned(), Content::Bytes(groups));
-    if options.findings == FindingsForm::Csv {
+    if matches!(options.findings, FindingsForm::Parquet | FindingsForm::Both) {
+        let (table, failed) = (made.join("findings.parquet"), |why: io::Error| PackError::Findings {
+            path: findings.clone(),
+            why: why.to_string(),
+        });
+        let list = store::read_back(&findings).map_err(failed)?;
+        let to = store::create(&table).map_err(|error| PackError::Write { path: table.clone(), error })?;
+        table::write(options.cancel.reader(list), to).map_err(failed)?;
+        payload.insert("findings.parquet".to_owned(), Content::Stored(table));
+    }
+    if matches!(options.findings, FindingsForm::Csv | FindingsForm::Both) {
         payload.insert("findings.csv.gz".to_owned(), Content::Gzipped(findings));
     }
     payload.insert("exceptions.csv".to_owned(), Content::Bytes(exceptions(finished)));
@@ -77,8 +99,15 @@ pub(super) fn payload(folder: &Path, finished: &Finished, options: &PackOptions<
 
 /// Whether a pack of a result may hold a file of this name below `data/`.
 pub(super) fn is_of_a_pack(name: &str, finished: &Finished) -> bool {
-    const MADE: [&str; 6] =
-        ["groups.csv", "findings.csv.gz", "exceptions.csv", "report.html", "verify.txt", "attestation.json"];
+    const MADE: [&str; 7] = [
+        "groups.csv",
+        "findings.csv.gz",
+        "findings.parquet",
+        "exceptions.csv",
+        "report.html",
+        "verify.txt",
+        "attestation.json",
+    ];
     let is_listed = |names: &[&str]| names.contains(&name);
     let is_manifest = || {
         let (number, file) = name.strip_prefix("sources/")?.split_once('/')?;

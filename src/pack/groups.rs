@@ -6,9 +6,10 @@ use std::io::{self, Read};
 
 use serde::Deserialize;
 
-use crate::escape::{push_cell, unescape_cell};
+use crate::escape::{harmless, push_cell, unescape_cell};
 use crate::finished::Finished;
 use crate::object_key::ObjectKey;
+use crate::sinks::FINDINGS_HEADER;
 
 /// A spreadsheet has a million rows, and a person fewer. Beyond so many groups, others are not told apart.
 const MAX_GROUPS: usize = 50_000;
@@ -79,8 +80,14 @@ pub(super) fn of_findings(findings: impl Read, finished: &Finished) -> Result<Ve
     let mut groups: BTreeMap<Group, Members> = BTreeMap::new();
     let mut by_verdict: BTreeMap<String, u64> = BTreeMap::new();
     let lines = Lines { from: findings, len: 0, before: b'\n' };
-    for finding in csv::Reader::from_reader(lines).into_deserialize() {
-        let finding: Finding = finding.map_err(|error| crate::escape::harmless(&error.to_string()))?;
+    let mut reader = csv::Reader::from_reader(lines);
+    // Where these cannot be read, the rows below would be none, and no error.
+    let head = reader.headers().map_err(|error| harmless(&error.to_string()))?;
+    if head.iter().collect::<Vec<_>>().join(",") != FINDINGS_HEADER.trim_end() {
+        return Err("findings.csv has other columns".to_owned());
+    }
+    for finding in reader.into_deserialize() {
+        let finding: Finding = finding.map_err(|error| harmless(&error.to_string()))?;
         *by_verdict.entry(finding.verdict.clone()).or_default() += 1;
         let key = unescape_cell(&finding.key).unwrap_or_default();
         let account = ObjectKey::parse(&key).account.map_or_else(|| "-".to_owned(), |account| account.to_string());
@@ -126,7 +133,7 @@ fn as_counted(list: &str, mut by_verdict: BTreeMap<String, u64>, finished: &Fini
         }
     }
     match by_verdict.first_key_value() {
-        Some((verdict, _)) => Err(format!("{list} lists objects of the verdict {}", crate::escape::harmless(verdict))),
+        Some((verdict, _)) => Err(format!("{list} lists objects of the verdict {}", harmless(verdict))),
         None => Ok(()),
     }
 }
@@ -174,7 +181,7 @@ pub(super) fn agree(table: &[u8], finished: &Finished) -> Result<(), String> {
     }
     let mut sums: BTreeMap<String, u64> = BTreeMap::new();
     for row in csv::Reader::from_reader(table).into_deserialize() {
-        let row: Row = row.map_err(|error| crate::escape::harmless(&error.to_string()))?;
+        let row: Row = row.map_err(|error| harmless(&error.to_string()))?;
         let sum = sums.entry(row.verdict).or_default();
         *sum = sum.saturating_add(row.objects);
     }

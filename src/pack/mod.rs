@@ -11,6 +11,7 @@ mod groups;
 mod read;
 mod signature;
 mod statement;
+mod table;
 mod texts;
 mod verify;
 
@@ -141,9 +142,9 @@ fn make(folder: &Path, finished: &Finished, options: &PackOptions<'_>) -> Result
         _ => {}
     }
     let failed = |error| PackError::Write { path: out.clone(), error };
-    let payload = contents::payload(folder, finished, options)?;
     let around = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let staged = store::staging_folder(around).map_err(failed)?;
+    let payload = contents::payload(folder, finished, options, staged.path())?;
     let archive = staged.path().join("pack.zip");
     let packed = bag::write(&archive, finished, payload, options, out)?;
     let cancel = options.cancel.clone();

@@ -1,7 +1,7 @@
 //! Whether a pack is whole, unchanged, signed by whom it should be, and agrees with itself.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::GzDecoder;
@@ -14,6 +14,7 @@ use super::groups;
 use super::read::{Opened, PackFault, open, payload_oxum};
 use super::signature::{self, AllowedSigner};
 use super::statement;
+use super::table::AsList;
 use super::texts;
 use crate::escape::escape;
 use crate::escape::hex::hex;
@@ -127,7 +128,7 @@ fn verify(path: &Path, options: &VerifyOptions<'_>) -> Result<Verified, PackFaul
         return Err(PackFault::Bag("Payload-Oxum is not what the payload has".to_owned()));
     }
     let finished = agrees(&opened, options, (bytes, files))?;
-    let has_findings = payload.contains_key("data/findings.csv.gz");
+    let has_findings = payload.contains_key(LIST) || payload.contains_key(TABLE);
     if let Some(sources) = &options.again {
         again::check(&opened, &finished, sources)?;
     }
@@ -258,26 +259,76 @@ fn agrees(opened: &Opened, options: &VerifyOptions<'_>, oxum: (u64, u64)) -> Res
     Ok(finished)
 }
 
-/// Whether groups are those of the findings, and these those that the summary counts.
+/// Whether groups are those of the findings, and these those that the summary counts, in whatever forms they are there.
 fn findings(opened: &Opened, finished: &Finished) -> Result<(), PackFault> {
-    let (groups, findings) = (opened.root.join("data/groups.csv"), opened.root.join("data/findings.csv.gz"));
-    let unreadable = |path: &Path, error| PackFault::Unreadable { path: path.to_owned(), error };
+    let groups = opened.root.join("data/groups.csv");
     let mut text = Vec::new();
     let mut file = store::read_back(&groups).map_err(|_| PackFault::Missing("data/groups.csv".to_owned()))?;
-    file.read_to_end(&mut text).map_err(|error| unreadable(&groups, error))?;
-    if !opened.names.contains("data/findings.csv.gz") {
-        return groups::agree(&text, finished).map_err(PackFault::Disagrees);
+    file.read_to_end(&mut text).map_err(|error| PackFault::Unreadable { path: groups, error })?;
+    let (list, table) = (listed(opened)?, tabled(opened)?);
+    let (made, mut list) = match (list, table) {
+        (None, None) => return groups::agree(&text, finished).map_err(PackFault::Disagrees),
+        (None, Some(table)) => (groups::of_findings(table, finished), None),
+        (Some(mut list), table) => {
+            let made = match table {
+                Some(table) => groups::of_findings(Both { list: &mut list, table }, finished),
+                None => groups::of_findings(&mut list, finished),
+            };
+            (made, Some(list))
+        }
+    };
+    if made.map_err(PackFault::Disagrees)? != text {
+        return Err(PackFault::Disagrees("data/groups.csv is not that of the findings".to_owned()));
     }
-    let file = store::read_back(&findings).map_err(|error| unreadable(&findings, error))?;
-    let mut gzip = GzDecoder::new(BufReader::new(opened.cancel.reader(file)));
-    let made = groups::of_findings(&mut gzip, finished).map_err(PackFault::Disagrees)?;
-    let behind = gzip.into_inner().fill_buf().map(|bytes| bytes.len()).map_err(|error| unreadable(&findings, error))?;
-    if behind > 0 {
-        return Err(PackFault::Disagrees("data/findings.csv.gz has bytes behind its end".to_owned()));
+    let behind = list.as_mut().map_or(Ok(0), |list| list.get_mut().fill_buf().map(|bytes| bytes.len()));
+    match behind {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(PackFault::Disagrees("data/findings.csv.gz has bytes behind its end".to_owned())),
+        Err(error) => Err(PackFault::Unreadable { path: opened.root.join(LIST), error }),
     }
-    if made == text {
-        Ok(())
-    } else {
-        Err(PackFault::Disagrees("data/groups.csv is not that of the findings".to_owned()))
+}
+
+const LIST: &str = "data/findings.csv.gz";
+const TABLE: &str = "data/findings.parquet";
+
+/// The list of findings, if it is there.
+pub(super) fn listed(opened: &Opened) -> Result<Option<GzDecoder<BufReader<impl Read + use<'_>>>>, PackFault> {
+    let open = || {
+        let path = opened.root.join(LIST);
+        store::read_back(&path).map_err(|error| PackFault::Unreadable { path, error })
+    };
+    let file = opened.names.contains(LIST).then(open).transpose()?;
+    Ok(file.map(|file| GzDecoder::new(BufReader::new(opened.cancel.reader(file)))))
+}
+
+/// The table of findings as a list, if it is there.
+pub(super) fn tabled(opened: &Opened) -> Result<Option<impl Read + use<'_>>, PackFault> {
+    let path = opened.root.join(TABLE);
+    let open = || {
+        let file = store::read_back(&path).map_err(|error| PackFault::Unreadable { path: path.clone(), error })?;
+        AsList::of(file).map_err(|error| PackFault::Disagrees(format!("{TABLE} is no table of findings: {error}")))
+    };
+    let list = opened.names.contains(TABLE).then(open).transpose()?;
+    Ok(list.map(|list| opened.cancel.reader(list)))
+}
+
+/// A list beside another that must be the same.
+struct Both<'l, L, T> {
+    list: &'l mut L,
+    table: T,
+}
+
+impl<L: Read, T: Read> Read for Both<'_, L, T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.list.read(buffer)?;
+        let mut other = vec![0; read.max(1)];
+        let is_same = match read {
+            0 => self.table.read(&mut other)? == 0 || buffer.is_empty(),
+            read => match self.table.read_exact(&mut other) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+                result => result.map(|()| other == buffer[..read])?,
+            },
+        };
+        if is_same { Ok(read) } else { Err(io::Error::other("findings.parquet has other rows")) }
     }
 }

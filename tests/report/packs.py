@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 
+import duckdb
 from google.protobuf import json_format
 from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
 from in_toto_attestation.v1 import statement_pb2
@@ -144,6 +145,29 @@ def statement_is_understood(bag):
     holds("and refuses what the predicate has not", is_refused)
 
 
+def table_is_the_list(binary, audit, folder):
+    """DuckDB reads both forms of findings and finds the same rows."""
+    both = folder / "both.zip"
+    holds("packed in both forms", run(binary, "pack", audit, "--findings", "both", "--out", both).returncode == 0)
+    shutil.unpack_archive(both, folder / "both")
+    data = folder / "both/evidence/data"
+    texts = ["bucket", "key", "version_id", "storage_class", "encryption_status", "bucket_key_status", "kms_key_arn"]
+    texts += ["verdict", "reason", "rule", "lane", "exception"]
+    # As in the list: nothing for what is not there, and a sign before what a spreadsheet would take for a formula.
+    of_list = [f"regexp_replace(coalesce({name}, ''), '^''', '')" for name in texts]
+    of_list += ["try_cast(size as bigint)", "try_cast(last_modified as timestamptz)", "try_cast(is_latest as boolean)"]
+    list_rows = f"read_csv('{data / 'findings.csv.gz'}', all_varchar=true, header=true, quote='\"', escape='\"')"
+    table_rows = f"read_parquet('{data / 'findings.parquet'}')"
+    one = f"select {', '.join(of_list)} from {list_rows}"
+    other = f"select {', '.join([*texts, 'size', 'last_modified', 'is_latest'])} from {table_rows}"
+    database = duckdb.connect()
+    count = database.sql(f"select count(*) from {table_rows}").fetchall()[0][0]
+    differing = database.sql(f"({one} except all {other}) union all ({other} except all {one})").fetchall()
+    holds(f"{count} findings are the same as a table", count > 0 and not differing)
+    for row in differing[:3]:
+        print("  ", row)
+
+
 def main():
     binary, audit = map(pathlib.Path, sys.argv[1:3])
     binary, audit = binary.resolve(), audit.resolve()
@@ -157,6 +181,7 @@ def main():
         holds("sha256sum takes it", sums_hold(bag))
         holds("we take it", verified(binary, bag)[0] == 0)
         statement_is_understood(bag)
+        table_is_the_list(binary, audit, folder)
         for kind, bits in (("ed25519", None), ("ecdsa", 256), ("ecdsa", 384), ("rsa", 3072)):
             signed_by_ssh(binary, bag, pathlib.Path(tempfile.mkdtemp(dir=folder)), kind, bits)
         time_stamped(bag, folder)

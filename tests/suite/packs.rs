@@ -15,7 +15,7 @@ use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 use crate::audits::{Desk, Ran, command, names_in};
-use crate::delivery::{BUCKET, Delivery, Row, all_columns};
+use crate::delivery::{BUCKET, Delivery, ODD_KEYS, Row, all_columns};
 
 fn packed(desk: &Desk, name: &str, args: &[&str]) -> PathBuf {
     let (audit, source) = (desk.path("audit"), Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/example"));
@@ -232,6 +232,63 @@ fn new_hashes_do_not_make_another_result() {
 }
 
 /// Programs that read archives differ in what they go by.
+/// A table of findings has the rows of the list, whatever is in them, and no others.
+#[test]
+fn findings_are_the_same_as_a_table() {
+    let desk = Desk::new();
+    let rows: Vec<Row> = ODD_KEYS
+        .iter()
+        .chain(&[&b"=1+1"[..], b"'quoted", b"a,\"b\"", b"\xff\xfe", b"plain"])
+        .enumerate()
+        .map(|(at, key)| {
+            let row = Row::compliant("f").with_key(*key).with_status(["SSE-S3", "", "NOT-SSE"][at % 3]);
+            match at % 4 {
+                0 => Row { size: None, last_modified: None, is_latest: None, version_id: None, ..row },
+                _ => row,
+            }
+        })
+        .collect();
+    let source = Delivery::csv(&rows, &all_columns(), 2).write(&desk.path("rows")).config;
+    let policy = "[[rule]]\nid = 'r'\nencryption = ['SSE-KMS']\n";
+    let audited = desk.audit_under(policy, &source, &[]);
+    let pack = |form: &str| {
+        let out = desk.path(&format!("{form}.zip"));
+        let ran: Ran = command()
+            .arg("pack")
+            .arg(&audited.out)
+            .args(["--findings", form, "--out"])
+            .arg(&out)
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        out
+    };
+    let (table, both, again) = (pack("parquet"), pack("both"), desk.path("again.zip"));
+    for one in [&table, &both] {
+        let found = verified(one).unwrap();
+        assert_eq!((found.is_repacked, found.has_findings), (Some(false), true));
+        let ran: Ran = command().arg("verify-pack").arg(one).arg("--sources").arg(&source).output().unwrap().into();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+    fs::copy(pack("csv"), &again).unwrap();
+    assert!(members(&table)["evidence/data/findings.parquet"] == members(&both)["evidence/data/findings.parquet"]);
+    // The table of another audit beside this list; with it alone, its groups differ.
+    let rows: Vec<Row> = rows.into_iter().map(|row| Row { size: Some(7), ..row }).collect();
+    let source = Delivery::csv(&rows, &all_columns(), 2).write(&desk.path("others")).config;
+    let other = desk.audit_under(policy, &source, &[]);
+    let out = desk.path("other.zip");
+    command().arg("pack").arg(&other.out).args(["--findings", "parquet", "--out"]).arg(&out).output().unwrap();
+    for (one, why) in [(&both, "findings.parquet has other rows"), (&table, "groups.csv is not that of the findings")] {
+        let mut changed = members(one);
+        changed
+            .insert("evidence/data/findings.parquet".into(), members(&out)["evidence/data/findings.parquet"].clone());
+        fs::write(&again, archive(&resealed(&changed))).unwrap();
+        let fault = noticed(&again).unwrap();
+        assert!(fault.contains(why), "{fault}");
+    }
+}
+
 /// The audit is run again from what it was made from, and from what it was not.
 #[test]
 fn an_audit_that_is_run_again_gives_the_same() {
