@@ -3116,6 +3116,62 @@ fn strangers_are_whoever_is_none_of_ours() {
     assert_eq!(write_scope_for(&desk, &mut calls, one).0, "undetermined");
 }
 
+/// Lists without ARNs do not say of which organisation they are: whoever asked says it, and nobody else.
+#[test]
+fn who_manages_an_organisation_of_its_own_is_not_of_this_one() {
+    let desk = Desk::new();
+    let told = |change: &dyn Fn(&mut Vec<Call>), condition: Value| {
+        let mut calls = organisation();
+        answer(&mut calls, "organizations list-accounts")["Accounts"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|account| drop(account.as_object_mut().unwrap().remove("Arn")));
+        change(&mut calls);
+        write_scope_for(&desk, &mut calls, condition);
+        let looked = look_at_lines(&desk, &calls, POLICY);
+        let verdict =
+            |resource: &str, check: &str| looked.verdicts()[&(resource.to_owned(), check.to_owned())].0.clone();
+        (
+            verdict("account:333333333333", "account.covered"),
+            verdict(BUCKET_NAME, "bucket.write_scope"),
+            looked.ran.code,
+        )
+    };
+    let member = json!({"StringEquals": {"aws:SourceAccount": [MANAGEMENT, "333333333333"]}});
+    let (covered, scope, code) = told(&|_| (), member.clone());
+    assert_eq!((&*covered, &*scope, code), ("compliant", "compliant", Some(0)));
+    let leaves = |calls: &mut Vec<Call>| calls.extend(described("333333333333", "o-other222222", "333333333333"));
+    let (covered, scope, code) = told(&leaves, member);
+    assert_eq!((&*covered, &*scope, code), ("undetermined", "undetermined", Some(3)));
+    let (_, scope, _) = told(&leaves, json!({"StringEquals": {"aws:SourceOrgID": "o-other222222"}}));
+    assert_ne!(scope, "compliant");
+}
+
+/// A list that is old or has no time says who was ours, and any word against it counts.
+#[test]
+fn an_undated_list_is_no_word_against_a_dated_one() {
+    let desk = Desk::new();
+    let looked = |says: Vec<Call>| {
+        let mut calls = organisation();
+        write_scope_for(
+            &desk,
+            &mut calls,
+            json!({"StringEquals": {"aws:SourceAccount": [MANAGEMENT, "333333333333"]}}),
+        );
+        let line = |call: &Call| match call.command == "organizations list-accounts" {
+            true => call.line_at(None),
+            false => call.line(),
+        };
+        let lines: Vec<String> = calls.iter().chain(&says).map(line).collect();
+        let file = desk.file("undated.ndjson", &lines.join("\n"));
+        let row = (BUCKET_NAME.to_owned(), "bucket.write_scope".to_owned());
+        Looked::at(&desk, &[&file], POLICY, &[]).verdicts()[&row].0.clone()
+    };
+    assert_eq!(looked(Vec::new()), "compliant");
+    assert_eq!(looked(described("333333333333", "o-other222222", "333333333333")), "undetermined");
+}
+
 #[test]
 fn accounts_of_cloudtrail_and_unknown_partitions_are_not_nobody() {
     let desk = Desk::new();
@@ -3127,6 +3183,19 @@ fn accounts_of_cloudtrail_and_unknown_partitions_are_not_nobody() {
     let row = (BUCKET_NAME.to_owned(), "bucket.write_scope".to_owned());
     let verdict = look_at_lines(&desk, &calls, POLICY).verdicts()[&row].clone();
     assert_eq!(verdict, ("undetermined".to_owned(), "principal_unresolved".to_owned()));
+    // By any name of the action; and roles, and accounts of ours, are nobody's trail.
+    for (principal, action, expected) in [
+        ("086441151436", "s3:Put*", "undetermined"),
+        ("arn:aws:iam::086441151436:root", "s3:*", "undetermined"),
+        ("arn:aws:iam::222222222222:role/writer", "s3:PutObject", "compliant"),
+        (MANAGEMENT, "s3:PutObject", "compliant"),
+    ] {
+        let mut calls = organisation();
+        change_bucket_policy(&mut calls, |policy| {
+            statements(policy).push(json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": action, "Resource": format!("arn:aws:s3:::{BUCKET}/*")}));
+        });
+        assert_eq!(look_at_lines(&desk, &calls, POLICY).verdicts()[&row].0, expected, "{principal} {action}");
+    }
     // Everything as it would be in another partition, and nobody asked where the bucket is.
     let lines: Vec<String> = {
         let mut calls = organisation();
@@ -3146,6 +3215,29 @@ fn accounts_of_cloudtrail_and_unknown_partitions_are_not_nobody() {
     let verdicts = looked.verdicts();
     assert_eq!(verdicts[&row].0, "violation", "{:?}", looked.ran);
     assert_eq!(verdicts[&(BUCKET_NAME.to_owned(), "bucket.tls".to_owned())].0, "compliant");
+    // Where trails of two partitions write to buckets of one name, it is not known which this is.
+    let other = call(
+        "777777777777",
+        "us-east-1",
+        "cloudtrail describe-trails",
+        None,
+        json!({"trailList": [{"Name": "x", "S3BucketName": BUCKET, "HomeRegion": "us-east-1", "TrailARN": "arn:aws:cloudtrail:us-east-1:777777777777:trail/x"}]}),
+    );
+    let file = desk.file("two.ndjson", &format!("{}\n{}", lines.join("\n"), other.line()));
+    let looked = Looked::at(&desk, &[&file], POLICY, &[]);
+    assert_ne!(looked.verdicts()[&row].0, "compliant");
+    // A place of another bucket, which a pattern matches, too, proves nothing.
+    let mut calls = organisation();
+    change_bucket_policy(&mut calls, |policy| {
+        for statement in statements(policy).iter_mut().filter(|it| it["Action"] == "s3:PutObject") {
+            statement["Condition"] = json!({});
+            statement["Resource"] = json!(format!("arn:aws:s3:::{}*/AWSLogs/*", &BUCKET[..BUCKET.len() - 2]));
+        }
+        let principal = json!({"Service": "cloudtrail.amazonaws.com"});
+        let unknown = json!({"StringNotEquals": {"aws:NobodyKnows": "x"}});
+        statements(policy).push(json!({"Effect": "Deny", "Principal": principal, "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*"), "Condition": unknown}));
+    });
+    assert_eq!(look_at_lines(&desk, &calls, POLICY).verdicts()[&row].0, "undetermined");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::request::{Asker, Strangers, parsed, stranger};
 use super::trail::{NamedKey, names_other_accounts};
 use super::{Basis, Conclusion, Judge, Judged, Resource, worst};
 use crate::iam_policy::{
-    Attachment, Caller, Document, Effect, Fact, Facts, Listed, Request, Statement, Target, Truth, evaluate,
+    Attachment, Caller, Document, Effect, Fact, Facts, Listed, Pattern, Request, Statement, Target, Truth, evaluate,
     public_statements,
 };
 use crate::policy::{Method, ObjectLock, Verdict};
@@ -159,8 +159,8 @@ impl Judge<'_> {
         let now = bucket.policy.now(&self.clock);
         let conclusion = match parsed(&now) {
             Ok(Some(policy)) => {
-                let partition = self.partition_of_bucket(name, region);
-                tls_required(&policy, now.known().map_or("", |text| text), name, partition)
+                let text = now.known().map_or("", |text| text);
+                self.in_its_partition(name, region, |partition| tls_required(&policy, text, name, partition))
             }
             Ok(None) => Conclusion::violation("tls_not_required").actual("no bucket policy"),
             Err(reason) => Conclusion::undetermined(reason),
@@ -172,29 +172,45 @@ impl Judge<'_> {
     fn write_scope(&self, bucket: &Bucket, name: &str, region: &str) -> Conclusion {
         let now = bucket.policy.now(&self.clock);
         let conclusion = match parsed(&now) {
-            Ok(Some(policy)) => self.strangers_write(&policy, now.known().map_or("", |text| text), name, region),
+            Ok(Some(policy)) => {
+                let text = now.known().map_or("", |text| text);
+                self.in_its_partition(name, region, |partition| self.strangers_write(&policy, text, name, partition))
+            }
             Ok(None) => Conclusion::compliant().actual("no bucket policy"),
             Err(reason) => Conclusion::undetermined(reason),
         };
         conclusion.on(&Basis::of(&now))
     }
 
-    /// The partition of a bucket; where nobody knows its Region, that of the trails that write to it.
-    fn partition_of_bucket(&self, name: &str, region: &str) -> &'static str {
+    /// The partition of a bucket; where nobody knows its Region, those of the trails that write to one of its name.
+    fn partitions_of_bucket(&self, name: &str, region: &str) -> BTreeSet<&'static str> {
         let of_trail = |(_, trail): (&Name, &Trail)| {
-            let settings = trail.settings.now(&self.clock);
-            let settings = settings.known().filter(|settings| *settings.bucket == *name)?;
-            Some(partition_of(&settings.home_region))
+            let told = trail.settings.now(&self.clock);
+            let told = told.known().filter(|settings| *settings.bucket == *name)?;
+            Some(partition_of(&told.home_region))
         };
-        match region {
-            "" => self.model.trails.iter().find_map(of_trail).unwrap_or_else(|| partition_of(region)),
-            region => partition_of(region),
+        let mut partitions = BTreeSet::new();
+        if region.is_empty() {
+            partitions.extend(self.model.trails.iter().filter_map(of_trail));
+        }
+        if partitions.is_empty() {
+            partitions.insert(partition_of(region));
+        }
+        partitions
+    }
+
+    /// What is concluded in the partition of a bucket; where it can be of several, only what is the same in all of them.
+    fn in_its_partition(&self, name: &str, region: &str, conclude: impl Fn(&str) -> Conclusion) -> Conclusion {
+        let mut found = self.partitions_of_bucket(name, region).into_iter().map(conclude);
+        let first = found.next().unwrap_or_else(|| Conclusion::undetermined("bucket_region_unknown"));
+        match found.all(|other| (other.verdict, other.reason) == (first.verdict, first.reason)) {
+            true => first,
+            false => Conclusion::undetermined("bucket_region_unknown"),
         }
     }
 
     /// What a policy allows to trails of accounts that are not ours.
-    fn strangers_write(&self, policy: &Document, text: &str, name: &str, region: &str) -> Conclusion {
-        let partition = self.partition_of_bucket(name, region);
+    fn strangers_write(&self, policy: &Document, text: &str, name: &str, partition: &str) -> Conclusion {
         let bucket = format!("arn:{partition}:s3:::{name}");
         let strangers = Strangers::of(self, policy, text, partition);
         let allowed = allowed_objects(policy, &bucket);
@@ -210,7 +226,10 @@ impl Judge<'_> {
             }
         };
         match strangers.conclude(may) {
-            found if found.verdict == Verdict::Compliant && names_other_accounts(policy, "s3:PutObject") => {
+            found
+                if found.verdict == Verdict::Compliant
+                    && names_other_accounts(policy, "s3:PutObject", |id| self.is_ours(id)) =>
+            {
                 Conclusion::undetermined("principal_unresolved")
             }
             found => found,
@@ -382,14 +401,20 @@ fn allowed_objects(policy: &Document, bucket: &str) -> BTreeSet<String> {
 fn places_of_policy(policy: &Document, bucket: &str, log: &str) -> BTreeSet<String> {
     const MOST: usize = 32;
     let mut places = BTreeSet::from([format!("{bucket}/{log}")]);
+    let place = |resource: &String| {
+        let (of, below) = resource.split_once('/')?;
+        if Pattern::new(of).matches(bucket) != Truth::True {
+            return None;
+        }
+        match below.strip_suffix('*') {
+            _ if below.contains("AWSLogs/") => Some(format!("{bucket}/{}", below.replace(['*', '?'], "x"))),
+            Some(prefix) => Some(format!("{bucket}/{}{log}", prefix.replace(['*', '?'], "x"))),
+            None => None,
+        }
+    };
     for statement in policy.statements.iter().filter(|statement| statement.effect != Effect::Deny) {
         let Listed::Only(resources) = &statement.resource else { continue };
-        let place = |resource: &String| match resource.strip_suffix('*') {
-            _ if resource.contains("/AWSLogs/") => Some(resource.replace(['*', '?'], "x")),
-            Some(prefix) => Some(format!("{}{log}", prefix.replace(['*', '?'], "x"))),
-            None => None,
-        };
-        places.extend(resources.iter().filter(|resource| resource.contains('/')).take(MOST).filter_map(place));
+        places.extend(resources.iter().take(MOST).filter_map(place));
         if places.len() >= MOST {
             break;
         }

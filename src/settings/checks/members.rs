@@ -54,18 +54,21 @@ impl Judge<'_> {
         since: Option<Timestamp>,
     ) -> bool {
         let organization = &self.model.organization;
-        let list = organization.accounts.get(id).map(|accounts| accounts.now(&self.clock));
+        let list = organization.accounts.get(id).map(|accounts| {
+            let now = accounts.now(&self.clock);
+            (accounts.only_known(&now), now)
+        });
         let description = organization.descriptions.get(id).map(|description| description.now(&self.clock));
         let is_the_same = |description: &OrganizationDescription| {
             let manages_owner = |(_, list): &(_, &AccountList)| list.accounts.contains_key(&description.management);
             let is_named_otherwise =
-                |(_, list): &(_, &AccountList)| list.organization.as_ref().is_some_and(|id| *id != description.id);
+                |(_, list): &(_, &AccountList)| self.organization_of(list).is_some_and(|id| id != description.id);
             (description.management == owner || lists.iter().any(manages_owner))
                 && !lists.iter().any(is_named_otherwise)
         };
-        list.is_some_and(|now| {
-            let holds =
-                matches!(now.said, Said::Known(list) | Said::Incomplete(list) if list.accounts.contains_key(owner));
+        list.is_some_and(|(only, now)| {
+            let has_owner = |list: &AccountList| list.accounts.contains_key(owner);
+            let holds = only.is_some_and(has_owner) || matches!(now.said, Said::Incomplete(list) if has_owner(list));
             now.may_tell_since(since) && !holds
         }) || description.is_some_and(|now| now.may_tell_since(since) && !now.known().is_some_and(is_the_same))
     }
@@ -97,25 +100,20 @@ impl Judge<'_> {
 
     /// The organisations of which all accounts are known.
     pub(super) fn whole_organizations(&self) -> BTreeSet<String> {
-        let lists = self.lists.iter().filter_map(|now| now.known());
         match self.ours.lists {
-            Lists::Whole => lists.filter_map(|list| self.organization_of(list)).collect(),
+            Lists::Whole => self.organizations.iter().filter_map(|(_, id)| id.map(str::to_owned)).collect(),
             _ => BTreeSet::new(),
         }
     }
 
-    /// The organisation of a list: as its ARNs say, or the account that manages it says of itself.
-    fn organization_of(&self, list: &AccountList) -> Option<String> {
-        let of_itself = |id: &String| {
-            let told = self.model.organization.descriptions.get(id.as_str())?.now(&self.clock).known()?;
-            (told.management == *id).then(|| told.id.clone())
-        };
-        list.organization.clone().or_else(|| list.accounts.keys().find_map(of_itself))
+    /// The organisation of a list.
+    fn organization_of(&self, list: &AccountList) -> Option<&str> {
+        self.organizations.iter().find(|(known, _)| std::ptr::eq(*known, list)).and_then(|(_, id)| *id)
     }
 
     /// Whether a list of its organisation, not older than any that has an account, lacks it, or may lack it.
     fn is_left_out(&self, id: &str) -> bool {
-        let told = || self.ours.told.iter().copied();
+        let told = || self.ours.told.iter().map(|(at, list)| (self.clock.time_of(*at), *list));
         let having = || told().filter_map(|(at, list)| Some((at, list.filter(|list| list.accounts.contains_key(id))?)));
         let Some(newest) = having().map(|(at, _)| at).max() else { return true };
         let shares = |list: &AccountList| {
@@ -196,7 +194,8 @@ impl Judge<'_> {
 
     /// Whether an account left the organisation whose list has it, by its own word or that of another organisation, or perhaps.
     pub(super) fn may_have_left(&self, id: &str) -> bool {
-        let lists = self.lists.iter().filter_map(|now| Some((now.at, now.known()?)));
+        // Against a list without a time any word counts.
+        let lists = self.ours.told.iter().filter_map(|(at, list)| Some((*at, (*list)?)));
         let of_account: Vec<_> = lists.filter(|(_, list)| list.accounts.contains_key(id)).collect();
         let Some(newest) = of_account.iter().map(|(at, _)| *at).max() else { return false };
         let (mut of_others, mut owners) = (of_account.iter().map(|(_, list)| *list), BTreeSet::new());

@@ -172,6 +172,8 @@ pub(super) struct Judge<'m> {
     clock: Clock,
     /// What is told of the accounts of organisations: asked again and again, for every account.
     lists: Vec<Now<'m, AccountList>>,
+    /// Lists that say one thing, and the organisations that they are of: as their ARNs say, or whoever asked says of itself.
+    organizations: Vec<(&'m AccountList, Option<&'m str>)>,
     ours: Ours<'m>,
 }
 
@@ -180,7 +182,7 @@ struct Ours<'m> {
     /// Those of lists that say one thing.
     listed: BTreeSet<&'m str>,
     /// When each list was told, and what it says, if it says one thing.
-    told: Vec<(Timestamp, Option<&'m AccountList>)>,
+    told: Vec<(Option<Timestamp>, Option<&'m AccountList>)>,
     lists: Lists,
     /// Those that something was exported of, refusals aside, or whose trails are shown.
     exported: BTreeSet<&'m str>,
@@ -215,11 +217,16 @@ pub(super) struct Judged {
 
 impl<'m> Judge<'m> {
     pub(super) fn new(model: &'m Model, policy: &'m SettingsPolicy, clock: Clock) -> Self {
-        let lists = model.organization.accounts.values().map(|accounts| (accounts, accounts.now(&clock)));
-        let lists: Vec<_> = lists.filter(|(_, now)| now.may_tell_since(None)).collect();
-        let told: Vec<_> =
-            lists.iter().map(|(accounts, now)| (clock.time_of(now.at), accounts.only_known(now))).collect();
-        let lists: Vec<_> = lists.into_iter().map(|(_, now)| now).collect();
+        let lists = model.organization.accounts.iter().map(|(asker, told)| (asker, told, told.now(&clock)));
+        let lists: Vec<_> = lists.filter(|(.., now)| now.may_tell_since(None)).collect();
+        let told: Vec<_> = lists.iter().map(|(_, told, now)| (now.at, told.only_known(now))).collect();
+        let organizations = lists.iter().filter_map(|(asker, told, now)| {
+            let list = told.only_known(now)?;
+            let of_asker = || model.organization.descriptions.get(*asker)?.now(&clock).known();
+            Some((list, list.organization.as_deref().or_else(|| Some(&*of_asker()?.id))))
+        });
+        let organizations = organizations.collect();
+        let lists: Vec<_> = lists.into_iter().map(|(.., now)| now).collect();
         let known = told.iter().filter_map(|(_, list)| *list);
         let listed = known.flat_map(|list| list.accounts.keys()).map(String::as_str).collect();
         let is_whole = |now: &Now<'_, AccountList>| matches!(now.said, Said::Known(_) | Said::Absent);
@@ -230,7 +237,7 @@ impl<'m> Judge<'m> {
         };
         let trails = model.trails_now(&clock).map(|(arn, _)| places_of(arn).0);
         let exported = model.exported_accounts().chain(trails).collect();
-        Self { model, policy, lists, ours: Ours { listed, told, lists: state, exported }, clock }
+        Self { model, policy, lists, organizations, ours: Ours { listed, told, lists: state, exported }, clock }
     }
 }
 

@@ -6,7 +6,7 @@ use super::guardrail::Controlled;
 use super::request::{Asker, Refusal, decided, needed, parsed};
 use super::selectors::events_logged;
 use super::{Basis, Conclusion, Judge, Judged, Resource, places_of, worst};
-use crate::iam_policy::{Document, Effect, Listed, Principal};
+use crate::iam_policy::{Document, Effect, Listed, Pattern, Principal, Truth};
 use crate::policy::{Answer, Demanded, KeyArn, ManagementEvents, TrailDemand, TrailScope, Verdict};
 use crate::settings::exports::partition_of;
 use crate::settings::facts::{Name, Place, TrailSettings, TrailStatus};
@@ -448,7 +448,9 @@ impl Judge<'_> {
                     let asks = |control: &Document| asker.with_bucket(control, action, &resource).deny;
                     controlled(&self.controls(owner.map_or("", |owner| owner), asks), reasons.1)
                 }
-                Err(Refusal::Surely(reason)) if reason == reasons.0 && names_other_accounts(policy, action) => {
+                Err(Refusal::Surely(reason))
+                    if reason == reasons.0 && names_other_accounts(policy, action, |id| self.is_ours(id)) =>
+                {
                     Conclusion::undetermined("principal_unresolved")
                 }
                 Err(Refusal::Surely(reason)) => Conclusion::violation(reason),
@@ -506,16 +508,23 @@ fn controlled(controls: &Controlled, denied: &'static str) -> Conclusion {
     }
 }
 
-/// Whether an action is allowed to accounts: before there was the service, CloudTrail had an account in each Region.
-pub(super) fn names_other_accounts(policy: &Document, action: &str) -> bool {
-    let is_account = |principal: &Principal| principal.name().starts_with("arn:") || principal.name().len() == 12;
-    policy.statements.iter().filter(|statement| statement.effect == Effect::Allow).any(|statement| {
+/// Whether an action is allowed to accounts that may not be ours: before there was the service, CloudTrail had an account in each
+/// Region.
+pub(super) fn names_other_accounts(policy: &Document, action: &str, is_ours: impl Fn(&str) -> Option<bool>) -> bool {
+    let action = action.to_ascii_lowercase();
+    let is_other = |principal: &Principal| match principal {
+        Principal::Account(id) => is_ours(id) != Some(true),
+        _ => false,
+    };
+    policy.statements.iter().filter(|statement| statement.effect != Effect::Deny).any(|statement| {
         let names_action = match &statement.action {
-            Listed::Only(actions) => actions.iter().any(|known| known.eq_ignore_ascii_case(action)),
-            _ => false,
+            Listed::Only(known) => {
+                known.iter().any(|known| Pattern::new(&known.to_ascii_lowercase()).matches(&action) != Truth::False)
+            }
+            _ => true,
         };
         let names_account = match &statement.principal {
-            Listed::Only(principals) => principals.iter().any(is_account),
+            Listed::Only(principals) => principals.iter().any(is_other),
             _ => false,
         };
         names_action && names_account

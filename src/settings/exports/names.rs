@@ -9,6 +9,8 @@ pub(in crate::settings) fn partition_of(region: &str) -> &'static str {
         _ if region.starts_with("us-gov-") => "aws-us-gov",
         _ if region.starts_with("us-iso-") => "aws-iso",
         _ if region.starts_with("us-isob-") => "aws-iso-b",
+        _ if region.starts_with("eu-isoe-") => "aws-iso-e",
+        _ if region.starts_with("us-isof-") => "aws-iso-f",
         _ if region.starts_with("eusc-") => "aws-eusc",
         _ => "aws",
     }
