@@ -206,12 +206,12 @@ impl<T: Ord> Observations<T> {
         }
     }
 
-    /// The value, also one that is old or has no time, if nothing else was ever told.
+    /// The value, also one that has no time, if nothing else was ever told.
     pub(super) fn only_known<'o>(&'o self, now: &Now<'o, T>) -> Option<&'o T> {
         let mut told = self.0.keys().filter(|answer| answer.is_answer());
         match (&now.said, told.next(), told.next()) {
             (Said::Known(value), ..) => Some(value),
-            (Said::Unknown(Why::Undated | Why::Stale), Some(Answer::Known(value)), None) => Some(value),
+            (Said::Unknown(Why::Undated), Some(Answer::Known(value)), None) => Some(value),
             _ => None,
         }
     }
