@@ -12,6 +12,7 @@ import pathlib
 import random
 import shutil
 
+PLACE = {"kind": "CloudTrail", "region": "eu-west-1"}
 VERDICTS = ["compliant", "violation", "undetermined", "excepted", "out_of_scope"]
 
 
@@ -51,16 +52,15 @@ def main():
     for account, name, tally in groups(args.accounts, args.months, args.unlike):
         objects = sum(tally.values())
         line = {"objects": objects, "bytes": objects * 1_000, **tally}
-        by_month.append({"bucket": bucket, "account": account, "month": name, **line})
+        by_month.append({"bucket": bucket, "account": account, **PLACE, "month": name, **line})
         known = by_account.setdefault(account, dict.fromkeys(line, 0))
         for key, number in line.items():
             known[key] += number
         for verdict in VERDICTS:
             total[verdict] += tally[verdict]
     objects = sum(total.values())
-    place = {"kind": "CloudTrail", "region": "eu-west-1"}
     summary["by_month"] = by_month
-    summary["by_account"] = [{"bucket": bucket, "account": account, **place, **line} for account, line in by_account.items()]
+    summary["by_account"] = [{"bucket": bucket, "account": account, **PLACE, **line} for account, line in by_account.items()]
     summary["counts"] = {"rows": objects, "delete_markers": 0, "objects": objects, **total}
     summary["bytes"] = {"objects": objects * 1_000, **{verdict: total[verdict] * 1_000 for verdict in VERDICTS}}
     summary["coverage"]["rows_read"] = objects
@@ -69,6 +69,7 @@ def main():
     for status in summary["by_encryption_status"].values():
         status["objects"] = 0
     summary["by_encryption_status"]["SSE-KMS"]["objects"] = objects
+    summary["by_storage_class"] = {"STANDARD": {"objects": objects, "bytes": objects * 1_000}}
     summary["by_reason"] = dict.fromkeys(summary["by_reason"], 0)
     summary["by_reason"]["not_encrypted"] = total["violation"]
     summary["by_reason"]["status_blank"] = total["undetermined"]
