@@ -46,7 +46,7 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Pack a finished audit and its report into one archive that others can check
     Pack(PackArgs),
-    /// Check such an archive
+    /// Check an archive that `pack` made
     VerifyPack(VerifyPackArgs),
     /// Show why one object got its verdict
     Explain(ExplainArgs),
