@@ -12,6 +12,7 @@ mod progress;
 mod reconcile;
 mod report;
 mod settings;
+mod values;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
