@@ -184,6 +184,14 @@ pub(crate) struct Noted {
     pub(crate) why: String,
 }
 
+impl SourceFacts {
+    /// Keeps a fault of it that shows only after its rows were read.
+    fn note(&mut self, code: &'static str, why: String) -> Noted {
+        self.faults.push((code.to_owned(), why.clone()));
+        Noted { source: self.path.clone(), code, why }
+    }
+}
+
 impl AuditFacts {
     /// Notes what was said of the population, and of each source.
     pub(super) fn take(&mut self, (population, configurations): (Population, Vec<Option<InventoryConfiguration>>)) {
@@ -208,9 +216,7 @@ impl AuditFacts {
             let Some(configuration) = &source.configuration else { continue };
             let read = partial.sources.get(&id).filter(|read| read.files > 0);
             for found in configuration.contradictions(source.format, read.map(|read| read.lacking)) {
-                source.faults.push((Contradiction::CODE.to_owned(), found.to_string()));
-                let source = source.path.clone();
-                noted.push(Noted { source, code: Contradiction::CODE, why: found.to_string() });
+                noted.push(source.note(Contradiction::CODE, found.to_string()));
             }
         }
         noted
@@ -229,9 +235,8 @@ impl AuditFacts {
             let newest = Timestamp::from_millis(newest).unwrap_or(Timestamp::MAX);
             if let Err(fault) = check_newest(made, newest) {
                 let fault = SourceFault::from(fault);
-                source.faults.push((fault.code().to_owned(), fault.to_string()));
                 source.created_at = None;
-                noted.push(Noted { source: source.path.clone(), code: fault.code(), why: fault.to_string() });
+                noted.push(source.note(fault.code(), fault.to_string()));
             }
         }
         noted
