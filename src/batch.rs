@@ -39,6 +39,15 @@ pub enum Column {
     RecordTimestamp,
     // Of evidence, written by whoever took it.
     EvidenceAsOf,
+    // Of S3 Inventory, only shown.
+    IsMultipartUploaded,
+    ReplicationStatus,
+    ObjectLockEventHoldDuration,
+    IntelligentTieringReferenceDate,
+    ChecksumAlgorithm,
+    ObjectAccessControlList,
+    ObjectOwner,
+    LifecycleExpirationDate,
 }
 
 /// So many of the fields, in the beginning, are those of S3 Inventory.
@@ -56,21 +65,25 @@ const FIELDS: [(&str, &str, Option<Column>); 37] = [
     ("LastModifiedDate", "last_modified_date", Some(Column::LastModifiedDate)),
     ("ETag", "e_tag", Some(Column::ETag)),
     ("StorageClass", "storage_class", Some(Column::StorageClass)),
-    ("IsMultipartUploaded", "is_multipart_uploaded", None),
-    ("ReplicationStatus", "replication_status", None),
+    ("IsMultipartUploaded", "is_multipart_uploaded", Some(Column::IsMultipartUploaded)),
+    ("ReplicationStatus", "replication_status", Some(Column::ReplicationStatus)),
     ("EncryptionStatus", "encryption_status", Some(Column::EncryptionStatus)),
     ("ObjectLockRetainUntilDate", "object_lock_retain_until_date", Some(Column::ObjectLockRetainUntilDate)),
     ("ObjectLockMode", "object_lock_mode", Some(Column::ObjectLockMode)),
     ("ObjectLockLegalHoldStatus", "object_lock_legal_hold_status", Some(Column::ObjectLockLegalHoldStatus)),
     ("ObjectLockEventHoldStatus", "object_lock_event_hold_status", Some(Column::ObjectLockEventHoldStatus)),
-    ("ObjectLockEventHoldDuration", "object_lock_event_hold_duration", None),
+    ("ObjectLockEventHoldDuration", "object_lock_event_hold_duration", Some(Column::ObjectLockEventHoldDuration)),
     ("IntelligentTieringAccessTier", "intelligent_tiering_access_tier", Some(Column::IntelligentTieringAccessTier)),
-    ("IntelligentTieringReferenceDate", "intelligent_tiering_reference_date", None),
+    (
+        "IntelligentTieringReferenceDate",
+        "intelligent_tiering_reference_date",
+        Some(Column::IntelligentTieringReferenceDate),
+    ),
     ("BucketKeyStatus", "bucket_key_status", Some(Column::BucketKeyStatus)),
-    ("ChecksumAlgorithm", "checksum_algorithm", None),
-    ("ObjectAccessControlList", "object_access_control_list", None),
-    ("ObjectOwner", "object_owner", None),
-    ("LifecycleExpirationDate", "lifecycle_expiration_date", None),
+    ("ChecksumAlgorithm", "checksum_algorithm", Some(Column::ChecksumAlgorithm)),
+    ("ObjectAccessControlList", "object_access_control_list", Some(Column::ObjectAccessControlList)),
+    ("ObjectOwner", "object_owner", Some(Column::ObjectOwner)),
+    ("LifecycleExpirationDate", "lifecycle_expiration_date", Some(Column::LifecycleExpirationDate)),
     ("kms_key_arn", "kms_key_arn", Some(Column::KmsKeyArn)),
     ("is_bucket_key_enabled", "is_bucket_key_enabled", Some(Column::IsBucketKeyEnabled)),
     ("sequence_number", "sequence_number", Some(Column::SequenceNumber)),
@@ -88,7 +101,7 @@ const FIELDS: [(&str, &str, Option<Column>); 37] = [
 
 impl Column {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 30] = [
         Self::Bucket,
         Self::Key,
         Self::VersionId,
@@ -111,7 +124,32 @@ impl Column {
         Self::RecordType,
         Self::RecordTimestamp,
         Self::EvidenceAsOf,
+        Self::IsMultipartUploaded,
+        Self::ReplicationStatus,
+        Self::ObjectLockEventHoldDuration,
+        Self::IntelligentTieringReferenceDate,
+        Self::ChecksumAlgorithm,
+        Self::ObjectAccessControlList,
+        Self::ObjectOwner,
+        Self::LifecycleExpirationDate,
     ];
+
+    /// Those that no verdict and no remedy depends on: they are shown where a row is shown with all that the report says.
+    pub const SHOWN: [Self; 8] = [
+        Self::IsMultipartUploaded,
+        Self::ReplicationStatus,
+        Self::ObjectLockEventHoldDuration,
+        Self::IntelligentTieringReferenceDate,
+        Self::ChecksumAlgorithm,
+        Self::ObjectAccessControlList,
+        Self::ObjectOwner,
+        Self::LifecycleExpirationDate,
+    ];
+
+    /// The place of a column in [`Self::SHOWN`], if it is one of them.
+    pub fn shown_at(self) -> Option<usize> {
+        Self::SHOWN.into_iter().position(|shown| shown == self)
+    }
 }
 
 /// Some of the columns.
@@ -133,6 +171,19 @@ impl ColumnSet {
         .with(Column::ObjectLockLegalHoldStatus)
         .with(Column::ObjectLockEventHoldStatus);
 
+    /// Those of [`Column::SHOWN`].
+    pub const SHOWN: Self = {
+        let (mut columns, mut at) = (Self::NONE, 0);
+        while at < Column::SHOWN.len() {
+            columns = columns.with(Column::SHOWN[at]);
+            at += 1;
+        }
+        columns
+    };
+
+    /// Those that something depends on.
+    pub const JUDGED: Self = Self::ALL.partition(Self::SHOWN).1;
+
     /// Those that only tell which key encrypts an object.
     pub const EVIDENCE: Self = Self::NONE
         .with(Column::ETag)
@@ -146,7 +197,7 @@ impl ColumnSet {
     /// These, and one more.
     #[must_use]
     pub const fn with(self, column: Column) -> Self {
-        Self(self.0 | 1 << column as u16)
+        Self(self.0 | 1 << column as u32)
     }
 
     /// These and those.
@@ -158,7 +209,7 @@ impl ColumnSet {
     /// Whether it is one of these.
     #[inline]
     pub const fn contains(self, column: Column) -> bool {
-        self.0 & 1 << column as u16 != 0
+        self.0 & 1 << column as u32 != 0
     }
 
     /// Whether there is none.
@@ -257,6 +308,11 @@ impl Schema {
     pub fn forget(&mut self, column: Column, name: &str) {
         self.positions[column as usize] = None;
         self.unknown.push(name.to_owned());
+    }
+
+    /// The same without a column that is only shown, and whose cells cannot be.
+    pub fn leave_out(&mut self, column: Column) {
+        self.positions[column as usize] = None;
     }
 
     /// The columns that the report has.
@@ -535,6 +591,22 @@ impl Numbers<'_> {
     }
 }
 
+/// A column of whatever type the report has it in.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "named after what they hold")]
+pub enum Cells<'a> {
+    Texts(Texts<'a>),
+    Flags(Flags<'a>),
+    Numbers(Numbers<'a>),
+}
+
+impl Default for Cells<'_> {
+    /// The report has no such column.
+    fn default() -> Self {
+        Self::Texts(Texts::Absent)
+    }
+}
+
 /// Some neighbouring rows, column by column. Each column is absent if the report lacks it or if it is `deferred`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Batch<'a> {
@@ -590,6 +662,8 @@ pub struct Batch<'a> {
     pub record_timestamp: Numbers<'a>,
     /// When evidence was taken, in milliseconds since the epoch. Whoever takes it adds the column.
     pub evidence_as_of: Numbers<'a>,
+    /// The columns that are only shown, in the order of [`Column::SHOWN`].
+    pub shown: [Cells<'a>; Column::SHOWN.len()],
 }
 
 impl Batch<'_> {

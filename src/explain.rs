@@ -156,7 +156,7 @@ pub fn explain(
         let mut judge = RowJudge::new(checker, Keys { ring: &ring, evidence: evidence.as_ref() });
         for unit in plan.units(Shard::WHOLE) {
             let mut each = |batch: &Batch<'_>| look_for(question, (&unit, batch), &mut judge, limit, &mut answers);
-            match reader.read(&unit, ColumnSet::ALL, &|| false, &mut each) {
+            match reader.read(&unit, ColumnSet::JUDGED, &|| false, &mut each) {
                 Ok(_) | Err(NotWhole::Cancelled) => {}
                 Err(NotWhole::Fault(fault)) => answers.faults.push((unit.key(), fault)),
                 Err(NotWhole::Taker(error)) => return Err(error.into()),

@@ -6,23 +6,26 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::batch::{Batch, Column, ColumnSet, Number, Texts};
+use crate::batch::{Batch, Cells, Column, ColumnSet, Number, Texts};
 use crate::escape::{escape, push_cell, unescape};
 use crate::fault::UnitFault;
 use crate::plan::{Unit, UnitId};
 use crate::policy::{Policy, Ruling};
 use crate::readers::{Part, Scratch, UnitFile, UnitReader};
 use crate::remediation::Lane;
+use crate::timestamp::Timestamp;
 use crate::work::caught;
 
 /// The cells of a line, without those that say what its row was drawn for.
 pub(crate) const SAMPLED_HEADER: &str = "source,file,row,bucket,key,version_id,is_latest,size,last_modified,storage_class,\
-    encryption_status,bucket_key_status,kms_key_arn,verdict,reason,rule,lane,exception,e_tag,\
-    intelligent_tiering_access_tier,object_lock_mode,object_lock_retain_until_date,object_lock_legal_hold_status,\
-    object_lock_event_hold_status,head_object";
+    encryption_status,bucket_key_status,kms_key_arn,verdict,reason,rule,lane,exception,e_tag,is_multipart_uploaded,\
+    replication_status,intelligent_tiering_access_tier,intelligent_tiering_reference_date,object_lock_mode,\
+    object_lock_retain_until_date,object_lock_legal_hold_status,object_lock_event_hold_status,\
+    object_lock_event_hold_duration,checksum_algorithm,object_access_control_list,object_owner,lifecycle_expiration_date,\
+    head_object";
 
 /// The cells of a line that a report has, in order.
-const CELLS: [Column; 15] = [
+const CELLS: [Column; 23] = [
     Column::Bucket,
     Column::Key,
     Column::VersionId,
@@ -33,12 +36,22 @@ const CELLS: [Column; 15] = [
     Column::EncryptionStatus,
     Column::BucketKeyStatus,
     Column::ETag,
+    Column::IsMultipartUploaded,
+    Column::ReplicationStatus,
     Column::IntelligentTieringAccessTier,
+    Column::IntelligentTieringReferenceDate,
     Column::ObjectLockMode,
     Column::ObjectLockRetainUntilDate,
     Column::ObjectLockLegalHoldStatus,
     Column::ObjectLockEventHoldStatus,
+    Column::ObjectLockEventHoldDuration,
+    Column::ChecksumAlgorithm,
+    Column::ObjectAccessControlList,
+    Column::ObjectOwner,
+    Column::LifecycleExpirationDate,
 ];
+/// Longer texts that are only shown are not kept in memory; a list of few grants is shorter.
+const MAX_SHOWN_LEN: usize = 1024;
 /// So many of them stand before what was concluded.
 const CELLS_OF_FINDINGS: usize = 9;
 
@@ -123,7 +136,28 @@ fn cell(batch: &Batch<'_>, at: usize, column: Column) -> String {
         Column::ObjectLockRetainUntilDate => time(batch.object_lock_retain_until_date.get(at)),
         Column::ObjectLockLegalHoldStatus => text(&batch.object_lock_legal_hold_status),
         Column::ObjectLockEventHoldStatus => text(&batch.object_lock_event_hold_status),
-        _ => String::new(),
+        column => column.shown_at().map_or_else(String::new, |place| shown_cell(column, batch.shown[place], at)),
+    }
+}
+
+/// A cell of a column that is only shown, escaped: the same whatever type the report has it in.
+fn shown_cell(column: Column, cells: Cells<'_>, at: usize) -> String {
+    let is_time = matches!(column, Column::IntelligentTieringReferenceDate | Column::LifecycleExpirationDate);
+    let time = match cells {
+        Cells::Numbers(numbers) if is_time => numbers.get(at).time().ok().flatten(),
+        Cells::Texts(texts) if is_time => Timestamp::parse(texts.get(at)),
+        _ => None,
+    };
+    match (time, cells) {
+        (Some(time), _) => time.to_string(),
+        (None, Cells::Flags(flags)) => flags.get(at).as_text().to_owned(),
+        (None, Cells::Numbers(numbers)) => {
+            numbers.get(at).size().ok().flatten().map_or_else(String::new, |number| number.to_string())
+        }
+        (None, Cells::Texts(texts)) if texts.get(at).len() > MAX_SHOWN_LEN => {
+            format!("({} bytes)", texts.get(at).len())
+        }
+        (None, Cells::Texts(texts)) => escape(texts.get(at)).into_owned(),
     }
 }
 

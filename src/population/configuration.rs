@@ -127,10 +127,10 @@ impl InventoryConfiguration {
     }
 }
 
-/// The fields of S3 Inventory that a configuration may ask for, as far as an audit reads them.
+/// The fields of S3 Inventory that a configuration may ask for, as far as something depends on them.
 fn optional_fields() -> impl Iterator<Item = (&'static str, Column)> {
     let always = [Column::Bucket, Column::Key, Column::VersionId, Column::IsLatest, Column::IsDeleteMarker];
-    Field::of_inventory().filter(move |(_, column)| !always.contains(column))
+    Field::of_inventory().filter(move |(_, column)| !always.contains(column) && !Column::SHOWN.contains(column))
 }
 
 /// An answer about one configuration, or about all of a bucket.

@@ -1,17 +1,9 @@
 //! What readers of columns share: the cells of one column, their way into a batch, and the places of nulls.
 
-use crate::batch::{Batch, Column, Flags, Numbers, Texts};
+use crate::batch::{Batch, Cells, Column};
 
 /// A code that no dictionary has: the row is blank.
 pub(super) const NULL_CODE: u32 = u32::MAX;
-
-/// Cells of a column, in the form that batches have.
-#[derive(Clone, Copy)]
-pub(super) enum Cells<'a> {
-    Texts(Texts<'a>),
-    Flags(Flags<'a>),
-    Numbers(Numbers<'a>),
-}
 
 /// Puts a column into a batch. The footer was checked: columns have the types that batches want.
 pub(super) fn put<'a>(batch: &mut Batch<'a>, column: Column, cells: Cells<'a>) {
@@ -38,7 +30,11 @@ pub(super) fn put<'a>(batch: &mut Batch<'a>, column: Column, cells: Cells<'a>) {
         (Column::RecordType, Cells::Texts(texts)) => batch.record_type = texts,
         (Column::RecordTimestamp, Cells::Numbers(numbers)) => batch.record_timestamp = numbers,
         (Column::EvidenceAsOf, Cells::Numbers(numbers)) => batch.evidence_as_of = numbers,
-        _ => {}
+        (column, cells) => {
+            if let Some(at) = column.shown_at() {
+                batch.shown[at] = cells;
+            }
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 //! A batch ends where any wanted column has no more rows at hand. Deferred columns have cursors of their own, which follow
 //! the batches only when they are asked; a part where nobody asks never touches these columns.
 
-use super::cells::{Cells, put};
+use super::cells::put;
 use super::{Details, EachBatch, UnitFault, damaged};
-use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, Span, TextList, Texts};
+use crate::batch::{Batch, Cells, Column, ColumnSet, Flag, Flags, Number, Numbers, Span, TextList, Texts};
 
 /// Rows that are decoded at a time: their columns stay in the cache.
 pub(super) const MAX_ROWS: usize = 8192;

@@ -3,11 +3,11 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, Texts};
+use crate::batch::{Batch, Cells, Column, ColumnSet, Flag, Flags, Number, Numbers, Texts};
 use crate::source::SourceFile;
 
-/// The columns that files of tests have: those of inventories.
-pub(super) const INVENTORY: ColumnSet = ColumnSet::ALL.partition(ColumnSet::EVIDENCE).1;
+/// The columns that files of tests have: those of inventories that an audit depends on.
+pub(super) const INVENTORY: ColumnSet = ColumnSet::JUDGED.partition(ColumnSet::EVIDENCE).1;
 
 /// Numbers that look random and are the same on every run: splitmix64.
 pub(super) struct Random(pub u64);
@@ -96,5 +96,10 @@ pub(super) fn cells(batch: &Batch<'_>, row: usize) -> RowCells {
         Column::RecordType => text(&batch.record_type),
         Column::RecordTimestamp => number(&batch.record_timestamp),
         Column::EvidenceAsOf => number(&batch.evidence_as_of),
+        shown => match &batch.shown[shown.shown_at().expect("one that is only shown")] {
+            Cells::Texts(texts) => text(texts),
+            Cells::Flags(flags) => flag(flags),
+            Cells::Numbers(numbers) => number(numbers),
+        },
     })
 }

@@ -51,6 +51,11 @@ pub struct Row {
     pub access_tier: Option<String>,
     pub bucket_key_status: Option<String>,
     pub checksum_algorithm: Option<String>,
+    pub access_control_list: Option<String>,
+    pub owner: Option<String>,
+    pub lifecycle_expiration: Option<i64>,
+    pub event_hold_duration: Option<i64>,
+    pub tiering_reference: Option<i64>,
 }
 
 /// What a row has in one column.
@@ -83,7 +88,7 @@ macro_rules! column {
     };
 }
 
-pub static COLUMNS: [Column; 18] = [
+pub static COLUMNS: [Column; 23] = [
     column!("Bucket", "bucket", REQUIRED, |row| Cell::Text(Some(&row.bucket))),
     column!("Key", "key", REQUIRED, |row| Cell::Key(&row.key)),
     column!("VersionId", "version_id", TEXT, |row| text(&row.version_id)),
@@ -104,6 +109,15 @@ pub static COLUMNS: [Column; 18] = [
     column!("IntelligentTieringAccessTier", "intelligent_tiering_access_tier", TEXT, |row| text(&row.access_tier)),
     column!("BucketKeyStatus", "bucket_key_status", TEXT, |row| text(&row.bucket_key_status)),
     column!("ChecksumAlgorithm", "checksum_algorithm", TEXT, |row| text(&row.checksum_algorithm)),
+    column!("ObjectAccessControlList", "object_access_control_list", TEXT, |row| text(&row.access_control_list)),
+    column!("ObjectOwner", "object_owner", TEXT, |row| text(&row.owner)),
+    column!("LifecycleExpirationDate", "lifecycle_expiration_date", TIME, |row| Cell::Time(row.lifecycle_expiration)),
+    column!("ObjectLockEventHoldDuration", "object_lock_event_hold_duration", NUMBER, |row| Cell::Number(
+        row.event_hold_duration
+    )),
+    column!("IntelligentTieringReferenceDate", "intelligent_tiering_reference_date", TIME, |row| Cell::Time(
+        row.tiering_reference
+    )),
 ];
 
 /// The columns of a report, in its order.
@@ -598,6 +612,14 @@ impl Row {
         row.bucket_key_status = random.pick(&bucket_keys).map(str::to_owned);
         row.lock_mode = random.chance(5).then(|| "COMPLIANCE".into());
         row.lock_retain_until = row.lock_mode.as_ref().map(|_| random_moment(random));
+        row.is_multipart_uploaded = random.pick(&[Some(true), Some(false), None]);
+        row.replication_status = random.pick(&[None, Some("COMPLETED"), Some("REPLICA")]).map(str::to_owned);
+        row.checksum_algorithm = random.chance(30).then(|| "SHA-256".into());
+        row.access_control_list = random.chance(30).then(|| "eyJ2ZXJzaW9uIjo".repeat(random.below(100)));
+        row.owner = random.chance(30).then(|| "79a59df900b949e55d96a1e698fbaced".into());
+        row.lifecycle_expiration = random.chance(30).then(|| random_moment(random));
+        row.event_hold_duration = random.chance(30).then(|| random.below(400) as i64);
+        row.tiering_reference = random.chance(30).then(|| random_moment(random));
         row
     }
 

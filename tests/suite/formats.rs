@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{
-    Array as _, ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, TimestampMicrosecondArray,
+    Array as _, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int32Array, Int64Array, TimestampMicrosecondArray,
     TimestampMillisecondArray, TimestampNanosecondArray,
 };
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
@@ -219,7 +219,7 @@ fn unknown_columns_are_named_and_do_not_disturb() {
     assert_eq!(csv.summary()["sources"][0]["unknown_columns"], json!(["Zeit\\xe2\\x80\\xaeraum"]));
 
     let message = "message s3.inventory { required binary key (UTF8); required binary bucket (UTF8); \
-        optional binary encryption_status; optional int64 novelty; optional binary oddity (UTF8); }";
+        optional binary encryption_status; optional int64 novelty; optional binary oddity (UTF8); optional double object_owner; }";
     let texts = |text: fn(&Row) -> &[u8]| -> ArrayRef {
         Arc::new(rows.iter().map(|row| Some(text(row))).collect::<BinaryArray>())
     };
@@ -230,6 +230,8 @@ fn unknown_columns_are_named_and_do_not_disturb() {
         texts(|_| b"SSE-KMS"),
         Arc::new(numbers) as ArrayRef,
         texts(|_| b"x"),
+        // It is only shown, and in a form that cannot be.
+        Arc::new(Float64Array::from(vec![1.5; 5])),
     ];
     let mut parquet = Delivery::parquet(&rows, &all_columns(), 1, ParquetForm::default());
     parquet.files[0].bytes = delivery::parquet_of_arrays(message, arrays, ParquetForm::default());

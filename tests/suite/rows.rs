@@ -126,7 +126,7 @@ fn every_odd_row_that_is_not_bad_counts() {
         cell("Key", "\"AWSLogs/111122223333/CloudTrail/us-east-1/f%FF%00%0A\""),
         cell("Key", "\"AWSLogs/111122223333/CloudTrail/us-east-1/a%2fb%2Fc+d\""),
         cell("LastModifiedDate", "\"9999-12-31T23:59:59.999Z\""),
-        line_with("ChecksumAlgorithm", b"\"\"\r\n\n\r"),
+        line_with("IntelligentTieringReferenceDate", b"\"\"\r\n\n\r"),
     ];
     let desk = Desk::new();
     for line in cases {

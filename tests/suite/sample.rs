@@ -27,7 +27,15 @@ fn population() -> Vec<Row> {
             _ => format!("AWSLogs/{:012}/{kind}/{region}/2024/05/06/{at}", 100 + at % 7),
         };
         let status = random.pick(&["SSE-KMS", "SSE-KMS", "SSE-KMS", "SSE-S3", ""]);
-        let row = Row { size: Some(at as i64), ..Row::compliant("f") };
+        let row = Row {
+            size: Some(at as i64),
+            is_multipart_uploaded: Some(at.is_multiple_of(3)),
+            replication_status: Some("REPLICA".into()).filter(|_| at.is_multiple_of(2)),
+            access_control_list: Some("e30=".repeat(at % 300)),
+            lifecycle_expiration: Some(1_735_689_600_000 + at as i64),
+            event_hold_duration: Some(at as i64),
+            ..Row::compliant("f")
+        };
         let row = if at == 77 { Row { is_delete_marker: Some(true), ..row } } else { row };
         row.with_key(key).with_status(status)
     };
@@ -95,6 +103,18 @@ fn every_verdict_and_every_account_has_its_rows() {
             assert_eq!(line["key"].as_bytes(), row.key);
             assert_eq!(line["encryption_status"], row.encryption_status.clone().unwrap());
             assert_eq!(line["source"], "1");
+            let list = row.access_control_list.clone().unwrap();
+            let list = if list.len() > 1024 { format!("({} bytes)", list.len()) } else { list };
+            let expires = format!("2025-01-01T00:00:{:06.3}Z", (row.size.unwrap() as f64) / 1000.0);
+            let shown = [
+                ("is_multipart_uploaded", row.is_multipart_uploaded.unwrap().to_string()),
+                ("replication_status", row.replication_status.clone().unwrap_or_default()),
+                ("object_access_control_list", list),
+                ("lifecycle_expiration_date", expires),
+                ("object_lock_event_hold_duration", row.event_hold_duration.unwrap().to_string()),
+                ("object_owner", String::new()),
+            ];
+            shown.into_iter().for_each(|(name, cell)| assert_eq!(line[name], cell, "{name}"));
             let asks = format!("aws s3api head-object --bucket 'org-audit-logs' --key '{}'", line["key"]);
             assert!(line["head_object"].starts_with(&asks), "{line:?}");
         }

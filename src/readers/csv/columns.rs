@@ -7,7 +7,8 @@
 use super::marks::Marks;
 use super::split::Split;
 use crate::batch::{
-    Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, RowFault, RowState, Schema, Span, TextList, Texts,
+    Batch, Cells as AnyCells, Column, ColumnSet, Flag, Flags, Number, Numbers, RowFault, RowState, Schema, Span,
+    TextList, Texts,
 };
 use crate::escape::percent::{decode_form, is_form_encoded};
 use crate::fault::UnitFault;
@@ -84,6 +85,7 @@ struct Cells {
     event_hold: Vec<Span>,
     etag: Vec<Span>,
     evidence_as_of: Vec<Number>,
+    shown: [Vec<Span>; Column::SHOWN.len()],
     times: TimeParser,
 }
 
@@ -228,6 +230,9 @@ impl Cells {
         ] {
             text.read_column(columns, column, rows.clone(), spans, |field| field);
         }
+        for (column, spans) in Column::SHOWN.into_iter().zip(&mut self.shown) {
+            text.read_column(columns, column, rows.clone(), spans, |field| field);
+        }
         let cell =
             |field: Span| text.bytes.get(field.from as usize..(field.from + field.len) as usize).unwrap_or_default();
         for (column, flags) in
@@ -270,6 +275,7 @@ impl Cells {
             object_lock_event_hold_status: texts(Column::ObjectLockEventHoldStatus, &self.event_hold),
             etag: texts(Column::ETag, &self.etag),
             evidence_as_of: numbers(Column::EvidenceAsOf, &self.evidence_as_of),
+            shown: std::array::from_fn(|at| AnyCells::Texts(texts(Column::SHOWN[at], &self.shown[at]))),
             ..Batch::default()
         }
     }

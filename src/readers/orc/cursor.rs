@@ -12,10 +12,10 @@ use std::ops::Range;
 use super::bits::Bits;
 use super::ints::{IntForm, Ints, Sign, Version};
 use super::stream::{Budget, Compression, Stream};
-use crate::batch::{Flag, Flags, Number, Numbers, Span, TextList, Texts};
+use crate::batch::{Cells, Flag, Flags, Number, Numbers, Span, TextList, Texts};
 use crate::fault::UnitFault;
 use crate::readers::{
-    cells::{Cells, NULL_CODE, spread},
+    cells::{NULL_CODE, spread},
     columns::{self, MAX_ROWS},
     damaged,
 };

@@ -129,8 +129,8 @@ impl Stripe {
     }
 }
 
-/// Refuses columns of types that cannot be read. Those that only say how an object can be put right are left out instead:
-/// no verdict depends on them, and AWS does not state the types of all.
+/// Refuses columns of types that cannot be read. Those that only say how an object can be put right, or are only shown, are
+/// left out instead: no verdict depends on them, and AWS does not state the types of all.
 fn find_columns(types: &[ColumnType], schema: &mut Schema) -> Result<FoundColumns, UnitFault> {
     let mut found = FoundColumns::default();
     for (found, column) in found.iter_mut().zip(Column::ALL) {
@@ -139,6 +139,7 @@ fn find_columns(types: &[ColumnType], schema: &mut Schema) -> Result<FoundColumn
         };
         match value_kind(column, *kind) {
             Some(kind) => *found = Some(StoredColumn::new(*id, kind)),
+            None if ColumnSet::SHOWN.contains(column) => schema.leave_out(column),
             None if ColumnSet::REMEDIATION.with(Column::ETag).contains(column) => schema.forget(column, name),
             None => {
                 return Err(UnitFault::ColumnType {
@@ -204,6 +205,13 @@ fn value_kind(column: Column, kind: u64) -> Option<ValueKind> {
             | Column::ETag,
             "string" | "binary" | "varchar" | "char",
         ) => Some(ValueKind::Text),
+        (column, kind) if ColumnSet::SHOWN.contains(column) => match kind {
+            "boolean" => Some(ValueKind::Flag),
+            "smallint" | "int" | "bigint" => Some(ValueKind::Number),
+            "timestamp" | "timestamp with local time zone" => Some(ValueKind::Time),
+            "string" | "binary" | "varchar" | "char" => Some(ValueKind::Text),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::RowGroup;
 use super::damaged;
-use crate::batch::{Batch, Column, ColumnSet, Flag, Flags, Number, Numbers, Schema, Span, TextList, Texts};
+use crate::batch::{Batch, Cells, Column, ColumnSet, Flag, Flags, Number, Numbers, Schema, Span, TextList, Texts};
 use crate::fault::UnitFault;
 use crate::readers::{EachBatch, NothingDeferred, columns::MAX_ROWS};
 
@@ -71,6 +71,15 @@ pub(super) struct Scratch {
     record_type: CodedTexts,
     record_timestamp: Vec<Number>,
     evidence_as_of: Vec<Number>,
+    shown: [AnyCells; Column::SHOWN.len()],
+}
+
+/// Cells of a column of any type.
+#[derive(Default)]
+struct AnyCells {
+    texts: CodedTexts,
+    flags: Vec<Flag>,
+    numbers: Vec<Number>,
 }
 
 #[derive(Default)]
@@ -93,6 +102,10 @@ impl Scratch {
             let before = Column::ALL.into_iter().filter_map(|other| schema.position(other));
             batch.columns().get(before.filter(|other| *other < position).count())
         };
+        let mut shown = [Cells::default(); Column::SHOWN.len()];
+        for ((cells, column), scratch) in shown.iter_mut().zip(Column::SHOWN).zip(&mut self.shown) {
+            *cells = any_cells(array(column), scratch)?;
+        }
         let batch = Batch {
             len: batch.num_rows(),
             first_row,
@@ -120,6 +133,7 @@ impl Scratch {
             record_type: coded_texts(array(Column::RecordType), &mut self.record_type)?,
             record_timestamp: numbers(array(Column::RecordTimestamp), &mut self.record_timestamp)?,
             evidence_as_of: numbers(array(Column::EvidenceAsOf), &mut self.evidence_as_of)?,
+            shown,
         };
         each(&batch, &mut NothingDeferred)
     }
@@ -158,6 +172,14 @@ fn coded_texts<'a>(array: Option<&'a ArrayRef>, coded: &'a mut CodedTexts) -> Re
         Some(_) => codes.extend(keys.iter().map(|key| key.map_or(NULL, |key| key as u32))),
     }
     Ok(Texts::Coded { codes, dictionary: text_list(texts, &mut coded.dictionary) })
+}
+
+fn any_cells<'a>(array: Option<&'a ArrayRef>, cells: &'a mut AnyCells) -> Result<Cells<'a>, UnitFault> {
+    Ok(match array.map(|array| array.data_type()) {
+        None | Some(DataType::Dictionary(..)) => Cells::Texts(coded_texts(array, &mut cells.texts)?),
+        Some(DataType::Boolean) => Cells::Flags(flags(array, &mut cells.flags)?),
+        Some(_) => Cells::Numbers(numbers(array, &mut cells.numbers)?),
+    })
 }
 
 fn flags<'a>(array: Option<&ArrayRef>, flags: &'a mut Vec<Flag>) -> Result<Flags<'a>, UnitFault> {

@@ -8,10 +8,10 @@
 use super::header::{DataHeader, DictionaryHeader, Encoding, LevelForm, PageHeader, PageKind};
 use super::hybrid::Hybrid;
 use super::pages::{ChunkRange, PageBytes, PageWindow, Pages};
-use crate::batch::{Column, Flag, Flags, Number, Numbers, Span, TextList, Texts};
+use crate::batch::{Cells, Column, Flag, Flags, Number, Numbers, Span, TextList, Texts};
 use crate::fault::UnitFault;
 use crate::readers::{
-    cells::{Cells, NULL_CODE, spread},
+    cells::{NULL_CODE, spread},
     columns::{self, MAX_ROWS},
     damaged,
 };

@@ -68,7 +68,7 @@ impl Reader {
         let names = metadata.file_metadata().schema_descr().root_schema().get_fields().iter().map(|field| field.name());
         let mut schema = Schema::from_names(names)?;
         let metadata = with_wanted_types(metadata, &mut schema)?;
-        check_codecs(&metadata, &schema)?;
+        check_codecs(&metadata, &mut schema)?;
         let newest = schema.position(Column::LastModifiedDate).and_then(|position| newest(&metadata, position));
         let schema = Arc::new(schema);
         Ok(Self { file, metadata, schema, next_row_group: 0, rows_before: 0, newest })
@@ -223,25 +223,32 @@ fn refuse_encrypted(file: &SourceFile) -> Result<(), UnitFault> {
     if end == *b"PARE" { Err(UnitFault::Format("encrypted Parquet")) } else { Ok(()) }
 }
 
-/// Refuses columns that an audit reads if nothing here decompresses them.
-fn check_codecs(metadata: &ArrowReaderMetadata, schema: &Schema) -> Result<(), UnitFault> {
+/// Refuses columns that an audit reads if nothing here decompresses them. Those that are only shown are left out instead.
+fn check_codecs(metadata: &ArrowReaderMetadata, schema: &mut Schema) -> Result<(), UnitFault> {
     let described = metadata.parquet_schema();
-    let is_read = |leaf: usize| {
+    for leaf in 0..described.num_columns() {
         let position = described.get_column_root_idx(leaf);
-        Column::ALL.into_iter().any(|column| schema.position(column) == Some(position))
-    };
-    let leaves: Vec<usize> = (0..described.num_columns()).filter(|leaf| is_read(*leaf)).collect();
-    for row_group in metadata.metadata().row_groups() {
-        for column in leaves.iter().filter_map(|leaf| row_group.columns().get(*leaf)) {
-            match column.compression() {
-                Compression::BROTLI(_) => return Err(UnitFault::Format("Brotli-compressed Parquet")),
-                Compression::LZ4 | Compression::LZ4_RAW => return Err(UnitFault::Format("LZ4-compressed Parquet")),
-                Compression::LZO => return Err(UnitFault::Format("LZO-compressed Parquet")),
-                _ => {}
-            }
+        let Some(column) = Column::ALL.into_iter().find(|column| schema.position(*column) == Some(position)) else {
+            continue;
+        };
+        let row_groups = metadata.metadata().row_groups().iter();
+        let codecs = row_groups.filter_map(|row_group| Some(row_group.columns().get(leaf)?.compression()));
+        match codecs.into_iter().find_map(unread_codec) {
+            Some(_) if ColumnSet::SHOWN.contains(column) => schema.leave_out(column),
+            Some(unread) => return Err(UnitFault::Format(unread)),
+            None => {}
         }
     }
     Ok(())
+}
+
+fn unread_codec(codec: Compression) -> Option<&'static str> {
+    match codec {
+        Compression::BROTLI(_) => Some("Brotli-compressed Parquet"),
+        Compression::LZ4 | Compression::LZ4_RAW => Some("LZ4-compressed Parquet"),
+        Compression::LZO => Some("LZO-compressed Parquet"),
+        _ => None,
+    }
 }
 
 /// The largest of the times of a column, in milliseconds, as far as the statistics of all row groups say it.
@@ -311,7 +318,8 @@ fn without_text_annotation(field: &Arc<Type>) -> Result<Arc<Type>, ParquetError>
 }
 
 /// Asks for the types that batches are made of, and refuses columns that cannot have them. Those that only say how an
-/// object can be put right are left out instead: no verdict depends on them, and AWS does not state the types of all.
+/// object can be put right, or are only shown, are left out instead: no verdict depends on them, and AWS does not state the
+/// types of all.
 fn with_wanted_types(footer: ParquetMetaData, schema: &mut Schema) -> Result<ArrowReaderMetadata, UnitFault> {
     let footer = Arc::new(footer);
     let found = ArrowReaderMetadata::try_new(Arc::clone(&footer), ArrowReaderOptions::new()).map_err(damaged)?;
@@ -320,6 +328,10 @@ fn with_wanted_types(footer: ParquetMetaData, schema: &mut Schema) -> Result<Arr
         let Some(position) = schema.position(column) else { continue };
         let Some(field) = fields.get(position) else { continue };
         let Some(wanted) = wanted_type(column, field.data_type()) else {
+            if ColumnSet::SHOWN.contains(column) {
+                schema.leave_out(column);
+                continue;
+            }
             if ColumnSet::REMEDIATION.with(Column::ETag).contains(column) {
                 schema.forget(column, field.name());
                 continue;
@@ -359,6 +371,12 @@ fn wanted_type(column: Column, found: &DataType) -> Option<DataType> {
         (Column::IsLatest | Column::IsDeleteMarker | Column::IsBucketKeyEnabled, DataType::Boolean) => {
             Some(DataType::Boolean)
         }
+        (column, found) if ColumnSet::SHOWN.contains(column) => match found {
+            DataType::Binary => Some(coded()),
+            DataType::Boolean | DataType::Int32 | DataType::Int64 => Some(found.clone()),
+            DataType::Timestamp(unit, _) if *unit != TimeUnit::Second => Some(found.clone()),
+            _ => None,
+        },
         (Column::Size, DataType::Int32 | DataType::Int64) => Some(found.clone()),
         (column, DataType::Int64) if is_time(column) => Some(DataType::Int64),
         // INT96 is read as nanoseconds, which reach only the years 1677 to 2262.

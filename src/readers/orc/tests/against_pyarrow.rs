@@ -29,7 +29,11 @@ fn rows_of_pyarrow() -> Vec<RowCells> {
 }
 
 /// The columns of all files.
-const FILES: ColumnSet = INVENTORY.with(Column::ETag);
+const FILES: ColumnSet = INVENTORY
+    .with(Column::ETag)
+    .with(Column::IsMultipartUploaded)
+    .with(Column::ReplicationStatus)
+    .with(Column::ChecksumAlgorithm);
 
 #[test]
 fn every_cell_is_the_one_that_pyarrow_reads() {

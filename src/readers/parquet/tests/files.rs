@@ -126,7 +126,7 @@ fn columns(form: Form, rows: usize, random: &mut Random) -> Vec<(String, ArrayRe
         columns.texts("key", key),
         columns.flags("is_delete_marker"),
         columns.texts("encryption_status", of(&["SSE-KMS", "SSE-S3", "NOT-SSE", ""])),
-        columns.sizes(),
+        columns.sizes("size"),
         columns.times("last_modified_date"),
         columns.texts("version_id", |random| format!("{:x}", random.number()).into_bytes()),
         columns.texts("bucket", of(&["one-bucket"])),
@@ -138,6 +138,14 @@ fn columns(form: Form, rows: usize, random: &mut Random) -> Vec<(String, ArrayRe
         columns.texts("object_lock_mode", of(&["COMPLIANCE", "GOVERNANCE"])),
         columns.texts("object_lock_legal_hold_status", of(&["ON", "OFF"])),
         columns.texts("object_lock_event_hold_status", of(&["ON", "OFF"])),
+        columns.flags("is_multipart_uploaded"),
+        columns.texts("replication_status", of(&["COMPLETED", "REPLICA"])),
+        columns.sizes("object_lock_event_hold_duration"),
+        columns.times("lifecycle_expiration_date"),
+        columns.times("intelligent_tiering_reference_date"),
+        columns.texts("checksum_algorithm", of(&["SHA-256", ""])),
+        columns.texts("object_access_control_list", |random| vec![b'x'; random.below(90)]),
+        columns.texts("object_owner", of(&["79a59df9"])),
     ]
 }
 
@@ -178,15 +186,15 @@ impl Columns<'_> {
         (self.line("boolean", name, ""), Arc::new(BooleanArray::from(cells)))
     }
 
-    fn sizes(&mut self) -> (String, ArrayRef) {
+    fn sizes(&mut self, name: &str) -> (String, ArrayRef) {
         match self.form.times {
             Times::Bare => {
                 let cells = self.cells(|random| random.number() as i32 >> random.below(30));
-                (self.line("int32", "size", ""), Arc::new(Int32Array::from(cells)))
+                (self.line("int32", name, ""), Arc::new(Int32Array::from(cells)))
             }
             _ => {
                 let cells = self.cells(|random| random.number() as i64 >> random.below(62));
-                (self.line("int64", "size", ""), Arc::new(Int64Array::from(cells)))
+                (self.line("int64", name, ""), Arc::new(Int64Array::from(cells)))
             }
         }
     }
