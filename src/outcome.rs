@@ -47,11 +47,13 @@ pub struct ToolFacts {
     pub name: &'static str,
     /// Its version.
     pub version: &'static str,
+    /// The commit that it was built from, with `-modified` if files differed from it; nothing if that is not known.
+    pub commit: Option<&'static str>,
 }
 
 impl ToolFacts {
     /// This one.
     pub(crate) fn this() -> Self {
-        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
+        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), commit: option_env!("LOGSEAL_COMMIT") }
     }
 }

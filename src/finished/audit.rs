@@ -55,6 +55,7 @@ pub(crate) struct AuditResult {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ToolResult {
     pub(crate) version: String,
+    pub(crate) commit: Option<String>,
 }
 
 /// Something that a result takes for granted.

@@ -6,6 +6,7 @@
 
 mod agreement;
 mod audit;
+mod conduct;
 mod lists;
 mod others;
 
@@ -21,7 +22,8 @@ use crate::hashes::sha256::Sha256;
 use crate::plan::Shard;
 use crate::source;
 
-pub(crate) use audit::{AuditResult, PlanResult, Tally};
+pub(crate) use audit::{AuditResult, PlanResult, Tally, ToolResult};
+pub(crate) use conduct::Conduct;
 pub(crate) use lists::{FaultRow, SampleRow};
 pub(crate) use others::{DigestsResult, ReconcileResult, SettingsResult};
 
@@ -140,6 +142,11 @@ fn shown(path: &Path) -> String {
 }
 
 impl Finished {
+    /// How the audit was done.
+    pub(crate) fn conduct(&self) -> Conduct<'_> {
+        Conduct::of(&self.audit)
+    }
+
     /// Reads a finished audit and what is to be joined to it.
     pub fn read(folder: &Path, joined: &Joined) -> Result<Self, FinishedError> {
         let text = file_of("audit", folder, SUMMARY_FILE)?;

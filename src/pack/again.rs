@@ -44,8 +44,7 @@ pub struct Again<'a> {
 /// Whether the audit gives the same again.
 pub(super) fn check(opened: &Opened, finished: &Finished, again: &Again<'_>) -> Result<(), PackFault> {
     let result = &finished.audit;
-    let keys = &result.key_coverage;
-    if keys.known + keys.stale + keys.conflicting > 0 && again.evidence.is_none() {
+    if finished.conduct().has_evidence && again.evidence.is_none() {
         return Err(PackFault::Means("the result rests on key evidence: give it with --key-evidence".to_owned()));
     }
     if result.evidence_delivery.is_some() {
@@ -81,36 +80,33 @@ pub(super) fn check(opened: &Opened, finished: &Finished, again: &Again<'_>) -> 
 
 /// Audits the sources as the result says that they were.
 fn run(finished: &Finished, again: &Again<'_>, out: &Path) -> Result<(), PackFault> {
-    let result = &finished.audit;
+    let (result, conduct) = (&finished.audit, finished.conduct());
     let failed = |why: &dyn std::fmt::Display| PackFault::Means(format!("the audit cannot be run again: {why}"));
-    let assumed = |name: &str| result.assumptions.iter().find(|assumption| assumption.name == name);
     let mut policy = Policy::from_toml(&finished.policy_text).map_err(|error| failed(&error))?;
-    if let Some(max_age) = assumed("evidence_max_age") {
-        policy.evidence.max_age = parse_span(&max_age.value);
+    if let Some(max_age) = conduct.evidence_max_age {
+        policy.evidence.max_age = parse_span(max_age);
     }
-    policy.evidence.logs_are_complete |= assumed("evidence_logs_complete").is_some();
-    policy.evidence.hints_decide |= assumed("evidence_hints_decide").is_some();
-    let as_of = Timestamp::parse(result.as_of.as_bytes()).ok_or_else(|| failed(&"as_of is no time"))?;
+    policy.evidence.logs_are_complete |= conduct.evidence_logs_are_complete;
+    policy.evidence.hints_decide |= conduct.evidence_hints_decide;
+    let as_of = Timestamp::parse(conduct.as_of.as_bytes()).ok_or_else(|| failed(&"as_of is no time"))?;
     let plan = PlanOptions {
         run: again.run.clone(),
         accept_unproven: true,
         schema: again.schema.clone(),
         checksums: again.checksums,
-        accept_overlap: assumed("no_overlap").is_some(),
-        accept_manifest_time: assumed("manifest_time_accepted").is_some(),
+        accept_overlap: conduct.accepts_overlap,
+        accept_manifest_time: conduct.accepts_manifest_time,
         today: Some(as_of),
     };
     let plan = Plan::new(&again.sources, &plan).map_err(|error| failed(&error))?;
-    let in_scope = result.counts.objects.saturating_sub(result.counts.out_of_scope);
-    let to_put_right = result.remediation.values().fold(0_u64, |sum, lane| sum.saturating_add(lane.objects));
     let mut options = AuditOptions::new(out, result.policy.source.clone()).map_err(|error| failed(&error))?;
     options.jobs = again.jobs;
-    options.rollups = if result.rollup == "none" { Rollups::None } else { Rollups::UpTo(again.max_groups) };
-    options.allow_empty = in_scope == 0 && !result.outcome_reasons.iter().any(|reason| reason == "nothing_in_scope");
+    options.rollups = if conduct.counts_no_groups { Rollups::None } else { Rollups::UpTo(again.max_groups) };
+    options.allow_empty = conduct.allows_empty;
     options.checksums = again.checksums;
-    options.remediation.includes_undetermined = to_put_right > result.counts.violation;
+    options.remediation.includes_undetermined = conduct.remedies_undetermined;
     options.evidence.clone_from(&again.evidence);
-    options.sample = SampleOptions { per_verdict: result.sample.per_verdict, seed: result.sample.seed.clone() };
+    options.sample = SampleOptions { per_verdict: conduct.sample, seed: conduct.sample_seed.map(str::to_owned) };
     audit(&plan, &Checker::new(policy, as_of), &options, again.watch).map(drop).map_err(|error| failed(&error))
 }
 

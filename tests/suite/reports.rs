@@ -67,6 +67,34 @@ fn all_forms_say_the_same() {
     assert!(kept.stderr.contains("--force replaces it"), "{}", kept.stderr);
 }
 
+/// The command that the page tells does the audit again.
+#[cfg(unix)]
+#[test]
+fn the_command_on_the_page_does_the_audit_again() {
+    let desk = Desk::new();
+    let args = ["--sample", "25", "--sample-seed", "it's $(chosen)", "--rollup", "none", "--accept-unproven"];
+    let audit = audited(&desk, "audit", &args);
+    let page = page_of(&desk, &audit, "page.html");
+    let from = page.find("logseal audit SOURCE").expect("a command");
+    let command = page[from..].split('<').next().unwrap();
+    let command = command.replace("&amp;", "&").replace("&quot;", "\"").replace("&#39;", "'");
+    let words = [
+        ("logseal", env!("CARGO_BIN_EXE_logseal").to_owned()),
+        ("SOURCE...", format!("{}/fixtures/example", env!("CARGO_MANIFEST_DIR"))),
+        ("policy.toml", audit.join("policy.toml").display().to_string()),
+        ("DIR", desk.path("again").display().to_string()),
+    ];
+    let command = words.iter().fold(command, |command, (word, value)| command.replacen(word, value, 1));
+    let ran: Ran = std::process::Command::new("sh").args(["-c", &command]).output().unwrap().into();
+    assert_eq!(ran.code, Some(1), "{command}: {ran:?}");
+    let of = |folder: &Path, file: &str| fs::read_to_string(folder.join(file)).unwrap();
+    for file in ["sample.csv", "findings.csv", "units.csv"] {
+        assert_eq!(of(&desk.path("again"), file), of(&audit, file), "{file}");
+    }
+    let counts = |folder: &Path| serde_json::from_str::<Value>(&of(folder, "summary.json")).unwrap()["counts"].clone();
+    assert_eq!(counts(&desk.path("again")), counts(&audit));
+}
+
 #[test]
 fn a_page_needs_nothing_from_elsewhere() {
     let desk = Desk::new();

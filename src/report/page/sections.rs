@@ -9,7 +9,7 @@ use super::{charts, name};
 use crate::amounts::Amount;
 use crate::audit::ExceptionState;
 use crate::escape::harmless;
-use crate::finished::Tally;
+use crate::finished::{Tally, ToolResult};
 use crate::plan::Completeness;
 use crate::policy::Versions;
 use crate::words::{count, number, size};
@@ -654,7 +654,8 @@ fn sources(figures: &Figures<'_>) -> Section {
         ("Policy", html! { (code(&audit.policy.source)) ", SHA-256 " (code(&audit.policy.sha256)) }),
         ("Judged as of", text(moment(&audit.as_of))),
         ("Examined", text(format!("{} to {}", moment(&audit.started_at), moment(&audit.finished_at)))),
-        ("Made by", html! { "logseal " (name(&audit.tool.version)) }),
+        ("Made by", made_by(&audit.tool)),
+        ("Command that does it again", code(&finished.conduct().command())),
         ("summary.json", html! { "SHA-256 " (code(&finished.summary_sha256)) }),
     ];
     let content = html! {
@@ -669,6 +670,10 @@ fn sources(figures: &Figures<'_>) -> Section {
         lead: text("What it was made from; all times are UTC."),
         content,
     }
+}
+
+fn made_by(tool: &ToolResult) -> Markup {
+    html! { "logseal " (name(&tool.version)) @if let Some(commit) = &tool.commit { ", commit " (code(commit)) } }
 }
 
 /// A text with its lines.
