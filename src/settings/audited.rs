@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::exports::ExportFault;
-use super::model::Audited;
+use super::model::{Audited, Delivered};
 use crate::escape::hex::hex;
 use crate::escape::unescape;
 use crate::hashes::sha256::Sha256;
@@ -52,6 +52,8 @@ struct KeyObjects {
 #[derive(Deserialize)]
 struct MonthObjects {
     account: String,
+    kind: String,
+    region: String,
     month: String,
 }
 
@@ -75,11 +77,6 @@ pub(super) fn read(folder: &Path) -> Result<Audited, ExportFault> {
         let oldest = buckets.entry(bucket).or_insert(made);
         *oldest = (*oldest).min(made);
     }
-    let mut newest: BTreeMap<String, String> = BTreeMap::new();
-    for line in summary.by_month {
-        let known = newest.entry(line.account).or_default();
-        *known = std::mem::take(known).max(line.month);
-    }
     let coverage = &summary.coverage;
     let is_whole = summary.outcome != "partial"
         && coverage.units_planned > 0
@@ -95,8 +92,28 @@ pub(super) fn read(folder: &Path) -> Result<Audited, ExportFault> {
             .filter(|(_, objects)| objects.objects > 0)
             .map(|(key, it)| (key, it.objects))
             .collect(),
-        newest_months: newest,
+        delivered: delivered(summary.by_month),
         knows_keys: summary.key_coverage.kms_objects == summary.key_coverage.known,
         is_whole,
     })
+}
+
+/// Digests are delivered for idle hours, too: a Region without logs may have them.
+fn delivered(months: Vec<MonthObjects>) -> Delivered {
+    const MANY: &str = "(many)";
+    let is_ours = |line: &MonthObjects| ["CloudTrail", "CloudTrail-Digest"].contains(&line.kind.as_str());
+    if months.iter().any(|line| line.kind == MANY || line.region == MANY) {
+        return Delivered::ByAccount(newest(months.into_iter().map(|line| (line.account, line.month))));
+    }
+    let ours = months.into_iter().filter(is_ours);
+    Delivered::ByRegion(newest(ours.map(|line| ((line.account, line.region), line.month))))
+}
+
+fn newest<K: Ord>(months: impl Iterator<Item = (K, String)>) -> BTreeMap<K, String> {
+    let mut newest: BTreeMap<K, String> = BTreeMap::new();
+    for (of, month) in months {
+        let known = newest.entry(of).or_default();
+        *known = std::mem::take(known).max(month);
+    }
+    newest
 }

@@ -31,12 +31,21 @@ pub(super) struct Audited {
     pub(super) buckets: BTreeMap<String, Option<Timestamp>>,
     /// How many objects are under each key.
     pub(super) keys: BTreeMap<String, u64>,
-    /// The newest month of each account.
-    pub(super) newest_months: BTreeMap<String, String>,
+    /// The newest month in which something was delivered.
+    pub(super) delivered: Delivered,
     /// Whether the key of every object that has one is known.
     pub(super) knows_keys: bool,
     /// Whether everything was examined.
     pub(super) is_whole: bool,
+}
+
+/// The newest month in which CloudTrail delivered something, as far as keys and last-modified tell.
+#[derive(Clone, Debug)]
+pub(super) enum Delivered {
+    /// For each account and Region.
+    ByRegion(BTreeMap<(String, String), String>),
+    /// For each account, and whatever its objects are: the audit did not tell kinds and Regions apart.
+    ByAccount(BTreeMap<String, String>),
 }
 
 /// A fault of a file.

@@ -2431,8 +2431,10 @@ fn an_audit_of_the_objects_is_held_against_the_settings() {
         fs::write(folder.join("summary.json"), audited.to_string()).unwrap();
         Looked::at(&desk, &[&file], POLICY, &["--audit", folder.to_str().unwrap()])
     };
+    let month = |account: &str, region: &str, kind: &str| json!({"bucket": BUCKET, "account": account, "region": region, "kind": kind, "month": "2026-10"});
+    let kind_of = |region: &str| if region == REGIONS[0] { "CloudTrail-Digest" } else { "CloudTrail" };
     let months: Vec<Value> =
-        ACCOUNTS.iter().map(|account| json!({"bucket": BUCKET, "account": account, "month": "2026-10"})).collect();
+        ACCOUNTS.iter().flat_map(|account| REGIONS.map(|region| month(account, region, kind_of(region)))).collect();
     let audited = json!({
         "schema": "logseal.audit/1", "outcome": "pass", "faults": {}, "by_key": {KEY: {"objects": 3, "bytes": 9}}, "by_month": months,
         "key_coverage": {"kms_objects": 3, "known": 3},
@@ -2451,9 +2453,23 @@ fn an_audit_of_the_objects_is_held_against_the_settings() {
     let wrong = KEY.replace("0aaa", "0bbb");
     keys["by_key"] = json!({wrong.clone(): {"objects": 3, "bytes": 9}});
     looked(keys).assert_row(&wrong, "join.keys", "violation", "key_not_allowed");
-    let mut old = audited.clone();
-    old["by_month"][2]["month"] = json!("2026-09");
-    looked(old).assert_row("account:333333333333", "join.delivery", "undetermined", "no_recent_objects");
+    let (silent, other) = ("account:333333333333/eu-west-1", "account:333333333333/us-east-1");
+    for (field, value) in [("month", "2026-09"), ("month", "-"), ("kind", "Config"), ("region", "us-east-1")] {
+        let mut old = audited.clone();
+        let months = old["by_month"].as_array_mut().unwrap();
+        let line = months.iter_mut().find(|line| line["account"] == "333333333333" && line["region"] == "eu-west-1");
+        line.unwrap()[field] = json!(value);
+        let old = looked(old);
+        old.assert_row(silent, "join.delivery", "undetermined", "no_recent_objects");
+        old.assert_row(other, "join.delivery", "compliant", "");
+    }
+    // Where months do not tell Regions apart, accounts are all that there is.
+    let mut many = audited.clone();
+    many["by_month"] = ACCOUNTS.iter().map(|account| month(account, "(many)", "(many)")).collect();
+    many["by_month"][0]["month"] = json!("2026-09");
+    let many = looked(many);
+    many.assert_row(&format!("account:{}", ACCOUNTS[0]), "join.delivery", "undetermined", "no_recent_objects");
+    many.assert_row(&format!("account:{}", ACCOUNTS[1]), "join.delivery", "compliant", "");
     let mut half = audited;
     half["coverage"]["units_examined"] = json!(0);
     looked(half).assert_row(BUCKET_NAME, "join.inventory", "undetermined", "audit_incomplete");

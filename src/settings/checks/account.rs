@@ -10,8 +10,8 @@ use crate::settings::model::Trail;
 use crate::settings::observations::{Observations, Said, Why};
 
 /// The Regions of an account that must be covered, and whether that is known.
-struct Regions {
-    required: BTreeSet<String>,
+pub(super) struct Regions {
+    pub(super) required: BTreeSet<String>,
     is_known: bool,
     basis: Basis,
 }
@@ -153,7 +153,7 @@ impl Judge<'_> {
         (ids.into_iter().collect(), conclusion.actual(actual))
     }
 
-    fn regions(&self, id: &Name) -> Regions {
+    pub(super) fn regions(&self, id: &Name) -> Regions {
         let now = self.model.regions(id, &self.clock);
         let enabled = now.as_ref().and_then(|now| now.known());
         let basis = now.as_ref().map(Basis::of).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Conclusion, Judge, Judged, Resource, places_of};
 use crate::policy::Verdict;
 use crate::settings::facts::Name;
-use crate::settings::model::Audited;
+use crate::settings::model::{Audited, Delivered};
 use crate::timestamp::Timestamp;
 
 const DAY_MS: i64 = 86_400_000;
@@ -68,7 +68,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Every account that a trail covers should have written something in the days before the inventory.
+    /// In every Region of an account that a trail covers, something should have been delivered in the days before the inventory.
     fn recent_objects(&self, audited: &Audited, judged: &mut Judged) {
         let Some(made) = audited.buckets.values().flatten().max() else { return };
         let covered: Vec<Name> = judged
@@ -80,17 +80,25 @@ impl Judge<'_> {
         // An inventory lists what was there up to a day before.
         let since = Timestamp::from_millis(made.as_millis() - DAY_MS).unwrap_or(*made).to_string();
         let month = since.get(..7).unwrap_or_default();
-        for id in covered {
-            let newest = audited.newest_months.get(&*id);
+        let mut push = |account: &Name, region: &str, name: String, newest: Option<&String>| {
             let conclusion = match newest {
                 Some(newest) if is_month(newest) && newest.as_str() >= month => Conclusion::compliant(),
                 _ => Conclusion::undetermined("no_recent_objects"),
             };
-            let name = format!("account:{id}");
-            let resource = Resource { account: &id, region: "", name: &name };
             let conclusion =
                 conclusion.expected(format!("objects of {month}")).actual(newest.cloned().unwrap_or_default());
-            self.push(judged, resource, "join.delivery", conclusion);
+            self.push(judged, Resource { account, region, name: &name }, "join.delivery", conclusion);
+        };
+        for id in &covered {
+            match &audited.delivered {
+                Delivered::ByAccount(months) => push(id, "", format!("account:{id}"), months.get(&**id)),
+                Delivered::ByRegion(months) => {
+                    for region in self.regions(id).required {
+                        let newest = months.get(&(id.to_string(), region.clone()));
+                        push(id, &region, format!("account:{id}/{region}"), newest);
+                    }
+                }
+            }
         }
     }
 }

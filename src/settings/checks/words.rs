@@ -36,7 +36,7 @@ pub(in crate::settings) fn question(check: &str) -> &'static str {
         "guardrail.scp" => "Do service control policies keep the account from switching its logs off?",
         "join.inventory" => "Do audits of objects and trails look at the same buckets?",
         "join.keys" => "Are objects stored under keys that settings or the standard name?",
-        "join.delivery" => "Are there recent objects of every account that a trail covers?",
+        "join.delivery" => "Were logs or digests delivered lately from every Region that a trail covers?",
         _ if check.starts_with("crosscheck.") => "Does another tool come to the same conclusion?",
         _ => "",
     }
@@ -144,7 +144,7 @@ pub(in crate::settings) fn meaning(reason: &str) -> &'static str {
         "no_trail_writes" => "the bucket was audited, and no trail that was exported writes to it",
         "key_not_named" => "objects are stored under a key that neither settings nor the standard name",
         "keys_not_known" => "the audit does not know the key of every object",
-        "no_recent_objects" => "the audit found no recent object of this account",
+        "no_recent_objects" => "the audit found no log and no digest that was delivered lately",
         "audit_incomplete" => "the audit did not examine everything",
         _ => "",
     }
