@@ -3,7 +3,7 @@
 
 use super::facts::{Name, Ownership, Place};
 use super::model::{Bucket, Model, Signs, Trail};
-use super::observations::{Clock, Mark, SourceId};
+use super::observations::{Clock, Mark};
 use crate::timestamp::Timestamp;
 
 impl Model {
@@ -23,27 +23,38 @@ impl Model {
                 // Whoever only asked may not have owned it; but what was told before need not be so any more.
                 gone.extend(bucket.owners.keys().flat_map(lacking).map(before));
             }
-            // Before somebody was its owner for the first time, another's was not there, or may not have been.
+            // Before somebody was its owner for the first time, another's was not there, or may not have been. If that has no
+            // time, nothing says which of the two a setting is of.
             for account in &proven {
                 let first = bucket.owners[*account].iter().map(|(at, _)| *at).min().flatten();
                 let mut others =
                     bucket.owners.iter().filter(|(other, _)| other != account).flat_map(|(_, signs)| signs);
-                if first.is_some() && others.any(|(at, _)| *at < first) {
-                    gone.push(before(Mark { at: first, source: SourceId::default() }));
+                if others.any(|(at, _)| first.is_none() || *at < first) {
+                    gone.push(before(Mark { at: first, ..Mark::default() }));
                 }
             }
             bucket.gone.extend(gone);
             bucket.forget();
         }
         for (arn, trail) in &mut self.trails {
-            let lists = self.seen.get(&home_of(arn)).into_iter().flat_map(|seen| seen.known());
-            let lacking = lists.filter(|(arns, _)| !arns.contains(arn));
-            trail.deleted.extend(lacking.flat_map(|(_, marks)| marks).copied());
+            let (home, seen) = (home_of(arn), &self.seen);
+            let lacking = |place: &Place| -> Vec<Mark> {
+                let lists = seen.get(place).into_iter().flat_map(|seen| seen.known());
+                lists.filter(|(arns, _)| !arns.contains(arn)).flat_map(|(_, marks)| marks).copied().collect()
+            };
+            trail.deleted.extend(lacking(&home));
+            // Where its home does not show, that all others lack it may mean that it is of one Region now.
+            if !trail.seen_in.contains(&home) {
+                let last: Option<Vec<Mark>> =
+                    trail.seen_in.iter().map(|place| lacking(place).into_iter().max()).collect();
+                trail.gone.extend(last.into_iter().flatten().max());
+            }
             trail.forget();
         }
     }
 
-    /// Whether a trail is not there now: it was gone after all that tells of it, or where it was seen nobody sees it any more.
+    /// Whether a trail is not there now: it was gone after all that tells of it, or where it was seen, its home among these, nobody
+    /// sees it any more.
     pub(super) fn is_gone(&self, arn: &Name, trail: &Trail, clock: &Clock) -> bool {
         let Some(told) = trail.newest_known(clock) else { return true };
         let lists_it_no_more = |place: &Place| {
@@ -52,8 +63,8 @@ impl Model {
             now.at > Some(told) && now.known().is_some_and(|arns| !arns.contains(arn))
         };
         // Its owner knows best.
-        trail.deleted.iter().any(|mark| mark.at.is_some() && clock.time_of(mark.at) > told)
-            || (!trail.seen_in.is_empty() && trail.seen_in.iter().all(lists_it_no_more))
+        trail.deleted.iter().filter_map(|mark| mark.at).any(|at| clock.has_come(at) && at > told)
+            || (trail.seen_in.contains(&home_of(arn)) && trail.seen_in.iter().all(lists_it_no_more))
     }
 }
 

@@ -189,7 +189,7 @@ impl Fix {
     }
 
     fn apply(&self, model: &mut Model, clock: Clock) {
-        let mark = Mark { at: Some(clock.as_of), source: SourceId(u32::MAX) };
+        let mark = Mark { at: Some(clock.as_of), source: SourceId(u32::MAX), lasted: 0 };
         let name: Name = self.resource.strip_prefix("s3://").unwrap_or(&self.resource).into();
         match &self.change {
             Change::TrailKey(_) | Change::Validation | Change::MultiRegion => {

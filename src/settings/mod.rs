@@ -172,7 +172,7 @@ fn look(options: &SettingsOptions, watch: Watch<'_>) -> Result<Looked, SettingsE
     }
     // Whatever the order in which exports are given, and however often.
     // A file of a dated folder that is also given by itself has the time of the folder.
-    found.files.sort_by(|one, other| (&one.path, other.time).cmp(&(&other.path, one.time)));
+    found.files.sort_by(|one, other| (&one.path, other.times).cmp(&(&other.path, one.times)));
     found.files.dedup_by(|one, other| one.path == other.path);
     let read = read_all(&found.files, options.jobs, watch)?;
     let given = GivenPaths::new(options.exports.iter().chain(&options.audit).map(PathBuf::as_path));

@@ -163,10 +163,12 @@ pub(super) struct Model {
     pub(super) findings: BTreeSet<Finding>,
     /// What was asked in each place, for what is asked everywhere.
     pub(super) asked: BTreeMap<&'static str, BTreeSet<Place>>,
-    /// The calls that were answered, and when last.
-    pub(super) answered: BTreeMap<Asked, Option<Timestamp>>,
+    /// The calls that were answered, and when.
+    pub(super) answered: BTreeMap<Asked, Times>,
     /// When anything was answered in a place.
     answered_in: BTreeMap<Place, Times>,
+    /// When anything else was told of a place that there is in enabled Regions only.
+    used_in: BTreeMap<Place, Times>,
     /// The calls that were refused, and when.
     pub(super) refused: BTreeMap<Asked, Times>,
     pub(super) faults: Vec<SourceFault>,
@@ -191,14 +193,20 @@ impl Model {
         for (asked, at) in file.answered {
             let place = self.answered_in.entry(asked.1.clone()).or_default();
             place.insert(at);
-            let newest = self.answered.entry(asked).or_insert(at);
-            *newest = (*newest).max(at);
+            self.answered.entry(asked).or_default().insert(at);
+        }
+        for (place, at) in file.reached {
+            // At one time, the list of Regions is believed.
+            self.used_in.entry(place).or_default().insert(before(Mark { at, ..Mark::default() }).at);
         }
         for (asked, at) in file.refused {
             self.refused.entry(asked).or_default().insert(at);
         }
         for (at, fact) in file.facts {
-            self.fact(fact, Mark { at, source });
+            // What has no time of its own has that of its export.
+            let times = file.times.filter(|times| at == Some(times.started));
+            let lasted = times.map_or(0, |times| times.lasted);
+            self.fact(fact, Mark { at, source, lasted });
         }
     }
 
@@ -218,6 +226,9 @@ impl Model {
         match fact {
             Fact::Trails(place, answer) => self.seen.entry(place).or_default().add(answer, mark),
             Fact::Trail(arn, place, fact) => {
+                if let (Some(place), TrailFact::Settings(Answer::Known(_))) = (&place, &fact) {
+                    self.used_in.entry(place.clone()).or_default().insert(mark.at);
+                }
                 let trail = self.trails.entry(arn).or_default();
                 trail.seen_in.extend(place);
                 trail.take(fact, mark);
@@ -225,7 +236,7 @@ impl Model {
             Fact::Bucket(name, fact) => self.buckets.entry(name).or_default().take(fact, mark),
             Fact::Key(arn, fact) => {
                 if matches!(fact, KeyFact::Metadata(Answer::Known(_))) {
-                    self.answered_in.entry(home_of(&arn)).or_default().insert(mark.at);
+                    self.used_in.entry(home_of(&arn)).or_default().insert(mark.at);
                 }
                 self.keys.entry(arn).or_default().take(fact, mark);
             }
@@ -308,25 +319,35 @@ impl Model {
     pub(super) fn is_disabled(&self, place: &Place, clock: &Clock) -> bool {
         let Some(regions) = self.regions(&place.account, clock) else { return false };
         regions.known().and_then(|known| known.get(&*place.region)) == Some(&false)
-            && !self.answers_since(place, regions.at, clock)
+            && !self.is_used_since(place, regions.at, clock)
     }
 
-    /// Whether an account answered in a Region not before a time, or perhaps: then the Region is enabled.
-    pub(super) fn answers_since(&self, place: &Place, since: Option<Timestamp>, clock: &Clock) -> bool {
-        let mut answered = self.answered_in.get(place).into_iter().flatten();
-        answered.any(|at| Some(clock.time_of(*at)) >= since)
+    /// Whether a Region of an account was used not before a time, or perhaps: then it is enabled.
+    pub(super) fn is_used_since(&self, place: &Place, since: Option<Timestamp>, clock: &Clock) -> bool {
+        let mut times = [&self.answered_in, &self.used_in].into_iter().filter_map(|used| used.get(place)).flatten();
+        times.any(|at| Some(clock.time_of(*at)) >= since)
     }
 
-    /// The Regions where an account answered anything not before a time.
-    pub(super) fn answering_regions<'m>(
+    /// Whether an account answered anything not before a time, or perhaps.
+    pub(super) fn answers_since(&self, id: &str, since: Option<Timestamp>, clock: &Clock) -> bool {
+        let places = self.answered_in.range(Place::before_all_of(id.into())..);
+        let mut times = places.take_while(|(place, _)| &*place.account == id).flat_map(|(_, times)| times);
+        times.any(|at| Some(clock.time_of(*at)) >= since)
+    }
+
+    /// The Regions of an account that were used not before a time.
+    pub(super) fn used_regions<'m>(
         &'m self,
         id: &'m str,
         since: Option<Timestamp>,
         clock: &'m Clock,
     ) -> impl Iterator<Item = &'m Name> {
-        let places = self.answered_in.range(Place::before_all_of(id.into())..).map(|(place, _)| place);
-        let of_it = places.take_while(move |place| &*place.account == id);
-        of_it.filter(move |place| self.answers_since(place, since, clock)).map(|place| &place.region)
+        let of_it = |used: &'m BTreeMap<Place, Times>| {
+            let places = used.range(Place::before_all_of(id.into())..).map(|(place, _)| place);
+            places.take_while(move |place| &*place.account == id)
+        };
+        let places = of_it(&self.answered_in).chain(of_it(&self.used_in));
+        places.filter(move |place| self.is_used_since(place, since, clock)).map(|place| &place.region)
     }
 
     /// Whether an account is in a whole list of those of an organisation.
@@ -337,7 +358,10 @@ impl Model {
 
     /// The calls that were refused, and not answered since, of those that can be answered.
     pub(super) fn unanswered<'m>(&'m self, clock: &'m Clock) -> impl Iterator<Item = &'m Asked> {
-        let stands = |(asked, times): &(&Asked, &Times)| match self.answered.get(*asked) {
+        // An answer of a time that has not come is none of now.
+        let has_come = |at: &&Option<Timestamp>| at.is_none_or(|at| clock.has_come(at));
+        let newest = move |asked: &Asked| self.answered.get(asked)?.iter().filter(has_come).next_back();
+        let stands = move |(asked, times): &(&Asked, &Times)| match newest(asked) {
             None => true,
             // What has no time can be newer.
             Some(answered) => times.iter().any(|at| answered < at || (at.is_none() && answered.is_some())),
@@ -441,6 +465,11 @@ impl Model {
         let manages = description.management == id;
         let is_open = (manages && is_listed_since) || self.has_another_management(description, clock);
         (!is_open).then_some(manages)
+    }
+
+    /// Whether somebody says that another account manages the organisation of this one, or so that nobody can tell.
+    pub(super) fn may_not_manage(&self, id: &str, clock: &Clock) -> bool {
+        !matches!(self.description(id, clock), Described::Nowhere) && self.is_management(id, clock) != Some(true)
     }
 
     /// Whether somebody names another account that manages an organisation, which never changes.

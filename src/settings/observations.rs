@@ -9,10 +9,21 @@ use crate::timestamp::Timestamp;
 pub(super) struct SourceId(pub(super) u32);
 
 /// That a source said it, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Mark {
+    /// The first moment at which it may have been said.
     pub(super) at: Option<Timestamp>,
     pub(super) source: SourceId,
+    /// So many seconds later it was said at the latest: answers in a tree have the time of their export only.
+    pub(super) lasted: u32,
+}
+
+impl Mark {
+    /// The last moment at which it may have been said.
+    fn until(self) -> Option<Timestamp> {
+        let at = self.at?;
+        Timestamp::from_millis(at.as_millis() + i64::from(self.lasted) * 1_000).or(Some(at))
+    }
 }
 
 /// What was answered to a question for a setting.
@@ -54,7 +65,15 @@ fn ends(marks: &[Mark]) -> impl Iterator<Item = Option<Timestamp>> {
 
 /// All that was said of one setting of one resource.
 #[derive(Clone, Debug)]
-pub(super) struct Observations<T>(BTreeMap<Answer<T>, Vec<Mark>>);
+pub(super) struct Observations<T>(BTreeMap<Answer<T>, Told>);
+
+/// Who said something.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    marks: Vec<Mark>,
+    /// The last moment at which any of them may have said it.
+    until: Option<Timestamp>,
+}
 
 impl<T> Default for Observations<T> {
     fn default() -> Self {
@@ -68,6 +87,8 @@ pub(super) struct Now<'o, T> {
     pub(super) said: Said<'o, T>,
     pub(super) marks: &'o [Mark],
     pub(super) at: Option<Timestamp>,
+    /// It was told between `at` and then.
+    pub(super) until: Option<Timestamp>,
     /// What was so, and is too old to count.
     pub(super) stale: Option<&'o T>,
 }
@@ -127,8 +148,12 @@ pub(super) struct Clock {
 impl Clock {
     /// When something was so; what has no time, or one that has not come, may be newer than all else.
     pub(super) fn time_of(&self, at: Option<Timestamp>) -> Timestamp {
-        let is_past = |at: &Timestamp| at.as_millis() <= self.as_of.as_millis() + TOLERANCE_MS;
-        at.or(self.undated).filter(is_past).unwrap_or(Timestamp::MAX)
+        at.or(self.undated).filter(|at| self.has_come(*at)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether what was so then can be so now.
+    pub(super) fn has_come(&self, at: Timestamp) -> bool {
+        at.as_millis() <= self.as_of.as_millis() + TOLERANCE_MS
     }
 }
 
@@ -137,49 +162,51 @@ const TOLERANCE_MS: i64 = 5 * 60_000;
 
 impl<T: Ord> Observations<T> {
     pub(super) fn add(&mut self, answer: Answer<T>, mark: Mark) {
-        self.0.entry(answer).or_default().push(mark);
+        let told = self.0.entry(answer).or_default();
+        told.until = told.until.max(mark.until());
+        told.marks.push(mark);
     }
 
     /// Forgets everything else.
     pub(super) fn set(&mut self, value: T, mark: Mark) {
-        self.0 = BTreeMap::from([(Answer::Known(value), vec![mark])]);
+        self.0.clear();
+        self.add(Answer::Known(value), mark);
     }
 
-    /// What is so now. The newest answer decides; refusals are none, but stand where nothing else does.
+    /// What is so now. The newest answer decides, unless another one may be as new; refusals are none, but stand where nothing else
+    /// does.
     pub(super) fn now(&self, clock: &Clock) -> Now<'_, T> {
-        let mut newest: Option<(Timestamp, &Answer<T>, &[Mark])> = None;
-        let (mut differs, mut undated) = (false, Vec::new());
-        for (answer, marks) in self.0.iter().filter(|(answer, _)| answer.is_answer()) {
-            if ends(marks).any(|at| at.or(clock.undated).is_none()) {
-                undated.push((answer, marks.as_slice()));
-            }
-            let Some(at) = ends(marks).filter_map(|at| at.or(clock.undated)).max() else { continue };
-            match newest {
-                Some((known, ..)) if known > at => {}
-                // What cannot be read contradicts nothing; it comes last in the order of answers.
-                Some((known, ..)) if known == at && *answer == Answer::Unreadable => {}
-                Some((known, ..)) if known == at => differs = true,
-                _ => (newest, differs) = (Some((at, answer, marks.as_slice())), false),
-            }
-        }
+        let answers = || self.0.iter().filter(|(answer, _)| answer.is_answer());
+        let time = |told: &Told| ends(&told.marks).filter_map(|at| at.or(clock.undated)).max();
+        let newest = answers().filter_map(|(answer, told)| Some((time(told)?, answer, told)));
+        // What cannot be read contradicts nothing; it comes last in the order of answers.
+        let newest = newest.reduce(|best, next| if next.0 > best.0 { next } else { best });
         // What has no time can be newer than all else.
-        let contradiction = undated.iter().find(|(answer, _)| newest.is_none_or(|(_, known, _)| *answer != known));
-        if let Some((_, marks)) = contradiction.copied() {
-            return Now { said: Said::Unknown(Why::Undated), marks, at: None, stale: None };
+        let is_undated = |told: &Told| ends(&told.marks).any(|at| at.or(clock.undated).is_none());
+        let contradiction =
+            answers().find(|(answer, told)| is_undated(told) && newest.is_none_or(|(_, known, _)| *answer != known));
+        let unknown = |why, marks, at| Now { said: Said::Unknown(why), marks, at, until: at, stale: None };
+        if let Some((_, told)) = contradiction {
+            return unknown(Why::Undated, &told.marks, None);
         }
-        let unknown = |why, marks, at| Now { said: Said::Unknown(why), marks, at, stale: None };
-        let Some((at, answer, marks)) = newest else {
+        let Some((at, answer, told)) = newest else {
             let refused = self.0.iter().find(|(answer, _)| !answer.is_answer());
             return match refused {
-                Some((_, marks)) => unknown(Why::Refused, marks, marks.iter().filter_map(|mark| mark.at).max()),
+                Some((_, told)) => {
+                    unknown(Why::Refused, &told.marks, told.marks.iter().filter_map(|mark| mark.at).max())
+                }
                 None => unknown(Why::Missing, &[], None),
             };
         };
-        let age = clock.as_of.as_millis() - at.as_millis();
-        if age < -TOLERANCE_MS {
+        let (marks, until) = (told.marks.as_slice(), told.until.max(Some(at)));
+        if until.is_some_and(|until| !clock.has_come(until)) {
             return unknown(Why::Future, marks, Some(at));
         }
-        if clock.max_age.is_some_and(|most| age > most) {
+        let may_be_as_new = |(other, told): (&Answer<T>, &Told)| {
+            other != answer && *other != Answer::Unreadable && told.until.max(time(told)) >= Some(at)
+        };
+        let differs = answers().any(may_be_as_new);
+        if clock.max_age.is_some_and(|most| clock.as_of.as_millis() - at.as_millis() > most) {
             let stale = match answer {
                 Answer::Known(value) if !differs => Some(value),
                 _ => None,
@@ -196,7 +223,7 @@ impl<T: Ord> Observations<T> {
             Answer::Refused(_) => Said::Unknown(Why::Refused),
             Answer::Gone | Answer::Unreadable => Said::Unknown(Why::Unreadable),
         };
-        Now { said, marks, at: Some(at), stale: None }
+        Now { said, marks, at: Some(at), until, stale: None }
     }
 
     /// Forgets what was told until then: nothing is known from then on.
@@ -218,16 +245,16 @@ impl<T: Ord> Observations<T> {
 
     /// What was told as a whole, and when.
     pub(super) fn known(&self) -> impl Iterator<Item = (&T, &[Mark])> {
-        self.0.iter().filter_map(|(answer, marks)| match answer {
-            Answer::Known(value) => Some((value, marks.as_slice())),
+        self.0.iter().filter_map(|(answer, told)| match answer {
+            Answer::Known(value) => Some((value, told.marks.as_slice())),
             _ => None,
         })
     }
 
-    /// The newest time at which something was told as it is.
+    /// The last moment at which something may have been told as it is.
     pub(super) fn newest_known(&self, clock: &Clock) -> Option<Timestamp> {
         let told = self.0.iter().filter(|(answer, _)| matches!(answer, Answer::Known(_) | Answer::Incomplete(_)));
-        told.flat_map(|(_, marks)| ends(marks)).map(|at| clock.time_of(at)).max()
+        told.flat_map(|(_, told)| ends(&told.marks).map(|at| at.and(told.until))).map(|at| clock.time_of(at)).max()
     }
 
     /// All values that were ever told, whatever their times.
@@ -241,14 +268,14 @@ impl<T: Ord> Observations<T> {
     /// The newest time of an answer; what has none may be newer than all else.
     pub(super) fn newest(&self, clock: &Clock) -> Option<Timestamp> {
         let answers = self.0.iter().filter(|(answer, _)| answer.is_answer());
-        answers.flat_map(|(_, marks)| ends(marks)).map(|at| clock.time_of(at)).max()
+        answers.flat_map(|(_, told)| ends(&told.marks)).map(|at| clock.time_of(at)).max()
     }
 
     /// Puts the marks into an order that does not tell who came first. Nothing is asked before, nor added after.
     pub(super) fn sort(&mut self) {
-        for marks in self.0.values_mut() {
-            marks.sort_unstable();
-            marks.dedup();
+        for told in self.0.values_mut() {
+            told.marks.sort_unstable();
+            told.marks.dedup();
         }
     }
 
@@ -303,7 +330,7 @@ mod tests {
     fn seen(answers: &[(Answer<u8>, Option<u8>)]) -> Observations<u8> {
         let mut observations = Observations::default();
         for (answer, hour) in answers {
-            observations.add(answer.clone(), Mark { at: hour.map(time), source: SourceId(0) });
+            observations.add(answer.clone(), Mark { at: hour.map(time), source: SourceId(0), lasted: 0 });
         }
         observations.sort();
         observations

@@ -1843,7 +1843,9 @@ fn the_newest_export_decides_and_old_ones_do_not_pass() {
     write_tree(&old, &calls);
     write_tree(&new, &organisation());
     let times = |root: &Path, day: u8| {
-        let times = json!({"started": format!("2026-{:02}-{:02}T12:00:00Z", if day > 20 { 10 } else { 11 }, day), "finished": AT});
+        let month = if day > 20 { 10 } else { 11 };
+        let time = |minute: u8| format!("2026-{month:02}-{day:02}T12:{minute:02}:00Z");
+        let times = json!({"started": time(0), "finished": time(10)});
         fs::write(root.join("export.json"), times.to_string()).unwrap();
     };
     times(&old, 31);
@@ -2650,6 +2652,18 @@ fn described(account: &str, id: &str, management: &str) -> Vec<Call> {
     vec![call(account, "us-east-1", "organizations describe-organization", None, described)]
 }
 
+/// The accounts of the organisation and some others, as one of them lists them.
+fn listed(asker: &str, others: &[(&str, &str)]) -> Vec<Call> {
+    let of_it = ACCOUNTS.iter().map(|id| (*id, "ACTIVE")).chain(others.iter().copied());
+    let accounts: Vec<Value> = of_it.map(|(id, status)| json!({"Id": id, "Status": status})).collect();
+    vec![call(asker, "us-east-1", "organizations list-accounts", None, json!({"Accounts": accounts}))]
+}
+
+fn shows_the_trail(id: &str) -> Vec<Call> {
+    let trails = json!({"trailList": [trail_settings()]});
+    vec![call(id, "us-east-1", "cloudtrail describe-trails", None, trails)]
+}
+
 fn local_trail() -> Value {
     json!({"Name": "local", "S3BucketName": "foreign", "HomeRegion": "us-east-1", "IsOrganizationTrail": false,
         "TrailARN": "arn:aws:cloudtrail:us-east-1:333333333333:trail/local"})
@@ -2743,6 +2757,73 @@ const TOLD: &[Told] = &[
             let mut calls = described("555555555555", "o-example11111", MANAGEMENT);
             let trails = json!({"trailList": [trail_settings()]});
             calls.push(call("555555555555", "us-east-1", "cloudtrail describe-trails", None, trails));
+            calls
+        },
+        Some(LATER),
+        "organization",
+        "account.list_known",
+        "accounts_not_exported",
+    ),
+    (
+        "trails of a day that has not come, of which one is gone",
+        || vec![call(MANAGEMENT, "us-east-1", "cloudtrail describe-trails", None, json!({"trailList": []}))],
+        Some("2026-11-09T00:00:00Z"),
+        TRAIL,
+        "trail.kms",
+        "export_in_future",
+    ),
+    (
+        "an account that is new in the list, and shows the trail",
+        || {
+            let mut calls = listed(MANAGEMENT, &[("555555555555", "ACTIVE")]);
+            calls.extend(shows_the_trail("555555555555"));
+            calls
+        },
+        Some(LATER),
+        "account:555555555555",
+        "account.trails_known",
+        "region_not_exported",
+    ),
+    (
+        "a list that lacks whoever asked",
+        || vec![Call { account: "444444444444".into(), ..listed(MANAGEMENT, &[]).remove(0) }],
+        Some(LATER),
+        "organization",
+        "account.list_known",
+        "accounts_not_exported",
+    ),
+    (
+        "a suspended account that answers whatever call",
+        || {
+            let mut calls = listed(MANAGEMENT, &[("555555555555", "SUSPENDED")]);
+            calls.push(call("555555555555", "us-east-1", "s3api list-buckets", None, json!({"Buckets": []})));
+            calls
+        },
+        Some(LATER),
+        "organization",
+        "account.list_known",
+        "accounts_not_exported",
+    ),
+    (
+        "an organisation that another account manages now",
+        || {
+            let mut calls = described(ARCHIVE, "o-second222222", ARCHIVE);
+            calls.extend(listed(ARCHIVE, &[]));
+            calls
+        },
+        Some(LATER),
+        "account:333333333333",
+        "account.covered",
+        "trails_absent",
+    ),
+    (
+        "an organisation that nobody lists",
+        || {
+            let mut calls = described("444444444444", "o-second222222", "444444444444");
+            let none = |region: &str| {
+                call("444444444444", region, "cloudtrail describe-trails", None, json!({"trailList": []}))
+            };
+            calls.extend(REGIONS.map(none));
             calls
         },
         Some(LATER),
@@ -2908,6 +2989,134 @@ fn what_is_told_beside_an_export_counts() {
         let found = rows.get(&((*resource).to_owned(), (*check).to_owned())).map(|(_, reason)| reason.as_str());
         assert_eq!(found, Some(*reason), "{name}: {:?}", looked.ran);
         assert_ne!(looked.ran.code, Some(0), "{name}");
+    }
+}
+
+/// Things that were told one after the other, beside an export in which nothing is wrong.
+#[test]
+fn what_was_told_before_and_after_is_weighed() {
+    let desk = Desk::new();
+    let looked = |policy: &str, told: &[(Option<&str>, Vec<Call>)]| {
+        let all = [(Some(AT), organisation())];
+        let lines = all.iter().chain(told).flat_map(|(at, calls)| calls.iter().map(|call| call.line_at(*at) + "\n"));
+        Looked::at(&desk, &[&desk.file("told.ndjson", &lines.collect::<String>())], policy, &[])
+    };
+    const STRANGER: &str = "555555555555";
+    const LAST: &str = "2026-11-01T13:30:00Z";
+    // An account that the newest list of its organisation lacks, and that shows the trail since; a newer list of another
+    // organisation says nothing of it.
+    let unlisted = looked(
+        POLICY,
+        &[(Some(EARLIER), listed(ARCHIVE, &[(STRANGER, "ACTIVE")])), (Some(LATER), shows_the_trail(STRANGER))],
+    );
+    unlisted.assert_row("organization", "account.list_known", "undetermined", "accounts_not_exported");
+    let elsewhere = json!({"Accounts": [{"Id": "777777777777", "Status": "ACTIVE"}]});
+    let elsewhere = vec![call("777777777777", "us-east-1", "organizations list-accounts", None, elsewhere)];
+    let two = looked(POLICY, &[(Some(LATER), shows_the_trail(STRANGER)), (Some(LAST), elsewhere)]);
+    two.assert_row("organization", "account.list_known", "undetermined", "accounts_not_exported");
+    // A trail of which only copies were seen, and that no longer has them: it may be of one Region now.
+    let far = TRAIL.replace("us-east-1", "ap-south-1").replace("all", "far");
+    let mut copy = trail_settings();
+    copy["TrailARN"] = json!(far);
+    copy["Name"] = json!("far");
+    copy["HomeRegion"] = json!("ap-south-1");
+    copy.as_object_mut().unwrap().remove("KmsKeyId");
+    let copies = json!({"trailList": [trail_settings(), copy]});
+    let copies = vec![call(MEMBER, "eu-west-1", "cloudtrail describe-trails", None, copies)];
+    looked(POLICY, &[(Some(EARLIER), copies)]).assert_row(&far, "trail.kms", "undetermined", "trails_absent");
+    // A bucket that was another's, and became this one's nobody knows when.
+    let list =
+        |id: &str| vec![call(id, "us-east-1", "s3api list-buckets", None, json!({"Buckets": [{"Name": BUCKET}]}))];
+    let handed = looked(POLICY, &[(Some(EARLIER), list("999999999999")), (None, list(ARCHIVE))]);
+    handed.assert_row(BUCKET_NAME, "bucket.versioning", "undetermined", "export_undated");
+    // A Region that was disabled, and refuses what it was asked later: it recognised who asked.
+    let everywhere = POLICY.replace("regions = [\"us-east-1\", \"eu-west-1\"]\n", "");
+    let regions = |others: &str| {
+        let all = REGIONS
+            .iter()
+            .map(|name| json!({"RegionName": name}))
+            .chain([json!({"RegionName": "me-south-1", "RegionOptStatus": others})]);
+        let all = json!({"Regions": all.collect::<Vec<_>>()});
+        ACCOUNTS.map(|id| call(id, "us-east-1", "account list-regions", None, all.clone())).to_vec()
+    };
+    let disabled = (Some(AT), regions("DISABLED"));
+    for (at, code, passes) in
+        [(AT, "AccessDenied", true), (LATER, "AccessDenied", false), (LATER, "UnrecognizedClientException", true)]
+    {
+        let asked = refused(MEMBER, "me-south-1", "cloudtrail describe-trails", None, code);
+        let looked = looked(&everywhere, &[disabled.clone(), (Some(at), asked)]);
+        assert_eq!(looked.ran.code == Some(0), passes, "{at} {code}: {:?}", looked.ran);
+    }
+    // Whose key it is that somebody asked for is not one of us.
+    let named = POLICY
+        .replace("accounts = \"organization\"", "accounts = [\"111111111111\", \"222222222222\", \"333333333333\"]");
+    let foreign = KEY.replace(ARCHIVE, "999999999999");
+    let metadata = json!({"KeyMetadata": {"Arn": foreign, "KeyState": "Enabled", "KeyManager": "CUSTOMER"}});
+    let asked = vec![call(ARCHIVE, "us-east-1", "kms describe-key", Some(&foreign), metadata)];
+    let mut policy = bucket_policy();
+    let write = json!({"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "s3:PutObject",
+        "Resource": format!("arn:aws:s3:::{BUCKET}/AWSLogs/*"), "Condition": {"StringEquals": {"aws:SourceAccount": "999999999999"}}});
+    statements(&mut policy).push(write);
+    let policy = vec![call(ARCHIVE, "us-east-1", "s3api get-bucket-policy", Some(BUCKET), as_text(&policy))];
+    let without = |told: &[(Option<&str>, Vec<Call>)]| {
+        let row = (BUCKET_NAME.to_owned(), "bucket.write_scope".to_owned());
+        looked(&named, told).verdicts()[&row].clone()
+    };
+    let alone = without(&[(Some(LATER), policy.clone())]);
+    assert_ne!(alone.0, "compliant");
+    assert_eq!(without(&[(Some(LATER), policy), (Some(LATER), asked)]), alone);
+}
+
+/// Nobody knows when in its time an export was told something.
+#[test]
+fn a_long_export_is_as_old_as_its_beginning_and_as_new_as_its_end() {
+    let desk = Desk::new();
+    let exported = |name: &str, started: &str, finished: &str, change: &dyn Fn(&mut Vec<Call>)| {
+        let (root, mut calls) = (desk.path(name), organisation());
+        change(&mut calls);
+        write_tree(&root, &calls);
+        fs::write(root.join("export.json"), json!({"started": started, "finished": finished}).to_string()).unwrap();
+        root
+    };
+    let (began, ended) = ("2026-11-01T09:00:00Z", "2026-11-01T13:00:00Z");
+    let delivered = |at: &'static str| {
+        move |calls: &mut Vec<Call>| {
+            let status = answer(calls, "cloudtrail get-trail-status");
+            status["LatestDeliveryTime"] = json!(at);
+            status["LatestDigestDeliveryTime"] = json!(at);
+        }
+    };
+    let row = |root: &Path, policy: &str| {
+        Looked::at(&desk, &[root], policy, &[]).verdicts()[&(TRAIL.to_owned(), "trail.delivery".to_owned())].clone()
+    };
+    let verdict = |at: &'static str, policy: &str| row(&exported(at, began, ended, &delivered(at)), policy).1;
+    assert_eq!(verdict("2026-11-01T12:55:00Z", POLICY), "");
+    assert_eq!(verdict("2026-10-31T10:00:00Z", POLICY), "export_too_long");
+    assert_eq!(verdict("2026-10-31T08:00:00Z", POLICY), "delivery_stale");
+    assert_eq!(verdict("2026-11-01T14:30:00Z", POLICY), "export_in_future");
+    // The other was begun later, and this one may have been told later.
+    let without_key =
+        |calls: &mut Vec<Call>| change_trails(calls, |trail| drop(trail.as_object_mut().unwrap().remove("KmsKeyId")));
+    let long = exported("long", began, ended, &without_key);
+    let short = exported("short", "2026-11-01T10:00:00Z", "2026-11-01T10:10:00Z", &|_| ());
+    let both = Looked::at(&desk, &[&long, &short], POLICY, &[]);
+    both.assert_row(TRAIL, "trail.kms", "undetermined", "sources_disagree");
+    let short = exported("after", "2026-11-01T13:10:00Z", "2026-11-01T13:20:00Z", &|_| ());
+    assert_eq!(Looked::at(&desk, &[&long, &short], POLICY, &[]).ran.code, Some(0));
+    let open = exported("open", began, "2026-11-01T15:00:00Z", &|_| ());
+    Looked::at(&desk, &[&open], POLICY, &[]).assert_row(TRAIL, "trail.kms", "undetermined", "export_in_future");
+}
+
+#[test]
+fn events_of_global_services_are_asked_for_with_writes() {
+    let desk = Desk::new();
+    let mut calls = organisation();
+    change_trails(&mut calls, |trail| trail["IncludeGlobalServiceEvents"] = json!(false));
+    for (demand, verdict, reason) in
+        [("all", "violation", "events_not_all"), ("writes", "violation", "events_not_all"), ("any", "compliant", "")]
+    {
+        let policy = POLICY.replace("management_events = \"all\"", &format!("management_events = \"{demand}\""));
+        look_at_lines(&desk, &calls, &policy).assert_row(TRAIL, "trail.management_events", verdict, reason);
     }
 }
 

@@ -97,18 +97,14 @@ impl Judge<'_> {
             let now = accounts.now(&self.clock);
             let conclusion = match now.said {
                 Said::Known(list) => {
-                    // A newer list of the same organisation says who is in it now.
-                    let is_newer = |(other, told): (&Name, &Observations<AccountList>)| {
-                        let told = told.now(&self.clock);
-                        let is_same = |newer: &AccountList| {
-                            newer.accounts.contains_key(&**asker) && list.accounts.contains_key(&**other)
-                        };
-                        told.at > now.at && told.known().is_some_and(is_same)
-                    };
-                    if !self.model.organization.accounts.iter().any(is_newer) {
+                    if !self.is_superseded(asker, now.at, list) {
                         ids.extend(active(list));
                     }
-                    Conclusion::compliant()
+                    // Whoever lists an organisation is in it: a list without its asker is not whole.
+                    match list.accounts.contains_key(&**asker) {
+                        true => Conclusion::compliant(),
+                        false => Conclusion::undetermined("accounts_not_exported").actual(format!("without {asker}")),
+                    }
                 }
                 Said::Absent => {
                     alone.insert(asker.clone());
@@ -157,22 +153,22 @@ impl Judge<'_> {
         let now = self.model.regions(id, &self.clock);
         let enabled = now.as_ref().and_then(|now| now.known());
         let basis = now.as_ref().map(Basis::of).unwrap_or_default();
-        let answers = |region: &str| {
+        let is_used = |region: &str| {
             let place = Place { account: id.clone(), region: region.into() };
-            self.model.answers_since(&place, now.as_ref().and_then(|now| now.at), &self.clock)
+            self.model.is_used_since(&place, now.as_ref().and_then(|now| now.at), &self.clock)
         };
         let is_enabled =
-            |region: &String| enabled.is_none_or(|known| known.get(region).copied().unwrap_or(true)) || answers(region);
+            |region: &String| enabled.is_none_or(|known| known.get(region).copied().unwrap_or(true)) || is_used(region);
         let all_enabled = || -> BTreeSet<String> {
             let listed =
                 enabled.into_iter().flatten().filter(|(_, is_enabled)| **is_enabled).map(|(name, _)| name.clone());
             let seen = self.model.seen.range(Place::before_all_of(id.clone())..).map(|(place, _)| place);
             let seen = seen.take_while(|place| place.account == *id).map(|place| place.region.to_string());
-            // Where somebody answers, the Region is enabled, whatever was said before.
+            // Where something is, the Region is enabled, whatever was said before.
             let since = now.as_ref().and_then(|now| now.at);
-            let answering = self.model.answering_regions(id, since, &self.clock).map(|region| region.to_string());
-            let answering = answering.filter(|region| enabled.is_some_and(|known| known.get(region) == Some(&false)));
-            listed.chain(seen.filter(is_enabled)).chain(answering).collect()
+            let used = self.model.used_regions(id, since, &self.clock).map(|region| region.to_string());
+            let used = used.filter(|region| enabled.is_some_and(|known| known.get(region) == Some(&false)));
+            listed.chain(seen.filter(is_enabled)).chain(used).collect()
         };
         match &self.policy.regions {
             None => Regions { required: all_enabled(), is_known: enabled.is_some(), basis },

@@ -29,8 +29,14 @@ impl Judge<'_> {
         let newest = of_owner.iter().map(|(at, _)| *at).max();
         let since = newest.flatten();
         let is_in = |(_, list): &(Option<Timestamp>, &AccountList)| list.accounts.contains_key(id);
+        // A trail of the organisation is one of the account that manages it.
+        let names_another = |(at, list): &(Option<Timestamp>, &AccountList)| {
+            *at >= since && list.management.as_deref().is_some_and(|management| management != owner)
+        };
         // Somebody says that it, or the owner, is elsewhere or in no organisation; or lists differ over it, or cannot be used.
-        let is_disputed = [id, owner].iter().any(|account| self.is_elsewhere(account, owner, &of_owner, since))
+        let is_disputed = self.ours.no_managers.contains(owner)
+            || of_owner.iter().any(names_another)
+            || [id, owner].iter().any(|account| self.is_elsewhere(account, owner, &of_owner, since))
             || of_others.iter().any(|list| list.0 >= since && is_in(list))
             || told.iter().any(|now| matches!(now.said, Said::Unknown(_)) && now.may_tell_since(since))
             || (of_owner.iter().any(is_in) && of_owner.iter().any(|list| list.0 >= since && !is_in(list)));
@@ -125,34 +131,54 @@ impl Judge<'_> {
         })
     }
 
+    /// Whether a newer list of the same organisation says who is in it now.
+    pub(super) fn is_superseded(&self, asker: &str, at: Option<Timestamp>, list: &AccountList) -> bool {
+        self.model.organization.accounts.iter().any(|(other, told)| {
+            let told = told.now(&self.clock);
+            let is_same =
+                |newer: &AccountList| newer.accounts.contains_key(asker) && list.accounts.contains_key(&**other);
+            told.at > at && told.known().is_some_and(is_same)
+        })
+    }
+
+    /// The lists that say who is in an organisation now, and when they did.
+    fn newest_lists(&self) -> Vec<(Timestamp, &AccountList)> {
+        let told = self.model.organization.accounts.iter().filter_map(|(asker, accounts)| {
+            let now = accounts.now(&self.clock);
+            let list = now.known().filter(|list| !self.is_superseded(asker, now.at, list))?;
+            Some((now.at?, list))
+        });
+        told.collect()
+    }
+
     /// An account that no list has as an active one, and that shows not before the list that it is one: a trail of the
     /// organisation shows there, it describes the organisation, or policies are told to be attached to it or to be asked by it. One
     /// that a list has as suspended or closed does not answer.
     pub(super) fn unlisted_member(&self) -> Option<String> {
-        let lists = self.lists.iter().filter_map(|now| Some((now.at?, now.known()?)));
-        let lists: Vec<(Timestamp, &AccountList)> = lists.collect();
-        let newest = lists.iter().map(|(at, _)| *at).max()?;
+        let lists = self.newest_lists();
+        // It is not told of which organisation these are.
+        let first = lists.iter().map(|(at, _)| *at).min()?;
         let is_active = |id: &str| lists.iter().any(|(_, list)| list.accounts.get(id) == Some(&true));
-        let mut shown = self.shown_members(&lists, newest);
-        shown.extend(self.told_members(newest));
+        let mut shown = self.shown_members(&lists);
+        shown.extend(self.told_members(first));
         let unlisted = shown.into_iter().find(|id| !is_active(id)).map(str::to_owned);
         let inactive = lists.iter().flat_map(|(at, list)| list.accounts.keys().map(move |id| (at, id)));
-        let mut answering = inactive.filter(|(at, id)| {
-            let first = Place { account: id.as_str().into(), region: "".into() };
-            let places = self.model.seen.range(first..).map(|(place, _)| place);
-            let mut places = places.take_while(|place| *place.account == **id);
-            !is_active(id) && places.any(|place| self.model.answers_since(place, Some(**at), &self.clock))
-        });
+        let mut answering =
+            inactive.filter(|(at, id)| !is_active(id) && self.model.answers_since(id, Some(**at), &self.clock));
         unlisted.or_else(|| answering.next().map(|(_, id)| id.clone()))
     }
 
-    /// Accounts where a trail of an organisation shows, or that describe it, not before a time.
-    fn shown_members<'m>(&'m self, lists: &[(Timestamp, &'m AccountList)], since: Timestamp) -> BTreeSet<&'m str> {
-        let is_since = |at: Option<Timestamp>| at.is_some_and(|at| at >= since);
+    /// Accounts where a trail of an organisation shows, or that describe it, not before its list.
+    fn shown_members<'m>(&'m self, lists: &[(Timestamp, &'m AccountList)]) -> BTreeSet<&'m str> {
+        let listed_at =
+            |id: &str| lists.iter().filter(|(_, list)| list.accounts.contains_key(id)).map(|(at, _)| *at).max();
         let mut shown: BTreeSet<&str> = BTreeSet::new();
         for (arn, trail) in &self.model.trails {
-            let is_ours = lists.iter().any(|(_, list)| list.accounts.contains_key(places_of(arn).0));
-            if is_ours && trail.organization.now(&self.clock).known() == Some(&true) {
+            let listed = listed_at(places_of(arn).0);
+            if let Some(since) = listed
+                && trail.organization.now(&self.clock).known() == Some(&true)
+            {
+                let is_since = |at: Option<Timestamp>| at.is_some_and(|at| at >= since);
                 let is_told = |place: &&Place| {
                     let seen = self.model.seen.get(place).and_then(|seen| seen.newest(&self.clock));
                     is_since(seen.or(trail.settings.newest_known(&self.clock)))
@@ -162,12 +188,13 @@ impl Judge<'_> {
         }
         for (asker, description) in &self.model.organization.descriptions {
             let now = description.now(&self.clock);
-            let is_of_it = match now.said {
-                Said::Known(told) => lists.iter().any(|(_, list)| list.accounts.contains_key(&told.management)),
-                Said::Absent => false,
-                _ => true,
+            let since = match now.said {
+                // One that no list is of has members that nobody lists.
+                Said::Known(told) => listed_at(&told.management),
+                Said::Absent => continue,
+                _ => lists.iter().map(|(at, _)| *at).min(),
             };
-            if is_of_it && now.may_tell_since(Some(since)) {
+            if now.may_tell_since(since) {
                 shown.insert(asker);
             }
         }

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::{SettingsPolicy, Severity, Verdict};
 use crate::settings::facts::{AccountList, Name, Place};
-use crate::settings::model::Model;
+use crate::settings::model::{Model, Trail};
 use crate::settings::observations::{Clock, Mark, Now, Said};
 use crate::timestamp::Timestamp;
 
@@ -186,6 +186,8 @@ struct Ours<'m> {
     lists: Lists,
     /// Those that something was exported of, refusals aside, or whose trails are shown.
     exported: BTreeSet<&'m str>,
+    /// Those with trails of an organisation that another account manages, or may manage.
+    no_managers: BTreeSet<&'m str>,
 }
 
 /// What lists of accounts there are.
@@ -235,9 +237,14 @@ impl<'m> Judge<'m> {
             lists if lists.iter().all(is_whole) => Lists::Whole,
             _ => Lists::InPart,
         };
-        let trails = model.trails_now(&clock).map(|(arn, _)| places_of(arn).0);
-        let exported = model.exported_accounts().chain(trails).collect();
-        Self { model, policy, lists, organizations, ours: Ours { listed, told, lists: state, exported }, clock }
+        let owners: BTreeSet<&str> = model.trails_now(&clock).map(|(arn, _)| places_of(arn).0).collect();
+        let exported = model.exported_accounts().chain(owners.iter().copied()).collect();
+        let is_organization = |trail: &Trail| trail.organization.now(&clock).known() == Some(&true);
+        let of_organization = model.trails.iter().filter(|(_, trail)| is_organization(trail));
+        let managers: BTreeSet<&str> = of_organization.map(|(arn, _)| places_of(arn).0).collect();
+        let no_managers = managers.into_iter().filter(|id| model.may_not_manage(id, &clock)).collect();
+        let ours = Ours { listed, told, lists: state, exported, no_managers };
+        Self { model, policy, lists, organizations, ours, clock }
     }
 }
 

@@ -264,7 +264,9 @@ impl Judge<'_> {
         let now = known.trail.selectors.now(&self.clock);
         let conclusion = match now.said {
             // Those of IAM and other services of no Region.
-            Said::Known(_) if !known.settings.global_events && demand == Some(ManagementEvents::All) => {
+            Said::Known(_)
+                if !known.settings.global_events && demand.is_some_and(|demand| demand != ManagementEvents::Any) =>
+            {
                 Conclusion::violation("events_not_all").actual("no events of global services")
             }
             Said::Known(selectors) => events_logged(selectors, demand.unwrap_or(ManagementEvents::Any)),
@@ -277,7 +279,7 @@ impl Judge<'_> {
         let empty = Observations::default();
         let now = known.trail.home_status(known.arn, &self.clock).unwrap_or(&empty).now(&self.clock);
         let home = match now.said {
-            Said::Known(status) => delivered(status, now.at, within, known.settings.validation),
+            Said::Known(status) => delivered(status, now.at.zip(now.until), within, known.settings.validation),
             _ => Conclusion::undetermined(now.why("status_absent")),
         };
         // A delivery can fail in one Region only.
@@ -536,14 +538,19 @@ fn on_off(is_on: bool) -> &'static str {
 }
 
 /// Whether the last delivery was good, and recent when it was asked for.
-fn delivered(status: &TrailStatus, at: Option<Timestamp>, within: Option<i64>, has_digests: bool) -> Conclusion {
+fn delivered(
+    status: &TrailStatus,
+    told: Option<(Timestamp, Timestamp)>,
+    within: Option<i64>,
+    has_digests: bool,
+) -> Conclusion {
     if let Some(error) = &status.delivery_error {
         return Conclusion::violation("delivery_error").actual(error.as_str());
     }
     if let Some(error) = &status.digest_delivery_error {
         return Conclusion::violation("digest_delivery_error").actual(error.as_str());
     }
-    let (Some(within), Some(at)) = (within, at) else {
+    let (Some(within), Some((at, until))) = (within, told) else {
         let known = if status.delivered_at.is_some() {
             Conclusion::compliant()
         } else {
@@ -552,8 +559,10 @@ fn delivered(status: &TrailStatus, at: Option<Timestamp>, within: Option<i64>, h
         return if within.is_none() { known } else { Conclusion::undetermined("status_absent") };
     };
     let is_older = |time: Timestamp| at.as_millis() - time.as_millis() > within;
+    // If it was told when the export ended.
+    let may_be_older = |time: Timestamp| until.as_millis() - time.as_millis() > within;
     const TOLERANCE_MS: i64 = 3_600_000;
-    let is_to_come = |time: Timestamp| time.as_millis() > at.as_millis() + TOLERANCE_MS;
+    let is_to_come = |time: Timestamp| time.as_millis() > until.as_millis() + TOLERANCE_MS;
     if status.delivered_at.is_some_and(is_to_come) || (has_digests && status.digested_at.is_some_and(is_to_come)) {
         return Conclusion::undetermined("export_in_future");
     }
@@ -563,12 +572,18 @@ fn delivered(status: &TrailStatus, at: Option<Timestamp>, within: Option<i64>, h
     if has_digests
         && status.digested_at.is_none()
         && status.delivered_at.is_some()
-        && status.started_at.is_none_or(is_older)
+        && status.started_at.is_none_or(may_be_older)
     {
         return Conclusion::undetermined("status_absent").actual("no digest was ever delivered");
     }
     match (status.delivered_at, status.started_at) {
-        (Some(time), _) => Conclusion::holds(!is_older(time), "delivery_stale").actual(time.to_string()),
+        (Some(time), _) if is_older(time) => Conclusion::violation("delivery_stale").actual(time.to_string()),
+        (Some(time), _) => {
+            let may_be_stale = may_be_older(time) || (has_digests && status.digested_at.is_some_and(may_be_older));
+            let conclusion =
+                if may_be_stale { Conclusion::undetermined("export_too_long") } else { Conclusion::compliant() };
+            conclusion.actual(time.to_string())
+        }
         // It has never delivered, though it had the time to.
         (None, Some(started)) if is_older(started) => Conclusion::violation("delivery_stale").actual("never"),
         (None, _) => Conclusion::undetermined("status_absent"),

@@ -137,6 +137,7 @@ pub(in crate::settings) fn meaning(reason: &str) -> &'static str {
         "management_account" => "service control policies never bind the management account",
         "sources_disagree" => "two sources of the same time differ",
         "finding_missing" => "the other tool says nothing of this resource",
+        "export_too_long" => "it was recent when the export began, and may not have been when it ended",
         "export_stale" => "what was exported is older than the standard allows",
         "export_undated" => "nothing says when that was exported (--as-of-export)",
         "export_in_future" => "what was exported bears a time that has not come",

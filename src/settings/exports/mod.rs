@@ -34,7 +34,7 @@ use calls::{Call, Command};
 use names::is_account;
 pub(super) use names::partition_of;
 use walk::Meant;
-pub(super) use walk::{ExportFile, Found, walk};
+pub(super) use walk::{ExportFile, ExportTimes, Found, walk};
 
 /// More than the largest answer of the command line, and more than a person means to give.
 const MAX_FILE_LEN: usize = 256 << 20;
@@ -78,6 +78,8 @@ pub(super) struct ReadFile {
     pub(super) sha256: String,
     /// When the newest of what it says was so.
     pub(super) at: Option<Timestamp>,
+    /// When the export was made that it is of, if that is told.
+    pub(super) times: Option<ExportTimes>,
     /// What it says, each with its time.
     pub(super) facts: Vec<(Option<Timestamp>, Fact)>,
     /// The calls that it holds, for what was asked everywhere but in some places.
@@ -86,6 +88,8 @@ pub(super) struct ReadFile {
     pub(super) answered: Vec<(Asked, Option<Timestamp>)>,
     /// The calls that were refused.
     pub(super) refused: Vec<(Asked, Option<Timestamp>)>,
+    /// Places whose refusals say that their Regions are enabled.
+    pub(super) reached: Vec<(Place, Option<Timestamp>)>,
     pub(super) faults: Vec<ExportFault>,
 }
 
@@ -123,7 +127,8 @@ impl From<FileFault> for ExportFault {
 /// Reads a file of an export.
 pub(super) fn read(file: &ExportFile) -> Result<ReadFile, ExportFault> {
     let text = content(&file.path)?;
-    let mut reader = Reader::new(hex(&Sha256::of(&text)), file.time);
+    let mut reader = Reader::new(hex(&Sha256::of(&text)), file.times.map(|times| times.started));
+    reader.file.times = file.times;
     match &file.place {
         walk::FilePlace::Answer(call) => reader.answer(call, &text),
         walk::FilePlace::Refusal(call) => reader.refusal(call, &text),
@@ -139,6 +144,11 @@ pub(super) fn read(file: &ExportFile) -> Result<ReadFile, ExportFault> {
         },
     }
     Ok(reader.file)
+}
+
+/// Whether a refusal comes after the caller was recognised: a Region that is not enabled recognises nobody.
+fn is_of_enabled_region(code: &str) -> bool {
+    ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"].contains(&code)
 }
 
 /// How texts of Windows begin.
@@ -194,10 +204,12 @@ impl Reader {
             kind: Kind::CliTree,
             sha256,
             at: None,
+            times: None,
             facts: Vec::new(),
             asked: Vec::new(),
             answered: Vec::new(),
             refused: Vec::new(),
+            reached: Vec::new(),
             faults: Vec::new(),
         };
         Self { file, time, reported_at: None }
@@ -276,6 +288,9 @@ impl Reader {
             true => self.file.answered.push((call.asked(), at)),
             false if call.is_idle(code) => {}
             false => self.file.refused.push((call.asked(), at)),
+        }
+        if is_of_enabled_region(code) {
+            self.file.reached.push((call.place.clone(), at));
         }
         self.take(at, call.refused(code));
     }
@@ -484,18 +499,21 @@ fn decoded(name: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// When an export began, as its `export.json` says.
-fn started(path: &Path) -> Result<Option<Timestamp>, ExportFault> {
+/// When an export was made, as its `export.json` says.
+fn times_of(path: &Path) -> Result<ExportTimes, ExportFault> {
     let text = content(path)?;
     let value = json::parse(&text).map_err(|error| ExportFault::new("export_damaged", error.to_string()))?;
     let members = Members::of(&value).ok_or_else(|| ExportFault::new("export_damaged", "it is no JSON object"))?;
     if members.get("started").is_some() && members.get("finished").is_none() {
         return Err(ExportFault::new("export_unfinished", "the export was not finished: run the script again"));
     }
-    match members.text("started") {
-        Some(text) => {
-            written::parse(text).map(Some).ok_or_else(|| ExportFault::new("export_damaged", "started is no time"))
-        }
-        None => Err(ExportFault::new("export_damaged", "no started")),
-    }
+    let time = |name: &str| {
+        let text = members.text(name).ok_or_else(|| ExportFault::new("export_damaged", format!("no {name}")))?;
+        written::parse(text).ok_or_else(|| ExportFault::new("export_damaged", format!("{name} is no time")))
+    };
+    let (started, finished) = (time("started")?, time("finished")?);
+    let lasted = (finished.as_millis() - started.as_millis() + 999).div_euclid(1_000);
+    let lasted =
+        u32::try_from(lasted).map_err(|_| ExportFault::new("export_damaged", "it finished before it started"))?;
+    Ok(ExportTimes { started, lasted })
 }

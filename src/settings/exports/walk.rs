@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::calls::{Call, Command};
 use super::names::{is_account, is_region};
-use super::{ExportFault, decoded, started};
+use super::{ExportFault, decoded, times_of};
 use crate::settings::facts::Place;
 use crate::timestamp::{Timestamp, written};
 
@@ -17,8 +17,16 @@ use crate::timestamp::{Timestamp, written};
 pub(in crate::settings) struct ExportFile {
     pub(in crate::settings) path: PathBuf,
     pub(super) place: FilePlace,
-    /// When the export that it belongs to began.
-    pub(in crate::settings) time: Option<Timestamp>,
+    /// When the export was made that it belongs to.
+    pub(in crate::settings) times: Option<ExportTimes>,
+}
+
+/// When an export was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::settings) struct ExportTimes {
+    pub(in crate::settings) started: Timestamp,
+    /// In seconds.
+    pub(in crate::settings) lasted: u32,
 }
 
 /// What the place of a file says.
@@ -67,26 +75,26 @@ pub(in crate::settings) struct Skipped {
 pub(in crate::settings) fn walk(given: &Path, found: &mut Found) -> io::Result<()> {
     let real = given.canonicalize()?;
     if fs::metadata(given)?.is_dir() {
-        let time = time_above(&real, found);
-        return walk_folder((given, &real), time, found, 0);
+        let times = times_above(&real, found);
+        return walk_folder((given, &real), times, found, 0);
     }
     let place = match place_of(&real) {
         FilePlace::Elsewhere(_) => FilePlace::Elsewhere(Meant::Surely),
         place => place,
     };
-    let time = time_above(&real, found);
-    found.files.push(ExportFile { path: given.to_owned(), place, time });
+    let times = times_above(&real, found);
+    found.files.push(ExportFile { path: given.to_owned(), place, times });
     Ok(())
 }
 
-/// The time of the export that a part of it was given of: `export.json` is a few folders above.
-fn time_above(given: &Path, found: &mut Found) -> Option<Timestamp> {
+/// The times of the export that a part of it was given of: `export.json` is a few folders above.
+fn times_above(given: &Path, found: &mut Found) -> Option<ExportTimes> {
     const ABOVE: usize = 5;
     let mut files =
         given.ancestors().skip(1).take(ABOVE).map(|folder| folder.join("export.json")).filter(|file| file.is_file());
     let path = files.next()?;
-    match started(&path) {
-        Ok(began) => began,
+    match times_of(&path) {
+        Ok(times) => Some(times),
         Err(fault) => {
             found.skipped.push(Skipped { path, fault });
             None
@@ -99,7 +107,7 @@ const MAX_DEPTH: usize = 64;
 
 fn walk_folder(
     (folder, real): (&Path, &Path),
-    time: Option<Timestamp>,
+    times: Option<ExportTimes>,
     found: &mut Found,
     depth: usize,
 ) -> io::Result<()> {
@@ -107,13 +115,13 @@ fn walk_folder(
     entries.sort_by_key(fs::DirEntry::file_name);
     let has = |name: &str| entries.iter().any(|entry| entry.file_name() == name);
     let holds_results = has("summary.json") && has("settings.csv") && has("decryptors.csv");
-    let mut time = time;
-    if let Some(times) = entries.iter().find(|entry| entry.file_name() == "export.json") {
-        match started(&times.path()) {
-            Ok(began) => time = began,
+    let mut times = times;
+    if let Some(file) = entries.iter().find(|entry| entry.file_name() == "export.json") {
+        match times_of(&file.path()) {
+            Ok(told) => times = Some(told),
             Err(fault) => {
-                time = None;
-                found.skipped.push(Skipped { path: times.path(), fault });
+                times = None;
+                found.skipped.push(Skipped { path: file.path(), fault });
             }
         }
     }
@@ -132,10 +140,10 @@ fn walk_folder(
             () if kind.is_dir() && depth == MAX_DEPTH => {
                 found.skipped.push(skip("export_unreadable", "it lies too deep"))
             }
-            () if kind.is_dir() => walk_folder((&path, &real.join(entry.file_name())), time, found, depth + 1)?,
+            () if kind.is_dir() => walk_folder((&path, &real.join(entry.file_name())), times, found, depth + 1)?,
             () if kind.is_file() => {
                 let place = place_of(&real.join(entry.file_name()));
-                found.files.extend(beside(&path, place).map(|place| ExportFile { path, place, time }));
+                found.files.extend(beside(&path, place).map(|place| ExportFile { path, place, times }));
             }
             () => found.skipped.push(skip("export_unreadable", "it is a pipe, a socket or a device")),
         }
