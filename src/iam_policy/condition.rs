@@ -200,18 +200,21 @@ impl Condition {
         fact: &mut dyn FnMut(&str) -> Fact,
     ) -> Truth {
         let wanted: Vec<Expanded> = self.values.iter().map(|text| wanted(comparison, text, version, fact)).collect();
-        let one = |value: &Pattern| {
-            let matched = Truth::any(wanted.iter().map(|wanted| compare(comparison, &wanted.pattern, value)));
+        // What stands for a variable without a value takes more than it: that it matches is never sure.
+        let any = |matches: &dyn Fn(&Pattern) -> Truth| {
+            let matched = Truth::any(wanted.iter().map(|wanted| match matches(&wanted.pattern) {
+                matched if wanted.unresolved => matched.at_most_unknown(),
+                matched => matched,
+            }));
             if self.operator.negated { !matched } else { matched }
         };
+        let one = |value: &Pattern| any(&|wanted| compare(comparison, wanted, value));
         let truth = match value {
             Possible::Nothing => Truth::Unknown,
             Possible::Anything => self.unless_empty(one(&Pattern::anything())),
             Possible::Unlike(patterns) => {
                 let spared: Vec<Pattern> = patterns.iter().map(|pattern| Pattern::new(pattern)).collect();
-                let matched =
-                    Truth::any(wanted.iter().map(|wanted| compare_unlike(comparison, &wanted.pattern, &spared)));
-                if self.operator.negated { !matched } else { matched }
+                any(&|wanted| compare_unlike(comparison, wanted, &spared))
             }
             Possible::Like(patterns) => same(patterns.iter().map(|pattern| one(&Pattern::new(pattern)))),
             Possible::Values(values) => self.over_values(values, &one),

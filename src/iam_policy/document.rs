@@ -3,6 +3,8 @@
 //! Exports give policies as an object, as a string, as a string in a string, and URL-encoded; all are tried. Whatever a
 //! policy holds that is not understood here stays in the document by name: its statement may apply, but never surely.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::condition::{Condition, Operator};
@@ -279,8 +281,11 @@ fn read_conditions(statement: &mut Statement, operators: Map<String, Value>) {
             continue;
         };
         let operator = Operator::new(&operator);
+        let mut known = BTreeSet::new();
         for (key, values) in keys {
-            match read_scalars(values) {
+            // Keys have no case: what one of them in two spellings means is not documented.
+            let is_new = known.insert(key.to_ascii_lowercase());
+            match read_scalars(values).filter(|_| is_new) {
                 Some(values) => statement.conditions.push(Condition { operator: operator.clone(), key, values }),
                 None => statement.not_understood.push(key),
             }

@@ -222,7 +222,9 @@ pub(super) fn resource_matches(
     let matched = Truth::any(names.iter().map(|name| {
         let expanded = expand(name, true, version, &mut |key| known.fact(key));
         unresolved |= expanded.unresolved;
-        expanded.pattern.matches_all_resources(&target.0)
+        let matched = expanded.pattern.matches_all_resources(&target.0);
+        // What stands for a variable without a value takes more than it: that it matches is never sure.
+        if expanded.unresolved { matched.at_most_unknown() } else { matched }
     }));
     let truth = if matches!(resources, Listed::AllBut(_)) { !matched } else { matched };
     if unresolved { truth.at_most_unknown() } else { truth }
@@ -362,7 +364,12 @@ fn is_of_account(caller: &Caller, account: &str) -> Truth {
 /// The account of all principals of a pattern. A wildcard before it might reach over it: paths of roles may have colons.
 pub(super) fn account_of_pattern(pattern: &str) -> Option<&str> {
     let arn = Arn::parse(pattern)?;
-    (is_account_id(arn.account) && !arn.partition.contains(['*', '?'])).then_some(arn.account)
+    (is_account_id(arn.account) && !has_wildcards_before_account(pattern)).then_some(arn.account)
+}
+
+/// Whether wildcards stand before the account of an ARN.
+pub(super) fn has_wildcards_before_account(pattern: &str) -> bool {
+    pattern.split(':').take(4).any(|part| part.contains(['*', '?']))
 }
 
 fn is_service(caller: &Caller, name: &str) -> Truth {

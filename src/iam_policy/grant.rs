@@ -10,6 +10,8 @@ use super::who::Who;
 pub struct Grant {
     /// Who.
     pub who: Who,
+    /// The account whose IAM decides, if the statement names an account.
+    pub left_to: Option<String>,
     /// How certain it is that they can.
     pub certainty: Certainty,
     /// Why it is not more certain, and other things to know of it.

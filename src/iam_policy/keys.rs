@@ -3,6 +3,7 @@
 use super::condition::{Comparison, Condition, Network, Operator, SetOperator, parse_bool};
 use super::pattern::Pattern;
 use super::principal::is_account_id;
+use super::truth::Truth;
 use super::who::Who;
 
 /// The keys of AWS for every service, in small letters.
@@ -162,7 +163,28 @@ pub(super) fn named_by(condition: &Condition) -> Option<Vec<Who>> {
     if condition.values.is_empty() || condition.values.iter().any(|value| value.contains("${")) {
         return None;
     }
-    condition.values.iter().map(|value| named(key, value, wildcards)).collect()
+    let values = condition.values.iter().filter(|value| wildcards || !is_of_nobody(key, value));
+    values.map(|value| named(key, value, wildcards)).collect()
+}
+
+/// Whether a condition may be met by ARNs that are of none of the classes that it names: a wildcard of a text reaches over colons,
+/// which paths of roles and users may have.
+pub(super) fn reaches_over_colons(condition: &Condition) -> bool {
+    let reaches = |value: &String| value.split(':').take(5).any(|part| part.contains(['*', '?']));
+    who_key(condition) == Some(WhoKey::Arn)
+        && condition.operator.comparison == Some(Comparison::StringLike)
+        && condition.values.iter().any(|value| reaches(value) && !Pattern::new(value).is_anything())
+}
+
+/// Whether a value without wildcards for its operator has signs that no name of that key has.
+fn is_of_nobody(key: WhoKey, value: &str) -> bool {
+    let name = match key {
+        WhoKey::Account | WhoKey::Organisation => value,
+        // Paths may have such signs, names have not.
+        WhoKey::Arn => value.rsplit('/').next().unwrap_or(value),
+        WhoKey::OrganisationPath | WhoKey::Service => return false,
+    };
+    name.contains(['*', '?'])
 }
 
 fn named(key: WhoKey, value: &str, wildcards: bool) -> Option<Who> {
@@ -216,8 +238,9 @@ pub(super) fn limit(condition: &Condition) -> Limit {
         return Limit::Unclear;
     }
     let fixed = condition.values.iter().all(|value| is_fixed(&key, comparison, value));
-    let nothing = condition.values.iter().any(|value| is_everything(comparison, value))
-        || are_public(comparison, &condition.values);
+    let nothing =
+        condition.values.iter().any(|value| is_everything(comparison, value) || is_anonymous(&key, comparison, value))
+            || are_public(comparison, &condition.values);
     match (nothing, fixed && !condition.values.is_empty()) {
         (true, _) => Limit::None,
         (false, true) => Limit::Fixed,
@@ -238,6 +261,16 @@ fn is_everything(comparison: Comparison, value: &str) -> bool {
         Comparison::StringLike | Comparison::ArnLike => Pattern::new(value).is_anything(),
         _ => false,
     }
+}
+
+/// Whether a value is what requests have there that do not say who asks.
+fn is_anonymous(key: &str, comparison: Comparison, value: &str) -> bool {
+    const ANONYMOUS: &str = "anonymous";
+    matches!(key, "aws:principalaccount" | "aws:userid")
+        && match comparison {
+            Comparison::StringLike => Pattern::new(value).matches(ANONYMOUS) != Truth::False,
+            _ => value.eq_ignore_ascii_case(ANONYMOUS),
+        }
 }
 
 /// Whether the value is fixed: no wildcards, or an ARN whose account is given.

@@ -43,6 +43,8 @@ pub(super) struct Asked<'q> {
 #[derive(Clone, Debug)]
 pub(super) struct Candidate<'d> {
     pub(super) who: Who,
+    /// The account whose IAM decides.
+    left_to: Option<String>,
     pub(super) why: BTreeSet<Why>,
     /// Conditions of the statement that are left to the request.
     pub(super) pending: Vec<&'d Condition>,
@@ -53,7 +55,8 @@ pub(super) struct Candidate<'d> {
 
 impl<'d> Candidate<'d> {
     fn new(who: Who, why: impl IntoIterator<Item = Why>) -> Self {
-        Self { who, why: why.into_iter().collect(), pending: Vec::new(), unless: Vec::new(), narrowed_by: Vec::new() }
+        let why = why.into_iter().collect();
+        Self { who, left_to: None, why, pending: Vec::new(), unless: Vec::new(), narrowed_by: Vec::new() }
     }
 
     fn because(mut self, why: Why) -> Self {
@@ -83,6 +86,7 @@ impl<'d> Candidate<'d> {
         }
         Grant {
             who: self.who,
+            left_to: self.left_to,
             certainty,
             why: self.why,
             by: statement.into(),
@@ -341,7 +345,8 @@ impl<'d> Narrowing<'d> {
                 let narrowed = self.narrow(&candidate, &classes);
                 let because =
                     |candidate: Candidate<'d>| if whole { candidate } else { candidate.because(Why::Condition) };
-                narrowed.into_iter().map(because).collect()
+                let others = keys::reaches_over_colons(condition).then(|| candidate.because(Why::UnresolvedPrincipal));
+                narrowed.into_iter().map(because).chain(others).collect()
             }
             Outcome::Request => {
                 let mut candidate = candidate.because(reason(condition));
@@ -454,13 +459,16 @@ impl<'d> Narrowing<'d> {
     /// What the conditions of a statement that denies the class leave of it.
     fn spared_by_conditions(&mut self, candidate: Candidate<'d>, deny: &'d Statement) -> Vec<Candidate<'d>> {
         let mut spared = Vec::new();
-        let mut left_to_request = false;
+        let (mut left_to_request, mut reaches_over_colons) = (false, false);
         for condition in &deny.conditions {
             match self.sparing(&candidate.who, condition) {
                 // All of the class are denied, as far as this condition goes.
                 Outcome::Nobody => {}
                 Outcome::Some => return vec![candidate],
-                Outcome::Only(classes) => spared.extend(classes),
+                Outcome::Only(classes) => {
+                    spared.extend(classes);
+                    reaches_over_colons |= keys::reaches_over_colons(condition);
+                }
                 Outcome::Request => left_to_request = true,
             }
         }
@@ -472,7 +480,8 @@ impl<'d> Narrowing<'d> {
         spared.sort();
         spared.dedup();
         let narrowed = self.narrow(&candidate, &spared);
-        narrowed.into_iter().map(|candidate| by(candidate, deny)).collect()
+        let others = reaches_over_colons.then(|| candidate.because(Why::UnresolvedPrincipal));
+        narrowed.into_iter().chain(others).map(|candidate| by(candidate, deny)).collect()
     }
 
     /// Whom of a class a condition of a Deny spares.
@@ -586,7 +595,10 @@ fn start<'d>(principal: &Principal) -> Option<Candidate<'d>> {
         |who: fn(String) -> Who, name: &String, why: Option<Why>| Some(Candidate::new(who(name.clone()), why));
     match principal {
         Principal::Everyone | Principal::EveryoneInAws => Some(Candidate::new(Who::Everyone, [])),
-        Principal::Account(id) => candidate(Who::Account, id, Some(Why::IamDecides)),
+        Principal::Account(id) => {
+            let start = candidate(Who::Account, id, Some(Why::IamDecides))?;
+            Some(Candidate { left_to: Some(id.clone()), ..start })
+        }
         Principal::Arn(arn) => candidate(Who::Principal, arn, None),
         Principal::Wildcards(_) => None,
         Principal::UniqueId(id) => candidate(Who::Principal, id, Some(Why::DeadPrincipal)),

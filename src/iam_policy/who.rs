@@ -1,6 +1,6 @@
 //! Who can do something: a principal, or a class of callers.
 
-use super::evaluate::{Caller, account_of_pattern};
+use super::evaluate::{Caller, account_of_pattern, has_wildcards_before_account};
 use super::pattern::Pattern;
 use super::principal::{Arn, is_account_id};
 use super::truth::Truth;
@@ -152,7 +152,7 @@ impl Who {
         }
         if !arn.account_may_be(account) {
             // A wildcard before it might reach over the account: paths of roles may have colons.
-            let may_be = arn.partition.contains(['*', '?']) && may_be_of_account(name, account);
+            let may_be = has_wildcards_before_account(name) && may_be_of_account(name, account);
             return may_be.then(|| Common { who: self.clone(), sure: false });
         }
         let narrowed = format!("arn:{}:{}::{account}:{}", arn.partition, arn.service, arn.resource);

@@ -3067,6 +3067,47 @@ fn what_was_told_before_and_after_is_weighed() {
     assert_eq!(without(&[(Some(LATER), policy), (Some(LATER), asked)]), alone);
 }
 
+/// Who can decrypt, as key policy, grants and the standard say it together.
+#[test]
+fn whole_accounts_grants_and_denials_are_weighed_together() {
+    let desk = Desk::new();
+    let scope = |decrypt: &str, statement: Value, grants: Value| {
+        let mut calls = organisation();
+        change_key_policy(&mut calls, |policy| statements(policy).push(statement.clone()));
+        answer(&mut calls, "kms list-grants")["Grants"] = grants;
+        let policy = POLICY
+            .replace("decrypt = [\"arn:aws:iam::222222222222:role/security-*\"]", &format!("decrypt = {decrypt}"));
+        look_at_lines(&desk, &calls, &policy).verdicts()[&(KEY.to_owned(), "key.decrypt_scope".to_owned())].1.clone()
+    };
+    let reader = "arn:aws:iam::222222222222:role/security-analyst";
+    let of = |principal: &str, condition: Value| json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "kms:Decrypt", "Resource": "*", "Condition": condition});
+    let member = "arn:aws:iam::333333333333:role/x";
+    let nobody = json!({"Sid": "Nothing", "Effect": "Deny", "Principal": "*", "Action": "kms:Sign", "Resource": "*"});
+    let with = |more: &str| format!("[\"{reader}\", \"{more}\"]");
+    // The root of an account stands for all of it; a pattern that takes its name does not.
+    assert_eq!(scope(&with("arn:aws:iam::333333333333:root"), of(member, json!({})), json!([])), "");
+    assert_eq!(
+        scope(&with("arn:aws:iam::444444444444:root"), of(member, json!({})), json!([])),
+        "decrypt_principal_not_allowed"
+    );
+    let account = of("*", json!({"StringEquals": {"kms:CallerAccount": "333333333333"}}));
+    assert_eq!(scope(&with("arn:aws:iam::333333333333:root"), account.clone(), json!([])), "");
+    assert_eq!(scope(&with("arn:aws:iam::333333333333:r*"), account, json!([])), "decrypt_account_not_allowed");
+    // A policy that denies is stronger than a grant, if it denies all that the grant is for.
+    let grant = |operations: Value| json!([{"KeyId": KEY, "GrantId": "g", "GranteePrincipal": member, "Operations": operations}]);
+    let deny = |actions: Value| json!({"Effect": "Deny", "Principal": "*", "Action": actions, "Resource": "*", "Condition": {"ArnNotEquals": {"aws:PrincipalArn": reader}}});
+    let all = with(reader);
+    assert_eq!(scope(&all, nobody.clone(), grant(json!(["Decrypt"]))), "decrypt_grant_not_allowed");
+    assert_eq!(scope(&all, deny(json!(["kms:Decrypt"])), grant(json!(["Decrypt"]))), "");
+    assert_eq!(
+        scope(&all, deny(json!(["kms:Decrypt"])), grant(json!(["Decrypt", "ReEncryptFrom"]))),
+        "decrypt_grant_not_allowed"
+    );
+    // A key in two spellings, and a member of the policy that nobody knows.
+    let twice = json!({"ArnEquals": {"aws:PrincipalArn": reader, "AWS:PrincipalArn": member}});
+    assert_eq!(scope(&all, of("*", twice), json!([])), "key_policy_unreadable");
+}
+
 /// Nobody knows when in its time an export was told something.
 #[test]
 fn a_long_export_is_as_old_as_its_beginning_and_as_new_as_its_end() {

@@ -251,6 +251,10 @@ fn variables_depend_on_the_version() {
     assert_eq!(holds("StringNotEquals", &["x${aws:userid}"], Version::V2012), Truth::Unknown);
     assert_eq!(holds("StringEquals", &["ann", "${aws:userid}"], Version::V2012), Truth::Unknown);
     assert_eq!(holds("NumericEquals", &["${aws:userid}"], Version::V2012), Truth::Unknown);
+    // What stands for the variable takes every value, and it takes one.
+    assert_eq!(holds("StringNotEquals", &["a${aws:userid}"], Version::V2012), Truth::Unknown);
+    assert_eq!(holds("StringNotLike", &["${aws:userid}"], Version::V2012), Truth::Unknown);
+    assert_eq!(holds("StringNotEquals", &["ann", "${aws:userid}"], Version::V2012), Truth::False);
 }
 
 #[test]

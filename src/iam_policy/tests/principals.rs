@@ -235,6 +235,7 @@ fn actions_and_resources() {
         ("Resource", json!("arn:aws:kms:us-east-1:222222222222:key/${aws:userid}"), 'U'),
         ("Resource", json!("arn:aws:s3:::b/${aws:userid}"), 'F'),
         ("NotResource", json!("arn:aws:s3:::b/${aws:userid}"), 'U'),
+        ("NotResource", json!("arn:aws:kms:*:222222222222:key/${aws:userid}"), 'U'),
     ];
     for (element, value, expected) in cases {
         let mut statement = json!({"Effect": "Allow", "Principal": "*", element: value});

@@ -83,8 +83,27 @@ fn conditions_on_who_calls_narrow() {
             vec!["account 222222222222 exact"],
         ),
         (
-            json!({"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/*"}}),
+            json!({"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/a*/b"}}),
             vec!["everyone * conditional condition"],
+        ),
+        // Nobody has such a name.
+        (json!({"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/*"}}), vec![]),
+        (json!({"StringEquals": {"kms:CallerAccount": "*"}}), vec![]),
+        // Paths of roles may have colons.
+        (
+            json!({"StringEquals": {"kms:CallerAccount": "222222222222"}, "StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/sec/*"}}),
+            vec![
+                "account 222222222222 unknown unresolved_principal",
+                "role pattern arn:aws:iam::222222222222:role/sec/* exact",
+            ],
+        ),
+        (
+            json!({"StringLike": {"aws:PrincipalArn": "arn:*:iam::222222222222:*"}}),
+            vec![
+                "everyone * unknown unresolved_principal",
+                "account 222222222222 exact",
+                "account 222222222222 unknown unresolved_principal",
+            ],
         ),
         (
             json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}}),
@@ -349,7 +368,11 @@ fn what_is_public() {
         (json!({"StringEquals": {"aws:PrincipalOrgID": ORG}}), vec![]),
         (json!({"StringNotEquals": {"aws:PrincipalOrgID": ORG}}), sure.clone()),
         (json!({"StringEquals": {"aws:PrincipalAccount": "222222222222"}}), vec![]),
+        // What those have there who do not say who they are.
+        (json!({"StringEquals": {"aws:PrincipalAccount": "anonymous"}}), sure.clone()),
+        (json!({"StringLike": {"aws:userid": "anon*"}}), sure.clone()),
         (json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/x"}}), sure.clone()),
+        (json!({"StringLike": {"aws:PrincipalArn": "arn:*:iam::222222222222:*"}}), unclear.clone()),
         (json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/*"}}), vec![]),
         (json!({"StringEquals": {"s3:ExistingObjectTag/open": "yes"}}), unclear.clone()),
         (json!({"DateLessThan": {"aws:CurrentTime": "2030-01-01"}}), unclear.clone()),

@@ -370,9 +370,11 @@ fn tls_required(policy: &Document, text: &str, name: &str, partition: &str) -> C
 
 fn is_of_all_actions(statement: &Statement) -> bool {
     match &statement.action {
-        Listed::Only(actions) => actions
-            .iter()
-            .any(|action| action == "*" || ["s3:*", "s3:?*"].iter().any(|all| all.eq_ignore_ascii_case(action))),
+        Listed::Only(actions) => actions.iter().any(|action| {
+            let pattern = Pattern::new(action).folded();
+            // Without a colon only `*` is sure to be about all.
+            pattern.is_anything() || (action.contains(':') && pattern.covers(&Pattern::new("s3:?*")))
+        }),
         // Whoever leaves out actions of other services only.
         Listed::AllBut(actions) => actions.iter().all(|action| {
             let service = action.split_once(':').map_or("*", |(service, _)| service);

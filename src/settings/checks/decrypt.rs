@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::request::CLOUDTRAIL;
 use super::{Basis, Conclusion, Judge, Judged, places_of, worst};
 use crate::iam_policy::{
-    Attachment, Caller, Certainty, Document, Fact, Facts, Grant, Pattern, Question, Request, Target, Truth, Who, Why,
-    evaluate, reach,
+    Attachment, Caller, Certainty, Document, Fact, Facts, Grant, Pattern, Principal, Question, Request, Target, Truth,
+    Who, Why, evaluate, reach,
 };
 use crate::json;
 use crate::policy::AllowedReader;
@@ -51,6 +51,9 @@ impl Judge<'_> {
         }
         for who in &givers {
             reader.giver(who, judged);
+        }
+        if !policy.not_understood.is_empty() {
+            conclusions.push(Conclusion::undetermined("key_policy_unreadable").actual(policy.not_understood.join(" ")));
         }
         conclusions.push(reader.by_grants(judged));
         let conclusion = worst(conclusions).unwrap_or_else(Conclusion::compliant);
@@ -115,7 +118,7 @@ impl Readers<'_> {
         let shown = format!("{} {}", grant.who.class().as_str(), grant.who.name());
         let iam_decides = grant.why.contains(&Why::IamDecides);
         // The statement may be narrowed to some principals of the account.
-        if iam_decides && grant.who.account() == Some(own_account) {
+        if iam_decides && grant.left_to.as_deref() == Some(own_account) {
             // The row of the account is only shown where nothing more is known of its principals.
             if !self.by_iam(judged, conclusions) {
                 judged.decryptors.push(decryptor);
@@ -164,7 +167,7 @@ impl Readers<'_> {
             Who::Everyone | Who::Organisation(_) => false,
             Who::Account(account) => {
                 let partition = self.arn.split(':').nth(1).unwrap_or("aws");
-                self.covers(&format!("arn:{partition}:iam::{account}:root"))
+                self.allowed().any(|reader| is_root_of(&reader.principal, partition, account))
             }
             Who::Roles(name) | Who::Principal(name) | Who::Service(name) => self.covers(name),
         }
@@ -173,10 +176,13 @@ impl Readers<'_> {
     fn covers(&self, name: &str) -> bool {
         // A session is its role.
         let role = role_of_session(name);
+        let who = Who::Roles(name.to_owned());
+        let (partition, account) = (name.split(':').nth(1).unwrap_or_default(), who.account());
         self.allowed().any(|reader| {
             let pattern = Pattern::new(&reader.principal);
             let covers = |name: &str| pattern.covers(&Pattern::new(name));
-            covers(name) || role.as_deref().is_some_and(covers)
+            let is_of_whole = account.is_some_and(|account| is_root_of(&reader.principal, partition, account));
+            is_of_whole || covers(name) || role.as_deref().is_some_and(covers)
         })
     }
 
@@ -313,8 +319,9 @@ impl Readers<'_> {
         }];
         for grant in grants.iter().filter(|grant| can_be_for_logs(&grant.constraints)) {
             let decrypts = decrypts(grant);
-            for grantee in grant.grantees.iter().filter(|_| decrypts != Truth::False) {
-                let is_allowed = self.covers(grantee) || grantee == CLOUDTRAIL;
+            let can = |grantee: &&String| decrypts != Truth::False && !self.is_denied(grant, grantee);
+            for grantee in grant.grantees.iter().filter(can) {
+                let is_allowed = self.covers(grantee) || grantee == CLOUDTRAIL || self.is_dead(grantee);
                 judged.decryptors.push(self.grantee(grant, grantee, is_allowed));
                 if !is_allowed {
                     let conclusion = match decrypts {
@@ -326,6 +333,31 @@ impl Readers<'_> {
             }
         }
         worst(conclusions).unwrap_or_else(Conclusion::compliant).on(&basis)
+    }
+
+    /// Whether the policy of the key surely denies a grantee what its grant is for.
+    fn is_denied(&self, grant: &KeyGrant, grantee: &str) -> bool {
+        let caller = match grantee.ends_with(".amazonaws.com") {
+            true => Caller::Service(grantee.to_owned()),
+            false => Caller::Principal(grantee.to_owned()),
+        };
+        let denies = |action: &&str| {
+            let request = Request {
+                caller: caller.clone(),
+                action: (*action).to_owned(),
+                resource: Target::exact(self.arn),
+                facts: self.facts(),
+                attachment: Attachment::Resource,
+            };
+            evaluate(self.policy, &request).deny == Truth::True
+        };
+        let is_known = |action: &&str| grant.operations.contains(action.trim_start_matches("kms:"));
+        decrypts(grant) == Truth::True && DECRYPTS.iter().filter(|action| is_known(action)).all(denies)
+    }
+
+    /// Whether it is the id of somebody who was deleted.
+    fn is_dead(&self, id: &str) -> bool {
+        matches!(Principal::new("AWS", id.to_owned()), Principal::UniqueId(_)) && self.is_no_longer(id)
     }
 
     fn grantee(&self, grant: &KeyGrant, who: &str, is_allowed: bool) -> Decryptor {
@@ -375,6 +407,12 @@ fn unknown_reason(why: &BTreeSet<Why>) -> &'static str {
         () if has(Why::DeadPrincipal) || has(Why::UnresolvedPrincipal) => "principal_unresolved",
         () => "condition_unknown",
     }
+}
+
+/// Whether a reader of the standard is a whole account: its root, and no pattern that happens to take it.
+fn is_root_of(reader: &str, partition: &str, account: &str) -> bool {
+    reader.ends_with(":root")
+        && Pattern::new(reader).covers(&Pattern::literal(&format!("arn:{partition}:iam::{account}:root")))
 }
 
 /// Whether a grant is for decrypting; not known where one of its operations is none that KMS documents.

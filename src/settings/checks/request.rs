@@ -17,6 +17,8 @@ pub(super) struct Asker {
     source: Fact,
     account: Fact,
     organization: Fact,
+    /// Or else any source of CloudTrail.
+    is_trail: bool,
     /// The trail in the encryption context.
     context: Fact,
 }
@@ -27,7 +29,7 @@ impl Asker {
         let source = Fact::known(trail);
         // Operators have found that it does not match, although it is documented.
         let organization = Fact::unknown();
-        Self { context: source.clone(), source, account: Fact::known(account), organization }
+        Self { context: source.clone(), source, account: Fact::known(account), organization, is_trail: true }
     }
 
     /// Any source of CloudTrail that is of none of these accounts, nor of an account of these organisations. No name of such a source
@@ -39,7 +41,13 @@ impl Asker {
             source,
             account: Fact::unlike(accounts),
             organization: Fact::unlike(organizations).or_absent(),
+            is_trail: false,
         }
+    }
+
+    /// What a trail always sends; what stores of events send is not documented.
+    fn always(&self, sent: Fact) -> Fact {
+        if self.is_trail { sent } else { sent.or_absent() }
     }
 
     fn facts(&self) -> Facts {
@@ -58,7 +66,7 @@ impl Asker {
                 .facts()
                 .with_prefix("kms:EncryptionContext:", Fact::absent())
                 .with("kms:EncryptionContext:aws:cloudtrail:arn", self.context.clone())
-                .with("kms:EncryptionContext:aws:s3:arn", Fact::like(["arn:*:s3:::*"]))
+                .with("kms:EncryptionContext:aws:s3:arn", self.always(Fact::like(["arn:*:s3:::*"])))
                 .with("kms:EncryptionContextKeys", Fact::unknown()),
         };
         self.ask(policy, action, Target::exact(key), facts)
@@ -70,7 +78,7 @@ impl Asker {
             // Which encryption CloudTrail asks for is not documented.
             "s3:PutObject" => self
                 .facts()
-                .with("s3:x-amz-acl", Fact::known("bucket-owner-full-control"))
+                .with("s3:x-amz-acl", self.always(Fact::known("bucket-owner-full-control")))
                 .with_prefix("s3:x-amz-server-side-encryption", Fact::unknown()),
             _ => self.facts(),
         };
