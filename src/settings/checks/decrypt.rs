@@ -173,16 +173,21 @@ impl Readers<'_> {
         }
     }
 
+    /// Whether somebody may: by name, or as one of a whole account.
     fn covers(&self, name: &str) -> bool {
-        // A session is its role.
-        let role = role_of_session(name);
         let who = Who::Roles(name.to_owned());
         let (partition, account) = (name.split(':').nth(1).unwrap_or_default(), who.account());
+        let is_of_whole = |account| self.allowed().any(|reader| is_root_of(&reader.principal, partition, account));
+        account.is_some_and(is_of_whole) || self.names(name)
+    }
+
+    fn names(&self, name: &str) -> bool {
+        // A session is its role.
+        let role = role_of_session(name);
         self.allowed().any(|reader| {
             let pattern = Pattern::new(&reader.principal);
             let covers = |name: &str| pattern.covers(&Pattern::new(name));
-            let is_of_whole = account.is_some_and(|account| is_root_of(&reader.principal, partition, account));
-            is_of_whole || covers(name) || role.as_deref().is_some_and(covers)
+            covers(name) || role.as_deref().is_some_and(covers)
         })
     }
 
@@ -253,7 +258,8 @@ impl Readers<'_> {
             if can == Truth::False {
                 continue;
             }
-            let is_allowed = self.covers(arn);
+            // Where they are known one by one, they must be named so.
+            let is_allowed = self.names(arn);
             judged.decryptors.push(Decryptor {
                 key: self.arn.to_owned(),
                 who: arn.clone(),
