@@ -2652,7 +2652,8 @@ fn described(account: &str, id: &str, management: &str) -> Vec<Call> {
 
 fn local_trail() -> Value {
     json!({"Name": "local", "S3BucketName": "foreign", "HomeRegion": "us-east-1", "IsOrganizationTrail": false,
-        "TrailARN": "arn:aws:cloudtrail:us-east-1:333333333333:trail/local"})
+        "LogFileValidationEnabled": false, "IsMultiRegionTrail": false, "IncludeGlobalServiceEvents": false,
+        "TrailARN": LOCAL})
 }
 
 const LOCAL: &str = "arn:aws:cloudtrail:us-east-1:333333333333:trail/local";
@@ -3237,7 +3238,8 @@ fn accounts_of_cloudtrail_and_unknown_partitions_are_not_nobody() {
         "us-east-1",
         "cloudtrail describe-trails",
         None,
-        json!({"trailList": [{"Name": "x", "S3BucketName": BUCKET, "HomeRegion": "us-east-1", "TrailARN": "arn:aws:cloudtrail:us-east-1:777777777777:trail/x"}]}),
+        json!({"trailList": [{"Name": "x", "S3BucketName": BUCKET, "HomeRegion": "us-east-1", "TrailARN": "arn:aws:cloudtrail:us-east-1:777777777777:trail/x",
+            "LogFileValidationEnabled": false, "IsMultiRegionTrail": false, "IncludeGlobalServiceEvents": false}]}),
     );
     let file = desk.file("two.ndjson", &format!("{}\n{}", lines.join("\n"), other.line()));
     let looked = Looked::at(&desk, &[&file], POLICY, &[]);
@@ -3388,7 +3390,7 @@ type ChangeAnswer = fn(&mut Value);
 #[test]
 fn what_has_a_wrong_type_is_no_answer() {
     let desk = Desk::new();
-    let changes: [(&str, ChangeAnswer); 18] = [
+    let changes: [(&str, ChangeAnswer); 19] = [
         ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["IncludeManagementEvents"] = json!("False")),
         ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["ReadWriteType"] = json!(["WriteOnly"])),
         ("cloudtrail get-event-selectors", |it| {
@@ -3402,6 +3404,10 @@ fn what_has_a_wrong_type_is_no_answer() {
         ("kms get-key-rotation-status", |it| it["KeyRotationEnabled"] = json!("yes")),
         ("kms get-key-rotation-status", |it| it["RotationPeriodInDays"] = json!(0)),
         ("cloudtrail get-trail-status", |it| it["LatestDeliveryTime"] = json!("2026-11-01T11:54:00-99:99")),
+        ("s3api get-bucket-encryption", |it| {
+            let rule = &mut it["ServerSideEncryptionConfiguration"]["Rules"][0];
+            rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] = json!([KEY])
+        }),
         // What is said twice, and not alike.
         ("cloudtrail get-trail-status", |it| it["StopLoggingTime"] = json!("2026-10-31T11:54:00Z")),
         ("cloudtrail describe-trails", |it| it["trailList"][0]["HomeRegion"] = json!("eu-west-1")),
@@ -3419,6 +3425,19 @@ fn what_has_a_wrong_type_is_no_answer() {
         change(answer(&mut calls, command));
         let looked = look_at_lines(&desk, &calls, POLICY);
         assert_eq!(looked.ran.code, Some(3), "{command}: {:?}", looked.ran);
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_trail_is_not_known() {
+    let desk = Desk::new();
+    let of_wrong_types = [("KmsKeyId", json!([KEY])), ("S3KeyPrefix", json!(7)), ("IsMultiRegionTrail", json!("yes"))];
+    let left_out = ["LogFileValidationEnabled", "IsMultiRegionTrail", "IncludeGlobalServiceEvents"];
+    for (name, value) in of_wrong_types.into_iter().chain(left_out.map(|name| (name, Value::Null))) {
+        let mut calls = organisation();
+        change_trails(&mut calls, |trail| trail[name] = value.clone());
+        let looked = look_at_lines(&desk, &calls, POLICY);
+        assert_eq!(looked.ran.code, Some(3), "{name}: {:?}", looked.ran);
     }
 }
 

@@ -55,13 +55,13 @@ pub(super) fn trail_settings(trail: &Members<'_>) -> Read<TrailSettings> {
     Ok(TrailSettings {
         name,
         bucket: trail.filled("S3BucketName").ok_or(NoAnswer::Shape("S3BucketName"))?,
-        prefix: trail.filled("S3KeyPrefix").unwrap_or_default(),
-        key: trail.filled("KmsKeyId"),
-        validation: flag(trail, "LogFileValidationEnabled")?.unwrap_or(false),
-        multi_region: flag(trail, "IsMultiRegionTrail")?.unwrap_or(false),
-        global_events: flag(trail, "IncludeGlobalServiceEvents")?.unwrap_or(false),
+        prefix: text(trail, "S3KeyPrefix")?.unwrap_or_default(),
+        key: text(trail, "KmsKeyId")?,
+        validation: told_flag(trail, "LogFileValidationEnabled")?,
+        multi_region: told_flag(trail, "IsMultiRegionTrail")?,
+        global_events: told_flag(trail, "IncludeGlobalServiceEvents")?,
         home_region,
-        log_group: trail.filled("CloudWatchLogsLogGroupArn"),
+        log_group: text(trail, "CloudWatchLogsLogGroupArn")?,
     })
 }
 
@@ -72,6 +72,11 @@ pub(super) fn flag(members: &Members<'_>, name: &'static str) -> Read<Option<boo
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
         Some(_) => Err(NoAnswer::Shape(name)),
     }
+}
+
+/// One that AWS always writes: where it is left out, nobody knows.
+pub(super) fn told_flag(members: &Members<'_>, name: &'static str) -> Read<bool> {
+    flag(members, name)?.ok_or(NoAnswer::Shape(name))
 }
 
 /// A text; the same.
@@ -92,7 +97,7 @@ pub(super) fn moment(members: &Members<'_>, name: &'static str) -> Read<Option<T
 }
 
 pub(super) fn status(status: &Members<'_>) -> Read<TrailStatus> {
-    let is_logging = flag(status, "IsLogging")?.ok_or(NoAnswer::Shape("IsLogging"))?;
+    let is_logging = told_flag(status, "IsLogging")?;
     let (started_at, stopped_at) = (moment(status, "StartLoggingTime")?, moment(status, "StopLoggingTime")?);
     if is_logging && stopped_at > started_at {
         return Err(NoAnswer::Shape("IsLogging as its times say"));
@@ -165,7 +170,7 @@ pub(super) fn encryption_rules(configuration: &Members<'_>) -> Read<DefaultEncry
     let default = default.ok_or(NoAnswer::Shape("ApplyServerSideEncryptionByDefault"))?;
     Ok(DefaultEncryption {
         algorithm: default.filled("SSEAlgorithm").ok_or(NoAnswer::Shape("SSEAlgorithm"))?,
-        key: default.filled("KMSMasterKeyID"),
+        key: text(&default, "KMSMasterKeyID")?,
     })
 }
 

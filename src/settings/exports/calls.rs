@@ -14,7 +14,7 @@ use crate::settings::observations::Answer;
 use super::answers::{
     NoAnswer, Read, accounts, acl, advanced_selector, basic_selector, default_encryption, description, enabled_types,
     flag, key_grant, key_metadata, key_tags, list, location, logging, members, moment, object_lock, object_ownership,
-    organization_policy, paged, public_access_block, put, status, trail_settings, versioning,
+    organization_policy, paged, public_access_block, put, status, told_flag, trail_settings, versioning,
 };
 use super::names::{alias_named, is_account, key_arn, trail_arn};
 use super::{Asked, iam};
@@ -469,7 +469,7 @@ impl Call {
         if let Some(other) = members.text("KeyId").filter(is_other) {
             return Err(NoAnswer::Misplaced(other.to_owned()));
         }
-        let enabled = flag(members, "KeyRotationEnabled")?.ok_or(NoAnswer::Shape("KeyRotationEnabled"))?;
+        let enabled = told_flag(members, "KeyRotationEnabled")?;
         let mut facts = vec![KeyFact::Rotation(Answer::Known(enabled))];
         if let Some(days) = members.get("RotationPeriodInDays") {
             let days = days.as_u64().and_then(|days| u32::try_from(days).ok()).filter(|days| *days > 0);
