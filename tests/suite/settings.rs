@@ -3429,6 +3429,18 @@ fn what_has_a_wrong_type_is_no_answer() {
 }
 
 #[test]
+fn what_is_left_out_of_a_selector_is_not_known() {
+    let desk = Desk::new();
+    for name in ["ReadWriteType", "IncludeManagementEvents", "ExcludeManagementEventSources"] {
+        let mut calls = organisation();
+        let selector = &mut answer(&mut calls, "cloudtrail get-event-selectors")["EventSelectors"][0];
+        selector.as_object_mut().unwrap().remove(name);
+        let looked = look_at_lines(&desk, &calls, POLICY);
+        looked.assert_row(TRAIL, "trail.management_events", "undetermined", "selectors_absent");
+    }
+}
+
+#[test]
 fn what_is_left_out_of_a_trail_is_not_known() {
     let desk = Desk::new();
     let of_wrong_types = [("KmsKeyId", json!([KEY])), ("S3KeyPrefix", json!(7)), ("IsMultiRegionTrail", json!("yes"))];

@@ -115,17 +115,15 @@ pub(super) fn status(status: &Members<'_>) -> Read<TrailStatus> {
 
 pub(super) fn basic_selector(value: &Value) -> Read<BasicSelector> {
     let selector = members(value)?;
-    if !selector.has("ReadWriteType") && !selector.has("IncludeManagementEvents") {
-        return Err(NoAnswer::Shape("ReadWriteType"));
-    }
+    let management = told_flag(&selector, "IncludeManagementEvents")?;
+    let excluded = selector.texts("ExcludeManagementEventSources");
     Ok(BasicSelector {
-        read_write: text(&selector, "ReadWriteType")?.unwrap_or_else(|| "All".to_owned()),
-        management: flag(&selector, "IncludeManagementEvents")?.unwrap_or(true),
+        read_write: text(&selector, "ReadWriteType")?.ok_or(NoAnswer::Shape("ReadWriteType"))?,
+        management,
         excluded: match selector.get("ExcludeManagementEventSources") {
-            None => Vec::new(),
-            Some(_) => selector
-                .texts("ExcludeManagementEventSources")
-                .ok_or(NoAnswer::Shape("ExcludeManagementEventSources"))?,
+            // An old command line leaves it out whatever AWS says; it is about management events only.
+            None if !management => Vec::new(),
+            _ => excluded.ok_or(NoAnswer::Shape("ExcludeManagementEventSources"))?,
         },
     })
 }
