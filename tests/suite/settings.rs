@@ -1699,6 +1699,17 @@ const CASES: &[Case] = &[
         "request_payment_unreadable",
     ),
     (
+        "who pays is told in a word that nobody knows",
+        |calls| {
+            let pays = json!({"Payer": "requester"});
+            calls.push(call(ARCHIVE, "us-east-1", "s3api get-bucket-request-payment", Some(BUCKET), pays));
+        },
+        TRAIL,
+        "trail.bucket_write",
+        "undetermined",
+        "request_payment_unreadable",
+    ),
+    (
         "a bucket that others may look at",
         |calls| {
             calls.retain(|call| !call.command.starts_with("s3api "));
@@ -3390,7 +3401,7 @@ type ChangeAnswer = fn(&mut Value);
 #[test]
 fn what_has_a_wrong_type_is_no_answer() {
     let desk = Desk::new();
-    let changes: [(&str, ChangeAnswer); 19] = [
+    let changes: [(&str, ChangeAnswer); 23] = [
         ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["IncludeManagementEvents"] = json!("False")),
         ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["ReadWriteType"] = json!(["WriteOnly"])),
         ("cloudtrail get-event-selectors", |it| {
@@ -3408,6 +3419,10 @@ fn what_has_a_wrong_type_is_no_answer() {
             let rule = &mut it["ServerSideEncryptionConfiguration"]["Rules"][0];
             rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] = json!([KEY])
         }),
+        ("s3api get-bucket-versioning", |it| it["MFADelete"] = json!("on")),
+        ("s3api get-public-access-block", |it| it["PublicAccessBlockConfiguration"]["BlockPublicAcls"] = json!(1)),
+        ("organizations describe-organization", |it| it["Organization"]["FeatureSet"] = json!("")),
+        ("organizations describe-organization", |it| it["Organization"]["FeatureSet"] = Value::Null),
         // What is said twice, and not alike.
         ("cloudtrail get-trail-status", |it| it["StopLoggingTime"] = json!("2026-10-31T11:54:00Z")),
         ("cloudtrail describe-trails", |it| it["trailList"][0]["HomeRegion"] = json!("eu-west-1")),
@@ -3425,6 +3440,46 @@ fn what_has_a_wrong_type_is_no_answer() {
         change(answer(&mut calls, command));
         let looked = look_at_lines(&desk, &calls, POLICY);
         assert_eq!(looked.ran.code, Some(3), "{command}: {:?}", looked.ran);
+    }
+}
+
+#[test]
+fn a_lock_holds_only_with_all_that_makes_one() {
+    let desk = Desk::new();
+    let policy = POLICY.replace("source_condition = true", "object_lock = \"compliance\"");
+    let check = |lock: Value, verdict: &str, reason: &str| {
+        let mut calls = organisation();
+        let lock = json!({"ObjectLockConfiguration": lock});
+        calls.push(call(ARCHIVE, "us-east-1", "s3api get-object-lock-configuration", Some(BUCKET), lock.clone()));
+        let looked = look_at_lines(&desk, &calls, &policy);
+        looked.assert_row(BUCKET_NAME, "bucket.object_lock", verdict, reason);
+        let mut items = config_items();
+        items[1]["supplementaryConfiguration"]["ObjectLockConfiguration"] = lock["ObjectLockConfiguration"].clone();
+        let items = desk.file("items.json", &json!({"configurationItems": items}).to_string());
+        let looked = Looked::at(&desk, &[&items], &policy, &[]);
+        looked.assert_row(BUCKET_NAME, "bucket.object_lock", verdict, reason);
+    };
+    let lock = |retention: Value| json!({"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}});
+    check(lock(json!({"Mode": "COMPLIANCE", "Days": 30})), "compliant", "");
+    check(lock(json!({"Mode": "COMPLIANCE", "Days": 0, "Years": 1})), "compliant", "");
+    check(lock(json!({"Mode": "GOVERNANCE", "Days": 30})), "violation", "object_lock_off");
+    check(json!({"ObjectLockEnabled": "Enabled"}), "violation", "object_lock_off");
+    let enabled = |enabled: Value| {
+        let mut lock = lock(json!({"Mode": "COMPLIANCE", "Days": 30}));
+        lock["ObjectLockEnabled"] = enabled;
+        lock
+    };
+    for unknown in [
+        enabled(Value::Null),
+        enabled(json!("Disabled")),
+        lock(json!({"Mode": "COMPLIANCE"})),
+        lock(json!({"Mode": "COMPLIANCE", "Days": 0})),
+        lock(json!({"Mode": "COMPLIANCE", "Days": "30"})),
+        lock(json!({"Mode": "Compliance", "Days": 30})),
+        lock(json!({"Mode": ["GOVERNANCE"], "Days": 30})),
+        json!({"ObjectLockEnabled": "Enabled", "Rule": "COMPLIANCE"}),
+    ] {
+        check(unknown, "undetermined", "object_lock_absent");
     }
 }
 

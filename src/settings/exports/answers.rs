@@ -173,29 +173,37 @@ pub(super) fn encryption_rules(configuration: &Members<'_>) -> Read<DefaultEncry
 }
 
 pub(super) fn versioning(members: &Members<'_>) -> Read<Versioning> {
-    let (status, mfa) = (members.filled("Status"), members.text("MFADelete"));
+    let status = members.filled("Status");
     let is_known = status.as_deref().is_none_or(|status| matches!(status, "Enabled" | "Suspended"));
     // An empty answer says that versioning was never switched on; anything else in it belongs to another call.
     if !is_known || (status.is_none() && !members.is_empty()) {
         return Err(NoAnswer::Shape("Status"));
     }
-    Ok(Versioning { status, mfa_delete: mfa == Some("Enabled") })
+    let mfa_delete = match text(members, "MFADelete")?.as_deref() {
+        Some("Enabled") => true,
+        None | Some("Disabled") => false,
+        Some(_) => return Err(NoAnswer::Shape("MFADelete")),
+    };
+    Ok(Versioning { status, mfa_delete })
 }
 
 pub(super) fn public_access_block(members: &Members<'_>) -> Read<PublicAccessBlock> {
     let block = members.get("PublicAccessBlockConfiguration").and_then(Members::of);
-    Ok(public_access_flags(&block.ok_or(NoAnswer::Shape("PublicAccessBlockConfiguration"))?))
+    public_access_flags(&block.ok_or(NoAnswer::Shape("PublicAccessBlockConfiguration"))?)
 }
 
-/// The four switches, in either spelling.
-pub(super) fn public_access_flags(block: &Members<'_>) -> PublicAccessBlock {
-    let is_on = |name| block.flag(name) == Some(true);
-    PublicAccessBlock {
-        block_acls: is_on("BlockPublicAcls"),
-        ignore_acls: is_on("IgnorePublicAcls"),
-        block_policy: is_on("BlockPublicPolicy"),
-        restrict: is_on("RestrictPublicBuckets"),
-    }
+/// The four switches, in either spelling. One that was never set is off.
+pub(super) fn public_access_flags(block: &Members<'_>) -> Read<PublicAccessBlock> {
+    let is_on = |name| match block.get(name) {
+        None => Ok(false),
+        Some(_) => block.flag(name).ok_or(NoAnswer::Shape(name)),
+    };
+    Ok(PublicAccessBlock {
+        block_acls: is_on("BlockPublicAcls")?,
+        ignore_acls: is_on("IgnorePublicAcls")?,
+        block_policy: is_on("BlockPublicPolicy")?,
+        restrict: is_on("RestrictPublicBuckets")?,
+    })
 }
 
 /// Who has which permission.
@@ -226,13 +234,33 @@ pub(super) fn logging(members: &Members<'_>) -> Read<Answer<String>> {
 
 pub(super) fn object_lock(members: &Members<'_>) -> Read<Option<String>> {
     let lock = members.get("ObjectLockConfiguration").and_then(Members::of);
-    Ok(lock_mode(&lock.ok_or(NoAnswer::Shape("ObjectLockConfiguration"))?))
+    lock_mode(&lock.ok_or(NoAnswer::Shape("ObjectLockConfiguration"))?)
 }
 
-/// The default mode of new objects, in either spelling.
-pub(super) fn lock_mode(lock: &Members<'_>) -> Option<String> {
-    let rule = lock.get("Rule").and_then(Members::of)?;
-    rule.get("DefaultRetention").and_then(Members::of)?.filled("Mode")
+/// The default mode of new objects, in either spelling; a lock without a rule has none.
+pub(super) fn lock_mode(lock: &Members<'_>) -> Read<Option<String>> {
+    if lock.text("ObjectLockEnabled") != Some("Enabled") {
+        return Err(NoAnswer::Shape("ObjectLockEnabled"));
+    }
+    let Some(rule) = lock.get("Rule") else { return Ok(None) };
+    let retention = members(rule)?.get("DefaultRetention").and_then(Members::of);
+    let retention = retention.ok_or(NoAnswer::Shape("DefaultRetention"))?;
+    let spans = ["Days", "Years"].map(|name| retention.get(name)).into_iter().flatten();
+    let spans = spans.map(Value::as_u64).collect::<Option<Vec<u64>>>();
+    if spans.is_none_or(|spans| spans.iter().all(|span| *span == 0)) {
+        return Err(NoAnswer::Shape("Days or Years"));
+    }
+    let mode = retention.filled("Mode").filter(|mode| matches!(mode.as_str(), "GOVERNANCE" | "COMPLIANCE"));
+    mode.map(Some).ok_or(NoAnswer::Shape("Mode"))
+}
+
+/// Who pays for requests.
+pub(super) fn requester_pays(members: &Members<'_>) -> Read<bool> {
+    match members.text("Payer") {
+        Some("Requester") => Ok(true),
+        Some("BucketOwner") => Ok(false),
+        _ => Err(NoAnswer::Shape("Payer")),
+    }
 }
 
 /// What a check needs of a key's metadata, in either spelling. What it says twice, it must say alike.
@@ -345,7 +373,11 @@ pub(super) fn description(members: &Members<'_>) -> Read<Answer<OrganizationDesc
     Ok(Answer::Known(OrganizationDescription {
         id: organization.filled("Id").ok_or(NoAnswer::Shape("Id"))?,
         management: management.ok_or(NoAnswer::Shape("MasterAccountId"))?,
-        has_policies: organization.text("FeatureSet").is_none_or(|features| features == "ALL"),
+        has_policies: match organization.text("FeatureSet") {
+            Some("ALL") => true,
+            Some("CONSOLIDATED_BILLING") => false,
+            _ => return Err(NoAnswer::Shape("FeatureSet")),
+        },
     }))
 }
 

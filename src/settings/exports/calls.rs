@@ -14,7 +14,8 @@ use crate::settings::observations::Answer;
 use super::answers::{
     NoAnswer, Read, accounts, acl, advanced_selector, basic_selector, default_encryption, description, enabled_types,
     flag, key_grant, key_metadata, key_tags, list, location, logging, members, moment, object_lock, object_ownership,
-    organization_policy, paged, public_access_block, put, status, told_flag, trail_settings, versioning,
+    organization_policy, paged, public_access_block, put, requester_pays, status, told_flag, trail_settings,
+    versioning,
 };
 use super::names::{alias_named, is_account, key_arn, trail_arn};
 use super::{Asked, iam};
@@ -504,10 +505,7 @@ impl Call {
             }
             Command::GetBucketLogging => BucketFact::Logging(logging(members)?),
             Command::GetObjectLockConfiguration => BucketFact::ObjectLock(Answer::Known(object_lock(members)?)),
-            Command::GetBucketRequestPayment => {
-                let payer = members.text("Payer").ok_or(NoAnswer::Shape("Payer"))?;
-                BucketFact::RequesterPays(Answer::Known(payer == "Requester"))
-            }
+            Command::GetBucketRequestPayment => BucketFact::RequesterPays(Answer::Known(requester_pays(members)?)),
             _ => return Err(NoAnswer::Shape("the call is not known")),
         };
         let mut facts = vec![fact];
