@@ -1854,7 +1854,8 @@ fn the_newest_export_decides_and_old_ones_do_not_pass() {
     write_tree(&old, &calls);
     write_tree(&new, &organisation());
     let times = |root: &Path, day: u8| {
-        let times = json!({"started": format!("2026-{:02}-{:02}T12:00:00Z", if day > 20 { 10 } else { 11 }, day), "finished": AT});
+        let started = format!("2026-{:02}-{:02}T12:00:00Z", if day > 20 { 10 } else { 11 }, day);
+        let times = json!({"started": started, "finished": started});
         fs::write(root.join("export.json"), times.to_string()).unwrap();
     };
     times(&old, 31);
@@ -3440,6 +3441,20 @@ fn what_has_a_wrong_type_is_no_answer() {
         change(answer(&mut calls, command));
         let looked = look_at_lines(&desk, &calls, POLICY);
         assert_eq!(looked.ran.code, Some(3), "{command}: {:?}", looked.ran);
+    }
+}
+
+#[test]
+fn an_export_is_finished_at_a_time() {
+    let desk = Desk::new();
+    let root = desk.path("tree");
+    write_tree(&root, &organisation());
+    let before = json!("2026-11-01T11:59:59Z");
+    for finished in [Value::Null, json!(""), json!(false), json!({}), json!("yes"), before] {
+        fs::write(root.join("export.json"), json!({"started": AT, "finished": finished}).to_string()).unwrap();
+        let looked = Looked::at(&desk, &[&root], POLICY, &[]);
+        assert_eq!(looked.ran.code, Some(3), "{finished}: {:?}", looked.ran);
+        looked.assert_row(TRAIL, "trail.kms", "undetermined", "export_undated");
     }
 }
 

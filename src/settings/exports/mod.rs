@@ -485,17 +485,20 @@ fn decoded(name: &str) -> Option<String> {
 }
 
 /// When an export began, as its `export.json` says.
-fn started(path: &Path) -> Result<Option<Timestamp>, ExportFault> {
+fn started(path: &Path) -> Result<Timestamp, ExportFault> {
     let text = content(path)?;
     let value = json::parse(&text).map_err(|error| ExportFault::new("export_damaged", error.to_string()))?;
     let members = Members::of(&value).ok_or_else(|| ExportFault::new("export_damaged", "it is no JSON object"))?;
     if members.get("started").is_some() && members.get("finished").is_none() {
         return Err(ExportFault::new("export_unfinished", "the export was not finished: run the script again"));
     }
-    match members.text("started") {
-        Some(text) => {
-            written::parse(text).map(Some).ok_or_else(|| ExportFault::new("export_damaged", "started is no time"))
-        }
-        None => Err(ExportFault::new("export_damaged", "no started")),
+    let time = |name: &str| {
+        let time = members.text(name).and_then(written::parse);
+        time.ok_or_else(|| ExportFault::new("export_damaged", format!("{name} is no time")))
+    };
+    let (started, finished) = (time("started")?, time("finished")?);
+    if finished < started {
+        return Err(ExportFault::new("export_damaged", "it was finished before it was started"));
     }
+    Ok(started)
 }

@@ -86,7 +86,7 @@ fn time_above(given: &Path, found: &mut Found) -> Option<Timestamp> {
         given.ancestors().skip(1).take(ABOVE).map(|folder| folder.join("export.json")).filter(|file| file.is_file());
     let path = files.next()?;
     match started(&path) {
-        Ok(began) => began,
+        Ok(began) => Some(began),
         Err(fault) => {
             found.skipped.push(Skipped { path, fault });
             None
@@ -110,7 +110,7 @@ fn walk_folder(
     let mut time = time;
     if let Some(times) = entries.iter().find(|entry| entry.file_name() == "export.json") {
         match started(&times.path()) {
-            Ok(began) => time = began,
+            Ok(began) => time = Some(began),
             Err(fault) => {
                 time = None;
                 found.skipped.push(Skipped { path: times.path(), fault });
