@@ -1846,6 +1846,36 @@ fn answers_in_the_place_of_others_are_misplaced() {
 }
 
 #[test]
+fn parameters_that_contradict_their_line_are_misplaced() {
+    let desk = Desk::new();
+    let file = desk.path("export.ndjson");
+    let lines: Vec<Value> = organisation().iter().map(|call| serde_json::from_str(&call.line()).unwrap()).collect();
+    let looked = |command: &str, parameters: &[(&str, Value)]| {
+        let mut lines = lines.clone();
+        let line = lines.iter_mut().find(|line| line["command"] == command && line["region"] == "us-east-1").unwrap();
+        parameters.iter().for_each(|(name, value)| line["parameters"][name] = value.clone());
+        fs::write(&file, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        Looked::at(&desk, &[&file], POLICY, &[])
+    };
+    let (trails, versioning) = ("cloudtrail describe-trails", "s3api get-bucket-versioning");
+    for (command, name, value) in [
+        (trails, "region", json!("eu-west-1")),
+        (trails, "--region", json!("eu-west-1")),
+        (trails, "region", json!(["us-east-1"])),
+        (versioning, "Region", json!("eu-west-1")),
+        (versioning, "bucket", json!("another")),
+        (versioning, "expected-bucket-owner", json!(999_999_999_999_u64)),
+    ] {
+        let looked = looked(command, &[(name, value)]);
+        assert_eq!(looked.fault_names(), ["misplaced"], "{command} {name}: {:?}", looked.ran);
+        assert_ne!(looked.ran.code, Some(0));
+    }
+    let same =
+        looked(versioning, &[("region", json!("us-east-1")), ("bucket", json!(BUCKET)), ("profile", Value::Null)]);
+    assert_eq!(same.ran.code, Some(0), "{:?}", same.ran);
+}
+
+#[test]
 fn the_newest_export_decides_and_old_ones_do_not_pass() {
     let desk = Desk::new();
     let (old, new) = (desk.path("old"), desk.path("new"));

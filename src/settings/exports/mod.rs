@@ -251,11 +251,13 @@ impl Reader {
             Err(NoAnswer::Shape(what)) => {
                 self.unreadable(call, at, line, &format!("no answer to {}: {what}", call.command.text()));
             }
-            Err(NoAnswer::Misplaced(found)) => {
-                self.fault("misplaced", line, format!("the answer is about something else: {found}"));
-                self.take(at, call.unreadable());
-            }
+            Err(NoAnswer::Misplaced(found)) => self.misplaced(call, at, line, &found),
         }
+    }
+
+    fn misplaced(&mut self, call: &Call, at: Option<Timestamp>, line: Option<u64>, found: &str) {
+        self.fault("misplaced", line, format!("the answer is about something else: {found}"));
+        self.take(at, call.unreadable());
     }
 
     fn unreadable(&mut self, call: &Call, at: Option<Timestamp>, line: Option<u64>, why: &str) {
@@ -365,6 +367,10 @@ impl Reader {
         let (parameter, expected_owner) = (parameters.and_then(parameter), parameters.and_then(expected_owner));
         let call = Call { place, command, parameter, is_partial, expected_owner };
         self.asked(&call);
+        if let Some(found) = parameters.and_then(|parameters| contradiction(parameters, &call.place)) {
+            self.misplaced(&call, at, number, &found);
+            return Ok(());
+        }
         let names = parameters.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| plain(name));
         let is_cut = names.into_iter().any(|name| name == "query");
         match (output, error) {
@@ -453,6 +459,24 @@ fn parameter(parameters: &Value) -> Option<String> {
     let texts = || object.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
     let found = texts().find(|(name, _)| NAMES.contains(&plain(name).as_str()))?;
     Some(found.1.to_owned())
+}
+
+/// Why parameters cannot be those of a call that was made in such a place: they name another Region, two things, or an owner
+/// who is no account.
+fn contradiction(parameters: &Value, place: &Place) -> Option<String> {
+    let given = || parameters.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let mut named = given().filter(|(name, _)| NAMES.contains(&plain(name).as_str())).map(|(_, value)| value);
+    let first = named.next();
+    if named.any(|other| Some(other) != first) {
+        return Some("its parameters name two things".into());
+    }
+    let is_wrong = |name: &str, value: &Value| match plain(name).as_str() {
+        "region" => value.as_str() != Some(&place.region),
+        "expectedbucketowner" => !value.as_str().is_some_and(is_account),
+        _ => false,
+    };
+    let (name, value) = given().find(|(name, value)| is_wrong(name, value))?;
+    Some(format!("{name} is {value}"))
 }
 
 /// The account that a bucket must be of for S3 to answer.
