@@ -1846,6 +1846,28 @@ fn answers_in_the_place_of_others_are_misplaced() {
 }
 
 #[test]
+fn that_there_is_none_answers_its_own_call_only() {
+    let desk = Desk::new();
+    for (command, parameter, code, is_answer) in [
+        ("kms list-aliases", None, "NoSuchBucketPolicy", false),
+        ("s3api list-buckets", None, "NoSuchTagSet", false),
+        ("s3api get-bucket-acl", Some(BUCKET), "NoSuchBucketPolicy", false),
+        ("s3api get-bucket-logging", Some(BUCKET), "OwnershipControlsNotFoundError", false),
+        ("s3api get-bucket-ownership-controls", Some(BUCKET), "OwnershipControlsNotFoundError", true),
+        ("s3api get-object-lock-configuration", Some(BUCKET), "ObjectLockConfigurationNotFoundError", true),
+        ("s3control get-public-access-block", Some(ARCHIVE), "NoSuchPublicAccessBlockConfiguration", true),
+        ("s3api get-bucket-tagging", Some(BUCKET), "NoSuchTagSet", true),
+    ] {
+        let mut calls = organisation();
+        calls.extend(refused(ARCHIVE, "ap-east-1", command, parameter, code));
+        let looked = look_at_lines(&desk, &calls, POLICY);
+        let expected = (Some(if is_answer { 0 } else { 3 }), json!(u8::from(!is_answer)));
+        let refused = looked.summary()["coverage"]["refused"].as_object().unwrap().len();
+        assert_eq!((looked.ran.code, json!(refused)), expected, "{command} {code}: {:?}", looked.ran);
+    }
+}
+
+#[test]
 fn parameters_that_contradict_their_line_are_misplaced() {
     let desk = Desk::new();
     let file = desk.path("export.ndjson");

@@ -101,18 +101,6 @@ commands! {
     AssumeRole = "sts" "assume-role",
 }
 
-/// Codes that answer that there is none.
-const ABSENT: [&str; 8] = [
-    "NoSuchBucketPolicy",
-    "NoSuchTagSet",
-    "NoSuchPublicAccessBlockConfiguration",
-    "ServerSideEncryptionConfigurationNotFoundError",
-    "ObjectLockConfigurationNotFoundError",
-    "OwnershipControlsNotFoundError",
-    "NoSuchLifecycleConfiguration",
-    "ReplicationConfigurationNotFoundError",
-];
-
 /// Codes that say that what was asked for is no longer there: whatever was known of it is not known any more.
 const GONE: [&str; 13] = [
     "404",
@@ -158,14 +146,23 @@ impl Command {
 }
 
 impl Call {
-    /// Whether a code answers that there is none.
+    /// Whether a code answers that there is none: of another call it is a refusal.
     pub(super) fn is_answered_by(&self, code: &str) -> bool {
-        match code {
-            "UnsupportedOperationException" => self.command == Command::GetKeyRotationStatus,
+        let calls: &[Command] = match code {
+            "NoSuchBucketPolicy" => &[Command::GetBucketPolicy, Command::GetBucketPolicyStatus],
+            "NoSuchTagSet" => &[Command::GetBucketTagging],
+            "NoSuchPublicAccessBlockConfiguration" => {
+                &[Command::GetPublicAccessBlock, Command::GetAccountPublicAccessBlock]
+            }
+            "ServerSideEncryptionConfigurationNotFoundError" => &[Command::GetBucketEncryption],
+            "ObjectLockConfigurationNotFoundError" => &[Command::GetObjectLockConfiguration],
+            "OwnershipControlsNotFoundError" => &[Command::GetBucketOwnershipControls],
+            "UnsupportedOperationException" => &[Command::GetKeyRotationStatus],
             // Such an account is in no organisation.
-            "AWSOrganizationsNotInUseException" => self.command.text().starts_with("organizations "),
-            _ => ABSENT.contains(&code),
-        }
+            "AWSOrganizationsNotInUseException" => return self.command.text().starts_with("organizations "),
+            _ => &[],
+        };
+        calls.contains(&self.command)
     }
 
     /// What a refusal says: that there is none, or nothing.
