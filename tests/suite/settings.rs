@@ -1829,7 +1829,12 @@ fn no_damage_makes_anything_compliant() {
 fn answers_in_the_place_of_others_are_misplaced() {
     let desk = Desk::new();
     let root = desk.path("tree");
-    let others: [fn(&mut Vec<Call>); 4] = [
+    let others: [fn(&mut Vec<Call>); 5] = [
+        |calls| {
+            let asked = TRAIL.replace(MANAGEMENT, MEMBER);
+            let trail = json!({"Trail": trail_settings()});
+            calls.push(call(MEMBER, "us-east-1", "cloudtrail get-trail", Some(&asked), trail));
+        },
         |calls| answer(calls, "kms describe-key")["KeyMetadata"]["Arn"] = json!(KEY.replace("0aaa", "0bbb")),
         |calls| answer(calls, "kms get-key-rotation-status")["KeyId"] = json!(KEY.replace("0aaa", "0bbb")),
         |calls| answer(calls, "cloudtrail get-event-selectors")["TrailARN"] = json!(TRAIL.replace("all", "other")),

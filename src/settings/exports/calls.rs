@@ -255,8 +255,11 @@ impl Call {
                 let (arn, facts) = self.trail(trail)?;
                 // One that is asked for by its name may have its home elsewhere.
                 let name = |arn: &str| arn.rsplit('/').next().map(str::to_owned);
+                let is_by_arn = self.parameter.as_deref().is_some_and(|asked| asked.starts_with("arn:"));
                 match self.trail_asked() {
-                    Ok(asked) if name(&asked) != name(&arn) => Err(NoAnswer::Misplaced(arn.to_string())),
+                    Ok(asked) if name(&asked) != name(&arn) || (is_by_arn && asked != arn) => {
+                        Err(NoAnswer::Misplaced(arn.to_string()))
+                    }
                     _ => Ok(facts),
                 }
             }
