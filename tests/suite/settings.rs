@@ -2085,6 +2085,53 @@ fn the_three_spellings_of_config_say_the_same() {
 }
 
 #[test]
+fn history_without_its_newest_items_is_not_now() {
+    let desk = Desk::new();
+    let file = desk.path("export.ndjson");
+    let mut calls = organisation();
+    calls.retain(|call| call.command != "s3api get-bucket-versioning");
+    write_lines(&file, &calls);
+    let item = |at: &str| {
+        let mut item = config_items().swap_remove(1);
+        item["configurationItemCaptureTime"] = json!(at);
+        item
+    };
+    let (old, new) = (item("2026-11-01T12:30:00Z"), item("2026-11-01T13:00:00Z"));
+    let looked = |name: &str, said: &Value| {
+        let history = desk.file(name, &said.to_string());
+        Looked::at(&desk, &[&file, &history], POLICY, &[])
+    };
+    let whole = json!({"configurationItems": [old, new]});
+    assert_eq!(looked("history.json", &whole).ran.code, Some(0));
+    // Only older ones were left behind.
+    let newest = json!({"configurationItems": [new, old], "nextToken": "x"});
+    assert_eq!(looked("history.json", &newest).ran.code, Some(0));
+    let line = |parameters: Value, output: &Value| {
+        json!({"account": ARCHIVE, "region": "us-east-1", "command": "configservice get-resource-config-history",
+            "parameters": parameters, "at": AT, "output": output})
+    };
+    let plain = json!({"resource-id": BUCKET, "chronological-order": "Forward", "limit": 1});
+    assert_eq!(looked("line.json", &line(plain.clone(), &whole)).ran.code, Some(0));
+    let check = |said: &Value, fault: &str| {
+        let looked = looked("history.json", said);
+        assert_eq!(looked.fault_names(), [fault], "{said}");
+        looked.assert_row(BUCKET_NAME, "bucket.versioning", "undetermined", "versioning_absent");
+    };
+    let (forward, one) = (
+        json!({"configurationItems": [old, new], "nextToken": "x"}),
+        json!({"configurationItems": [new], "nextToken": "x"}),
+    );
+    check(&forward, "export_incomplete");
+    check(&one, "export_incomplete");
+    check(&line(plain, &one), "export_incomplete");
+    check(&line(json!({"later-time": "2026-11-01T13:30:00Z"}), &whole), "export_incomplete");
+    check(&line(json!({"query": "configurationItems[?x]"}), &whole), "export_damaged");
+    let mut refused = line(json!({}), &whole);
+    refused["error"] = json!({"code": "AccessDenied"});
+    check(&refused, "export_damaged");
+}
+
+#[test]
 fn exceptions_hold_for_their_checks_and_resources_until_they_expire() {
     let desk = Desk::new();
     let mut calls = organisation();

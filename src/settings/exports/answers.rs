@@ -24,12 +24,16 @@ pub(super) enum NoAnswer {
 
 pub(super) type Read<T> = Result<T, NoAnswer>;
 
-/// The answer, or part of one: other pages were left behind.
+/// The answer, or part of one.
 pub(super) fn paged<T>(members: &Members<'_>, value: T) -> Answer<T> {
+    if has_more(members) { Answer::Incomplete(value) } else { Answer::Known(value) }
+}
+
+/// Whether other pages were left behind.
+pub(super) fn has_more(members: &Members<'_>) -> bool {
     const MORE: [&str; 4] = ["NextToken", "Marker", "NextMarker", "ContinuationToken"];
-    let has_more = MORE.iter().any(|name| members.get(name).is_some())
-        || ["Truncated", "IsTruncated"].iter().any(|name| members.flag(name) == Some(true));
-    if has_more { Answer::Incomplete(value) } else { Answer::Known(value) }
+    MORE.iter().any(|name| members.get(name).is_some())
+        || ["Truncated", "IsTruncated"].iter().any(|name| members.flag(name) == Some(true))
 }
 
 pub(super) fn members<'v>(value: &'v Value) -> Read<Members<'v>> {

@@ -28,10 +28,28 @@ pub(super) fn is_item(value: &Value) -> bool {
     members.is_some_and(|item| item.text("resourceType").is_some() && item.get("configurationItemStatus").is_some())
 }
 
+/// When an item was so.
+pub(super) fn captured_at(item: &Value) -> Option<Timestamp> {
+    Members::of(item)?.text("configurationItemCaptureTime").and_then(written::parse)
+}
+
+/// What is left of a fact of an item that is not the newest: how it is, is not known.
+pub(super) fn of_past(fact: Fact) -> Fact {
+    match fact {
+        Fact::Trail(arn, seen, TrailFact::Settings(_) | TrailFact::Deleted) => {
+            Fact::Trail(arn, seen, TrailFact::Settings(Answer::Unreadable))
+        }
+        Fact::Trail(arn, seen, TrailFact::Organization(_)) => {
+            Fact::Trail(arn, seen, TrailFact::Organization(Answer::Unreadable))
+        }
+        other => other.partial(),
+    }
+}
+
 /// Reads an item. Other types of resources say nothing here.
 pub(super) fn item(value: &Value) -> Result<Item, NoAnswer> {
     let item = Members::of(value).ok_or(NoAnswer::Shape("an item"))?;
-    let at = item.get("configurationItemCaptureTime").and_then(Value::as_str).and_then(written::parse);
+    let at = captured_at(value);
     let place = Place {
         account: text(&item, &["awsAccountId", "accountId"])?.into(),
         region: text(&item, &["awsRegion"])?.into(),

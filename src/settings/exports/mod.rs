@@ -29,7 +29,7 @@ use crate::json;
 use crate::source::{FileFault, SourceFile, TextStream};
 use crate::timestamp::{Timestamp, written};
 
-use answers::NoAnswer;
+use answers::{NoAnswer, has_more};
 use calls::{Call, Command};
 use names::is_account;
 pub(super) use names::partition_of;
@@ -219,7 +219,7 @@ impl Reader {
         match json::parse(text) {
             Ok(value) if has_items(&value) => {
                 self.file.kind = Kind::Config;
-                self.items(&value, None);
+                self.items(&value, false, None);
             }
             Ok(value) => self.said(call, &value, time, None),
             Err(_) if text.iter().all(u8::is_ascii_whitespace) => self.unreadable(call, time, None, "it is empty"),
@@ -327,7 +327,7 @@ impl Reader {
     fn value(&mut self, value: &Value, line: Option<u64>) -> Result<(), ExportFault> {
         if has_items(value) || config::is_item(value) {
             self.file.kind = Kind::Config;
-            self.items(value, line);
+            self.items(value, false, line);
             return Ok(());
         }
         // An envelope is one whatever else stands in it.
@@ -355,14 +355,18 @@ impl Reader {
             .map(|at| written::of_json(at).ok_or_else(|| ExportFault::new("export_damaged", "at is no time")));
         let at = at.transpose()?.or(self.time);
         let (output, error) = (line.get("output"), line.get("error"));
+        let parameters = line.get("parameters");
         if let Some(output) = output.filter(|output| has_items(output)) {
-            self.items(output, number);
+            match error {
+                Some(_) => self.fault("export_damaged", number, "both an output and an error"),
+                None if has(parameters, &["query"]) => self.fault("export_damaged", number, CUT),
+                None => self.items(output, has(parameters, &EARLIER), number),
+            }
             return Ok(());
         }
         let Some(command) = Command::named(service, name) else {
             return Err(ExportFault::new("export_unknown", format!("the call is not read here: {command}")));
         };
-        let parameters = line.get("parameters");
         let is_partial = parameters.is_some_and(|parameters| !asks_for_all(parameters));
         let (parameter, expected_owner) = (parameters.and_then(parameter), parameters.and_then(expected_owner));
         let call = Call { place, command, parameter, is_partial, expected_owner };
@@ -371,10 +375,8 @@ impl Reader {
             self.misplaced(&call, at, number, &found);
             return Ok(());
         }
-        let names = parameters.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| plain(name));
-        let is_cut = names.into_iter().any(|name| name == "query");
         match (output, error) {
-            (Some(_), None) if is_cut => self.unreadable(&call, at, number, "--query left parts of the answer out"),
+            (Some(_), None) if has(parameters, &["query"]) => self.unreadable(&call, at, number, CUT),
             (Some(output), None) => self.said(&call, output, at, number),
             (None, Some(error)) => {
                 let code = Members::of(error).and_then(|error| error.filled("code"));
@@ -385,33 +387,60 @@ impl Reader {
         Ok(())
     }
 
-    /// Items of AWS Config, in whatever holds them.
-    fn items(&mut self, value: &Value, line: Option<u64>) {
+    /// Items of AWS Config, in whatever holds them. Others may have been left out on purpose: all that are newer.
+    fn items(&mut self, value: &Value, is_of_past: bool, line: Option<u64>) {
         let members = Members::of(value);
         let list = |name| members.as_ref().and_then(|members| members.list(name));
+        let has_more = members.as_ref().is_some_and(has_more);
         if let Some(items) = list("configurationItems") {
-            return items.iter().for_each(|item| self.item(item, line));
+            // History tells the newest first, unless it was asked for the other way round.
+            let is_of_past = is_of_past || (has_more && !is_newest_first(items));
+            if is_of_past {
+                self.fault("export_incomplete", line, "newer items were not fetched, or may not have been");
+            }
+            return items.iter().for_each(|item| self.item(item, is_of_past, line));
         }
-        let Some(results) = list("Results") else { return self.item(value, line) };
+        let Some(results) = list("Results") else { return self.item(value, is_of_past, line) };
         for result in results {
             match result.as_str().map(|text| json::parse(text.as_bytes())) {
-                Some(Ok(item)) => self.item(&item, line),
+                Some(Ok(item)) => self.item(&item, is_of_past, line),
                 Some(Err(error)) => self.fault("export_damaged", line, error.to_string()),
-                None => self.item(result, line),
+                None => self.item(result, is_of_past, line),
             }
         }
-        if members.is_some_and(|members| members.get("NextToken").is_some()) {
+        // Each is about another resource.
+        if has_more || is_of_past {
             self.fault("export_incomplete", line, "more results were not fetched");
         }
     }
 
-    fn item(&mut self, value: &Value, line: Option<u64>) {
+    /// One that is of the past says that something was there, and not how it is.
+    fn item(&mut self, value: &Value, is_of_past: bool, line: Option<u64>) {
         match config::item(value) {
-            Ok(item) => self.take(self.reported_at.or(item.at), item.facts),
+            Ok(item) => {
+                let now = |fact| if is_of_past { config::of_past(fact) } else { fact };
+                self.take(self.reported_at.or(item.at), item.facts.into_iter().map(now).collect());
+            }
             Err(NoAnswer::Shape(what)) => self.fault("export_damaged", line, format!("no item of AWS Config: {what}")),
             Err(NoAnswer::Misplaced(found)) => self.fault("misplaced", line, found),
         }
     }
+}
+
+/// Parameters by which history leaves newer items out.
+const EARLIER: [&str; 3] = ["latertime", "nexttoken", "startingtoken"];
+const CUT: &str = "--query left parts of the answer out";
+
+/// Whether parameters have one of some names.
+fn has(parameters: Option<&Value>, names: &[&str]) -> bool {
+    let given = parameters.and_then(Value::as_object).into_iter().flatten().filter(|(_, value)| !value.is_null());
+    given.into_iter().any(|(name, _)| names.contains(&plain(name).as_str()))
+}
+
+/// Whether a page of history surely begins with the newest item: its times, two at least, go back.
+fn is_newest_first(items: &[Value]) -> bool {
+    let times: Option<Vec<Timestamp>> = items.iter().map(config::captured_at).collect();
+    times.is_some_and(|times| times.first() > times.last() && times.is_sorted_by(|one, next| one >= next))
 }
 
 fn has_items(value: &Value) -> bool {
