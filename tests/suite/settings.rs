@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::audits::{Desk, Ran, command, decode_cell};
+use crate::delivery::gzip;
 
 const MANAGEMENT: &str = "111111111111";
 const ARCHIVE: &str = "222222222222";
@@ -3458,6 +3459,60 @@ fn evidence_counts_whatever_its_file_is_called() {
         stopped.replacen('{', "{\"groups\": [], \"controls\": [], \"x\": \";CHECK_ID;STATUS;RESOURCE_UID;\", ", 1);
     fs::write(root.join("hostile.ndjson"), hostile).unwrap();
     Looked::at(&desk, &[&root], POLICY, &[]).assert_row(TRAIL, "trail.logging", "violation", "not_logging");
+}
+
+#[test]
+fn what_is_plainly_an_export_is_not_passed_over() {
+    let desk = Desk::new();
+    let root = desk.path("tree");
+    let looked = |name: &str, bytes: &[u8]| {
+        let _ = fs::remove_dir_all(&root);
+        write_tree(&root, &organisation());
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+        let looked = Looked::at(&desk, &[&root], POLICY, &[]);
+        (looked.ran.code, looked.fault_names())
+    };
+    let trails = json!({"trailList": []}).to_string();
+    let accounts = json!({"Accounts": []}).to_string();
+    let lines = organisation()[0].line();
+    let wide: Vec<u8> = lines.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let is_a_fault: [(&str, Vec<u8>); 17] = [
+        ("333333333333/eu-west-1/cloudtrail/describe-trails(1).json", trails.clone().into()),
+        ("333333333333/eu-west-1/cloudtrail/describe-trails-2.json", trails.clone().into()),
+        ("333333333333/eu-west-1/cloudtrail/describe_trails.json", trails.clone().into()),
+        ("333333333333/eu-west-1/cloudtrail/.describe-trails.json", trails.clone().into()),
+        ("333333333333/eu-west-1/cloudtrail/describe-trails.txt", b"TRAILLIST\tTrue\n".to_vec()),
+        ("333333333333/eu-west-1/cloudtrail/list-trails.json", trails.clone().into()),
+        ("333333333333/eu-west-1/cloudtrail/2.json", accounts.clone().into()),
+        ("333333333333/eu-west-1/aws/describe-trails.json", trails.clone().into()),
+        ("333333333333/eu-west-1/organizations/list-accounts-2.json", accounts.clone().into()),
+        ("twice.ndjson.gz", gzip(&gzip(lines.as_bytes()))),
+        ("lines.zip", b"PK\x03\x04\x14\0".to_vec()),
+        ("lines.ndjson.bz2", b"BZh91AY&SY".to_vec()),
+        ("wide.ndjson", wide),
+        ("nul.ndjson", format!("\0{lines}").into()),
+        ("space.ndjson", format!("\u{a0}{lines}").into()),
+        ("returns.ndjson", format!("x\r{lines}\r").into()),
+        ("list.json", format!("warning\n[{lines}]").into()),
+    ];
+    for (name, bytes) in is_a_fault {
+        let (code, faults) = looked(name, &bytes);
+        assert!(code == Some(3) && faults.len() == 1, "{name}: {code:?} {faults:?}");
+    }
+    let is_none: [(&str, &[u8]); 7] = [
+        ("333333333333/eu-west-1/organizations/list-accounts-for-parent.json", accounts.as_bytes()),
+        ("333333333333/eu-west-1/ec2/describe-vpcs.json", b"{\"Vpcs\": []}"),
+        ("333333333333/eu-west-1/cloudtrail/README.md", b"Asked again {see below}"),
+        ("333333333333/eu-west-1/cloudtrail/describe-trails.log", b""),
+        ("333333333333/eu-west-1/cloudtrail/.describe-trails.json.swp", b"b0VIM 9.1\0\n{"),
+        (".DS_Store", b"\0\0\0\x01Bud1"),
+        ("notes.txt", b"- to do: export [again]\n"),
+    ];
+    for (name, bytes) in is_none {
+        assert_eq!(looked(name, bytes), (Some(0), Vec::new()), "{name}");
+    }
 }
 
 #[test]

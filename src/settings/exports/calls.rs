@@ -50,6 +50,17 @@ macro_rules! commands {
                 found.map(|(known, ..)| *known)
             }
 
+            /// Whether a file of a service is called after one of its calls, whatever number or ending stands behind it:
+            /// `describe-trails (1).json`.
+            pub(super) fn is_nearly(service: &str, file: &str) -> bool {
+                let is_such = |(_, of, name): &(Self, &str, &str)| {
+                    let behind = file.strip_prefix(name).filter(|_| *of == service);
+                    // What goes on in words is another command.
+                    behind.is_some_and(|behind| !behind.trim_start_matches('-').starts_with(char::is_alphabetic))
+                };
+                Self::ALL.iter().any(is_such)
+            }
+
             /// As it is typed, without `aws`.
             pub(super) fn text(self) -> &'static str {
                 match self {

@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use super::facts::{Fact, Members, Name, Place};
 use crate::escape::hex::hex;
+use crate::escape::is_unseen;
 use crate::escape::percent::decode_percent;
 use crate::hashes::sha256::Sha256;
 use crate::json;
@@ -141,22 +142,52 @@ pub(super) fn read(file: &ExportFile) -> Result<ReadFile, ExportFault> {
     Ok(reader.file)
 }
 
-/// How texts of Windows begin.
-const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
-
 /// Whether a file that nobody named is none of ours: text that is no JSON, or among answers the answer to another call.
 fn is_no_export(meant: Meant, fault: &ExportFault, text: &[u8]) -> bool {
-    let begins_line =
-        |at: usize| text[..at].trim_ascii_end().last().is_none_or(|byte| *byte == b'\n') || text[..at].ends_with(b"\n");
-    let is_json = BYTE_ORDER_MARKS.iter().any(|mark| text.starts_with(mark))
-        || matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
-        || memchr::memchr_iter(b'{', text).any(begins_line);
     match meant {
         Meant::Surely => false,
-        Meant::Perhaps => !is_json,
-        Meant::Hardly => !is_json || fault.what == "export_unknown",
+        Meant::Nearly => text.trim_ascii().is_empty(),
+        Meant::Perhaps => !may_be_json(text),
+        Meant::Hardly => !may_be_json(text) || fault.what == "export_unknown",
     }
 }
+
+/// Whether a text looks like JSON, well-formed or not, or may hold some that cannot be read: an archive, or UTF-16.
+fn may_be_json(text: &[u8]) -> bool {
+    let is_wide = text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff");
+    is_wide
+        || is_archive(text)
+        || matches!(first_seen(text), Some('{' | '['))
+        || text.split(|byte| matches!(byte, b'\n' | b'\r')).any(|line| {
+            let begins = line.iter().position(|byte| *byte != b'[').unwrap_or_default();
+            first_seen(line) == Some('{') || first_seen(&line[begins..]) == Some('{')
+        })
+}
+
+/// The first character of a text that is seen, behind no more than a few that are not.
+fn first_seen(text: &[u8]) -> Option<char> {
+    let begins = text.iter().position(|byte| !byte.is_ascii_whitespace() && !byte.is_ascii_control())?;
+    let beginning = String::from_utf8_lossy(&text[begins..text.len().min(begins + 64)]);
+    beginning.chars().find(|c| !c.is_whitespace() && !is_unseen(*c))
+}
+
+/// Whether a text, inflated already if it was gzip, is an archive or compressed.
+fn is_archive(text: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 6] =
+        [b"\x1f\x8b", b"BZh", b"PK\x03\x04", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c"];
+    BEGINNINGS.iter().any(|beginning| text.starts_with(beginning)) || text.get(257..262) == Some(b"ustar")
+}
+
+/// Members that stand in answers that are read, and in no answer to another call.
+const TELLING: [&str; 7] = [
+    "trailList",
+    "IsLogging",
+    "EventSelectors",
+    "KeyMetadata",
+    "KeyRotationEnabled",
+    "ServerSideEncryptionConfiguration",
+    "UserDetailList",
+];
 
 /// The whole text of a file, inflated if it is compressed.
 fn content(path: &Path) -> Result<Vec<u8>, ExportFault> {
@@ -287,6 +318,12 @@ impl Reader {
         if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
             return Err(ExportFault::new("export_damaged", "it is UTF-16: write it out as UTF-8"));
         }
+        if is_archive(text) {
+            return Err(ExportFault::new(
+                "export_damaged",
+                "it is an archive, or compressed more than once: unpack it",
+            ));
+        }
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let beginning = text.trim_ascii_start();
         if beginning.is_empty() {
@@ -338,7 +375,11 @@ impl Reader {
                 self.take(self.time, facts);
                 return Ok(());
             }
-            return Err(ExportFault::new("export_unknown", "it is no export that is read here"));
+            let is_answer = |members: Members<'_>| TELLING.iter().any(|name| members.has(name));
+            return Err(match Members::of(value).is_some_and(is_answer) {
+                true => ExportFault::new("misplaced", "it is the answer to a call, and its place is that of none"),
+                false => ExportFault::new("export_unknown", "it is no export that is read here"),
+            });
         };
         self.file.kind = Kind::Envelope;
         self.envelope(&members, line)
