@@ -3516,6 +3516,18 @@ fn what_is_plainly_an_export_is_not_passed_over() {
 }
 
 #[test]
+fn a_file_of_faults_is_not_repeated() {
+    let desk = Desk::new();
+    let lines = format!("{{}}\n{}{}\n", "{\n".repeat(1200), organisation()[0].line());
+    let looked = Looked::at(&desk, &[&desk.file("export.ndjson", &lines)], POLICY, &[]);
+    let of_file = looked.fault_names().iter().filter(|what| what.starts_with("export_")).count();
+    assert_eq!((looked.ran.code, of_file), (Some(3), 1001), "{:?}", looked.ran);
+    assert!(looked.text("faults.jsonl").contains("201 more faults of this file"));
+    // What stands behind them counts.
+    assert_eq!(looked.summary()["coverage"]["accounts"]["exported"], 1);
+}
+
+#[test]
 fn a_newer_item_of_config_is_about_the_whole_resource() {
     let desk = Desk::new();
     let file = desk.path("export.ndjson");

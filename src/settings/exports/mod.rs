@@ -39,6 +39,8 @@ pub(super) use walk::{ExportFile, Found, walk};
 
 /// More than the largest answer of the command line, and more than a person means to give.
 const MAX_FILE_LEN: usize = 256 << 20;
+/// More lines that are wrong than anybody looks at.
+const MAX_FAULTS: usize = 1000;
 /// As much as is read at a time.
 const BUFFER_LEN: usize = 64 << 10;
 
@@ -139,7 +141,7 @@ pub(super) fn read(file: &ExportFile) -> Result<ReadFile, ExportFault> {
             read => read?,
         },
     }
-    Ok(reader.file)
+    Ok(reader.finish())
 }
 
 /// Whether a file that nobody named is none of ours: text that is no JSON, or among answers the answer to another call.
@@ -217,6 +219,8 @@ struct Reader {
     time: Option<Timestamp>,
     /// When AWS Config reported all of it as current.
     reported_at: Option<Timestamp>,
+    /// How many faults are only counted, and what the first of them is.
+    unsaid: Option<(&'static str, u64)>,
 }
 
 impl Reader {
@@ -231,7 +235,14 @@ impl Reader {
             refused: Vec::new(),
             faults: Vec::new(),
         };
-        Self { file, time, reported_at: None }
+        Self { file, time, reported_at: None, unsaid: None }
+    }
+
+    fn finish(mut self) -> ReadFile {
+        let unsaid =
+            self.unsaid.map(|(what, count)| ExportFault::new(what, format!("{count} more faults of this file")));
+        self.file.faults.extend(unsaid);
+        self.file
     }
 
     fn take(&mut self, at: Option<Timestamp>, facts: Vec<Fact>) {
@@ -240,7 +251,10 @@ impl Reader {
     }
 
     fn fault(&mut self, what: &'static str, line: Option<u64>, why: impl Into<String>) {
-        self.file.faults.push(ExportFault { what, line, why: why.into() });
+        match self.file.faults.len() {
+            ..MAX_FAULTS => self.file.faults.push(ExportFault { what, line, why: why.into() }),
+            _ => self.unsaid.get_or_insert((what, 0)).1 += 1,
+        }
     }
 
     /// The answer that lies in a tree of the command line.
@@ -352,7 +366,7 @@ impl Reader {
             match json::parse(line) {
                 Ok(value) => {
                     if let Err(fault) = self.value(&value, Some(number)) {
-                        self.file.faults.push(ExportFault { line: Some(number), ..fault });
+                        self.fault(fault.what, Some(number), fault.why);
                     }
                 }
                 Err(error) => self.fault("export_damaged", Some(number), error.to_string()),
