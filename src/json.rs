@@ -3,7 +3,11 @@
 //! Readers differ over a name that stands twice in one object: some keep the first value, some the last. What two readers
 //! understand differently proves nothing, so it is refused here, at any depth. `serde_json` refuses text behind the value,
 //! bytes that are not UTF-8, and more than 128 levels. A byte order mark at the start is passed over.
+//!
+//! A value takes far more memory than its text: an object with one name about 700 bytes, and its text can be seven. So a text may
+//! hold only so much in relation to its length, more than any that says something.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -22,10 +26,18 @@ impl From<serde_json::Error> for JsonError {
     }
 }
 
+/// Places that any text may fill, 64 MiB or so.
+const MIN_PLACES: usize = 1 << 20;
+/// Bytes of text for each place beyond: answers of AWS without blanks have seven, with them ten.
+const BYTES_A_PLACE: usize = 3;
+/// Places that an object takes beside those of its names and values.
+const PLACES_OF_OBJECT: usize = 8;
+
 /// Reads the one value of a text.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    let left = Cell::new(MIN_PLACES.max(bytes.len() / BYTES_A_PLACE));
     let mut deserializer = serde_json::Deserializer::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-    let value = Strict.deserialize(&mut deserializer)?;
+    let value = Strict { left: &left }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
@@ -50,17 +62,30 @@ pub(crate) fn to_text(value: &Value) -> String {
 }
 
 /// Makes a value in which no name stands twice.
-struct Strict;
+#[derive(Clone, Copy)]
+struct Strict<'l> {
+    /// Places that are left.
+    left: &'l Cell<usize>,
+}
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl Strict<'_> {
+    fn fill<E: Error>(self, places: usize) -> Result<(), E> {
+        let left = self.left.get().checked_sub(places);
+        self.left.set(left.ok_or_else(|| E::custom("too many values for a text of this length"))?);
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.fill(1)?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,7 +122,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Strict)? {
+        while let Some(item) = items.next_element_seed(self)? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -106,11 +131,12 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
+            self.fill(if object.is_empty() { 1 + PLACES_OF_OBJECT } else { 1 })?;
             if object.contains_key(&name) {
                 let shown: String = name.chars().take(80).collect();
                 return Err(A::Error::custom(format_args!("the name {shown:?} stands twice in one object")));
             }
-            object.insert(name, members.next_value_seed(Strict)?);
+            object.insert(name, members.next_value_seed(self)?);
         }
         Ok(Value::Object(object))
     }
@@ -150,5 +176,15 @@ mod tests {
         }
         error("[".repeat(129).as_bytes());
         assert!(parse(["[".repeat(120), "]".repeat(120)].concat().as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_text_holds_only_so_much_for_its_length() {
+        let list = |item: &str, count: usize| parse(format!("[{}0]", item.repeat(count)).as_bytes());
+        let error = list("{\"a\":{\"b\":0}},", 100_000).expect_err("too much").to_string();
+        assert!(error.starts_with("too many values for a text of this length at line 1"), "{error}");
+        assert!(list("{\"a\":{\"b\":0}},", 40_000).is_ok());
+        assert!(list("{\"TagKey\":\"Owner\",\"TagValue\":\"sec\"},", 70_000).is_ok());
+        assert!(list("{\"RegionName\":\"eu-west-1\",\"RegionOptStatus\":\"ENABLED\"},", 300_000).is_ok());
     }
 }

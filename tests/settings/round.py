@@ -71,7 +71,9 @@ class Round:
         )
         world.client(OWN, "cloudtrail", HOME).stop_logging(Name="org-trail")
         # moto makes trails that log nothing, and AWS none.
-        selectors = [{"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}]
+        # AWS writes all four, whatever was put.
+        selectors = [{"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": [],
+                      "ExcludeManagementEventSources": []}]
         world.client(OWN, "cloudtrail", HOME).put_event_selectors(TrailName="org-trail", EventSelectors=selectors)
         kms = world.client(world.archive, "kms", HOME)
         kms.put_key_policy(KeyId=world.key["KeyId"], PolicyName="default", Policy=json.dumps(OPEN_KEY))

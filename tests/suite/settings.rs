@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::audits::{Desk, Ran, command, decode_cell};
+use crate::delivery::gzip;
 
 const MANAGEMENT: &str = "111111111111";
 const ARCHIVE: &str = "222222222222";
@@ -1699,6 +1700,17 @@ const CASES: &[Case] = &[
         "request_payment_unreadable",
     ),
     (
+        "who pays is told in a word that nobody knows",
+        |calls| {
+            let pays = json!({"Payer": "requester"});
+            calls.push(call(ARCHIVE, "us-east-1", "s3api get-bucket-request-payment", Some(BUCKET), pays));
+        },
+        TRAIL,
+        "trail.bucket_write",
+        "undetermined",
+        "request_payment_unreadable",
+    ),
+    (
         "a bucket that others may look at",
         |calls| {
             calls.retain(|call| !call.command.starts_with("s3api "));
@@ -1818,7 +1830,12 @@ fn no_damage_makes_anything_compliant() {
 fn answers_in_the_place_of_others_are_misplaced() {
     let desk = Desk::new();
     let root = desk.path("tree");
-    let others: [fn(&mut Vec<Call>); 4] = [
+    let others: [fn(&mut Vec<Call>); 5] = [
+        |calls| {
+            let asked = TRAIL.replace(MANAGEMENT, MEMBER);
+            let trail = json!({"Trail": trail_settings()});
+            calls.push(call(MEMBER, "us-east-1", "cloudtrail get-trail", Some(&asked), trail));
+        },
         |calls| answer(calls, "kms describe-key")["KeyMetadata"]["Arn"] = json!(KEY.replace("0aaa", "0bbb")),
         |calls| answer(calls, "kms get-key-rotation-status")["KeyId"] = json!(KEY.replace("0aaa", "0bbb")),
         |calls| answer(calls, "cloudtrail get-event-selectors")["TrailARN"] = json!(TRAIL.replace("all", "other")),
@@ -1832,6 +1849,58 @@ fn answers_in_the_place_of_others_are_misplaced() {
         assert!(looked.fault_names().contains(&"misplaced".to_owned()), "{:?}", looked.ran);
         assert_ne!(looked.ran.code, Some(0));
     }
+}
+
+#[test]
+fn that_there_is_none_answers_its_own_call_only() {
+    let desk = Desk::new();
+    for (command, parameter, code, is_answer) in [
+        ("kms list-aliases", None, "NoSuchBucketPolicy", false),
+        ("s3api list-buckets", None, "NoSuchTagSet", false),
+        ("s3api get-bucket-acl", Some(BUCKET), "NoSuchBucketPolicy", false),
+        ("s3api get-bucket-logging", Some(BUCKET), "OwnershipControlsNotFoundError", false),
+        ("s3api get-bucket-ownership-controls", Some(BUCKET), "OwnershipControlsNotFoundError", true),
+        ("s3api get-object-lock-configuration", Some(BUCKET), "ObjectLockConfigurationNotFoundError", true),
+        ("s3control get-public-access-block", Some(ARCHIVE), "NoSuchPublicAccessBlockConfiguration", true),
+        ("s3api get-bucket-tagging", Some(BUCKET), "NoSuchTagSet", true),
+    ] {
+        let mut calls = organisation();
+        calls.extend(refused(ARCHIVE, "ap-east-1", command, parameter, code));
+        let looked = look_at_lines(&desk, &calls, POLICY);
+        let expected = (Some(if is_answer { 0 } else { 3 }), json!(u8::from(!is_answer)));
+        let refused = looked.summary()["coverage"]["refused"].as_object().unwrap().len();
+        assert_eq!((looked.ran.code, json!(refused)), expected, "{command} {code}: {:?}", looked.ran);
+    }
+}
+
+#[test]
+fn parameters_that_contradict_their_line_are_misplaced() {
+    let desk = Desk::new();
+    let file = desk.path("export.ndjson");
+    let lines: Vec<Value> = organisation().iter().map(|call| serde_json::from_str(&call.line()).unwrap()).collect();
+    let looked = |command: &str, parameters: &[(&str, Value)]| {
+        let mut lines = lines.clone();
+        let line = lines.iter_mut().find(|line| line["command"] == command && line["region"] == "us-east-1").unwrap();
+        parameters.iter().for_each(|(name, value)| line["parameters"][name] = value.clone());
+        fs::write(&file, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        Looked::at(&desk, &[&file], POLICY, &[])
+    };
+    let (trails, versioning) = ("cloudtrail describe-trails", "s3api get-bucket-versioning");
+    for (command, name, value) in [
+        (trails, "region", json!("eu-west-1")),
+        (trails, "--region", json!("eu-west-1")),
+        (trails, "region", json!(["us-east-1"])),
+        (versioning, "Region", json!("eu-west-1")),
+        (versioning, "bucket", json!("another")),
+        (versioning, "expected-bucket-owner", json!(999_999_999_999_u64)),
+    ] {
+        let looked = looked(command, &[(name, value)]);
+        assert_eq!(looked.fault_names(), ["misplaced"], "{command} {name}: {:?}", looked.ran);
+        assert_ne!(looked.ran.code, Some(0));
+    }
+    let same =
+        looked(versioning, &[("region", json!("us-east-1")), ("bucket", json!(BUCKET)), ("profile", Value::Null)]);
+    assert_eq!(same.ran.code, Some(0), "{:?}", same.ran);
 }
 
 #[test]
@@ -2015,6 +2084,53 @@ fn the_three_spellings_of_config_say_the_same() {
     snapshot.assert_row(TRAIL, "trail.logging", "undetermined", "status_absent");
     snapshot.assert_row(KEY, "key.decrypt_scope", "undetermined", "grants_absent");
     snapshot.assert_row(TRAIL, "trail.bucket_write", "compliant", "");
+}
+
+#[test]
+fn history_without_its_newest_items_is_not_now() {
+    let desk = Desk::new();
+    let file = desk.path("export.ndjson");
+    let mut calls = organisation();
+    calls.retain(|call| call.command != "s3api get-bucket-versioning");
+    write_lines(&file, &calls);
+    let item = |at: &str| {
+        let mut item = config_items().swap_remove(1);
+        item["configurationItemCaptureTime"] = json!(at);
+        item
+    };
+    let (old, new) = (item("2026-11-01T12:30:00Z"), item("2026-11-01T13:00:00Z"));
+    let looked = |name: &str, said: &Value| {
+        let history = desk.file(name, &said.to_string());
+        Looked::at(&desk, &[&file, &history], POLICY, &[])
+    };
+    let whole = json!({"configurationItems": [old, new]});
+    assert_eq!(looked("history.json", &whole).ran.code, Some(0));
+    // Only older ones were left behind.
+    let newest = json!({"configurationItems": [new, old], "nextToken": "x"});
+    assert_eq!(looked("history.json", &newest).ran.code, Some(0));
+    let line = |parameters: Value, output: &Value| {
+        json!({"account": ARCHIVE, "region": "us-east-1", "command": "configservice get-resource-config-history",
+            "parameters": parameters, "at": AT, "output": output})
+    };
+    let plain = json!({"resource-id": BUCKET, "chronological-order": "Forward", "limit": 1});
+    assert_eq!(looked("line.json", &line(plain.clone(), &whole)).ran.code, Some(0));
+    let check = |said: &Value, fault: &str| {
+        let looked = looked("history.json", said);
+        assert_eq!(looked.fault_names(), [fault], "{said}");
+        looked.assert_row(BUCKET_NAME, "bucket.versioning", "undetermined", "versioning_absent");
+    };
+    let (forward, one) = (
+        json!({"configurationItems": [old, new], "nextToken": "x"}),
+        json!({"configurationItems": [new], "nextToken": "x"}),
+    );
+    check(&forward, "export_incomplete");
+    check(&one, "export_incomplete");
+    check(&line(plain, &one), "export_incomplete");
+    check(&line(json!({"later-time": "2026-11-01T13:30:00Z"}), &whole), "export_incomplete");
+    check(&line(json!({"query": "configurationItems[?x]"}), &whole), "export_damaged");
+    let mut refused = line(json!({}), &whole);
+    refused["error"] = json!({"code": "AccessDenied"});
+    check(&refused, "export_damaged");
 }
 
 #[test]
@@ -2666,7 +2782,8 @@ fn shows_the_trail(id: &str) -> Vec<Call> {
 
 fn local_trail() -> Value {
     json!({"Name": "local", "S3BucketName": "foreign", "HomeRegion": "us-east-1", "IsOrganizationTrail": false,
-        "TrailARN": "arn:aws:cloudtrail:us-east-1:333333333333:trail/local"})
+        "LogFileValidationEnabled": false, "IsMultiRegionTrail": false, "IncludeGlobalServiceEvents": false,
+        "TrailARN": LOCAL})
 }
 
 const LOCAL: &str = "arn:aws:cloudtrail:us-east-1:333333333333:trail/local";
@@ -3487,7 +3604,8 @@ fn accounts_of_cloudtrail_and_unknown_partitions_are_not_nobody() {
         "us-east-1",
         "cloudtrail describe-trails",
         None,
-        json!({"trailList": [{"Name": "x", "S3BucketName": BUCKET, "HomeRegion": "us-east-1", "TrailARN": "arn:aws:cloudtrail:us-east-1:777777777777:trail/x"}]}),
+        json!({"trailList": [{"Name": "x", "S3BucketName": BUCKET, "HomeRegion": "us-east-1", "TrailARN": "arn:aws:cloudtrail:us-east-1:777777777777:trail/x",
+            "LogFileValidationEnabled": false, "IsMultiRegionTrail": false, "IncludeGlobalServiceEvents": false}]}),
     );
     let file = desk.file("two.ndjson", &format!("{}\n{}", lines.join("\n"), other.line()));
     let looked = Looked::at(&desk, &[&file], POLICY, &[]);
@@ -3593,6 +3711,72 @@ fn evidence_counts_whatever_its_file_is_called() {
 }
 
 #[test]
+fn what_is_plainly_an_export_is_not_passed_over() {
+    let desk = Desk::new();
+    let root = desk.path("tree");
+    let looked = |name: &str, bytes: &[u8]| {
+        let _ = fs::remove_dir_all(&root);
+        write_tree(&root, &organisation());
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+        let looked = Looked::at(&desk, &[&root], POLICY, &[]);
+        (looked.ran.code, looked.fault_names())
+    };
+    let trails = json!({"trailList": []}).to_string();
+    let accounts = json!({"Accounts": []}).to_string();
+    let lines = organisation()[0].line();
+    let wide: Vec<u8> = lines.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let is_a_fault: [(&str, Vec<u8>); 17] = [
+        ("333333333333/eu-west-1/cloudtrail/describe-trails(1).json", trails.clone().into()),
+        ("333333333333/eu-west-1/cloudtrail/describe-trails-2.json", trails.clone().into()),
+        ("333333333333/eu-west-1/cloudtrail/describe_trails.json", trails.clone().into()),
+        ("333333333333/eu-west-1/cloudtrail/.describe-trails.json", trails.clone().into()),
+        ("333333333333/eu-west-1/cloudtrail/describe-trails.txt", b"TRAILLIST\tTrue\n".to_vec()),
+        ("333333333333/eu-west-1/cloudtrail/list-trails.json", trails.clone().into()),
+        ("333333333333/eu-west-1/cloudtrail/2.json", accounts.clone().into()),
+        ("333333333333/eu-west-1/aws/describe-trails.json", trails.clone().into()),
+        ("333333333333/eu-west-1/organizations/list-accounts-2.json", accounts.clone().into()),
+        ("twice.ndjson.gz", gzip(&gzip(lines.as_bytes()))),
+        ("lines.zip", b"PK\x03\x04\x14\0".to_vec()),
+        ("lines.ndjson.bz2", b"BZh91AY&SY".to_vec()),
+        ("wide.ndjson", wide),
+        ("nul.ndjson", format!("\0{lines}").into()),
+        ("space.ndjson", format!("\u{a0}{lines}").into()),
+        ("returns.ndjson", format!("x\r{lines}\r").into()),
+        ("list.json", format!("warning\n[{lines}]").into()),
+    ];
+    for (name, bytes) in is_a_fault {
+        let (code, faults) = looked(name, &bytes);
+        assert!(code == Some(3) && faults.len() == 1, "{name}: {code:?} {faults:?}");
+    }
+    let is_none: [(&str, &[u8]); 7] = [
+        ("333333333333/eu-west-1/organizations/list-accounts-for-parent.json", accounts.as_bytes()),
+        ("333333333333/eu-west-1/ec2/describe-vpcs.json", b"{\"Vpcs\": []}"),
+        ("333333333333/eu-west-1/cloudtrail/README.md", b"Asked again {see below}"),
+        ("333333333333/eu-west-1/cloudtrail/describe-trails.log", b""),
+        ("333333333333/eu-west-1/cloudtrail/.describe-trails.json.swp", b"b0VIM 9.1\0\n{"),
+        (".DS_Store", b"\0\0\0\x01Bud1"),
+        ("notes.txt", b"- to do: export [again]\n"),
+    ];
+    for (name, bytes) in is_none {
+        assert_eq!(looked(name, bytes), (Some(0), Vec::new()), "{name}");
+    }
+}
+
+#[test]
+fn a_file_of_faults_is_not_repeated() {
+    let desk = Desk::new();
+    let lines = format!("{{}}\n{}{}\n", "{\n".repeat(1200), organisation()[0].line());
+    let looked = Looked::at(&desk, &[&desk.file("export.ndjson", &lines)], POLICY, &[]);
+    let of_file = looked.fault_names().iter().filter(|what| what.starts_with("export_")).count();
+    assert_eq!((looked.ran.code, of_file), (Some(3), 1001), "{:?}", looked.ran);
+    assert!(looked.text("faults.jsonl").contains("201 more faults of this file"));
+    // What stands behind them counts.
+    assert_eq!(looked.summary()["coverage"]["accounts"]["exported"], 1);
+}
+
+#[test]
 fn a_newer_item_of_config_is_about_the_whole_resource() {
     let desk = Desk::new();
     let file = desk.path("export.ndjson");
@@ -3638,7 +3822,7 @@ type ChangeAnswer = fn(&mut Value);
 #[test]
 fn what_has_a_wrong_type_is_no_answer() {
     let desk = Desk::new();
-    let changes: [(&str, ChangeAnswer); 18] = [
+    let changes: [(&str, ChangeAnswer); 23] = [
         ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["IncludeManagementEvents"] = json!("False")),
         ("cloudtrail get-event-selectors", |it| it["EventSelectors"][0]["ReadWriteType"] = json!(["WriteOnly"])),
         ("cloudtrail get-event-selectors", |it| {
@@ -3652,6 +3836,14 @@ fn what_has_a_wrong_type_is_no_answer() {
         ("kms get-key-rotation-status", |it| it["KeyRotationEnabled"] = json!("yes")),
         ("kms get-key-rotation-status", |it| it["RotationPeriodInDays"] = json!(0)),
         ("cloudtrail get-trail-status", |it| it["LatestDeliveryTime"] = json!("2026-11-01T11:54:00-99:99")),
+        ("s3api get-bucket-encryption", |it| {
+            let rule = &mut it["ServerSideEncryptionConfiguration"]["Rules"][0];
+            rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] = json!([KEY])
+        }),
+        ("s3api get-bucket-versioning", |it| it["MFADelete"] = json!("on")),
+        ("s3api get-public-access-block", |it| it["PublicAccessBlockConfiguration"]["BlockPublicAcls"] = json!(1)),
+        ("organizations describe-organization", |it| it["Organization"]["FeatureSet"] = json!("")),
+        ("organizations describe-organization", |it| it["Organization"]["FeatureSet"] = Value::Null),
         // What is said twice, and not alike.
         ("cloudtrail get-trail-status", |it| it["StopLoggingTime"] = json!("2026-10-31T11:54:00Z")),
         ("cloudtrail describe-trails", |it| it["trailList"][0]["HomeRegion"] = json!("eu-west-1")),
@@ -3669,6 +3861,85 @@ fn what_has_a_wrong_type_is_no_answer() {
         change(answer(&mut calls, command));
         let looked = look_at_lines(&desk, &calls, POLICY);
         assert_eq!(looked.ran.code, Some(3), "{command}: {:?}", looked.ran);
+    }
+}
+
+#[test]
+fn an_export_is_finished_at_a_time() {
+    let desk = Desk::new();
+    let root = desk.path("tree");
+    write_tree(&root, &organisation());
+    let before = json!("2026-11-01T11:59:59Z");
+    for finished in [Value::Null, json!(""), json!(false), json!({}), json!("yes"), before] {
+        fs::write(root.join("export.json"), json!({"started": AT, "finished": finished}).to_string()).unwrap();
+        let looked = Looked::at(&desk, &[&root], POLICY, &[]);
+        assert_eq!(looked.ran.code, Some(3), "{finished}: {:?}", looked.ran);
+        looked.assert_row(TRAIL, "trail.kms", "undetermined", "export_undated");
+    }
+}
+
+#[test]
+fn a_lock_holds_only_with_all_that_makes_one() {
+    let desk = Desk::new();
+    let policy = POLICY.replace("source_condition = true", "object_lock = \"compliance\"");
+    let check = |lock: Value, verdict: &str, reason: &str| {
+        let mut calls = organisation();
+        let lock = json!({"ObjectLockConfiguration": lock});
+        calls.push(call(ARCHIVE, "us-east-1", "s3api get-object-lock-configuration", Some(BUCKET), lock.clone()));
+        let looked = look_at_lines(&desk, &calls, &policy);
+        looked.assert_row(BUCKET_NAME, "bucket.object_lock", verdict, reason);
+        let mut items = config_items();
+        items[1]["supplementaryConfiguration"]["ObjectLockConfiguration"] = lock["ObjectLockConfiguration"].clone();
+        let items = desk.file("items.json", &json!({"configurationItems": items}).to_string());
+        let looked = Looked::at(&desk, &[&items], &policy, &[]);
+        looked.assert_row(BUCKET_NAME, "bucket.object_lock", verdict, reason);
+    };
+    let lock = |retention: Value| json!({"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}});
+    check(lock(json!({"Mode": "COMPLIANCE", "Days": 30})), "compliant", "");
+    check(lock(json!({"Mode": "COMPLIANCE", "Days": 0, "Years": 1})), "compliant", "");
+    check(lock(json!({"Mode": "GOVERNANCE", "Days": 30})), "violation", "object_lock_off");
+    check(json!({"ObjectLockEnabled": "Enabled"}), "violation", "object_lock_off");
+    let enabled = |enabled: Value| {
+        let mut lock = lock(json!({"Mode": "COMPLIANCE", "Days": 30}));
+        lock["ObjectLockEnabled"] = enabled;
+        lock
+    };
+    for unknown in [
+        enabled(Value::Null),
+        enabled(json!("Disabled")),
+        lock(json!({"Mode": "COMPLIANCE"})),
+        lock(json!({"Mode": "COMPLIANCE", "Days": 0})),
+        lock(json!({"Mode": "COMPLIANCE", "Days": "30"})),
+        lock(json!({"Mode": "Compliance", "Days": 30})),
+        lock(json!({"Mode": ["GOVERNANCE"], "Days": 30})),
+        json!({"ObjectLockEnabled": "Enabled", "Rule": "COMPLIANCE"}),
+    ] {
+        check(unknown, "undetermined", "object_lock_absent");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_selector_is_not_known() {
+    let desk = Desk::new();
+    for name in ["ReadWriteType", "IncludeManagementEvents", "ExcludeManagementEventSources"] {
+        let mut calls = organisation();
+        let selector = &mut answer(&mut calls, "cloudtrail get-event-selectors")["EventSelectors"][0];
+        selector.as_object_mut().unwrap().remove(name);
+        let looked = look_at_lines(&desk, &calls, POLICY);
+        looked.assert_row(TRAIL, "trail.management_events", "undetermined", "selectors_absent");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_trail_is_not_known() {
+    let desk = Desk::new();
+    let of_wrong_types = [("KmsKeyId", json!([KEY])), ("S3KeyPrefix", json!(7)), ("IsMultiRegionTrail", json!("yes"))];
+    let left_out = ["LogFileValidationEnabled", "IsMultiRegionTrail", "IncludeGlobalServiceEvents"];
+    for (name, value) in of_wrong_types.into_iter().chain(left_out.map(|name| (name, Value::Null))) {
+        let mut calls = organisation();
+        change_trails(&mut calls, |trail| trail[name] = value.clone());
+        let looked = look_at_lines(&desk, &calls, POLICY);
+        assert_eq!(looked.ran.code, Some(3), "{name}: {:?}", looked.ran);
     }
 }
 

@@ -24,12 +24,16 @@ pub(super) enum NoAnswer {
 
 pub(super) type Read<T> = Result<T, NoAnswer>;
 
-/// The answer, or part of one: other pages were left behind.
+/// The answer, or part of one.
 pub(super) fn paged<T>(members: &Members<'_>, value: T) -> Answer<T> {
+    if has_more(members) { Answer::Incomplete(value) } else { Answer::Known(value) }
+}
+
+/// Whether other pages were left behind.
+pub(super) fn has_more(members: &Members<'_>) -> bool {
     const MORE: [&str; 4] = ["NextToken", "Marker", "NextMarker", "ContinuationToken"];
-    let has_more = MORE.iter().any(|name| members.get(name).is_some())
-        || ["Truncated", "IsTruncated"].iter().any(|name| members.flag(name) == Some(true));
-    if has_more { Answer::Incomplete(value) } else { Answer::Known(value) }
+    MORE.iter().any(|name| members.get(name).is_some())
+        || ["Truncated", "IsTruncated"].iter().any(|name| members.flag(name) == Some(true))
 }
 
 pub(super) fn members<'v>(value: &'v Value) -> Read<Members<'v>> {
@@ -55,13 +59,13 @@ pub(super) fn trail_settings(trail: &Members<'_>) -> Read<TrailSettings> {
     Ok(TrailSettings {
         name,
         bucket: trail.filled("S3BucketName").ok_or(NoAnswer::Shape("S3BucketName"))?,
-        prefix: trail.filled("S3KeyPrefix").unwrap_or_default(),
-        key: trail.filled("KmsKeyId"),
-        validation: flag(trail, "LogFileValidationEnabled")?.unwrap_or(false),
-        multi_region: flag(trail, "IsMultiRegionTrail")?.unwrap_or(false),
-        global_events: flag(trail, "IncludeGlobalServiceEvents")?.unwrap_or(false),
+        prefix: text(trail, "S3KeyPrefix")?.unwrap_or_default(),
+        key: text(trail, "KmsKeyId")?,
+        validation: told_flag(trail, "LogFileValidationEnabled")?,
+        multi_region: told_flag(trail, "IsMultiRegionTrail")?,
+        global_events: told_flag(trail, "IncludeGlobalServiceEvents")?,
         home_region,
-        log_group: trail.filled("CloudWatchLogsLogGroupArn"),
+        log_group: text(trail, "CloudWatchLogsLogGroupArn")?,
     })
 }
 
@@ -72,6 +76,11 @@ pub(super) fn flag(members: &Members<'_>, name: &'static str) -> Read<Option<boo
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
         Some(_) => Err(NoAnswer::Shape(name)),
     }
+}
+
+/// One that AWS always writes: where it is left out, nobody knows.
+pub(super) fn told_flag(members: &Members<'_>, name: &'static str) -> Read<bool> {
+    flag(members, name)?.ok_or(NoAnswer::Shape(name))
 }
 
 /// A text; the same.
@@ -92,7 +101,7 @@ pub(super) fn moment(members: &Members<'_>, name: &'static str) -> Read<Option<T
 }
 
 pub(super) fn status(status: &Members<'_>) -> Read<TrailStatus> {
-    let is_logging = flag(status, "IsLogging")?.ok_or(NoAnswer::Shape("IsLogging"))?;
+    let is_logging = told_flag(status, "IsLogging")?;
     let (started_at, stopped_at) = (moment(status, "StartLoggingTime")?, moment(status, "StopLoggingTime")?);
     if is_logging && stopped_at > started_at {
         return Err(NoAnswer::Shape("IsLogging as its times say"));
@@ -110,17 +119,15 @@ pub(super) fn status(status: &Members<'_>) -> Read<TrailStatus> {
 
 pub(super) fn basic_selector(value: &Value) -> Read<BasicSelector> {
     let selector = members(value)?;
-    if !selector.has("ReadWriteType") && !selector.has("IncludeManagementEvents") {
-        return Err(NoAnswer::Shape("ReadWriteType"));
-    }
+    let management = told_flag(&selector, "IncludeManagementEvents")?;
+    let excluded = selector.texts("ExcludeManagementEventSources");
     Ok(BasicSelector {
-        read_write: text(&selector, "ReadWriteType")?.unwrap_or_else(|| "All".to_owned()),
-        management: flag(&selector, "IncludeManagementEvents")?.unwrap_or(true),
+        read_write: text(&selector, "ReadWriteType")?.ok_or(NoAnswer::Shape("ReadWriteType"))?,
+        management,
         excluded: match selector.get("ExcludeManagementEventSources") {
-            None => Vec::new(),
-            Some(_) => selector
-                .texts("ExcludeManagementEventSources")
-                .ok_or(NoAnswer::Shape("ExcludeManagementEventSources"))?,
+            // An old command line leaves it out whatever AWS says; it is about management events only.
+            None if !management => Vec::new(),
+            _ => excluded.ok_or(NoAnswer::Shape("ExcludeManagementEventSources"))?,
         },
     })
 }
@@ -165,34 +172,42 @@ pub(super) fn encryption_rules(configuration: &Members<'_>) -> Read<DefaultEncry
     let default = default.ok_or(NoAnswer::Shape("ApplyServerSideEncryptionByDefault"))?;
     Ok(DefaultEncryption {
         algorithm: default.filled("SSEAlgorithm").ok_or(NoAnswer::Shape("SSEAlgorithm"))?,
-        key: default.filled("KMSMasterKeyID"),
+        key: text(&default, "KMSMasterKeyID")?,
     })
 }
 
 pub(super) fn versioning(members: &Members<'_>) -> Read<Versioning> {
-    let (status, mfa) = (members.filled("Status"), members.text("MFADelete"));
+    let status = members.filled("Status");
     let is_known = status.as_deref().is_none_or(|status| matches!(status, "Enabled" | "Suspended"));
     // An empty answer says that versioning was never switched on; anything else in it belongs to another call.
     if !is_known || (status.is_none() && !members.is_empty()) {
         return Err(NoAnswer::Shape("Status"));
     }
-    Ok(Versioning { status, mfa_delete: mfa == Some("Enabled") })
+    let mfa_delete = match text(members, "MFADelete")?.as_deref() {
+        Some("Enabled") => true,
+        None | Some("Disabled") => false,
+        Some(_) => return Err(NoAnswer::Shape("MFADelete")),
+    };
+    Ok(Versioning { status, mfa_delete })
 }
 
 pub(super) fn public_access_block(members: &Members<'_>) -> Read<PublicAccessBlock> {
     let block = members.get("PublicAccessBlockConfiguration").and_then(Members::of);
-    Ok(public_access_flags(&block.ok_or(NoAnswer::Shape("PublicAccessBlockConfiguration"))?))
+    public_access_flags(&block.ok_or(NoAnswer::Shape("PublicAccessBlockConfiguration"))?)
 }
 
-/// The four switches, in either spelling.
-pub(super) fn public_access_flags(block: &Members<'_>) -> PublicAccessBlock {
-    let is_on = |name| block.flag(name) == Some(true);
-    PublicAccessBlock {
-        block_acls: is_on("BlockPublicAcls"),
-        ignore_acls: is_on("IgnorePublicAcls"),
-        block_policy: is_on("BlockPublicPolicy"),
-        restrict: is_on("RestrictPublicBuckets"),
-    }
+/// The four switches, in either spelling. One that was never set is off.
+pub(super) fn public_access_flags(block: &Members<'_>) -> Read<PublicAccessBlock> {
+    let is_on = |name| match block.get(name) {
+        None => Ok(false),
+        Some(_) => block.flag(name).ok_or(NoAnswer::Shape(name)),
+    };
+    Ok(PublicAccessBlock {
+        block_acls: is_on("BlockPublicAcls")?,
+        ignore_acls: is_on("IgnorePublicAcls")?,
+        block_policy: is_on("BlockPublicPolicy")?,
+        restrict: is_on("RestrictPublicBuckets")?,
+    })
 }
 
 /// Who has which permission.
@@ -223,13 +238,33 @@ pub(super) fn logging(members: &Members<'_>) -> Read<Answer<String>> {
 
 pub(super) fn object_lock(members: &Members<'_>) -> Read<Option<String>> {
     let lock = members.get("ObjectLockConfiguration").and_then(Members::of);
-    Ok(lock_mode(&lock.ok_or(NoAnswer::Shape("ObjectLockConfiguration"))?))
+    lock_mode(&lock.ok_or(NoAnswer::Shape("ObjectLockConfiguration"))?)
 }
 
-/// The default mode of new objects, in either spelling.
-pub(super) fn lock_mode(lock: &Members<'_>) -> Option<String> {
-    let rule = lock.get("Rule").and_then(Members::of)?;
-    rule.get("DefaultRetention").and_then(Members::of)?.filled("Mode")
+/// The default mode of new objects, in either spelling; a lock without a rule has none.
+pub(super) fn lock_mode(lock: &Members<'_>) -> Read<Option<String>> {
+    if lock.text("ObjectLockEnabled") != Some("Enabled") {
+        return Err(NoAnswer::Shape("ObjectLockEnabled"));
+    }
+    let Some(rule) = lock.get("Rule") else { return Ok(None) };
+    let retention = members(rule)?.get("DefaultRetention").and_then(Members::of);
+    let retention = retention.ok_or(NoAnswer::Shape("DefaultRetention"))?;
+    let spans = ["Days", "Years"].map(|name| retention.get(name)).into_iter().flatten();
+    let spans = spans.map(Value::as_u64).collect::<Option<Vec<u64>>>();
+    if spans.is_none_or(|spans| spans.iter().all(|span| *span == 0)) {
+        return Err(NoAnswer::Shape("Days or Years"));
+    }
+    let mode = retention.filled("Mode").filter(|mode| matches!(mode.as_str(), "GOVERNANCE" | "COMPLIANCE"));
+    mode.map(Some).ok_or(NoAnswer::Shape("Mode"))
+}
+
+/// Who pays for requests.
+pub(super) fn requester_pays(members: &Members<'_>) -> Read<bool> {
+    match members.text("Payer") {
+        Some("Requester") => Ok(true),
+        Some("BucketOwner") => Ok(false),
+        _ => Err(NoAnswer::Shape("Payer")),
+    }
 }
 
 /// What a check needs of a key's metadata, in either spelling. What it says twice, it must say alike.
@@ -342,7 +377,11 @@ pub(super) fn description(members: &Members<'_>) -> Read<Answer<OrganizationDesc
     Ok(Answer::Known(OrganizationDescription {
         id: organization.filled("Id").ok_or(NoAnswer::Shape("Id"))?,
         management: management.ok_or(NoAnswer::Shape("MasterAccountId"))?,
-        has_policies: organization.text("FeatureSet").is_none_or(|features| features == "ALL"),
+        has_policies: match organization.text("FeatureSet") {
+            Some("ALL") => true,
+            Some("CONSOLIDATED_BILLING") => false,
+            _ => return Err(NoAnswer::Shape("FeatureSet")),
+        },
     }))
 }
 

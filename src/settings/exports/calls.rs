@@ -14,7 +14,8 @@ use crate::settings::observations::Answer;
 use super::answers::{
     NoAnswer, Read, accounts, acl, advanced_selector, basic_selector, default_encryption, description, enabled_types,
     flag, key_grant, key_metadata, key_tags, list, location, logging, members, moment, object_lock, object_ownership,
-    organization_policy, paged, public_access_block, put, status, trail_settings, versioning,
+    organization_policy, paged, public_access_block, put, requester_pays, status, told_flag, trail_settings,
+    versioning,
 };
 use super::names::{alias_named, is_account, key_arn, trail_arn};
 use super::{Asked, iam};
@@ -47,6 +48,17 @@ macro_rules! commands {
             pub(super) fn named(service: &str, command: &str) -> Option<Self> {
                 let found = Self::ALL.iter().find(|(_, of, name)| *of == service && *name == command);
                 found.map(|(known, ..)| *known)
+            }
+
+            /// Whether a file of a service is called after one of its calls, whatever number or ending stands behind it:
+            /// `describe-trails (1).json`.
+            pub(super) fn is_nearly(service: &str, file: &str) -> bool {
+                let is_such = |(_, of, name): &(Self, &str, &str)| {
+                    let behind = file.strip_prefix(name).filter(|_| *of == service);
+                    // What goes on in words is another command.
+                    behind.is_some_and(|behind| !behind.trim_start_matches('-').starts_with(char::is_alphabetic))
+                };
+                Self::ALL.iter().any(is_such)
             }
 
             /// As it is typed, without `aws`.
@@ -100,18 +112,6 @@ commands! {
     AssumeRole = "sts" "assume-role",
 }
 
-/// Codes that answer that there is none.
-const ABSENT: [&str; 8] = [
-    "NoSuchBucketPolicy",
-    "NoSuchTagSet",
-    "NoSuchPublicAccessBlockConfiguration",
-    "ServerSideEncryptionConfigurationNotFoundError",
-    "ObjectLockConfigurationNotFoundError",
-    "OwnershipControlsNotFoundError",
-    "NoSuchLifecycleConfiguration",
-    "ReplicationConfigurationNotFoundError",
-];
-
 /// Codes that say that what was asked for is no longer there: whatever was known of it is not known any more.
 const GONE: [&str; 13] = [
     "404",
@@ -157,14 +157,23 @@ impl Command {
 }
 
 impl Call {
-    /// Whether a code answers that there is none.
+    /// Whether a code answers that there is none: of another call it is a refusal.
     pub(super) fn is_answered_by(&self, code: &str) -> bool {
-        match code {
-            "UnsupportedOperationException" => self.command == Command::GetKeyRotationStatus,
+        let calls: &[Command] = match code {
+            "NoSuchBucketPolicy" => &[Command::GetBucketPolicy, Command::GetBucketPolicyStatus],
+            "NoSuchTagSet" => &[Command::GetBucketTagging],
+            "NoSuchPublicAccessBlockConfiguration" => {
+                &[Command::GetPublicAccessBlock, Command::GetAccountPublicAccessBlock]
+            }
+            "ServerSideEncryptionConfigurationNotFoundError" => &[Command::GetBucketEncryption],
+            "ObjectLockConfigurationNotFoundError" => &[Command::GetObjectLockConfiguration],
+            "OwnershipControlsNotFoundError" => &[Command::GetBucketOwnershipControls],
+            "UnsupportedOperationException" => &[Command::GetKeyRotationStatus],
             // Such an account is in no organisation.
-            "AWSOrganizationsNotInUseException" => self.command.text().starts_with("organizations "),
-            _ => ABSENT.contains(&code),
-        }
+            "AWSOrganizationsNotInUseException" => return self.command.text().starts_with("organizations "),
+            _ => &[],
+        };
+        calls.contains(&self.command)
     }
 
     /// What a refusal says: that there is none, or nothing.
@@ -257,8 +266,11 @@ impl Call {
                 let (arn, facts) = self.trail(trail)?;
                 // One that is asked for by its name may have its home elsewhere.
                 let name = |arn: &str| arn.rsplit('/').next().map(str::to_owned);
+                let is_by_arn = self.parameter.as_deref().is_some_and(|asked| asked.starts_with("arn:"));
                 match self.trail_asked() {
-                    Ok(asked) if name(&asked) != name(&arn) => Err(NoAnswer::Misplaced(arn.to_string())),
+                    Ok(asked) if name(&asked) != name(&arn) || (is_by_arn && asked != arn) => {
+                        Err(NoAnswer::Misplaced(arn.to_string()))
+                    }
                     _ => Ok(facts),
                 }
             }
@@ -469,7 +481,7 @@ impl Call {
         if let Some(other) = members.text("KeyId").filter(is_other) {
             return Err(NoAnswer::Misplaced(other.to_owned()));
         }
-        let enabled = flag(members, "KeyRotationEnabled")?.ok_or(NoAnswer::Shape("KeyRotationEnabled"))?;
+        let enabled = told_flag(members, "KeyRotationEnabled")?;
         let mut facts = vec![KeyFact::Rotation(Answer::Known(enabled))];
         if let Some(days) = members.get("RotationPeriodInDays") {
             let days = days.as_u64().and_then(|days| u32::try_from(days).ok()).filter(|days| *days > 0);
@@ -504,10 +516,7 @@ impl Call {
             }
             Command::GetBucketLogging => BucketFact::Logging(logging(members)?),
             Command::GetObjectLockConfiguration => BucketFact::ObjectLock(Answer::Known(object_lock(members)?)),
-            Command::GetBucketRequestPayment => {
-                let payer = members.text("Payer").ok_or(NoAnswer::Shape("Payer"))?;
-                BucketFact::RequesterPays(Answer::Known(payer == "Requester"))
-            }
+            Command::GetBucketRequestPayment => BucketFact::RequesterPays(Answer::Known(requester_pays(members)?)),
             _ => return Err(NoAnswer::Shape("the call is not known")),
         };
         let mut facts = vec![fact];

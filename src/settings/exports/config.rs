@@ -13,7 +13,7 @@ use crate::settings::observations::Answer;
 use crate::timestamp::{Timestamp, written};
 
 use super::answers::{
-    NoAnswer, encryption_rules, key_metadata, key_tags, lock_mode, public_access_flags, trail_settings,
+    self, NoAnswer, Read, encryption_rules, key_metadata, key_tags, lock_mode, public_access_flags, trail_settings,
 };
 
 /// What an item says, and when it was so.
@@ -28,10 +28,28 @@ pub(super) fn is_item(value: &Value) -> bool {
     members.is_some_and(|item| item.text("resourceType").is_some() && item.get("configurationItemStatus").is_some())
 }
 
+/// When an item was so.
+pub(super) fn captured_at(item: &Value) -> Option<Timestamp> {
+    Members::of(item)?.text("configurationItemCaptureTime").and_then(written::parse)
+}
+
+/// What is left of a fact of an item that is not the newest: how it is, is not known.
+pub(super) fn of_past(fact: Fact) -> Fact {
+    match fact {
+        Fact::Trail(arn, seen, TrailFact::Settings(_) | TrailFact::Deleted) => {
+            Fact::Trail(arn, seen, TrailFact::Settings(Answer::Unreadable))
+        }
+        Fact::Trail(arn, seen, TrailFact::Organization(_)) => {
+            Fact::Trail(arn, seen, TrailFact::Organization(Answer::Unreadable))
+        }
+        other => other.partial(),
+    }
+}
+
 /// Reads an item. Other types of resources say nothing here.
 pub(super) fn item(value: &Value) -> Result<Item, NoAnswer> {
     let item = Members::of(value).ok_or(NoAnswer::Shape("an item"))?;
-    let at = item.get("configurationItemCaptureTime").and_then(Value::as_str).and_then(written::parse);
+    let at = captured_at(value);
     let place = Place {
         account: text(&item, &["awsAccountId", "accountId"])?.into(),
         region: text(&item, &["awsRegion"])?.into(),
@@ -131,10 +149,10 @@ fn bucket(
     }
     let get = |name: &str| supplement.get(name).filter(|value| !value.is_null());
     let members = |name: &str| get(name).and_then(Members::of);
-    let policy = match members("BucketPolicy") {
+    let policy = match members("BucketPolicy").map(|policy| policy_text(&policy)) {
         // A null says that there is none.
-        Some(policy) => policy.filled("policyText").map_or(Answer::Absent, Answer::Known),
-        None => Answer::Unreadable,
+        Some(Ok(text)) => text.map_or(Answer::Absent, Answer::Known),
+        _ => Answer::Unreadable,
     };
     let mut facts = vec![
         BucketFact::Owner(place.account.clone(), Ownership::Proven),
@@ -144,27 +162,42 @@ fn bucket(
     // An item is about the whole bucket: of a part that it lacks, nothing is known from then on.
     let encryption = members("ServerSideEncryptionConfiguration").and_then(|it| encryption_rules(&it).ok());
     facts.push(BucketFact::Encryption(encryption.map_or(Answer::Unreadable, Answer::Known)));
-    let versioning = members("BucketVersioningConfiguration").map(|versioning| Versioning {
-        status: versioning.filled("status").filter(|status| status != "Off"),
-        mfa_delete: versioning.flag("isMfaDeleteEnabled") == Some(true),
-    });
+    let versioning = members("BucketVersioningConfiguration").and_then(|it| versioning(&it));
     facts.push(BucketFact::Versioning(versioning.map_or(Answer::Unreadable, Answer::Known)));
-    let block = members("PublicAccessBlockConfiguration").map(|block| public_access_flags(&block));
+    let block = members("PublicAccessBlockConfiguration").and_then(|block| public_access_flags(&block).ok());
     facts.push(BucketFact::PublicAccessBlock(block.map_or(Answer::Unreadable, Answer::Known)));
     let list = members("AccessControlList").and_then(|list| acl(&list));
     facts.push(BucketFact::Acl(list.map_or(Answer::Unreadable, Answer::Known)));
-    let lock = members("ObjectLockConfiguration").map(|lock| lock_mode(&lock));
+    let lock = members("ObjectLockConfiguration").and_then(|lock| lock_mode(&lock).ok());
     facts.push(BucketFact::ObjectLock(lock.map_or(Answer::Unreadable, Answer::Known)));
-    let logging = members("BucketLoggingConfiguration").map(|logging| {
-        let target = logging.filled("destinationBucketName").or_else(|| logging.filled("targetBucket"));
-        target.map_or(Answer::Absent, Answer::Known)
-    });
-    facts.push(BucketFact::Logging(logging.unwrap_or(Answer::Unreadable)));
+    facts.push(BucketFact::Logging(match members("BucketLoggingConfiguration").map(|logging| log_target(&logging)) {
+        Some(Ok(target)) => target.map_or(Answer::Absent, Answer::Known),
+        _ => Answer::Unreadable,
+    }));
     if let Some(pays) = get("IsRequesterPaysEnabled") {
-        let pays = pays.as_bool().or_else(|| pays.as_str().map(|text| text == "true"));
-        facts.extend(pays.map(|pays| BucketFact::RequesterPays(Answer::Known(pays))));
+        let pays = pays.as_bool().or_else(|| pays.as_str().and_then(|text| text.parse().ok()));
+        facts.push(BucketFact::RequesterPays(pays.map_or(Answer::Unreadable, Answer::Known)));
     }
     Ok(facts.into_iter().map(|fact| Fact::Bucket(name.clone(), fact)).collect())
+}
+
+fn policy_text(policy: &Members<'_>) -> Read<Option<String>> {
+    answers::text(policy, "policyText")
+}
+
+fn log_target(logging: &Members<'_>) -> Read<Option<String>> {
+    Ok(answers::text(logging, "destinationBucketName")?.or(answers::text(logging, "targetBucket")?))
+}
+
+fn versioning(versioning: &Members<'_>) -> Option<Versioning> {
+    let status =
+        versioning.filled("status").filter(|status| matches!(status.as_str(), "Off" | "Enabled" | "Suspended"))?;
+    let mfa_delete = match versioning.get("isMfaDeleteEnabled") {
+        // A null where nobody ever set it.
+        None => false,
+        Some(_) => versioning.flag("isMfaDeleteEnabled")?,
+    };
+    Some(Versioning { status: Some(status).filter(|status| status != "Off"), mfa_delete })
 }
 
 /// What is known of a bucket that is gone.

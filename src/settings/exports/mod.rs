@@ -23,13 +23,14 @@ use serde_json::Value;
 
 use super::facts::{Fact, Members, Name, Place};
 use crate::escape::hex::hex;
+use crate::escape::is_unseen;
 use crate::escape::percent::decode_percent;
 use crate::hashes::sha256::Sha256;
 use crate::json;
 use crate::source::{FileFault, SourceFile, TextStream};
 use crate::timestamp::{Timestamp, written};
 
-use answers::NoAnswer;
+use answers::{NoAnswer, has_more};
 use calls::{Call, Command};
 use names::is_account;
 pub(super) use names::partition_of;
@@ -38,6 +39,8 @@ pub(super) use walk::{ExportFile, ExportTimes, Found, walk};
 
 /// More than the largest answer of the command line, and more than a person means to give.
 const MAX_FILE_LEN: usize = 256 << 20;
+/// More lines that are wrong than anybody looks at.
+const MAX_FAULTS: usize = 1000;
 /// As much as is read at a time.
 const BUFFER_LEN: usize = 64 << 10;
 
@@ -143,7 +146,7 @@ pub(super) fn read(file: &ExportFile) -> Result<ReadFile, ExportFault> {
             read => read?,
         },
     }
-    Ok(reader.file)
+    Ok(reader.finish())
 }
 
 /// Whether a refusal comes after the caller was recognised: a Region that is not enabled recognises nobody.
@@ -151,22 +154,52 @@ fn is_of_enabled_region(code: &str) -> bool {
     ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"].contains(&code)
 }
 
-/// How texts of Windows begin.
-const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
-
 /// Whether a file that nobody named is none of ours: text that is no JSON, or among answers the answer to another call.
 fn is_no_export(meant: Meant, fault: &ExportFault, text: &[u8]) -> bool {
-    let begins_line =
-        |at: usize| text[..at].trim_ascii_end().last().is_none_or(|byte| *byte == b'\n') || text[..at].ends_with(b"\n");
-    let is_json = BYTE_ORDER_MARKS.iter().any(|mark| text.starts_with(mark))
-        || matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
-        || memchr::memchr_iter(b'{', text).any(begins_line);
     match meant {
         Meant::Surely => false,
-        Meant::Perhaps => !is_json,
-        Meant::Hardly => !is_json || fault.what == "export_unknown",
+        Meant::Nearly => text.trim_ascii().is_empty(),
+        Meant::Perhaps => !may_be_json(text),
+        Meant::Hardly => !may_be_json(text) || fault.what == "export_unknown",
     }
 }
+
+/// Whether a text looks like JSON, well-formed or not, or may hold some that cannot be read: an archive, or UTF-16.
+fn may_be_json(text: &[u8]) -> bool {
+    let is_wide = text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff");
+    is_wide
+        || is_archive(text)
+        || matches!(first_seen(text), Some('{' | '['))
+        || text.split(|byte| matches!(byte, b'\n' | b'\r')).any(|line| {
+            let begins = line.iter().position(|byte| *byte != b'[').unwrap_or_default();
+            first_seen(line) == Some('{') || first_seen(&line[begins..]) == Some('{')
+        })
+}
+
+/// The first character of a text that is seen, behind no more than a few that are not.
+fn first_seen(text: &[u8]) -> Option<char> {
+    let begins = text.iter().position(|byte| !byte.is_ascii_whitespace() && !byte.is_ascii_control())?;
+    let beginning = String::from_utf8_lossy(&text[begins..text.len().min(begins + 64)]);
+    beginning.chars().find(|c| !c.is_whitespace() && !is_unseen(*c))
+}
+
+/// Whether a text, inflated already if it was gzip, is an archive or compressed.
+fn is_archive(text: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 6] =
+        [b"\x1f\x8b", b"BZh", b"PK\x03\x04", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c"];
+    BEGINNINGS.iter().any(|beginning| text.starts_with(beginning)) || text.get(257..262) == Some(b"ustar")
+}
+
+/// Members that stand in answers that are read, and in no answer to another call.
+const TELLING: [&str; 7] = [
+    "trailList",
+    "IsLogging",
+    "EventSelectors",
+    "KeyMetadata",
+    "KeyRotationEnabled",
+    "ServerSideEncryptionConfiguration",
+    "UserDetailList",
+];
 
 /// The whole text of a file, inflated if it is compressed.
 fn content(path: &Path) -> Result<Vec<u8>, ExportFault> {
@@ -196,6 +229,8 @@ struct Reader {
     time: Option<Timestamp>,
     /// When AWS Config reported all of it as current.
     reported_at: Option<Timestamp>,
+    /// How many faults are only counted, and what the first of them is.
+    unsaid: Option<(&'static str, u64)>,
 }
 
 impl Reader {
@@ -212,7 +247,14 @@ impl Reader {
             reached: Vec::new(),
             faults: Vec::new(),
         };
-        Self { file, time, reported_at: None }
+        Self { file, time, reported_at: None, unsaid: None }
+    }
+
+    fn finish(mut self) -> ReadFile {
+        let unsaid =
+            self.unsaid.map(|(what, count)| ExportFault::new(what, format!("{count} more faults of this file")));
+        self.file.faults.extend(unsaid);
+        self.file
     }
 
     fn take(&mut self, at: Option<Timestamp>, facts: Vec<Fact>) {
@@ -221,7 +263,10 @@ impl Reader {
     }
 
     fn fault(&mut self, what: &'static str, line: Option<u64>, why: impl Into<String>) {
-        self.file.faults.push(ExportFault { what, line, why: why.into() });
+        match self.file.faults.len() {
+            ..MAX_FAULTS => self.file.faults.push(ExportFault { what, line, why: why.into() }),
+            _ => self.unsaid.get_or_insert((what, 0)).1 += 1,
+        }
     }
 
     /// The answer that lies in a tree of the command line.
@@ -231,7 +276,7 @@ impl Reader {
         match json::parse(text) {
             Ok(value) if has_items(&value) => {
                 self.file.kind = Kind::Config;
-                self.items(&value, None);
+                self.items(&value, false, None);
             }
             Ok(value) => self.said(call, &value, time, None),
             Err(_) if text.iter().all(u8::is_ascii_whitespace) => self.unreadable(call, time, None, "it is empty"),
@@ -263,11 +308,13 @@ impl Reader {
             Err(NoAnswer::Shape(what)) => {
                 self.unreadable(call, at, line, &format!("no answer to {}: {what}", call.command.text()));
             }
-            Err(NoAnswer::Misplaced(found)) => {
-                self.fault("misplaced", line, format!("the answer is about something else: {found}"));
-                self.take(at, call.unreadable());
-            }
+            Err(NoAnswer::Misplaced(found)) => self.misplaced(call, at, line, &found),
         }
+    }
+
+    fn misplaced(&mut self, call: &Call, at: Option<Timestamp>, line: Option<u64>, found: &str) {
+        self.fault("misplaced", line, format!("the answer is about something else: {found}"));
+        self.take(at, call.unreadable());
     }
 
     fn unreadable(&mut self, call: &Call, at: Option<Timestamp>, line: Option<u64>, why: &str) {
@@ -300,6 +347,12 @@ impl Reader {
         if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
             return Err(ExportFault::new("export_damaged", "it is UTF-16: write it out as UTF-8"));
         }
+        if is_archive(text) {
+            return Err(ExportFault::new(
+                "export_damaged",
+                "it is an archive, or compressed more than once: unpack it",
+            ));
+        }
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let beginning = text.trim_ascii_start();
         if beginning.is_empty() {
@@ -328,7 +381,7 @@ impl Reader {
             match json::parse(line) {
                 Ok(value) => {
                     if let Err(fault) = self.value(&value, Some(number)) {
-                        self.file.faults.push(ExportFault { line: Some(number), ..fault });
+                        self.fault(fault.what, Some(number), fault.why);
                     }
                 }
                 Err(error) => self.fault("export_damaged", Some(number), error.to_string()),
@@ -340,7 +393,7 @@ impl Reader {
     fn value(&mut self, value: &Value, line: Option<u64>) -> Result<(), ExportFault> {
         if has_items(value) || config::is_item(value) {
             self.file.kind = Kind::Config;
-            self.items(value, line);
+            self.items(value, false, line);
             return Ok(());
         }
         // An envelope is one whatever else stands in it.
@@ -351,7 +404,11 @@ impl Reader {
                 self.take(self.time, facts);
                 return Ok(());
             }
-            return Err(ExportFault::new("export_unknown", "it is no export that is read here"));
+            let is_answer = |members: Members<'_>| TELLING.iter().any(|name| members.has(name));
+            return Err(match Members::of(value).is_some_and(is_answer) {
+                true => ExportFault::new("misplaced", "it is the answer to a call, and its place is that of none"),
+                false => ExportFault::new("export_unknown", "it is no export that is read here"),
+            });
         };
         self.file.kind = Kind::Envelope;
         self.envelope(&members, line)
@@ -368,22 +425,28 @@ impl Reader {
             .map(|at| written::of_json(at).ok_or_else(|| ExportFault::new("export_damaged", "at is no time")));
         let at = at.transpose()?.or(self.time);
         let (output, error) = (line.get("output"), line.get("error"));
+        let parameters = line.get("parameters");
         if let Some(output) = output.filter(|output| has_items(output)) {
-            self.items(output, number);
+            match error {
+                Some(_) => self.fault("export_damaged", number, "both an output and an error"),
+                None if has(parameters, &["query"]) => self.fault("export_damaged", number, CUT),
+                None => self.items(output, has(parameters, &EARLIER), number),
+            }
             return Ok(());
         }
         let Some(command) = Command::named(service, name) else {
             return Err(ExportFault::new("export_unknown", format!("the call is not read here: {command}")));
         };
-        let parameters = line.get("parameters");
         let is_partial = parameters.is_some_and(|parameters| !asks_for_all(parameters));
         let (parameter, expected_owner) = (parameters.and_then(parameter), parameters.and_then(expected_owner));
         let call = Call { place, command, parameter, is_partial, expected_owner };
         self.asked(&call);
-        let names = parameters.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| plain(name));
-        let is_cut = names.into_iter().any(|name| name == "query");
+        if let Some(found) = parameters.and_then(|parameters| contradiction(parameters, &call.place)) {
+            self.misplaced(&call, at, number, &found);
+            return Ok(());
+        }
         match (output, error) {
-            (Some(_), None) if is_cut => self.unreadable(&call, at, number, "--query left parts of the answer out"),
+            (Some(_), None) if has(parameters, &["query"]) => self.unreadable(&call, at, number, CUT),
             (Some(output), None) => self.said(&call, output, at, number),
             (None, Some(error)) => {
                 let code = Members::of(error).and_then(|error| error.filled("code"));
@@ -394,33 +457,60 @@ impl Reader {
         Ok(())
     }
 
-    /// Items of AWS Config, in whatever holds them.
-    fn items(&mut self, value: &Value, line: Option<u64>) {
+    /// Items of AWS Config, in whatever holds them. Others may have been left out on purpose: all that are newer.
+    fn items(&mut self, value: &Value, is_of_past: bool, line: Option<u64>) {
         let members = Members::of(value);
         let list = |name| members.as_ref().and_then(|members| members.list(name));
+        let has_more = members.as_ref().is_some_and(has_more);
         if let Some(items) = list("configurationItems") {
-            return items.iter().for_each(|item| self.item(item, line));
+            // History tells the newest first, unless it was asked for the other way round.
+            let is_of_past = is_of_past || (has_more && !is_newest_first(items));
+            if is_of_past {
+                self.fault("export_incomplete", line, "newer items were not fetched, or may not have been");
+            }
+            return items.iter().for_each(|item| self.item(item, is_of_past, line));
         }
-        let Some(results) = list("Results") else { return self.item(value, line) };
+        let Some(results) = list("Results") else { return self.item(value, is_of_past, line) };
         for result in results {
             match result.as_str().map(|text| json::parse(text.as_bytes())) {
-                Some(Ok(item)) => self.item(&item, line),
+                Some(Ok(item)) => self.item(&item, is_of_past, line),
                 Some(Err(error)) => self.fault("export_damaged", line, error.to_string()),
-                None => self.item(result, line),
+                None => self.item(result, is_of_past, line),
             }
         }
-        if members.is_some_and(|members| members.get("NextToken").is_some()) {
+        // Each is about another resource.
+        if has_more || is_of_past {
             self.fault("export_incomplete", line, "more results were not fetched");
         }
     }
 
-    fn item(&mut self, value: &Value, line: Option<u64>) {
+    /// One that is of the past says that something was there, and not how it is.
+    fn item(&mut self, value: &Value, is_of_past: bool, line: Option<u64>) {
         match config::item(value) {
-            Ok(item) => self.take(self.reported_at.or(item.at), item.facts),
+            Ok(item) => {
+                let now = |fact| if is_of_past { config::of_past(fact) } else { fact };
+                self.take(self.reported_at.or(item.at), item.facts.into_iter().map(now).collect());
+            }
             Err(NoAnswer::Shape(what)) => self.fault("export_damaged", line, format!("no item of AWS Config: {what}")),
             Err(NoAnswer::Misplaced(found)) => self.fault("misplaced", line, found),
         }
     }
+}
+
+/// Parameters by which history leaves newer items out.
+const EARLIER: [&str; 3] = ["latertime", "nexttoken", "startingtoken"];
+const CUT: &str = "--query left parts of the answer out";
+
+/// Whether parameters have one of some names.
+fn has(parameters: Option<&Value>, names: &[&str]) -> bool {
+    let given = parameters.and_then(Value::as_object).into_iter().flatten().filter(|(_, value)| !value.is_null());
+    given.into_iter().any(|(name, _)| names.contains(&plain(name).as_str()))
+}
+
+/// Whether a page of history surely begins with the newest item: its times, two at least, go back.
+fn is_newest_first(items: &[Value]) -> bool {
+    let times: Option<Vec<Timestamp>> = items.iter().map(config::captured_at).collect();
+    times.is_some_and(|times| times.first() > times.last() && times.is_sorted_by(|one, next| one >= next))
 }
 
 fn has_items(value: &Value) -> bool {
@@ -468,6 +558,24 @@ fn parameter(parameters: &Value) -> Option<String> {
     let texts = || object.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
     let found = texts().find(|(name, _)| NAMES.contains(&plain(name).as_str()))?;
     Some(found.1.to_owned())
+}
+
+/// Why parameters cannot be those of a call that was made in such a place: they name another Region, two things, or an owner
+/// who is no account.
+fn contradiction(parameters: &Value, place: &Place) -> Option<String> {
+    let given = || parameters.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let mut named = given().filter(|(name, _)| NAMES.contains(&plain(name).as_str())).map(|(_, value)| value);
+    let first = named.next();
+    if named.any(|other| Some(other) != first) {
+        return Some("its parameters name two things".into());
+    }
+    let is_wrong = |name: &str, value: &Value| match plain(name).as_str() {
+        "region" => value.as_str() != Some(&place.region),
+        "expectedbucketowner" => !value.as_str().is_some_and(is_account),
+        _ => false,
+    };
+    let (name, value) = given().find(|(name, value)| is_wrong(name, value))?;
+    Some(format!("{name} is {value}"))
 }
 
 /// The account that a bucket must be of for S3 to answer.

@@ -49,6 +49,8 @@ pub(super) enum FilePlace {
 pub(super) enum Meant {
     /// It was given by itself.
     Surely,
+    /// It is called nearly like the answer to a call, where such answers lie.
+    Nearly,
     /// It lies in a folder that was given.
     Perhaps,
     /// It lies among the answers of calls, and other calls are not read here.
@@ -154,10 +156,11 @@ fn walk_folder(
 /// What this job writes.
 const RESULTS: [&str; 6] = ["summary.json", "settings.csv", "trails.csv", "decryptors.csv", "faults.jsonl", "fixes"];
 
-/// Whether a name is one of systems and tools: folders that are hidden, and what macOS leaves behind.
+/// Whether a name is one of systems and tools: folders that are hidden, and what macOS and editors leave behind.
 fn is_of_others(name: &OsStr, is_folder: bool) -> bool {
     let name = name.as_encoded_bytes();
-    (is_folder && name.starts_with(b".")) || name.starts_with(b"._") || name == b".DS_Store"
+    let is_of_editor = name.starts_with(b".") && name.ends_with(b".swp");
+    (is_folder && name.starts_with(b".")) || is_of_editor || name.starts_with(b"._") || name == b".DS_Store"
 }
 
 /// The place of a file beside the other one that `aws ... > X.json 2> X.error.txt` makes; nothing for the empty one of two.
@@ -195,7 +198,7 @@ fn place_of(path: &Path) -> FilePlace {
     if let Some(call) = bare.strip_suffix(".json").and_then(|stem| call_of(&names, stem)) {
         return FilePlace::Answer(call);
     }
-    let meant = if is_in_tree(&names) { Meant::Hardly } else { Meant::Perhaps };
+    let meant = meant_in_tree(&names);
     snapshot_time(name).map_or(FilePlace::Elsewhere(meant), FilePlace::Snapshot)
 }
 
@@ -231,20 +234,32 @@ fn call_of(names: &[&str], stem: &str) -> Option<Call> {
     })
 }
 
-/// Whether a file lies where answers of other calls lie: below the folders of an account and a Region, and not where an answer
-/// is looked for.
-fn is_in_tree(names: &[&str]) -> bool {
+/// What a file may be by its place below the folders of an account, a Region and a service: there lie the answers of other
+/// calls, too, which are called after their commands.
+fn meant_in_tree(names: &[&str]) -> Meant {
     let of_config = names.iter().any(|name| *name == "configservice" || *name == "AWSLogs");
     let is_place = |place: &[&str]| matches!(place, [account, region] if is_account(account) && is_region(region));
-    let Some(at) = names.windows(2).rposition(is_place).filter(|_| !of_config) else { return false };
-    let is_known = match &names[at + 2..] {
-        [service, command, ..] => {
-            let command = command.split('.').next().unwrap_or_default().to_ascii_lowercase();
-            Command::named(&service.to_ascii_lowercase(), &command).is_some()
-        }
-        _ => false,
+    let at = names.windows(2).rposition(is_place).filter(|_| !of_config);
+    let Some([service, command, below @ ..]) = at.map(|at| &names[at + 2..]) else { return Meant::Perhaps };
+    let plain = command.to_ascii_lowercase().replace('_', "-");
+    let plain = plain.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    let stem = plain.split('.').next().unwrap_or_default();
+    match () {
+        () if Command::is_nearly(&service.to_ascii_lowercase(), plain) => match below {
+            [] => Meant::Nearly,
+            _ => Meant::Perhaps,
+        },
+        () if is_command(stem) => Meant::Hardly,
+        () => Meant::Perhaps,
+    }
+}
+
+/// Whether a name may be that of a command: words with hyphens between them.
+fn is_command(name: &str) -> bool {
+    let is_word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase()) && word.bytes().all(|c| c.is_ascii_alphanumeric())
     };
-    !is_known && names.len() > at + 3
+    name.contains('-') && name.split('-').all(is_word)
 }
 
 /// `ACCOUNT_Config_REGION_ConfigSnapshot_YYYYMMDDThhmmssZ_UUID.json.gz`.
