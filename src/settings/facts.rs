@@ -343,8 +343,8 @@ pub(super) enum OrganizationFact {
 pub(super) struct OrganizationDescription {
     pub(super) id: String,
     pub(super) management: String,
-    /// Whether it can have policies: one for billing only has none.
-    pub(super) has_policies: bool,
+    /// Whether it can have policies, if that is told: one for billing only has none.
+    pub(super) has_policies: Option<bool>,
 }
 
 /// `describe-policy`.

@@ -170,7 +170,7 @@ impl Judge<'_> {
         let descriptions = descriptions.filter_map(|(_, description)| {
             let now = description.now(&self.clock);
             let has_policies = match now.said {
-                Said::Known(description) => Truth::from(description.has_policies),
+                Said::Known(description) => description.has_policies.map_or(Truth::Unknown, Truth::from),
                 // Of members that are in none, another check tells.
                 Said::Absent => return None,
                 _ => Truth::Unknown,

@@ -377,10 +377,11 @@ pub(super) fn description(members: &Members<'_>) -> Read<Answer<OrganizationDesc
     Ok(Answer::Known(OrganizationDescription {
         id: organization.filled("Id").ok_or(NoAnswer::Shape("Id"))?,
         management: management.ok_or(NoAnswer::Shape("MasterAccountId"))?,
-        has_policies: match organization.text("FeatureSet") {
-            Some("ALL") => true,
-            Some("CONSOLIDATED_BILLING") => false,
-            _ => return Err(NoAnswer::Shape("FeatureSet")),
+        has_policies: match organization.get("FeatureSet").map(Value::as_str) {
+            None => None,
+            Some(Some("ALL")) => Some(true),
+            Some(Some("CONSOLIDATED_BILLING")) => Some(false),
+            Some(_) => return Err(NoAnswer::Shape("FeatureSet")),
         },
     }))
 }
