@@ -133,8 +133,30 @@ pub(super) struct Organization {
 /// Signs that a bucket is an account's.
 pub(super) type Signs = BTreeSet<(Option<Timestamp>, Ownership)>;
 
-/// Times, of which nothing is one that is not known.
-type Times = BTreeSet<Option<Timestamp>>;
+/// Times in order, of which nothing is one that is not known. There are tens of thousands of them, of one time mostly.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Times(Vec<Option<Timestamp>>);
+
+impl Times {
+    fn insert(&mut self, at: Option<Timestamp>) {
+        let Err(place) = self.0.binary_search(&at) else { return };
+        self.0.reserve_exact(1);
+        self.0.insert(place, at);
+    }
+
+    fn iter(&self) -> std::slice::Iter<'_, Option<Timestamp>> {
+        self.0.iter()
+    }
+}
+
+impl<'t> IntoIterator for &'t Times {
+    type Item = &'t Option<Timestamp>;
+    type IntoIter = std::slice::Iter<'t, Option<Timestamp>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
 
 /// What is said of the organisation of an account.
 enum Described<'m> {
@@ -546,7 +568,7 @@ impl Trail {
             TrailFact::Selectors(answer) => self.selectors.add(answer, mark),
             TrailFact::Gone => drop(self.gone.insert(mark)),
             TrailFact::Deleted => drop(self.deleted.insert(mark)),
-            TrailFact::Unseen(place) => drop(self.unseen.entry(place).or_default().insert(mark.at)),
+            TrailFact::Unseen(place) => self.unseen.entry(place).or_default().insert(mark.at),
         }
     }
 

@@ -65,19 +65,15 @@ fn ends(marks: &[Mark]) -> impl Iterator<Item = Option<Timestamp>> {
 
 /// All that was said of one setting of one resource.
 #[derive(Clone, Debug)]
-pub(super) struct Observations<T>(BTreeMap<Answer<T>, Told>);
-
-/// Who said something.
-#[derive(Clone, Debug, Default)]
-struct Told {
-    marks: Vec<Mark>,
-    /// The last moment at which any of them may have said it.
-    until: Option<Timestamp>,
+pub(super) struct Observations<T> {
+    answers: BTreeMap<Answer<T>, Vec<Mark>>,
+    /// No mark lasted longer, in seconds.
+    longest: u32,
 }
 
 impl<T> Default for Observations<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { answers: BTreeMap::new(), longest: 0 }
     }
 }
 
@@ -162,48 +158,46 @@ const TOLERANCE_MS: i64 = 5 * 60_000;
 
 impl<T: Ord> Observations<T> {
     pub(super) fn add(&mut self, answer: Answer<T>, mark: Mark) {
-        let told = self.0.entry(answer).or_default();
-        told.until = told.until.max(mark.until());
-        told.marks.push(mark);
+        self.longest = self.longest.max(mark.lasted);
+        self.answers.entry(answer).or_default().push(mark);
     }
 
     /// Forgets everything else.
     pub(super) fn set(&mut self, value: T, mark: Mark) {
-        self.0.clear();
+        *self = Self::default();
         self.add(Answer::Known(value), mark);
     }
 
     /// What is so now. The newest answer decides, unless another one may be as new; refusals are none, but stand where nothing else
     /// does.
     pub(super) fn now(&self, clock: &Clock) -> Now<'_, T> {
-        let answers = || self.0.iter().filter(|(answer, _)| answer.is_answer());
-        let time = |told: &Told| ends(&told.marks).filter_map(|at| at.or(clock.undated)).max();
-        let newest = answers().filter_map(|(answer, told)| Some((time(told)?, answer, told)));
+        let answers = || self.answers.iter().filter(|(answer, _)| answer.is_answer());
+        let time = |marks: &[Mark]| ends(marks).filter_map(|at| at.or(clock.undated)).max();
+        let newest = answers().filter_map(|(answer, marks)| Some((time(marks)?, answer, marks)));
         // What cannot be read contradicts nothing; it comes last in the order of answers.
         let newest = newest.reduce(|best, next| if next.0 > best.0 { next } else { best });
         // What has no time can be newer than all else.
-        let is_undated = |told: &Told| ends(&told.marks).any(|at| at.or(clock.undated).is_none());
+        let is_undated = |marks: &[Mark]| ends(marks).any(|at| at.or(clock.undated).is_none());
         let contradiction =
-            answers().find(|(answer, told)| is_undated(told) && newest.is_none_or(|(_, known, _)| *answer != known));
+            answers().find(|(answer, marks)| is_undated(marks) && newest.is_none_or(|(_, known, _)| *answer != known));
         let unknown = |why, marks, at| Now { said: Said::Unknown(why), marks, at, until: at, stale: None };
-        if let Some((_, told)) = contradiction {
-            return unknown(Why::Undated, &told.marks, None);
+        if let Some((_, marks)) = contradiction {
+            return unknown(Why::Undated, marks, None);
         }
-        let Some((at, answer, told)) = newest else {
-            let refused = self.0.iter().find(|(answer, _)| !answer.is_answer());
+        let Some((at, answer, marks)) = newest else {
+            let refused = self.answers.iter().find(|(answer, _)| !answer.is_answer());
             return match refused {
-                Some((_, told)) => {
-                    unknown(Why::Refused, &told.marks, told.marks.iter().filter_map(|mark| mark.at).max())
-                }
+                Some((_, marks)) => unknown(Why::Refused, marks, marks.iter().filter_map(|mark| mark.at).max()),
                 None => unknown(Why::Missing, &[], None),
             };
         };
-        let (marks, until) = (told.marks.as_slice(), told.until.max(Some(at)));
+        // Whoever was told last was told at the end of that time, if not before.
+        let until = marks.last().and_then(|mark| mark.until()).max(Some(at));
         if until.is_some_and(|until| !clock.has_come(until)) {
             return unknown(Why::Future, marks, Some(at));
         }
-        let may_be_as_new = |(other, told): (&Answer<T>, &Told)| {
-            other != answer && *other != Answer::Unreadable && told.until.max(time(told)) >= Some(at)
+        let may_be_as_new = |(other, told): (&Answer<T>, &Vec<Mark>)| {
+            other != answer && *other != Answer::Unreadable && (time(told) >= Some(at) || self.may_be_since(told, at))
         };
         let differs = answers().any(may_be_as_new);
         if clock.max_age.is_some_and(|most| clock.as_of.as_millis() - at.as_millis() > most) {
@@ -226,16 +220,22 @@ impl<T: Ord> Observations<T> {
         Now { said, marks, at: Some(at), until, stale: None }
     }
 
+    /// Whether any of the marks, which are in order, may be of that moment or later.
+    fn may_be_since(&self, marks: &[Mark], at: Timestamp) -> bool {
+        let longest = |mark: &&Mark| Mark { lasted: self.longest, ..**mark }.until() >= Some(at);
+        marks.iter().rev().take_while(longest).any(|mark| mark.until() >= Some(at))
+    }
+
     /// Forgets what was told until then: nothing is known from then on.
     pub(super) fn forget(&mut self, mark: Mark) {
-        if !self.0.is_empty() {
+        if !self.answers.is_empty() {
             self.add(Answer::Gone, mark);
         }
     }
 
     /// The value, also one that has no time, if nothing else was ever told.
     pub(super) fn only_known<'o>(&'o self, now: &Now<'o, T>) -> Option<&'o T> {
-        let mut told = self.0.keys().filter(|answer| answer.is_answer());
+        let mut told = self.answers.keys().filter(|answer| answer.is_answer());
         match (&now.said, told.next(), told.next()) {
             (Said::Known(value), ..) => Some(value),
             (Said::Unknown(Why::Undated), Some(Answer::Known(value)), None) => Some(value),
@@ -245,21 +245,22 @@ impl<T: Ord> Observations<T> {
 
     /// What was told as a whole, and when.
     pub(super) fn known(&self) -> impl Iterator<Item = (&T, &[Mark])> {
-        self.0.iter().filter_map(|(answer, told)| match answer {
-            Answer::Known(value) => Some((value, told.marks.as_slice())),
+        self.answers.iter().filter_map(|(answer, marks)| match answer {
+            Answer::Known(value) => Some((value, marks.as_slice())),
             _ => None,
         })
     }
 
     /// The last moment at which something may have been told as it is.
     pub(super) fn newest_known(&self, clock: &Clock) -> Option<Timestamp> {
-        let told = self.0.iter().filter(|(answer, _)| matches!(answer, Answer::Known(_) | Answer::Incomplete(_)));
-        told.flat_map(|(_, told)| ends(&told.marks).map(|at| at.and(told.until))).map(|at| clock.time_of(at)).max()
+        let told = self.answers.iter().filter(|(answer, _)| matches!(answer, Answer::Known(_) | Answer::Incomplete(_)));
+        let ends = told.flat_map(|(_, marks)| [marks.first(), marks.last()]).flatten();
+        ends.map(|mark| clock.time_of(mark.until())).max()
     }
 
     /// All values that were ever told, whatever their times.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
-        self.0.keys().filter_map(|answer| match answer {
+        self.answers.keys().filter_map(|answer| match answer {
             Answer::Known(value) | Answer::Incomplete(value) => Some(value),
             Answer::Absent | Answer::Gone | Answer::Refused(_) | Answer::Unreadable => None,
         })
@@ -267,21 +268,21 @@ impl<T: Ord> Observations<T> {
 
     /// The newest time of an answer; what has none may be newer than all else.
     pub(super) fn newest(&self, clock: &Clock) -> Option<Timestamp> {
-        let answers = self.0.iter().filter(|(answer, _)| answer.is_answer());
-        answers.flat_map(|(_, told)| ends(&told.marks)).map(|at| clock.time_of(at)).max()
+        let answers = self.answers.iter().filter(|(answer, _)| answer.is_answer());
+        answers.flat_map(|(_, marks)| ends(marks)).map(|at| clock.time_of(at)).max()
     }
 
     /// Puts the marks into an order that does not tell who came first. Nothing is asked before, nor added after.
     pub(super) fn sort(&mut self) {
-        for told in self.0.values_mut() {
-            told.marks.sort_unstable();
-            told.marks.dedup();
+        for marks in self.answers.values_mut() {
+            marks.sort_unstable();
+            marks.dedup();
         }
     }
 
     /// Whether anybody asked.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.answers.is_empty()
     }
 }
 
