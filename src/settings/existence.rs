@@ -11,7 +11,7 @@ impl Model {
     /// been taken.
     pub(super) fn settle(&mut self) {
         for (name, bucket) in &mut self.buckets {
-            let is_proven = |signs: &Signs| signs.iter().any(|(_, how)| *how == Ownership::Proven);
+            let is_proven = |signs: &Signs| signs.iter().any(|(_, how, _)| *how == Ownership::Proven);
             let proven: Vec<&Name> =
                 bucket.owners.iter().filter(|(_, signs)| is_proven(signs)).map(|(account, _)| account).collect();
             let lacking = |account: &Name| -> Vec<Mark> {
@@ -26,10 +26,10 @@ impl Model {
             // Before somebody was its owner for the first time, another's was not there, or may not have been. If that has no
             // time, nothing says which of the two a setting is of.
             for account in &proven {
-                let first = bucket.owners[*account].iter().map(|(at, _)| *at).min().flatten();
+                let first = bucket.owners[*account].iter().map(|(at, ..)| *at).min().flatten();
                 let mut others =
                     bucket.owners.iter().filter(|(other, _)| other != account).flat_map(|(_, signs)| signs);
-                if others.any(|(at, _)| first.is_none() || *at < first) {
+                if others.any(|(at, ..)| first.is_none() || *at < first) {
                     gone.push(before(Mark { at: first, ..Mark::default() }));
                 }
             }

@@ -10,6 +10,7 @@ use super::facts::{
     PublicAccessBlock, Selectors, TrailFact, TrailSettings, TrailStatus, Versioning,
 };
 use super::observations::{Answer, Clock, Mark, Now, Observations, Said, SourceId, Why};
+use crate::json;
 use crate::timestamp::Timestamp;
 
 /// A file that said something.
@@ -130,8 +131,16 @@ pub(super) struct Organization {
     pub(super) parents: BTreeMap<String, Observations<BTreeSet<String>>>,
 }
 
-/// Signs that a bucket is an account's.
-pub(super) type Signs = BTreeSet<(Option<Timestamp>, Ownership)>;
+/// Signs that a bucket is an account's, each with the first and the last moment at which it may have been one.
+pub(super) type Signs = BTreeSet<(Option<Timestamp>, Ownership, Option<Timestamp>)>;
+
+/// A policy as all sources write it that tell the same: they differ in blanks, and in the order of members.
+fn one_form(policy: String) -> String {
+    match json::parse(policy.as_bytes()) {
+        Ok(value @ serde_json::Value::Object(_)) => value.to_string(),
+        _ => policy,
+    }
+}
 
 /// Times in order, of which nothing is one that is not known. There are tens of thousands of them, of one time mostly.
 #[derive(Clone, Debug, Default)]
@@ -212,9 +221,14 @@ impl Model {
         for (place, call) in file.asked {
             self.asked.entry(call).or_default().insert(place);
         }
+        let until = |at: Option<Timestamp>| {
+            let times = file.times.filter(|times| at == Some(times.started));
+            Mark { at, lasted: times.map_or(0, |times| times.lasted), ..Mark::default() }.until()
+        };
         for (asked, at) in file.answered {
             let place = self.answered_in.entry(asked.1.clone()).or_default();
-            place.insert(at);
+            // The last moment at which it may have been answered.
+            place.insert(until(at));
             self.answered.entry(asked).or_default().insert(at);
         }
         for (place, at) in file.reached {
@@ -249,7 +263,7 @@ impl Model {
             Fact::Trails(place, answer) => self.seen.entry(place).or_default().add(answer, mark),
             Fact::Trail(arn, place, fact) => {
                 if let (Some(place), TrailFact::Settings(Answer::Known(_))) = (&place, &fact) {
-                    self.used_in.entry(place.clone()).or_default().insert(mark.at);
+                    self.used_in.entry(place.clone()).or_default().insert(mark.until());
                 }
                 let trail = self.trails.entry(arn).or_default();
                 trail.seen_in.extend(place);
@@ -258,7 +272,7 @@ impl Model {
             Fact::Bucket(name, fact) => self.buckets.entry(name).or_default().take(fact, mark),
             Fact::Key(arn, fact) => {
                 if matches!(fact, KeyFact::Metadata(Answer::Known(_))) {
-                    self.used_in.entry(home_of(&arn)).or_default().insert(mark.at);
+                    self.used_in.entry(home_of(&arn)).or_default().insert(mark.until());
                 }
                 self.keys.entry(arn).or_default().take(fact, mark);
             }
@@ -283,8 +297,9 @@ impl Model {
         // Whose own list lacks it may only look at it, unless it is proven since to own it.
         let lists_it = |account: &Name| {
             let Some(list) = self.accounts.get(account).map(|account| account.buckets.now(clock)) else { return true };
-            let proven = found.owners.get(account).into_iter().flatten().filter(|(_, how)| *how == Ownership::Proven);
-            let proven = proven.map(|(at, _)| clock.time_of(*at)).max();
+            let proven =
+                found.owners.get(account).into_iter().flatten().filter(|(_, how, _)| *how == Ownership::Proven);
+            let proven = proven.map(|(at, ..)| clock.time_of(*at)).max();
             list.known().is_none_or(|names| names.contains(bucket)) || proven > list.at
         };
         let owner = found.newest_owner(clock, lists_it)?;
@@ -325,12 +340,12 @@ impl Model {
         };
         let is_more = |(region, is_enabled): (&String, &bool)| *is_enabled && known.get(region) != Some(&true);
         let shows_more = match enabled.said {
-            Said::Known(shown) | Said::Incomplete(shown) => enabled.at >= all.at && shown.iter().any(is_more),
+            Said::Known(shown) | Said::Incomplete(shown) => enabled.until >= all.at && shown.iter().any(is_more),
             _ => false,
         };
         let is_unclear = enabled.may_tell_since(all.at) && matches!(enabled.said, Said::Unknown(_));
         Some(match shows_more {
-            true if enabled.at > all.at => enabled,
+            true if enabled.at > all.until => enabled,
             true => Now { said: Said::Unknown(Why::Disagree), ..enabled },
             false if is_unclear => enabled,
             false => all,
@@ -400,7 +415,7 @@ impl Model {
     pub(super) fn is_contradicted(&self, arn: &Name, trail: &Trail, clock: &Clock) -> bool {
         let Some(now) = self.seen.get(&home_of(arn)).map(|seen| seen.now(clock)) else { return false };
         match now.said {
-            Said::Known(arns) => now.at >= trail.settings.newest(clock) && !arns.contains(arn),
+            Said::Known(arns) => now.until >= trail.settings.newest(clock) && !arns.contains(arn),
             Said::Unknown(Why::Undated | Why::Disagree) => true,
             _ => false,
         }
@@ -554,7 +569,7 @@ impl Trail {
         let home = self.home(arn, clock).and_then(|home| Some((home, self.status.get(home)?.newest(clock))));
         let is_other = move |(place, status): &(&Place, &Observations<TrailStatus>)| match home {
             Some((home, _)) if *place == home => false,
-            Some((home, at)) => place.region != home.region || status.newest(clock) >= at,
+            Some((home, at)) => place.region != home.region || status.newest_until(clock) >= at,
             None => true,
         };
         self.status.iter().filter(is_other).map(|(_, status)| status)
@@ -583,12 +598,14 @@ impl Trail {
 impl Bucket {
     fn take(&mut self, fact: BucketFact, mark: Mark) {
         match fact {
-            BucketFact::Owner(account, how) => drop(self.owners.entry(account).or_default().insert((mark.at, how))),
+            BucketFact::Owner(account, how) => {
+                self.owners.entry(account).or_default().insert((mark.at, how, mark.until()));
+            }
             BucketFact::Gone => drop(self.gone.insert(mark)),
-            BucketFact::CreatedAt(at) => drop(self.gone.insert(before(Mark { at: Some(at), ..mark }))),
+            BucketFact::CreatedAt(at) => drop(self.gone.insert(before(Mark { at: Some(at), lasted: 0, ..mark }))),
             BucketFact::Region(answer) => self.region.add(answer, mark),
             BucketFact::Encryption(answer) => self.encryption.add(answer, mark),
-            BucketFact::Policy(answer) => self.policy.add(answer, mark),
+            BucketFact::Policy(answer) => self.policy.add(answer.map(one_form), mark),
             BucketFact::PolicyStatus(answer) => self.policy_status.add(answer, mark),
             BucketFact::Versioning(answer) => self.versioning.add(answer, mark),
             BucketFact::PublicAccessBlock(answer) => self.public_access_block.add(answer, mark),
@@ -605,8 +622,8 @@ impl Bucket {
     /// or if the sign of another may be as new.
     fn newest_owner(&self, clock: &Clock, can_own: impl Fn(&Name) -> bool) -> Option<&Name> {
         let newest = |signs: &Signs, least: Ownership| {
-            let signs = signs.iter().filter(|(_, how)| *how >= least);
-            signs.map(|(at, how)| (clock.time_of(*at), *how)).max()
+            let signs = signs.iter().filter(|(_, how, _)| *how >= least);
+            signs.map(|(at, how, until)| (clock.time_of(*at), *how, clock.time_of(*until))).max()
         };
         let signs: Vec<_> = self.owners.iter().filter(|(account, _)| can_own(account)).collect();
         let of = |least| signs.iter().filter_map(move |(account, signs)| Some((newest(signs, least)?, *account)));
@@ -614,10 +631,10 @@ impl Bucket {
         let is_gone = self.gone.iter().any(|mark| clock.time_of(mark.at) >= last.0);
         let is_sure = match of(Ownership::Proven).find(|(_, account)| *account == owner) {
             // Without a time, a sign may be older than those of others.
-            Some(((Timestamp::MAX, _), _)) => signs.len() == 1,
+            Some(((Timestamp::MAX, ..), _)) => signs.len() == 1,
             Some((at, _)) => {
                 let mut others = of(Ownership::Proven).filter(|(_, account)| *account != owner);
-                others.all(|(other, _)| other.0 < at.0)
+                others.all(|(other, _)| other.2 < at.0)
             }
             // Others may be allowed to ask.
             None => signs.len() == 1,
@@ -645,7 +662,7 @@ impl Key {
     fn take(&mut self, fact: KeyFact, mark: Mark) {
         match fact {
             KeyFact::Metadata(answer) => self.metadata.add(answer, mark),
-            KeyFact::Policy(answer) => self.policy.add(answer, mark),
+            KeyFact::Policy(answer) => self.policy.add(answer.map(one_form), mark),
             KeyFact::Rotation(answer) => self.rotation.add(answer, mark),
             KeyFact::RotationPeriod(answer) => self.rotation_period.add(answer, mark),
             KeyFact::Grants(answer) => self.grants.add(answer, mark),

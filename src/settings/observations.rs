@@ -20,7 +20,7 @@ pub(super) struct Mark {
 
 impl Mark {
     /// The last moment at which it may have been said.
-    fn until(self) -> Option<Timestamp> {
+    pub(super) fn until(self) -> Option<Timestamp> {
         let at = self.at?;
         Timestamp::from_millis(at.as_millis() + i64::from(self.lasted) * 1_000).or(Some(at))
     }
@@ -43,6 +43,15 @@ pub(super) enum Answer<T> {
 }
 
 impl<T> Answer<T> {
+    /// The same with another form of its value.
+    pub(super) fn map(self, form: impl FnOnce(T) -> T) -> Self {
+        match self {
+            Self::Known(value) => Self::Known(form(value)),
+            Self::Incomplete(value) => Self::Incomplete(form(value)),
+            other => other,
+        }
+    }
+
     /// The same as a part of what there is.
     pub(super) fn partial(self) -> Self {
         match self {
@@ -272,6 +281,13 @@ impl<T: Ord> Observations<T> {
         answers.flat_map(|(_, marks)| ends(marks)).map(|at| clock.time_of(at)).max()
     }
 
+    /// The last moment of an answer; what has no time may be newer than all else.
+    pub(super) fn newest_until(&self, clock: &Clock) -> Option<Timestamp> {
+        let answers = self.answers.iter().filter(|(answer, _)| answer.is_answer());
+        let ends = answers.flat_map(|(_, marks)| [marks.first(), marks.last()]).flatten();
+        ends.map(|mark| clock.time_of(mark.until())).max()
+    }
+
     /// Puts the marks into an order that does not tell who came first. Nothing is asked before, nor added after.
     pub(super) fn sort(&mut self) {
         for marks in self.answers.values_mut() {
@@ -298,7 +314,7 @@ impl<'o, T> Now<'o, T> {
     /// Whether anybody answered, with whatever worth, and perhaps not before a time: what has no time may be newer.
     pub(super) fn may_tell_since(&self, since: Option<Timestamp>) -> bool {
         let is_silent = matches!(self.said, Said::Unknown(Why::Missing | Why::Refused));
-        !is_silent && (self.at.is_none() || self.at >= since)
+        !is_silent && (self.at.is_none() || self.until >= since)
     }
 
     /// What is known, if anything was said at all. What was said and cannot be used is no silence: the reason.

@@ -3224,6 +3224,21 @@ fn whole_accounts_grants_and_denials_are_weighed_together() {
         scope(&all, deny(json!(["kms:Decrypt"])), grant(json!(["Decrypt", "ReEncryptFrom"]))),
         "decrypt_grant_not_allowed"
     );
+    // Whoever denies the root user of an account does not deny the account.
+    let of_whole = json!([{"KeyId": KEY, "GrantId": "g", "GranteePrincipal": "arn:aws:iam::333333333333:root", "Operations": ["Decrypt"]}]);
+    assert_eq!(scope(&all, deny(json!(["kms:Decrypt"])), of_whole), "decrypt_grant_not_allowed");
+    // Where those who are left may all, IAM need not be asked.
+    let own = json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:root"}, "Action": "kms:*", "Resource": "*",
+        "Condition": {"ArnEquals": {"aws:PrincipalArn": reader}}});
+    assert_eq!(scope(&all, own.clone(), json!([])), "");
+    assert_eq!(
+        scope(
+            "[\"arn:aws:iam::222222222222:role/security-analyst\"]",
+            json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:root"}, "Action": "kms:*", "Resource": "*"}),
+            json!([])
+        ),
+        "iam_decides"
+    );
     // A key in two spellings, and a member of the policy that nobody knows.
     let twice = json!({"ArnEquals": {"aws:PrincipalArn": reader, "AWS:PrincipalArn": member}});
     assert_eq!(scope(&all, of("*", twice), json!([])), "key_policy_unreadable");
@@ -3265,6 +3280,35 @@ fn a_long_export_is_as_old_as_its_beginning_and_as_new_as_its_end() {
     both.assert_row(TRAIL, "trail.kms", "undetermined", "sources_disagree");
     let short = exported("after", "2026-11-01T13:10:00Z", "2026-11-01T13:20:00Z", &|_| ());
     assert_eq!(Looked::at(&desk, &[&long, &short], POLICY, &[]).ran.code, Some(0));
+    // So are answers to different calls, of which nobody knows which is the newer.
+    let line = |calls: Vec<Call>| {
+        let lines: String = calls.iter().map(|call| call.line_at(Some("2026-11-01T10:00:00Z")) + "\n").collect();
+        desk.file("line.ndjson", &lines)
+    };
+    let of = |root: &Path, calls: Vec<Call>, resource: &str, check: &str| {
+        let looked = Looked::at(&desk, &[root, &line(calls)], POLICY, &[]);
+        looked.verdicts()[&(resource.to_owned(), check.to_owned())].1.clone()
+    };
+    let public = |calls: &mut Vec<Call>| {
+        calls.retain(|call| call.command != "s3api get-public-access-block");
+        let status = json!({"PolicyStatus": {"IsPublic": true}});
+        calls.push(call(ARCHIVE, "us-east-1", "s3api get-bucket-policy-status", Some(BUCKET), status));
+        calls.push(call(ARCHIVE, "us-east-1", "s3control get-public-access-block", Some(ARCHIVE), json!({})));
+    };
+    let policy =
+        || vec![call(ARCHIVE, "us-east-1", "s3api get-bucket-policy", Some(BUCKET), as_text(&bucket_policy()))];
+    assert_ne!(of(&exported("public", began, ended, &public), policy(), BUCKET_NAME, "bucket.public"), "");
+    let stranger = |calls: &mut Vec<Call>| calls.extend(shows_the_trail("555555555555"));
+    let root = exported("stranger", began, ended, &stranger);
+    assert_eq!(of(&root, listed(MANAGEMENT, &[]), "organization", "account.list_known"), "accounts_not_exported");
+    // What was there before the export began is there; and one policy in two forms is one.
+    let made = json!({"Buckets": [{"Name": BUCKET, "CreationDate": "2026-11-01T08:30:00Z"}]});
+    let young =
+        |calls: &mut Vec<Call>| calls.push(call(ARCHIVE, "us-east-1", "s3api list-buckets", None, made.clone()));
+    let young = exported("young", began, ended, &young);
+    let mut spaced = policy();
+    spaced[0].answer = Ok(json!({"Policy": serde_json::to_string_pretty(&bucket_policy()).unwrap()}));
+    assert_eq!(of(&young, spaced, BUCKET_NAME, "bucket.tls"), "");
     let open = exported("open", began, "2026-11-01T15:00:00Z", &|_| ());
     Looked::at(&desk, &[&open], POLICY, &[]).assert_row(TRAIL, "trail.kms", "undetermined", "export_in_future");
 }

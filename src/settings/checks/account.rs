@@ -97,7 +97,7 @@ impl Judge<'_> {
             let now = accounts.now(&self.clock);
             let conclusion = match now.said {
                 Said::Known(list) => {
-                    if !self.is_superseded(asker, now.at, list) {
+                    if !self.is_superseded(asker, now.until, list) {
                         ids.extend(active(list));
                     }
                     // Whoever lists an organisation is in it: a list without its asker is not whole.
@@ -275,7 +275,7 @@ impl Judge<'_> {
             let now = other.now(&self.clock);
             match now.if_said("status_absent") {
                 // What was older there than at home says nothing of now.
-                Ok(known) => now.at < status.at || known.is_none_or(|known| known.is_logging),
+                Ok(known) => now.until < status.at || known.is_none_or(|known| known.is_logging),
                 Err(reason) => reason == "export_stale",
             }
         };

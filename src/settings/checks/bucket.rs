@@ -285,12 +285,12 @@ impl Judge<'_> {
             // Whose text was not told is as AWS says.
             (Some(true), Err(_)) => Conclusion::violation("public_policy"),
             (_, Err(reason)) => Conclusion::undetermined(reason),
-            (Some(true), Ok(_)) if status.at > now.at => Conclusion::violation("public_policy"),
-            (Some(false), Ok(Truth::True)) if status.at >= now.at => Conclusion::undetermined("sources_disagree"),
-            (Some(true), Ok(Truth::False)) if status.at == now.at => Conclusion::undetermined("sources_disagree"),
+            (Some(true), Ok(_)) if status.at > now.until => Conclusion::violation("public_policy"),
+            (Some(false), Ok(Truth::True)) if status.until >= now.at => Conclusion::undetermined("sources_disagree"),
+            (Some(true), Ok(Truth::False)) if status.until >= now.at => Conclusion::undetermined("sources_disagree"),
             (_, Ok(Truth::False)) => Conclusion::compliant(),
             (_, Ok(Truth::True)) => Conclusion::violation("public_policy"),
-            (Some(true), Ok(Truth::Unknown)) if status.at == now.at => Conclusion::violation("public_policy"),
+            (Some(true), Ok(Truth::Unknown)) if status.until >= now.at => Conclusion::violation("public_policy"),
             (_, Ok(Truth::Unknown)) => Conclusion::undetermined("condition_unknown"),
         };
         conclusion.on(&Basis::of(&status).and(&now))
@@ -307,7 +307,9 @@ impl Judge<'_> {
         let is_for_groups = is_for_everybody || is_for(is_unknown_group);
         let conclusion = match now.said {
             // Such a bucket has no list that others are in: one that was told since is of another rule.
-            _ if is_enforced && is_for_groups && now.at >= ownership.at => Conclusion::undetermined("sources_disagree"),
+            _ if is_enforced && is_for_groups && now.until >= ownership.at => {
+                Conclusion::undetermined("sources_disagree")
+            }
             _ if is_enforced => Conclusion::compliant(),
             Said::Known(_) | Said::Incomplete(_) if is_for_everybody => Conclusion::violation("public_acl"),
             Said::Known(grants) if grants.iter().any(|(who, _)| is_unknown_group(who)) => {

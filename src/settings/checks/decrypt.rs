@@ -118,7 +118,9 @@ impl Readers<'_> {
         let shown = format!("{} {}", grant.who.class().as_str(), grant.who.name());
         let iam_decides = grant.why.contains(&Why::IamDecides);
         // The statement may be narrowed to some principals of the account.
-        if iam_decides && grant.left_to.as_deref() == Some(own_account) {
+        // Whatever IAM says, nobody else can by this statement.
+        let is_one_who_may = matches!(grant.who, Who::Principal(_) | Who::Roles(_)) && self.names(grant.who.name());
+        if iam_decides && !is_one_who_may && grant.left_to.as_deref() == Some(own_account) {
             // The row of the account is only shown where nothing more is known of its principals.
             if !self.by_iam(judged, conclusions) {
                 judged.decryptors.push(decryptor);
@@ -358,7 +360,9 @@ impl Readers<'_> {
             evaluate(self.policy, &request).deny == Truth::True
         };
         let is_known = |action: &&str| grant.operations.contains(action.trim_start_matches("kms:"));
-        decrypts(grant) == Truth::True && DECRYPTS.iter().filter(|action| is_known(action)).all(denies)
+        // Whose account is meant is not its root user only.
+        let is_whole = matches!(Principal::new("AWS", grantee.to_owned()), Principal::Account(_));
+        !is_whole && decrypts(grant) == Truth::True && DECRYPTS.iter().filter(|action| is_known(action)).all(denies)
     }
 
     /// Whether it is the id of somebody who was deleted.

@@ -108,7 +108,7 @@ impl Judge<'_> {
             basis: Basis::default(),
         };
         let mut lists = BTreeSet::new();
-        for now in answered().filter(|now| now.at == newest) {
+        for now in answered().filter(|now| now.until >= newest) {
             attached.basis = attached.basis.and(now);
             match now.said {
                 Said::Known(ids) => {
@@ -175,7 +175,7 @@ impl Judge<'_> {
                 Said::Absent => return None,
                 _ => Truth::Unknown,
             };
-            now.may_tell_since(None).then_some((self.clock.time_of(now.at), has_policies))
+            now.may_tell_since(None).then_some((self.times_of(&now), has_policies))
         });
         let types = organization.enabled_types.iter().filter(|(asker, _)| self.speaks_for(asker, account));
         let types = types.filter_map(|(_, types)| {
@@ -190,14 +190,19 @@ impl Judge<'_> {
                 Said::Absent => return None,
                 _ => Truth::Unknown,
             };
-            now.may_tell_since(None).then_some((self.clock.time_of(now.at), is_on))
+            now.may_tell_since(None).then_some((self.times_of(&now), is_on))
         });
-        let newest = |told: Vec<(Timestamp, Truth)>| {
-            let at = told.iter().map(|(at, _)| *at).max();
-            let of_that = told.into_iter().filter(|(other, _)| Some(*other) == at).map(|(_, truth)| truth);
+        let newest = |told: Vec<((Timestamp, Timestamp), Truth)>| {
+            let at = told.iter().map(|((at, _), _)| *at).max();
+            let of_that = told.into_iter().filter(|((_, until), _)| Some(*until) >= at).map(|(_, truth)| truth);
             of_that.reduce(Truth::join).unwrap_or(Truth::True)
         };
         newest(descriptions.collect()).and(newest(types.collect()))
+    }
+
+    /// The first and the last moment at which it may have been told.
+    fn times_of<T>(&self, now: &Now<'_, T>) -> (Timestamp, Timestamp) {
+        (self.clock.time_of(now.at), self.clock.time_of(now.until))
     }
 
     fn attach(&self, ids: &BTreeSet<String>, kind: PolicyType, attached: &mut Attached) {

@@ -6,7 +6,7 @@ use super::{Judge, Lists, places_of};
 use crate::policy::RequiredAccounts;
 use crate::settings::facts::{AccountList, OrganizationDescription, Place};
 use crate::settings::model::Trail;
-use crate::settings::observations::Said;
+use crate::settings::observations::{Now, Said};
 use crate::timestamp::Timestamp;
 
 impl Judge<'_> {
@@ -24,10 +24,11 @@ impl Judge<'_> {
         let is_shown = places.any(shows_it);
         let (owner, _) = places_of(arn);
         let told = &self.lists;
-        let lists = told.iter().filter_map(|now| Some((now.at, now.known()?)));
+        // Each with the last moment at which it may have been told.
+        let lists = told.iter().filter_map(|now| Some((now.until, now.known()?)));
         let (of_owner, of_others): (Vec<_>, Vec<_>) = lists.partition(|(_, list)| list.accounts.contains_key(owner));
-        let newest = of_owner.iter().map(|(at, _)| *at).max();
-        let since = newest.flatten();
+        let has_owner = |now: &&Now<'_, AccountList>| now.known().is_some_and(|list| list.accounts.contains_key(owner));
+        let since = told.iter().filter(has_owner).map(|now| now.at).max().flatten();
         let is_in = |(_, list): &(Option<Timestamp>, &AccountList)| list.accounts.contains_key(id);
         // A trail of the organisation is one of the account that manages it.
         let names_another = |(at, list): &(Option<Timestamp>, &AccountList)| {
@@ -40,7 +41,7 @@ impl Judge<'_> {
             || of_others.iter().any(|list| list.0 >= since && is_in(list))
             || told.iter().any(|now| matches!(now.said, Said::Unknown(_)) && now.may_tell_since(since))
             || (of_owner.iter().any(is_in) && of_owner.iter().any(|list| list.0 >= since && !is_in(list)));
-        match of_owner.iter().filter(|(at, _)| Some(*at) == newest).any(is_in) {
+        match of_owner.iter().filter(|(until, _)| *until >= since).any(is_in) {
             _ if is_disputed => Some(false),
             true => Some(is_organization),
             false if of_owner.is_empty() => Some(is_shown && is_organization),
@@ -119,25 +120,27 @@ impl Judge<'_> {
 
     /// Whether a list of its organisation, not older than any that has an account, lacks it, or may lack it.
     fn is_left_out(&self, id: &str) -> bool {
-        let told = || self.ours.told.iter().map(|(at, list)| (self.clock.time_of(*at), *list));
-        let having = || told().filter_map(|(at, list)| Some((at, list.filter(|list| list.accounts.contains_key(id))?)));
+        let time = |at: &Option<Timestamp>| self.clock.time_of(*at);
+        let told = || self.ours.told.iter().map(|(at, until, list)| (time(at), time(until), *list));
+        let having =
+            || told().filter_map(|(at, _, list)| Some((at, list.filter(|list| list.accounts.contains_key(id))?)));
         let Some(newest) = having().map(|(at, _)| at).max() else { return true };
         let shares = |list: &AccountList| {
             having().any(|(_, other)| other.accounts.keys().any(|other| list.accounts.contains_key(other)))
         };
-        told().filter(|(at, _)| *at >= newest).any(|(_, list)| match list {
+        told().filter(|(_, until, _)| *until >= newest).any(|(.., list)| match list {
             Some(list) => !list.accounts.contains_key(id) && shares(list),
             None => true,
         })
     }
 
     /// Whether a newer list of the same organisation says who is in it now.
-    pub(super) fn is_superseded(&self, asker: &str, at: Option<Timestamp>, list: &AccountList) -> bool {
+    pub(super) fn is_superseded(&self, asker: &str, until: Option<Timestamp>, list: &AccountList) -> bool {
         self.model.organization.accounts.iter().any(|(other, told)| {
             let told = told.now(&self.clock);
             let is_same =
                 |newer: &AccountList| newer.accounts.contains_key(asker) && list.accounts.contains_key(&**other);
-            told.at > at && told.known().is_some_and(is_same)
+            told.at > until && told.known().is_some_and(is_same)
         })
     }
 
@@ -145,7 +148,7 @@ impl Judge<'_> {
     fn newest_lists(&self) -> Vec<(Timestamp, &AccountList)> {
         let told = self.model.organization.accounts.iter().filter_map(|(asker, accounts)| {
             let now = accounts.now(&self.clock);
-            let list = now.known().filter(|list| !self.is_superseded(asker, now.at, list))?;
+            let list = now.known().filter(|list| !self.is_superseded(asker, now.until, list))?;
             Some((now.at?, list))
         });
         told.collect()
@@ -159,9 +162,12 @@ impl Judge<'_> {
         // It is not told of which organisation these are.
         let first = lists.iter().map(|(at, _)| *at).min()?;
         let is_active = |id: &str| lists.iter().any(|(_, list)| list.accounts.get(id) == Some(&true));
-        let mut shown = self.shown_members(&lists);
-        shown.extend(self.told_members(first));
-        let unlisted = shown.into_iter().find(|id| !is_active(id)).map(str::to_owned);
+        let shown = self.shown_members(&lists);
+        // Closed accounts stay in their place, with the policies that are attached to it.
+        let is_listed = |id: &str| lists.iter().any(|(_, list)| list.accounts.contains_key(id));
+        let placed = self.placed_members(first).into_iter().find(|id| !is_listed(id));
+        let asking = self.asking_members(first);
+        let unlisted = shown.into_iter().chain(asking).find(|id| !is_active(id)).or(placed).map(str::to_owned);
         let inactive = lists.iter().flat_map(|(at, list)| list.accounts.keys().map(move |id| (at, id)));
         let mut answering =
             inactive.filter(|(at, id)| !is_active(id) && self.model.answers_since(id, Some(**at), &self.clock));
@@ -180,7 +186,7 @@ impl Judge<'_> {
             {
                 let is_since = |at: Option<Timestamp>| at.is_some_and(|at| at >= since);
                 let is_told = |place: &&Place| {
-                    let seen = self.model.seen.get(place).and_then(|seen| seen.newest(&self.clock));
+                    let seen = self.model.seen.get(place).and_then(|seen| seen.newest_until(&self.clock));
                     is_since(seen.or(trail.settings.newest_known(&self.clock)))
                 };
                 shown.extend(trail.seen_in.iter().filter(is_told).map(|place| &*place.account));
@@ -201,8 +207,8 @@ impl Judge<'_> {
         shown
     }
 
-    /// Accounts that policies are told to be attached to, or that list them, not before a time.
-    fn told_members(&self, since: Timestamp) -> BTreeSet<&str> {
+    /// Accounts that are told to have a place in an organisation, or policies attached, not before a time.
+    fn placed_members(&self, since: Timestamp) -> BTreeSet<&str> {
         let organization = &self.model.organization;
         let is_since = |at: Option<Timestamp>| at.is_some_and(|at| at >= since);
         let is_id = |id: &&str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
@@ -212,6 +218,14 @@ impl Judge<'_> {
         }
         let parents = organization.parents.iter().filter(|(_, parents)| is_since(parents.newest_known(&self.clock)));
         shown.extend(parents.map(|(child, _)| child.as_str()).filter(is_id));
+        shown
+    }
+
+    /// Accounts that list the policies of an organisation, not before a time.
+    fn asking_members(&self, since: Timestamp) -> BTreeSet<&str> {
+        let organization = &self.model.organization;
+        let is_since = |at: Option<Timestamp>| at.is_some_and(|at| at >= since);
+        let mut shown = BTreeSet::new();
         let asked = organization.policies.iter().filter(|(_, told)| is_since(told.newest_known(&self.clock)));
         shown.extend(asked.map(|((asker, _), _)| &**asker));
         let asked = organization.enabled_types.iter().filter(|(_, told)| is_since(told.newest_known(&self.clock)));
@@ -222,7 +236,7 @@ impl Judge<'_> {
     /// Whether an account left the organisation whose list has it, by its own word or that of another organisation, or perhaps.
     pub(super) fn may_have_left(&self, id: &str) -> bool {
         // Against a list without a time any word counts.
-        let lists = self.ours.told.iter().filter_map(|(at, list)| Some((*at, (*list)?)));
+        let lists = self.ours.told.iter().filter_map(|(at, _, list)| Some((*at, (*list)?)));
         let of_account: Vec<_> = lists.filter(|(_, list)| list.accounts.contains_key(id)).collect();
         let Some(newest) = of_account.iter().map(|(at, _)| *at).max() else { return false };
         let (mut of_others, mut owners) = (of_account.iter().map(|(_, list)| *list), BTreeSet::new());

@@ -181,8 +181,8 @@ pub(super) struct Judge<'m> {
 struct Ours<'m> {
     /// Those of lists that say one thing.
     listed: BTreeSet<&'m str>,
-    /// When each list was told, and what it says, if it says one thing.
-    told: Vec<(Option<Timestamp>, Option<&'m AccountList>)>,
+    /// When each list was told, between which moments, and what it says, if it says one thing.
+    told: Vec<(Option<Timestamp>, Option<Timestamp>, Option<&'m AccountList>)>,
     lists: Lists,
     /// Those that something was exported of, refusals aside, or whose trails are shown.
     exported: BTreeSet<&'m str>,
@@ -221,7 +221,7 @@ impl<'m> Judge<'m> {
     pub(super) fn new(model: &'m Model, policy: &'m SettingsPolicy, clock: Clock) -> Self {
         let lists = model.organization.accounts.iter().map(|(asker, told)| (asker, told, told.now(&clock)));
         let lists: Vec<_> = lists.filter(|(.., now)| now.may_tell_since(None)).collect();
-        let told: Vec<_> = lists.iter().map(|(_, told, now)| (now.at, told.only_known(now))).collect();
+        let told: Vec<_> = lists.iter().map(|(_, told, now)| (now.at, now.until, told.only_known(now))).collect();
         let organizations = lists.iter().filter_map(|(asker, told, now)| {
             let list = told.only_known(now)?;
             let of_asker = || model.organization.descriptions.get(*asker)?.now(&clock).known();
@@ -229,7 +229,7 @@ impl<'m> Judge<'m> {
         });
         let organizations = organizations.collect();
         let lists: Vec<_> = lists.into_iter().map(|(.., now)| now).collect();
-        let known = told.iter().filter_map(|(_, list)| *list);
+        let known = told.iter().filter_map(|(.., list)| *list);
         let listed = known.flat_map(|list| list.accounts.keys()).map(String::as_str).collect();
         let is_whole = |now: &Now<'_, AccountList>| matches!(now.said, Said::Known(_) | Said::Absent);
         let state = match lists.as_slice() {
@@ -318,15 +318,17 @@ impl Judge<'_> {
             Said::Known(aliases) | Said::Incomplete(aliases) => aliases.get(alias).cloned(),
             _ => None,
         };
-        let listed =
-            list.as_ref().filter(|now| now.may_tell_since(None)).map(|now| (now.at, said(now), Basis::of(now)));
+        let listed = list
+            .as_ref()
+            .filter(|now| now.may_tell_since(None))
+            .map(|now| ((now.at, now.until), said(now), Basis::of(now)));
         let named = self.model.named_aliases.get(&(place.clone(), alias.to_owned())).map(|key| key.now(&self.clock));
         let named = named.as_ref().filter(|now| now.may_tell_since(None));
-        let named = named.map(|now| (now.at, now.known().cloned(), Basis::of(now)));
-        let told: Vec<(Option<Timestamp>, Option<String>, Basis)> = listed.into_iter().chain(named).collect();
-        // The newest decides; those of one time must agree, and what cannot be used says that nobody knows.
-        let newest = told.iter().map(|(at, ..)| self.clock.time_of(*at)).max()?;
-        let mut newest = told.into_iter().filter(|(at, ..)| self.clock.time_of(*at) == newest);
+        let named = named.map(|now| ((now.at, now.until), now.known().cloned(), Basis::of(now)));
+        let told: Vec<_> = listed.into_iter().chain(named).collect();
+        // The newest decides; those that may be it must agree, and what cannot be used says that nobody knows.
+        let newest = told.iter().map(|((at, _), ..)| self.clock.time_of(*at)).max()?;
+        let mut newest = told.into_iter().filter(|((_, until), ..)| self.clock.time_of(*until) >= newest);
         let (_, id, basis) = newest.next()?;
         let id = id.filter(|id| newest.all(|(_, other, _)| other.as_ref() == Some(id)));
         let partition = crate::settings::exports::partition_of(&place.region);

@@ -56,6 +56,8 @@ impl Asker {
             .with("aws:SourceAccount", self.account.clone())
             .with("aws:SourceOrgID", self.organization.clone())
             .with("aws:SecureTransport", Fact::known("true"))
+            // Nothing older is spoken any more.
+            .with("s3:TlsVersion", Fact::like(["1.2", "1.3"]))
     }
 
     /// Whether it may do something with a key.
