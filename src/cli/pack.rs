@@ -62,7 +62,9 @@ pub(super) fn run(args: PackArgs) -> Result<u8, Failure> {
              ssh-keygen -Y sign -f KEY -n logseal-evidence tagmanifest-sha256.txt\n  \
              cd .. && zip {name} evidence/tagmanifest-sha256.txt.sig\n\n\
              To have the time of it confirmed (RFC 3161), make a question for an authority:\n  \
-             openssl ts -query -data evidence/tagmanifest-sha256.txt -sha256 -cert -out request.tsq\n\n\
+             openssl ts -query -data evidence/tagmanifest-sha256.txt -sha256 -cert \\\n    \
+             -out request.tsq\n\
+             Its answer goes beside the other file as tagmanifest-sha256.txt.tsr.\n\n\
              To check it:\n  logseal verify-pack {name}\n",
             packed.files, packed.bytes, packed.archive_len
         )
@@ -99,12 +101,12 @@ fn tell(verified: &Verified, is_repeated: bool) -> Result<u8, Failure> {
         Signed::Yes => "signed by whom it should be",
         Signed::No => "a signature that was asked for is not there",
         _ if verified.signatures.is_empty() => "not signed",
-        _ => "signed by whom was not asked: --allowed-signers and --identity, or --attestation-key",
+        _ => "signed; by whom was not asked (--allowed-signers, --attestation-key)",
     };
     let repeated = if is_repeated { "The audit, run again from its sources, gives the same.\n" } else { "" };
     print(
         format!(
-            "{word}  {} files, {} bytes, as they were packed; {signed}\n{repeated}\n{}",
+            "{word}  {} files, {} bytes, as they were packed\n{signed}\n{repeated}\n{}",
             verified.files,
             verified.bytes,
             render_statement(&verified.finished, StatementForm::Text(stdout_style()))

@@ -175,6 +175,16 @@ impl Finished {
             },
             audit,
         };
+        if let Some(done) =
+            finished.reconciled.as_ref().filter(|done| done.audit.summary_sha256 != finished.summary_sha256)
+        {
+            let difference = format!(
+                "the reconciliation is of another audit: its summary.json has the SHA-256 {}, that of this audit {}",
+                escape(done.audit.summary_sha256.as_bytes()),
+                finished.summary_sha256
+            );
+            return Err(FinishedError::Disagrees { folder: folder.to_owned(), difference });
+        }
         let lists = agreement::Lists {
             units,
             faults: faults.lines,

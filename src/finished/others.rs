@@ -112,6 +112,6 @@ pub(crate) struct ReconciledCounts {
 /// The audit whose objects were asked for.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ReconciledAudit {
-    pub policy_sha256: String,
+    pub(crate) summary_sha256: String,
     pub(crate) is_whole: bool,
 }

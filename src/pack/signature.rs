@@ -78,7 +78,10 @@ pub(super) fn check_ssh(pem: &str, text: &[u8], allowed: &AllowedSigner) -> Resu
         return Err(format!("it is for {}, not for {NAMESPACE}", crate::escape::harmless(&signature.namespace)));
     }
     if !is_allowed(&signature.key, allowed) {
-        return Err(format!("its key is none that {} may sign with now", crate::escape::harmless(&allowed.identity)));
+        let name = crate::escape::harmless(&allowed.identity);
+        return Err(format!(
+            "its key is none that {name} may sign with now: a line of allowed signers is a name, then the public key"
+        ));
     }
     let digest = match signature.hash.as_str() {
         "sha256" => aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text),

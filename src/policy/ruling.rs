@@ -208,6 +208,12 @@ impl Reason {
         Self::BucketKeyUnknown,
     ];
 
+    /// Whether it is the reason of a violation, and not of what cannot be judged.
+    pub fn is_violation(self) -> bool {
+        use Reason::{BucketKeyDisabled, KeyNotAllowed, MethodNotAllowed, NotEncrypted, Unmatched};
+        matches!(self, NotEncrypted | MethodNotAllowed | KeyNotAllowed | BucketKeyDisabled | Unmatched)
+    }
+
     /// Its name in reports.
     pub fn as_str(self) -> &'static str {
         match self {

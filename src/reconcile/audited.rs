@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self};
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -17,7 +17,9 @@ use super::manifests::Manifest;
 use super::objects::ListId;
 use super::{NoAudit, ReconcileError};
 use crate::campaign::{JobFacts, JobSettings, jobs};
+use crate::escape::hex::hex;
 use crate::escape::{escape, unescape};
+use crate::hashes::sha256::Sha256;
 use crate::policy::{KeyArn, Policy, Versions};
 use crate::remediation::{Group, GroupKind, Lane, StorageClass, Target, VersionState};
 use crate::sinks::{GroupFile, REMEDIATION};
@@ -176,6 +178,8 @@ pub(super) struct Audited {
     pub(super) manifests: Vec<Manifest>,
     pub(super) gaps: Vec<Gap>,
     lacks_versions: bool,
+    /// Of the text of its summary, in hexadecimal.
+    pub(super) summary_sha256: String,
     /// Whether rows of a bucket name versions, where its manifests tell.
     named: BTreeMap<Vec<u8>, BTreeSet<bool>>,
     /// When the newest report of each bucket was made.
@@ -197,6 +201,7 @@ impl Audited {
     /// Reads what the audit says of itself, and compares it with what it left.
     pub(super) fn read(folder: &Path) -> Result<Self, ReconcileError> {
         let summary: Summary = read_json(folder.join("summary.json"))?;
+        let summary_sha256 = sha256_of(folder.join("summary.json"))?;
         let no_audit = |name: &str, error: NoAudit| ReconcileError::NoAudit { path: folder.join(name), error };
         if summary.schema != "logseal.audit/1" {
             return Err(no_audit("summary.json", NoAudit::Schema));
@@ -221,6 +226,7 @@ impl Audited {
             lacks_versions: plan.missing.iter().any(|missing| missing.what == "versions"),
             named: BTreeMap::new(),
             created: newest_of_buckets(&summary.sources),
+            summary_sha256,
             summary,
         };
         audited.take_groups(plan)?;
@@ -480,6 +486,20 @@ fn read_json<T: DeserializeOwned>(path: PathBuf) -> Result<T, ReconcileError> {
     let read = source::open(&path).map_err(NoAudit::Open);
     let parsed = read.and_then(|file| Ok(serde_json::from_reader(BufReader::new(file))?));
     parsed.map_err(|error| ReconcileError::NoAudit { path, error })
+}
+
+/// The SHA-256 of a file, in hexadecimal.
+fn sha256_of(path: PathBuf) -> Result<String, ReconcileError> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 64 << 10]);
+    let hashed = source::open(&path).map_err(NoAudit::Open).and_then(|mut file| {
+        loop {
+            match file.read(&mut buffer).map_err(NoAudit::Open)? {
+                0 => return Ok(hex(&hash.finish())),
+                read => hash.update(&buffer[..read]),
+            }
+        }
+    });
+    hashed.map_err(|error| ReconcileError::NoAudit { path, error })
 }
 
 /// The CSV files in the folders of buckets of a lane, whatever they are.

@@ -135,6 +135,8 @@ pub struct Reconciliation {
 pub struct AuditLine {
     /// The last part of the path of its folder.
     pub path: String,
+    /// The SHA-256 of its `summary.json`, in hexadecimal.
+    pub summary_sha256: String,
     /// The SHA-256 of the text of its policy, in hexadecimal.
     pub policy_sha256: String,
     /// The version of the program that made it.
@@ -152,6 +154,7 @@ impl AuditLine {
     pub(super) fn new(path: &Path, audited: &Audited) -> Self {
         Self {
             path: GivenPaths::new([path]).name(path),
+            summary_sha256: audited.summary_sha256.clone(),
             policy_sha256: escaped(audited.policy_sha256()),
             tool_version: escaped(audited.tool_version()),
             is_whole: audited.gaps.is_empty(),

@@ -245,6 +245,7 @@ impl<'f> Figures<'f> {
         {
             sentences.push("Every data file of the inventories was examined: completeness is proven.".to_owned());
         }
+        sentences.extend(self.joined());
         for assumption in &audit.assumptions {
             let value = if assumption.value.is_empty() { String::new() } else { format!(" {}", assumption.value) };
             sentences.push(harmless(&format!("Taken for granted: {} ({}{value}).", assumption.text, assumption.name)));
@@ -338,14 +339,9 @@ impl<'f> Figures<'f> {
 
     /// What stands between the result and a pass, if no other sentence says so.
     fn reason_sentence(&self, reason: &str) -> Option<String> {
-        let coverage = &self.finished.audit.coverage;
         let sentence = match reason {
             "violations" | "undetermined" => return None,
-            "faults" => format!(
-                "Not everything could be examined: {} and {}.",
-                count(coverage.units_faulted, "data file", "data files"),
-                count(coverage.rows_rejected, "row", "rows")
-            ),
+            "faults" => self.faults_sentence(),
             "units_missing" => "Data files were not looked at.".to_owned(),
             "unproven_completeness" => "Nothing proves that the inventories are complete and unchanged.".to_owned(),
             "noncurrent_versions_unlisted" => {
@@ -357,6 +353,50 @@ impl<'f> Figures<'f> {
             other => format!("It is no pass because of {}.", harmless(other)),
         };
         Some(sentence)
+    }
+
+    fn faults_sentence(&self) -> String {
+        let coverage = &self.finished.audit.coverage;
+        let files = count(coverage.units_faulted, "data file", "data files");
+        let rows = count(coverage.rows_rejected, "row", "rows");
+        let what = match (coverage.units_faulted, coverage.rows_rejected) {
+            (0, 0) => return "Not everything could be examined: the faults say what.".to_owned(),
+            (0, _) => format!("{rows} of other files"),
+            (_, 0) => format!("{files}, with nobody knows how many rows"),
+            _ => format!("{files}, with nobody knows how many rows, and {rows} of others"),
+        };
+        format!("Not everything could be examined: {}.", what.trim_end_matches(" of other files"))
+    }
+
+    /// What is joined to the audit and is not good: the outcome is that of the audit alone.
+    fn joined(&self) -> Vec<String> {
+        let finished = &self.finished;
+        let outcome = |what: &str, outcome: Outcome| {
+            (outcome != Outcome::Pass).then(|| format!("Joined to it, {what}: {}.", super::outcome_words(outcome)))
+        };
+        let own = finished.audit.digests.is_some();
+        let digests = finished.digests.as_ref().filter(|_| !own);
+        [
+            digests.and_then(|digests| outcome("the integrity of the logs", digests.outcome)),
+            finished.settings.as_ref().and_then(|settings| outcome("settings", settings.outcome)),
+            finished.reconciled.as_ref().filter(|done| done.outcome != "pass").map(|done| {
+                harmless(&format!("Joined to it, what became of objects that were to be put right: {}.", done.outcome))
+            }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Objects in scope that no rule is about, where the policy says that they violate it.
+    pub(super) fn of_no_rule(&self) -> Tally {
+        let of_rules = self.finished.audit.by_rule.values().map(Tally::from);
+        of_rules.fold(self.total, |rest, rule| Tally {
+            compliant: rest.compliant.saturating_sub(rule.compliant),
+            violation: rest.violation.saturating_sub(rule.violation),
+            undetermined: rest.undetermined.saturating_sub(rule.undetermined),
+            excepted: rest.excepted.saturating_sub(rule.excepted),
+        })
     }
 
     /// The share of violating objects that jobs can put right.

@@ -95,6 +95,26 @@ fn the_command_on_the_page_does_the_audit_again() {
     assert_eq!(counts(&desk.path("again")), counts(&audit));
 }
 
+/// What is joined and not good is said beside the outcome, which is that of the audit alone; what is about another audit is refused.
+#[test]
+fn what_is_joined_is_about_this_audit() {
+    let desk = Desk::new();
+    let (audit, other) = (audited(&desk, "audit", &[]), audited(&desk, "other", &["--sample-seed", "x"]));
+    let (done, reports) = (desk.path("done"), desk.path("reports"));
+    fs::create_dir_all(&reports).unwrap();
+    let mut reconcile = command();
+    reconcile.arg("reconcile").arg(&audit).arg("--reports").arg(&reports).arg("--out").arg(&done);
+    let ran: Ran = reconcile.output().unwrap().into();
+    assert!(done.join("reconcile.json").exists(), "{ran:?}");
+    let joined = ["--reconcile", done.to_str().unwrap()];
+    let said = report(&audit, &joined);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.contains("Joined to it, what became of objects"), "{}", said.stdout);
+    let refused = report(&other, &joined);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("the reconciliation is of another audit"), "{}", refused.stderr);
+}
+
 #[test]
 fn a_page_needs_nothing_from_elsewhere() {
     let desk = Desk::new();

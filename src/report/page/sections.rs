@@ -11,7 +11,7 @@ use crate::audit::ExceptionState;
 use crate::escape::harmless;
 use crate::finished::{Tally, ToolResult};
 use crate::plan::Completeness;
-use crate::policy::Versions;
+use crate::policy::{Reason, Versions};
 use crate::words::{count, number, size};
 
 /// So many accounts are shown at once; the others can be unfolded.
@@ -58,7 +58,7 @@ type Column = (&'static str, bool);
 fn table(label: &str, columns: &[Column], rows: impl IntoIterator<Item = Vec<Markup>>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label={ "Table: " (label) } {
-            table {
+            table.wide[columns.len() > 3] {
                 thead { tr { @for (head, is_number) in columns { th.r[*is_number] scope="col" { (head) } } } }
                 tbody {
                     @for row in rows {
@@ -100,7 +100,9 @@ fn examined(figures: &Figures<'_>) -> Section {
         (true, false) => "✗ not all are as the manifests say",
         (false, _) => "not proven by a manifest",
     };
-    let rejected = format!("{} read, {} not readable", number(coverage.rows_read), number(coverage.rows_rejected));
+    let rows_found = coverage.rows_read.saturating_add(coverage.rows_rejected);
+    let rejected = format!("{} read + {} not readable", number(coverage.rows_read), number(coverage.rows_rejected));
+    let of_files = if is_examined { "Rows in these files" } else { "Rows in the files that were examined" };
     let in_scope = format!(
         "{} compliant + {} violating + {} undetermined + {} excepted",
         number(tally.compliant),
@@ -108,10 +110,10 @@ fn examined(figures: &Figures<'_>) -> Section {
         number(tally.undetermined),
         number(tally.excepted)
     );
-    let objects = format!("{} − {}", number(counts.rows), number(counts.delete_markers));
+    let objects = format!("{} rows read − {}", number(counts.rows), number(counts.delete_markers));
     let rows = [
         ("Data files of the inventories", coverage.units_planned, files.as_str(), checksums),
-        ("Rows in these files", counts.rows, &rejected, "✓ the sum over all files"),
+        (of_files, rows_found, &rejected, "✓ adds up"),
         ("Delete markers", counts.delete_markers, "they hold no data", ""),
         ("Objects", counts.objects, &objects, "✓ adds up"),
         ("Out of scope", counts.out_of_scope, "no rule of the policy is about them", ""),
@@ -241,6 +243,9 @@ fn accounts(figures: &Figures<'_>) -> Section {
     Section { id: "accounts", title: "Accounts", lead: text(lead), content }
 }
 
+const REASONS: [Column; 5] =
+    [("Reason", false), ("Verdict", false), ("Objects", true), ("Share of these", true), ("What it means", false)];
+
 fn why(figures: &Figures<'_>) -> Option<Section> {
     let audit = &figures.finished.audit;
     if audit.counts.objects == 0 {
@@ -251,7 +256,10 @@ fn why(figures: &Figures<'_>) -> Option<Section> {
     reasons.sort_by_key(|(_, count)| Reverse(*count));
     let found = audit.counts.violation.saturating_add(audit.counts.undetermined);
     let reasons = reasons.into_iter().map(|(reason, count)| {
-        vec![code(reason), text(number(count)), text(share(count, found)), text(super::super::reason_text(reason))]
+        let is_violation = Reason::ALL.into_iter().any(|known| known.as_str() == reason && known.is_violation());
+        let verdict = if is_violation { "violation" } else { "undetermined" };
+        let meaning = text(super::super::reason_text(reason));
+        vec![code(reason), text(verdict), text(number(count)), text(share(count, found)), meaning]
     });
     let reasons: Vec<_> = reasons.collect();
     let rules = audit.policy.rules.iter().filter_map(|rule| {
@@ -265,7 +273,11 @@ fn why(figures: &Figures<'_>) -> Option<Section> {
                 .collect(),
         )
     });
-    let rules: Vec<Vec<Markup>> = rules.collect();
+    let of_no_rule = figures.of_no_rule();
+    let of_no_rule = (of_no_rule.in_scope() > 0).then(|| {
+        [text("(no rule is about them)"), text(""), text("")].into_iter().chain(tally_cells(&of_no_rule)).collect()
+    });
+    let rules: Vec<Vec<Markup>> = rules.chain(of_no_rule).collect();
     let of_rules: Vec<Column> =
         [("Rule", false), ("Severity", false), ("Stands for", false)].into_iter().chain(TALLY).collect();
     let of_all = |(what, amount): (&String, &Amount)| {
@@ -296,11 +308,11 @@ fn why(figures: &Figures<'_>) -> Option<Section> {
     } else if reasons.is_empty() {
         "No object violates the policy or is undetermined; this is how they are stored."
     } else {
-        "A reason is the first certain difference between an object and the rule that is about it."
+        "A violation’s reason is the first certain difference between object and rule; else it is what is not known."
     };
     let content = html! {
         @if !reasons.is_empty() {
-            (table("Reasons", &[("Reason", false), ("Objects", true), ("Share of these", true), ("What it means", false)], reasons))
+            (table("Reasons", &REASONS, reasons))
         }
         h3 { "By rule" }
         (table("By rule", &of_rules, rules))
@@ -370,7 +382,6 @@ fn right(figures: &Figures<'_>) -> Option<Section> {
             h3 { "What became of it" }
             p {
                 "Held against reports of jobs on " (day(&done.finished_at)) ": " (name(&done.outcome)) "."
-                @if done.audit.policy_sha256 != audit.policy.sha256 { " It is about an audit with another policy." }
                 @if !done.audit.is_whole { " That audit was not whole." }
                 @if !done.outcome_reasons.is_empty() {
                     " Because of: " (done.outcome_reasons.iter().map(|reason| harmless(reason)).collect::<Vec<_>>().join(", ")) "."
@@ -404,20 +415,17 @@ fn exceptions(figures: &Figures<'_>) -> Section {
             ExceptionState::Expired => "expired, covers nothing",
             ExceptionState::Unused => "covers nothing",
         };
-        let days = match facts.days_left {
-            days if days < 0 => format!("{} ago", count(days.unsigned_abs(), "day", "days")),
-            days => number(days.unsigned_abs()),
-        };
+        let days = count(facts.days_left.unsigned_abs(), "day", "days");
+        let days = if facts.days_left < 0 { format!("{days} ago") } else { format!("{days} left") };
         let scope = serde_json::to_string(&facts.scope).unwrap_or_default();
         let owner = if facts.owner.is_empty() { text("nobody") } else { name(&facts.owner) };
         vec![
             code(&facts.id),
             html! { span.state { (state) } },
-            html! { (code(&facts.rule)) " " (code(&scope)) },
+            html! { (code(&facts.rule)) " " span.any { (name(&scope)) } },
             name(&facts.reason),
             owner,
-            text(day(&facts.expires)),
-            text(days),
+            html! { span.date { (day(&facts.expires)) } br; span.dim { (days) } },
             text(number(line.objects)),
         ]
     });
@@ -433,7 +441,6 @@ fn exceptions(figures: &Figures<'_>) -> Section {
         ("Reason", false),
         ("Owner", false),
         ("Ends", false),
-        ("Days left", true),
         ("Objects", true),
     ];
     let content = html! { @if !rows.is_empty() { (table("Exceptions", &columns, rows)) } };
@@ -561,21 +568,22 @@ fn sample(figures: &Figures<'_>) -> Option<Section> {
     // Some of each verdict.
     rows.sort_by_key(|row| row.number);
     rows.truncate(SAMPLE);
-    let rows = rows.into_iter().enumerate().map(|(at, row)| {
+    let (shown, all) = (rows.len() as u64, line.lines);
+    let rows = rows.into_iter().map(|row| {
         vec![
-            text(number(at as u64 + 1)),
+            text(number(row.number)),
             html! {
                 (code(&format!("{}/{}", row.bucket, row.key)))
                 @if !row.version_id.is_empty() { br; span.dim { "version " (code(&row.version_id)) } }
             },
-            text(moment(&row.last_modified)),
+            html! { span.date { (moment(&row.last_modified)) } },
             name(&row.encryption_status),
             name(&row.verdict),
             text("☐"),
         ]
     });
     let columns = [
-        ("No.", true),
+        ("No. of its verdict", true),
         ("Object", false),
         ("Last modified", false),
         ("Encryption", false),
@@ -587,7 +595,7 @@ fn sample(figures: &Figures<'_>) -> Option<Section> {
         None => html! { "the manifests’ hashes, as nobody chose a seed" },
     };
     let lead = html! {
-        "Rows drawn by chance while everything was examined, to be looked up in S3 again: " (number(line.lines)) " in sample.csv, each with its command."
+        "Rows drawn by chance of all that were examined, to be looked up in S3 again: " (number(shown)) " of " (number(all)) " lines of sample.csv, which has the command for each."
     };
     let content = html! {
         p { "The order is decided by " (seed) ". The first 25, 40 or 60 of a verdict are samples of their own." }
