@@ -397,7 +397,7 @@ impl Model {
     pub(super) fn unanswered<'m>(&'m self, clock: &'m Clock) -> impl Iterator<Item = &'m Asked> {
         // An answer of a time that has not come is none of now.
         let has_come = |at: &&Option<Timestamp>| at.is_none_or(|at| clock.has_come(at));
-        let newest = move |asked: &Asked| self.answered.get(asked)?.iter().filter(has_come).next_back();
+        let newest = move |asked: &Asked| self.answered.get(asked)?.iter().rfind(has_come);
         let stands = move |(asked, times): &(&Asked, &Times)| match newest(asked) {
             None => true,
             // What has no time can be newer.

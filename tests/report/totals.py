@@ -81,7 +81,7 @@ def differences(binary, audit, folder):
     same("page: in scope", examined["In scope"], in_scope)
     same("page: out of scope", examined["Out of scope"], counts["out_of_scope"])
     if "Reasons" in page:
-        same("page: reasons", {row[0]: number(row[1]) for row in page["Reasons"][1:]}, by_reason)
+        same("page: reasons", {row[0]: number(row[2]) for row in page["Reasons"][1:]}, by_reason)
     if "Figures by month" in page:
         same("page: months", sum(number(row[1]) for row in page["Figures by month"][1:]), in_scope)
         same("page: violations by month", sum(number(row[4]) for row in page["Figures by month"][1:]), counts["violation"])
@@ -92,7 +92,7 @@ def differences(binary, audit, folder):
     if "Lanes" in page:
         same("page: lanes", {row[0]: number(row[1]) for row in page["Lanes"][1:]}, by_lane)
     if "Exceptions" in page:
-        same("page: exceptions", {row[0]: number(row[7]) for row in page["Exceptions"][1:] if number(row[7])}, by_exception)
+        same("page: exceptions", {row[0]: number(row[6]) for row in page["Exceptions"][1:] if number(row[6])}, by_exception)
     line = f"compliant {counts['compliant']:,}, violating {counts['violation']:,} ("
     rest = f"), undetermined {counts['undetermined']:,}, excepted {counts['excepted']:,}"
     for form in ("text", "markdown"):
