@@ -361,11 +361,11 @@ impl<'f> Figures<'f> {
         let rows = count(coverage.rows_rejected, "row", "rows");
         let what = match (coverage.units_faulted, coverage.rows_rejected) {
             (0, 0) => return "Not everything could be examined: the faults say what.".to_owned(),
-            (0, _) => format!("{rows} of other files"),
-            (_, 0) => format!("{files}, with nobody knows how many rows"),
-            _ => format!("{files}, with nobody knows how many rows, and {rows} of others"),
+            (0, _) => rows,
+            (_, 0) => format!("{files} with an unknown number of rows"),
+            _ => format!("{files} with an unknown number of rows, and {rows} of others"),
         };
-        format!("Not everything could be examined: {}.", what.trim_end_matches(" of other files"))
+        format!("Not everything could be examined: {what}.")
     }
 
     /// What is joined to the audit and is not good: the outcome is that of the audit alone.
