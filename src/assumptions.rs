@@ -36,6 +36,8 @@ pub enum AssumptionName {
     ChainEndsAccepted,
     /// `--inventory-lag`: a time that is not the usual one.
     InventoryLag,
+    /// `--allow-empty`, where no object is in scope.
+    EmptyScopeAccepted,
 }
 
 impl AssumptionName {
@@ -54,6 +56,7 @@ impl AssumptionName {
             Self::ChainStartsAccepted => "chain_starts_accepted",
             Self::ChainEndsAccepted => "chain_ends_accepted",
             Self::InventoryLag => "inventory_lag",
+            Self::EmptyScopeAccepted => "empty_scope_accepted",
         }
     }
 
@@ -76,6 +79,7 @@ impl AssumptionName {
             Self::ChainStartsAccepted => "trails whose first digest lies in the window had none before it",
             Self::ChainEndsAccepted => "trails whose last digest lies in the window delivered none after it",
             Self::InventoryLag => "an inventory has every object that was stored so long before it was made",
+            Self::EmptyScopeAccepted => "that the policy finds no object to judge is as it should be",
         }
     }
 }

@@ -13,7 +13,7 @@ use super::SampleLine;
 use super::SourceFacts;
 use super::outcome::{OutcomeReason, outcome, outcome_reasons};
 use crate::amounts::{Amount, Verdicts};
-use crate::assumptions::AssumptionLine;
+use crate::assumptions::{AssumptionLine, AssumptionName};
 use crate::delivery::{Delivery, DeliveryLine};
 use crate::digests::DigestsSummary;
 use crate::escape::escape;
@@ -512,6 +512,9 @@ impl Summary {
         let reasons = outcome_reasons(facts, partial, units_planned, digests.as_ref());
         let mut assumptions = partial.terms.assumptions.clone();
         digests.iter().for_each(|digests| assumptions.extend(digests.taken_for_granted()));
+        if facts.allow_empty && partial.verdicts.get(Verdict::OutOfScope) == partial.objects.objects {
+            assumptions.add(AssumptionName::EmptyScopeAccepted, "");
+        }
         let finding_reasons = |counts: &BTreeMap<Reason, u64>| -> BTreeMap<&'static str, u64> {
             Reason::ALL.iter().map(|reason| (reason.as_str(), counts.get(reason).copied().unwrap_or(0))).collect()
         };

@@ -33,7 +33,6 @@ impl<'a> Conduct<'a> {
     pub(super) fn of(result: &'a AuditResult) -> Self {
         let assumed = |name: &str| result.assumptions.iter().find(|assumption| assumption.name == name);
         let is_reason = |name: &str| result.outcome_reasons.iter().any(|reason| reason == name);
-        let in_scope = result.counts.objects.saturating_sub(result.counts.out_of_scope);
         let to_put_right = result.remediation.values().fold(0_u64, |sum, lane| sum.saturating_add(lane.objects));
         let keys = &result.key_coverage;
         Self {
@@ -46,7 +45,7 @@ impl<'a> Conduct<'a> {
             accepts_unproven: is_reason("unproven_completeness"),
             accepts_overlap: assumed("no_overlap").is_some(),
             accepts_manifest_time: assumed("manifest_time_accepted").is_some(),
-            allows_empty: in_scope == 0 && !is_reason("nothing_in_scope"),
+            allows_empty: assumed("empty_scope_accepted").is_some(),
             counts_no_groups: result.rollup == "none",
             remedies_undetermined: to_put_right > result.counts.violation,
             sample: result.sample.per_verdict,

@@ -89,6 +89,8 @@ fn exit_codes_tell_what_came_out() {
         assert_eq!(audited.summary()["outcome_reasons"], json!(reasons), "{rows:?} {args:?}");
         let outcome = ["pass", "violations", "", "incomplete"][code as usize];
         assert_eq!(audited.summary()["outcome"], outcome);
+        let is_accepted = audited.summary()["assumptions"][0]["name"] == "empty_scope_accepted";
+        assert_eq!(is_accepted, args.contains(&"--allow-empty"), "{args:?}");
     }
 }
 

@@ -590,7 +590,7 @@ fn asks_for_all(parameters: &Value) -> bool {
     object.iter().all(|(name, value)| {
         let name = plain(name);
         match name.as_str() {
-            "includeshadowtrails" => value == &Value::Bool(true),
+            "includeshadowtrails" => value == &Value::Bool(true) || value.as_str() == Some("true"),
             "policyname" => value == "default",
             name if NAMES.contains(&name) => value.is_string(),
             name => HARMLESS.contains(&name),
