@@ -134,17 +134,8 @@ impl Column {
         Self::LifecycleExpirationDate,
     ];
 
-    /// Those that no verdict and no remedy depends on: they are shown where a row is shown with all that the report says.
-    pub const SHOWN: [Self; 8] = [
-        Self::IsMultipartUploaded,
-        Self::ReplicationStatus,
-        Self::ObjectLockEventHoldDuration,
-        Self::IntelligentTieringReferenceDate,
-        Self::ChecksumAlgorithm,
-        Self::ObjectAccessControlList,
-        Self::ObjectOwner,
-        Self::LifecycleExpirationDate,
-    ];
+    /// The last of them, which no verdict and no remedy depends on: they are shown where a row is shown with all that the report says.
+    pub const SHOWN: [Self; 8] = *Self::ALL.last_chunk().expect("there are more");
 
     /// The place of a column in [`Self::SHOWN`], if it is one of them.
     pub fn shown_at(self) -> Option<usize> {

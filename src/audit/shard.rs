@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::AuditFacts;
 use super::Run;
 use crate::escape::hex::hex;
-use crate::hashes::sha256::Sha256;
+use crate::hashes::sha256::{Hashing, Sha256};
 use crate::partial::Partial;
 use crate::plan::{Shard, UnitId};
 use crate::remediation::Group;
@@ -130,7 +130,7 @@ impl<'r> ShardFile<'r> {
         serde_json::to_writer(&mut text, self)?;
         text.flush()?;
         drop(text);
-        let seal = hex(&sealing.hasher.finish());
+        let seal = hex(&sealing.into_hasher().finish());
         write!(out, "{FOOT}{seal}{END}")
     }
 }
@@ -152,10 +152,10 @@ impl ShardFile<'static> {
         let mut tail = [0; TAIL_LEN];
         file.read_exact_at(&mut tail, HEAD.len() as u64 + text_len).map_err(FileFault::from)?;
         let check = |text: Hashing<io::Take<At<'_>>>| {
-            let seal = hex(&text.hasher.finish());
+            let seal = hex(&text.into_hasher().finish());
             if tail == *format!("{FOOT}{seal}{END}").as_bytes() { Ok(()) } else { Err(Broken::Seal) }
         };
-        let text = || Hashing::after_head(At { file, position: HEAD.len() as u64 }.take(text_len));
+        let text = || Hashing::behind(HEAD.as_bytes(), At { file, position: HEAD.len() as u64 }.take(text_len));
         let mut hashed = text();
         io::copy(&mut hashed, &mut io::sink()).map_err(FileFault::from)?;
         check(hashed)?;
@@ -210,48 +210,6 @@ impl Broken {
 impl From<FileFault> for Broken {
     fn from(fault: FileFault) -> Self {
         Self::File(fault)
-    }
-}
-
-/// Hashes what goes through it.
-pub(super) struct Hashing<T> {
-    inner: T,
-    hasher: Sha256,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..read]);
-        Ok(read)
-    }
-}
-
-impl<T> Hashing<T> {
-    pub(super) fn new(inner: T) -> Self {
-        Self { inner, hasher: Sha256::new() }
-    }
-
-    pub(super) fn into_hasher(self) -> Sha256 {
-        self.hasher
-    }
-
-    fn after_head(inner: T) -> Self {
-        let mut hasher = Sha256::new();
-        hasher.update(HEAD);
-        Self { inner, hasher }
     }
 }
 

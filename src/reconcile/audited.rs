@@ -4,8 +4,8 @@
 //! `findings.csv` must all tell the same. Where they do not, there is nothing to reconcile with.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self};
-use std::io::{self, BufReader, Read as _};
+use std::fs;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use super::{NoAudit, ReconcileError};
 use crate::campaign::{JobFacts, JobSettings, jobs};
 use crate::escape::hex::hex;
 use crate::escape::{escape, unescape};
-use crate::hashes::sha256::Sha256;
+use crate::hashes::sha256::Hashing;
 use crate::policy::{KeyArn, Policy, Versions};
 use crate::remediation::{Group, GroupKind, Lane, StorageClass, Target, VersionState};
 use crate::sinks::{GroupFile, REMEDIATION};
@@ -200,14 +200,13 @@ pub(super) enum BlankVersion {
 impl Audited {
     /// Reads what the audit says of itself, and compares it with what it left.
     pub(super) fn read(folder: &Path) -> Result<Self, ReconcileError> {
-        let summary: Summary = read_json(folder.join("summary.json"))?;
-        let summary_sha256 = sha256_of(folder.join("summary.json"))?;
+        let (summary, summary_sha256): (Summary, _) = read_json(folder.join("summary.json"))?;
         let no_audit = |name: &str, error: NoAudit| ReconcileError::NoAudit { path: folder.join(name), error };
         if summary.schema != "logseal.audit/1" {
             return Err(no_audit("summary.json", NoAudit::Schema));
         }
         let remediation = folder.join(REMEDIATION);
-        let plan: Plan = read_json(remediation.join("plan.json"))?;
+        let (plan, _): (Plan, _) = read_json(remediation.join("plan.json"))?;
         if plan.schema != "logseal.plan/1" {
             return Err(no_audit("remediation/plan.json", NoAudit::Schema));
         }
@@ -482,24 +481,15 @@ fn newest_of_buckets(sources: &[SourceLine]) -> BTreeMap<Vec<u8>, Timestamp> {
     all.into_iter().filter_map(|(bucket, time)| Some((bucket, time?))).collect()
 }
 
-fn read_json<T: DeserializeOwned>(path: PathBuf) -> Result<T, ReconcileError> {
+/// What a file holds, and the SHA-256 of all of it, in hexadecimal.
+fn read_json<T: DeserializeOwned>(path: PathBuf) -> Result<(T, String), ReconcileError> {
     let read = source::open(&path).map_err(NoAudit::Open);
-    let parsed = read.and_then(|file| Ok(serde_json::from_reader(BufReader::new(file))?));
-    parsed.map_err(|error| ReconcileError::NoAudit { path, error })
-}
-
-/// The SHA-256 of a file, in hexadecimal.
-fn sha256_of(path: PathBuf) -> Result<String, ReconcileError> {
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 64 << 10]);
-    let hashed = source::open(&path).map_err(NoAudit::Open).and_then(|mut file| {
-        loop {
-            match file.read(&mut buffer).map_err(NoAudit::Open)? {
-                0 => return Ok(hex(&hash.finish())),
-                read => hash.update(&buffer[..read]),
-            }
-        }
+    let parsed = read.and_then(|file| {
+        let mut file = Hashing::new(file);
+        let value = serde_json::from_reader(BufReader::new(&mut file))?;
+        Ok((value, hex(&file.into_hasher().finish())))
     });
-    hashed.map_err(|error| ReconcileError::NoAudit { path, error })
+    parsed.map_err(|error| ReconcileError::NoAudit { path, error })
 }
 
 /// The CSV files in the folders of buckets of a lane, whatever they are.

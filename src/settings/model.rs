@@ -221,14 +221,15 @@ impl Model {
         for (place, call) in file.asked {
             self.asked.entry(call).or_default().insert(place);
         }
-        let until = |at: Option<Timestamp>| {
+        // What has no time of its own has that of its export.
+        let mark = |at: Option<Timestamp>| {
             let times = file.times.filter(|times| at == Some(times.started));
-            Mark { at, lasted: times.map_or(0, |times| times.lasted), ..Mark::default() }.until()
+            Mark { at, source, lasted: times.map_or(0, |times| times.lasted) }
         };
         for (asked, at) in file.answered {
             let place = self.answered_in.entry(asked.1.clone()).or_default();
             // The last moment at which it may have been answered.
-            place.insert(until(at));
+            place.insert(mark(at).until());
             self.answered.entry(asked).or_default().insert(at);
         }
         for (place, at) in file.reached {
@@ -239,10 +240,7 @@ impl Model {
             self.refused.entry(asked).or_default().insert(at);
         }
         for (at, fact) in file.facts {
-            // What has no time of its own has that of its export.
-            let times = file.times.filter(|times| at == Some(times.started));
-            let lasted = times.map_or(0, |times| times.lasted);
-            self.fact(fact, Mark { at, source, lasted });
+            self.fact(fact, mark(at));
         }
     }
 

@@ -72,6 +72,15 @@ fn ends(marks: &[Mark]) -> impl Iterator<Item = Option<Timestamp>> {
     [marks.first(), marks.last()].into_iter().flatten().map(|mark| mark.at)
 }
 
+/// The last moment at which any of some answers may have been given; what has no time may be newer than all else.
+fn last_moment<'o, T: 'o>(
+    answers: impl Iterator<Item = (&'o Answer<T>, &'o Vec<Mark>)>,
+    clock: &Clock,
+) -> Option<Timestamp> {
+    let ends = answers.flat_map(|(_, marks)| [marks.first(), marks.last()]).flatten();
+    ends.map(|mark| clock.time_of(mark.until())).max()
+}
+
 /// All that was said of one setting of one resource.
 #[derive(Clone, Debug)]
 pub(super) struct Observations<T> {
@@ -263,8 +272,7 @@ impl<T: Ord> Observations<T> {
     /// The last moment at which something may have been told as it is.
     pub(super) fn newest_known(&self, clock: &Clock) -> Option<Timestamp> {
         let told = self.answers.iter().filter(|(answer, _)| matches!(answer, Answer::Known(_) | Answer::Incomplete(_)));
-        let ends = told.flat_map(|(_, marks)| [marks.first(), marks.last()]).flatten();
-        ends.map(|mark| clock.time_of(mark.until())).max()
+        last_moment(told, clock)
     }
 
     /// All values that were ever told, whatever their times.
@@ -284,8 +292,7 @@ impl<T: Ord> Observations<T> {
     /// The last moment of an answer; what has no time may be newer than all else.
     pub(super) fn newest_until(&self, clock: &Clock) -> Option<Timestamp> {
         let answers = self.answers.iter().filter(|(answer, _)| answer.is_answer());
-        let ends = answers.flat_map(|(_, marks)| [marks.first(), marks.last()]).flatten();
-        ends.map(|mark| clock.time_of(mark.until())).max()
+        last_moment(answers, clock)
     }
 
     /// Puts the marks into an order that does not tell who came first. Nothing is asked before, nor added after.
@@ -309,6 +316,11 @@ impl<'o, T> Now<'o, T> {
             Said::Known(value) => Some(value),
             _ => None,
         }
+    }
+
+    /// The first and the last moment at which it may have been told.
+    pub(super) fn times(&self, clock: &Clock) -> (Timestamp, Timestamp) {
+        (clock.time_of(self.at), clock.time_of(self.until))
     }
 
     /// Whether anybody answered, with whatever worth, and perhaps not before a time: what has no time may be newer.

@@ -12,6 +12,8 @@ mod queue;
 #[cfg(target_arch = "x86_64")]
 mod steps;
 
+use std::io::{self, Read, Write};
+
 use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
 
 use super::Block;
@@ -36,6 +38,49 @@ impl Sha256 {
 
     pub(crate) fn finish(self) -> [u8; 32] {
         to_bytes(&self.0.finish())
+    }
+}
+
+/// Hashes what goes through it.
+pub(crate) struct Hashing<T> {
+    inner: T,
+    hasher: Sha256,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+impl<T> Hashing<T> {
+    pub(crate) fn new(inner: T) -> Self {
+        Self { inner, hasher: Sha256::new() }
+    }
+
+    pub(crate) fn into_hasher(self) -> Sha256 {
+        self.hasher
+    }
+
+    /// The same, with what is hashed before.
+    pub(crate) fn behind(head: &[u8], inner: T) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(head);
+        Self { inner, hasher }
     }
 }
 

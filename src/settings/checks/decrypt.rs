@@ -100,6 +100,11 @@ impl Readers<'_> {
         Question { actions, resource: Target::exact(self.arn), facts: self.facts(), anonymous: false }
     }
 
+    fn request(&self, caller: Caller, action: &str, attachment: Attachment) -> Request {
+        let resource = Target::exact(self.arn);
+        Request { caller, action: action.to_owned(), resource, facts: self.facts(), attachment }
+    }
+
     fn by_policy(&self, grant: &Grant, is_giver: bool, judged: &mut Judged, conclusions: &mut Vec<Conclusion>) {
         let (own_account, _) = places_of(self.arn);
         let statement = grant.by.sid.clone().unwrap_or_else(|| format!("statement {}", grant.by.index + 1));
@@ -286,13 +291,7 @@ impl Readers<'_> {
     /// Whether identity policies let a principal decrypt, and the key's policy leaves it to them and does not deny it.
     fn principal_can(&self, arn: &str, principal: &Identity) -> Truth {
         let answers = DECRYPTS.map(|action| {
-            let request = |attachment| Request {
-                caller: Caller::Principal(arn.to_owned()),
-                action: action.to_owned(),
-                resource: Target::exact(self.arn),
-                facts: self.facts(),
-                attachment,
-            };
+            let request = |attachment| self.request(Caller::Principal(arn.to_owned()), action, attachment);
             // The key's policy may leave some of them to IAM only.
             let by_key = evaluate(self.policy, &request(Attachment::Resource));
             let (mut allow, mut deny) = (Truth::False, by_key.deny);
@@ -350,14 +349,7 @@ impl Readers<'_> {
             false => Caller::Principal(grantee.to_owned()),
         };
         let denies = |action: &&str| {
-            let request = Request {
-                caller: caller.clone(),
-                action: (*action).to_owned(),
-                resource: Target::exact(self.arn),
-                facts: self.facts(),
-                attachment: Attachment::Resource,
-            };
-            evaluate(self.policy, &request).deny == Truth::True
+            evaluate(self.policy, &self.request(caller.clone(), action, Attachment::Resource)).deny == Truth::True
         };
         let is_known = |action: &&str| grant.operations.contains(action.trim_start_matches("kms:"));
         // Whose account is meant is not its root user only.

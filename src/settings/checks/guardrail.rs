@@ -175,7 +175,7 @@ impl Judge<'_> {
                 Said::Absent => return None,
                 _ => Truth::Unknown,
             };
-            now.may_tell_since(None).then_some((self.times_of(&now), has_policies))
+            now.may_tell_since(None).then_some((now.times(&self.clock), has_policies))
         });
         let types = organization.enabled_types.iter().filter(|(asker, _)| self.speaks_for(asker, account));
         let types = types.filter_map(|(_, types)| {
@@ -190,7 +190,7 @@ impl Judge<'_> {
                 Said::Absent => return None,
                 _ => Truth::Unknown,
             };
-            now.may_tell_since(None).then_some((self.times_of(&now), is_on))
+            now.may_tell_since(None).then_some((now.times(&self.clock), is_on))
         });
         let newest = |told: Vec<((Timestamp, Timestamp), Truth)>| {
             let at = told.iter().map(|((at, _), _)| *at).max();
@@ -198,11 +198,6 @@ impl Judge<'_> {
             of_that.reduce(Truth::join).unwrap_or(Truth::True)
         };
         newest(descriptions.collect()).and(newest(types.collect()))
-    }
-
-    /// The first and the last moment at which it may have been told.
-    fn times_of<T>(&self, now: &Now<'_, T>) -> (Timestamp, Timestamp) {
-        (self.clock.time_of(now.at), self.clock.time_of(now.until))
     }
 
     fn attach(&self, ids: &BTreeSet<String>, kind: PolicyType, attached: &mut Attached) {

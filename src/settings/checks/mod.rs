@@ -321,14 +321,14 @@ impl Judge<'_> {
         let listed = list
             .as_ref()
             .filter(|now| now.may_tell_since(None))
-            .map(|now| ((now.at, now.until), said(now), Basis::of(now)));
+            .map(|now| (now.times(&self.clock), said(now), Basis::of(now)));
         let named = self.model.named_aliases.get(&(place.clone(), alias.to_owned())).map(|key| key.now(&self.clock));
         let named = named.as_ref().filter(|now| now.may_tell_since(None));
-        let named = named.map(|now| ((now.at, now.until), now.known().cloned(), Basis::of(now)));
+        let named = named.map(|now| (now.times(&self.clock), now.known().cloned(), Basis::of(now)));
         let told: Vec<_> = listed.into_iter().chain(named).collect();
         // The newest decides; those that may be it must agree, and what cannot be used says that nobody knows.
-        let newest = told.iter().map(|((at, _), ..)| self.clock.time_of(*at)).max()?;
-        let mut newest = told.into_iter().filter(|((_, until), ..)| self.clock.time_of(*until) >= newest);
+        let newest = told.iter().map(|((at, _), ..)| *at).max()?;
+        let mut newest = told.into_iter().filter(|((_, until), ..)| *until >= newest);
         let (_, id, basis) = newest.next()?;
         let id = id.filter(|id| newest.all(|(_, other, _)| other.as_ref() == Some(id)));
         let partition = crate::settings::exports::partition_of(&place.region);
